@@ -1,0 +1,186 @@
+"""The command line: train · sample · evaluate. See `python -m diffusion_core --help`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+Model = Annotated[str, typer.Option(help="Checkpoint folder, or Hub id owner/name.")]
+
+
+@app.command()
+def train(
+    dataset: Annotated[str, typer.Option(help="fashion-mnist, fashion-mnist-2000, or a folder.")],
+    out: Annotated[Path, typer.Option(help="Folder of the checkpoint and of the resumable state.")],
+    steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 10_000,
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 64,
+    size: Annotated[int, typer.Option(help="Side of a folder's pictures, in pixels.")] = 32,
+    channels: Annotated[str, typer.Option(help="Feature channels of each level.")] = "64,128",
+    blocks: Annotated[int, typer.Option(help="Residual blocks a level.")] = 2,
+    patch_size: Annotated[int, typer.Option(help="Fold p × p pixels into channels.")] = 2,
+    scale_shift: Annotated[bool, typer.Option(help="Condition by scale and shift.")] = True,
+    schedule: Annotated[str, typer.Option(help="Noise schedule.")] = "cosine",
+    timesteps: Annotated[int, typer.Option(help="T of the schedule.")] = 1000,
+    prediction: Annotated[str, typer.Option(help="epsilon, v_prediction or sample.")] = "epsilon",
+    weighting: Annotated[str, typer.Option(help="Loss weighting: none or min_snr.")] = "none",
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
+    warmup_steps: Annotated[int, typer.Option(help="Steps of linear warm-up.")] = 500,
+    decay_steps: Annotated[int, typer.Option(help="Last steps, of linear decay to 0.")] = 2000,
+    ema_decay: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.9995,
+    label_dropout: Annotated[float, typer.Option(help="Share of labels left out.")] = 0.1,
+    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
+    save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 500,
+) -> None:
+    """Train a UNet. Interrupted, the same command goes on from the last save."""
+    from accelerate import Accelerator
+    from tqdm import tqdm
+
+    from .checkpoint import CheckpointConfig, save_checkpoint
+    from .data import load_dataset
+    from .schedule import make_schedule
+    from .training import TrainConfig
+    from .training import train as run
+    from .unet import UNetConfig
+
+    try:
+        widths = tuple(int(c) for c in channels.split(","))
+    except ValueError:
+        raise ValueError(f"channels must be whole numbers and commas, got {channels!r}.") from None
+    config = TrainConfig(
+        num_steps=steps, batch_size=batch_size, learning_rate=learning_rate,
+        warmup_steps=warmup_steps, decay_steps=decay_steps, ema_decay=ema_decay,
+        label_dropout=label_dropout, prediction_type=prediction, loss_weighting=weighting,
+        precision=precision, seed=seed, save_every=save_every,
+    )  # fmt: skip
+    noise = {"name": schedule, "num_train_timesteps": timesteps}
+    betas = make_schedule(**noise)  # type: ignore[arg-type]
+    data = load_dataset(dataset, size=size)
+    for reason in data.unreadable[:5]:
+        typer.echo(f"left out: {reason}", err=True)
+    C, H, W = data.shape
+    shape = UNetConfig(
+        image_size=(H, W), in_channels=C, out_channels=C, patch_size=patch_size, channels=widths,
+        blocks_per_level=blocks, attention=(False,) * (len(widths) - 1) + (True,),
+        scale_shift=scale_shift, num_classes=len(data.class_names) or None,
+    )  # fmt: skip
+    accelerator = Accelerator()
+    done: dict[str, object] = {
+        "settings": dataclasses.asdict(config),
+        "command": shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
+    }
+    steps_done = run(config, shape, betas, data, out, accelerator=accelerator)
+    bar = tqdm(total=steps, unit="step", disable=not accelerator.is_main_process)
+    smooth = 0.0
+    for s in steps_done:
+        bar.update(s.step - bar.n)
+        smooth = s.loss if not smooth else smooth + 0.02 * (s.loss - smooth)
+        bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
+        if accelerator.is_main_process and (s.step % save_every == 0 or s.step == steps):
+            names = data.class_names
+            full = CheckpointConfig(
+                shape, noise, prediction, names, data.name, done | {"steps": s.step}
+            )
+            save_checkpoint(out, s.unet, full)
+    bar.close()
+
+
+@app.command()
+def sample(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="File to write: .png, .gif, .mp4 or .npz.")],
+    num: Annotated[int, typer.Option(help="How many images.")] = 16,
+    sampler: Annotated[str, typer.Option(help="ddpm, ddim, heun or dpmpp_2m.")] = "ddim",
+    steps: Annotated[int, typer.Option(help="Steps of the walk.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of image 0; image i has seed + i.")] = 0,
+    label: Annotated[str | None, typer.Option(help="Class, by number or name.")] = None,
+    guidance_scale: Annotated[float, typer.Option(help="1 is off.")] = 1.0,
+    eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
+    spacing: Annotated[str, typer.Option(help="trailing, leading or linspace.")] = "trailing",
+) -> None:
+    """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
+    from tqdm import tqdm
+
+    from .checkpoint import load_checkpoint
+    from .images import grid, to_uint8
+    from .trajectory import OUTPUTS, Walk, walk, write_animation, write_pictures
+
+    if out.suffix not in OUTPUTS:
+        raise ValueError(f"The output must end in {', '.join(OUTPUTS)}; got {out.name!r}.")
+    settings = Walk(
+        num_images=num, label=label, sampler=sampler, num_steps=steps, eta=eta, spacing=spacing,
+        guidance_scale=guidance_scale, seed=seed,
+    )  # fmt: skip
+    checkpoint = load_checkpoint(model)
+    moving = out.suffix in (".gif", ".mp4")
+    frames = []
+    for step in tqdm(walk(checkpoint, settings), total=steps, unit="step"):
+        if moving:
+            frames.append(grid(to_uint8(step.x_t)))
+    pictures = to_uint8(step.x_prev)
+    if moving:
+        write_animation(out, [*frames, grid(pictures)])
+    else:
+        write_pictures(out, pictures, checkpoint.label(label))
+    typer.echo(str(out))
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    judge: Annotated[Path, typer.Option(help="Folder of the judge.")] = Path("pretrained/judge"),
+    num: Annotated[int, typer.Option(help="Samples a row.")] = 2000,
+    num_slow: Annotated[int, typer.Option(help="Samples a row of over 500 steps.")] = 1000,
+    write: Annotated[bool, typer.Option(help="Write the table into the card.")] = True,
+) -> None:
+    """Measure a checkpoint against its data set's test images; print and keep the table."""
+    from .card import write_card
+    from .checkpoint import load_checkpoint
+    from .data import load_dataset
+    from .evaluation import evaluate as run
+    from .evaluation import table
+    from .metrics import load_judge
+
+    if num < 2 or num_slow < 2:
+        raise ValueError("A row needs at least 2 samples.")
+    checkpoint = load_checkpoint(model)
+    if checkpoint.config.dataset != "fashion-mnist":
+        raise ValueError(
+            "evaluate compares with a test set, which only fashion-mnist has; "
+            f"this model was trained on {checkpoint.config.dataset or 'unknown pictures'}."
+        )
+    known, test = load_dataset("fashion-mnist"), load_dataset("fashion-mnist", split="test")
+    rows = []
+    for row in run(checkpoint, load_judge(judge), known, test, num=num, num_slow=num_slow):
+        rows.append(row)
+        typer.echo(json.dumps(dataclasses.asdict(row)), err=True)
+    typer.echo(table(rows))
+    if write and Path(model).is_dir():
+        write_card(Path(model), checkpoint, rows, json.loads((judge / "config.json").read_text()))
+
+
+def main() -> int:
+    """Run; bad input is one sentence on stderr and exit code 2."""
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except (typer.Abort, KeyboardInterrupt):
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        # typer's own usage errors, of whichever click it carries, know how to say themselves.
+        usage = getattr(error, "format_message", None)
+        if usage is None and not isinstance(error, ValueError | OSError | FloatingPointError):
+            raise
+        print(usage() if usage else error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""Checkpoints: a folder with `config.json`, `model.safetensors` and a card, `README.md`.
+
+The folder can go to the Hugging Face Hub as it stands, and a Hub id can stand where a folder can.
+Weights are safetensors alone, stored in half precision; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .guidance import ClassifierFreeGuidance, ModelDenoiser
+from .process import Denoiser
+from .schedule import NoiseSchedule, make_schedule
+from .state import replace_file
+from .training import PREDICTION_TYPES
+from .unet import UNet, UNetConfig
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+FORMAT = "diffusion-playground/1"
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """Everything but the weights.
+
+    Attributes:
+        unet: The network's shape.
+        schedule: Arguments of `make_schedule`: name, num_train_timesteps, parameters.
+        prediction_type: What the network's output means.
+        class_names: In label order; empty for an unconditional network.
+        dataset: What it was trained on, in words.
+        training: How it was trained: the settings, steps and command; for the card.
+        sampling: Sampler, steps and guidance that suit it; the page begins with them.
+    """
+
+    unet: UNetConfig
+    schedule: dict[str, Any]
+    prediction_type: str = "epsilon"
+    class_names: tuple[str, ...] = ()
+    dataset: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    sampling: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together."""
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        if self.prediction_type not in PREDICTION_TYPES:
+            raise ValueError(f"There is no prediction_type {self.prediction_type!r}.")
+        if self.class_names and len(self.class_names) != self.unet.num_classes:
+            raise ValueError("There must be one class name for each of the network's classes.")
+
+    def to_json(self) -> str:
+        """The configuration as JSON."""
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> CheckpointConfig:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: if it is something else.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+            raise ValueError(f"its {CONFIG} is not of the form {FORMAT}")
+        values["unet"] = UNetConfig.from_dict(values["unet"])
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A network, the schedule that it was trained with, and what is known of it.
+
+    Attributes:
+        unet: In evaluation mode, fp32.
+        schedule: Of the training.
+        config: As in the folder.
+        name: The folder's name or the Hub id.
+        weights_hash: SHA-256 of the weights file, hex.
+    """
+
+    unet: UNet
+    schedule: NoiseSchedule
+    config: CheckpointConfig
+    name: str
+    weights_hash: str
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images that it makes."""
+        return (self.unet.config.in_channels, *self.unet.config.image_size)
+
+    def label(self, name_or_index: str | int | None) -> int | None:
+        """The label of a class given by its name or number; None stays None.
+
+        Raises:
+            ValueError: if the model has no such class.
+        """
+        if name_or_index is None:
+            return None
+        count = self.unet.config.num_classes
+        if count is None:
+            raise ValueError(f"{self.name} has no classes; leave the class out.")
+        if isinstance(name_or_index, str) and name_or_index in self.config.class_names:
+            return self.config.class_names.index(name_or_index)
+        try:
+            index = int(name_or_index)
+        except ValueError:
+            index = -1
+        if not 0 <= index < count:
+            named = [f"{i} {n}" for i, n in enumerate(self.config.class_names)]
+            raise ValueError(
+                f"There is no class {name_or_index!r}; choose 0 to {count - 1}"
+                + (f" ({', '.join(named)})." if named else ".")
+            )
+        return index
+
+    def denoiser(self, y: int | Tensor | None = None, guidance_scale: float = 1.0) -> Denoiser:
+        """The network as a denoiser, guided where the scale asks for it.
+
+        Args:
+            y: A label for all images, or labels (B,); None is no class.
+            guidance_scale: 1.0 is off; needs a label.
+
+        Raises:
+            ValueError: if label or scale do not fit the model.
+        """
+        if isinstance(y, Tensor):
+            for label in y.unique().tolist():
+                self.label(label)
+        elif y is not None:
+            y = self.label(y)
+        if not 0 <= guidance_scale <= 100:
+            raise ValueError(
+                f"The guidance scale must lie between 0 and 100, got {guidance_scale}."
+            )
+        conditional = ModelDenoiser(self.unet, self.schedule, self.config.prediction_type, y)
+        if guidance_scale == 1.0:
+            return conditional
+        if y is None or not self.unet.config.null_label:
+            raise ValueError("Guidance needs a class and a model with a null label; set it to 1.")
+        return ClassifierFreeGuidance(conditional, guidance_scale)
+
+
+def load_checkpoint(folder_or_hub_id: str | Path) -> Checkpoint:
+    """Read a checkpoint from a folder, or from the Hugging Face Hub ("owner/name").
+
+    Raises:
+        ValueError: if it is not there, is broken, or is no checkpoint of this form.
+    """
+    name = str(folder_or_hub_id)
+    folder = Path(folder_or_hub_id)
+    if not folder.is_dir():
+        folder = _download(name)
+    try:
+        config = CheckpointConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
+        schedule = make_schedule(**config.schedule)
+        unet = UNet(config.unet)
+        weights = {k: v.float() for k, v in load_file(str(folder / WEIGHTS)).items()}
+        unet.load_state_dict(weights)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{name} is no checkpoint: it lacks {Path(error.filename or WEIGHTS).name}."
+        ) from error
+    except (SafetensorError, json.JSONDecodeError, RuntimeError, OSError) as error:
+        raise ValueError(f"The checkpoint {name} is broken; copy or download it again.") from error
+    except (ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
+        raise ValueError(f"The checkpoint {name} cannot be used: {error}.") from error
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    # The weights are read once and then only looked at, by several sessions at a time.
+    return Checkpoint(unet.eval().requires_grad_(False), schedule, config, name, digest)
+
+
+def _download(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    if hub_id.count("/") != 1 or hub_id.startswith((".", "/", "~")):
+        raise ValueError(
+            f"There is no checkpoint at {hub_id}; give a folder or a Hub id owner/name."
+        )
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=[CONFIG, WEIGHTS, CARD]))
+    except (OSError, HFValidationError, ValueError) as error:
+        raise ValueError(
+            f"There is no folder {hub_id}, and no such checkpoint could be had from the Hub."
+        ) from error
+
+
+def save_checkpoint(
+    folder: str | Path, unet: UNet, config: CheckpointConfig, card: str | None = None
+) -> None:
+    """Write a checkpoint; each file beside its name, then renamed into place.
+
+    Args:
+        folder: Made if it is not there.
+        unet: Its weights are stored in half precision.
+        config: All else.
+        card: Text of the README.md; None writes a short one, or leaves one that is there.
+
+    Raises:
+        ValueError: if the network is not the one that config describes, or overflows half precision.
+    """
+    if unet.config != config.unet:
+        raise ValueError("The network is not the one that the configuration describes.")
+    half = {k: v.detach().cpu().half().contiguous() for k, v in unet.state_dict().items()}
+    if not all(bool(torch.isfinite(v).all()) for v in half.values()):
+        raise ValueError("A weight is not finite in half precision; the network has diverged.")
+    folder = Path(folder)
+    replace_file(folder / WEIGHTS, lambda file: save_file(half, str(file), {"format": "pt"}))
+    write_text(folder / CONFIG, config.to_json())
+    if card is not None or not (folder / CARD).exists():
+        write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file beside its name, then rename it into place."""
+    replace_file(path, lambda file: file.write_text(text, encoding="utf-8"))

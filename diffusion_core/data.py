@@ -1,0 +1,160 @@
+"""Data sets as tensors in [-1, 1].
+
+A data set is held as uint8 in memory and turned into floats a batch at a time. Three kinds:
+
+    fashion-mnist        the whole set, 60,000 + 10,000 pictures; read from disk, else downloaded
+    fashion-mnist-2000   2,000 of its training pictures, 200 a class, embedded in this package
+    a folder             of pictures; subfolders, if there are any, name the classes
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from .images import from_uint8
+
+FASHION_CLASSES = (
+    "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+DATASETS = ("fashion-mnist", "fashion-mnist-2000")
+EMBEDDED = Path(__file__).parent / "datasets" / "fashion-mnist-2000.npz"
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_IDX_FILES = {"train": "train", "test": "t10k"}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """Pictures and labels in memory.
+
+    Attributes:
+        name: For messages and cards.
+        pictures: uint8, (N, H, W, C).
+        labels: int64, (N,), or None.
+        class_names: One a class, in label order; empty without labels.
+        unreadable: Files that were left out, with the reason.
+    """
+
+    name: str
+    pictures: np.ndarray
+    labels: Tensor | None = None
+    class_names: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """N, the number of pictures."""
+        return len(self.pictures)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        H, W, C = self.pictures.shape[1:]
+        return C, H, W
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Images (B, C, H, W) in [-1, 1] and their labels (B,), for int64 indices (B,)."""
+        images = from_uint8(self.pictures[indices.numpy()])
+        return images, None if self.labels is None else self.labels[indices]
+
+
+def load_dataset(
+    name_or_folder: str | Path, *, split: str = "train", size: int | None = None
+) -> ImageDataset:
+    """Load a data set by name, or the pictures of a folder.
+
+    Args:
+        name_or_folder: One of `DATASETS`, or a path.
+        split: "train" or "test"; only fashion-mnist has a test split.
+        size: Pictures of a folder are cropped to a square and resized to size × size; None is 32.
+
+    Raises:
+        ValueError: if there is no such data set, folder or split, or nothing in it can be read.
+    """
+    name = str(name_or_folder)
+    if name == "fashion-mnist":
+        return _fashion_mnist(split)
+    if split != "train":
+        raise ValueError(f"{name} has no {split} split; only fashion-mnist has one.")
+    if name == "fashion-mnist-2000":
+        with np.load(EMBEDDED, allow_pickle=False) as file:
+            pictures, labels = file["pictures"][..., None], torch.from_numpy(file["labels"]).long()
+        return ImageDataset(name, pictures, labels, FASHION_CLASSES)
+    folder = Path(name_or_folder)
+    if not folder.exists():
+        raise ValueError(
+            f"There is no data set or folder {name!r}; "
+            f"give a folder of pictures or one of {', '.join(DATASETS)}."
+        )
+    if not folder.is_dir():
+        raise ValueError(f"{name} is a file; give the folder that holds the pictures.")
+    return _folder(folder, size or 32)
+
+
+def _fashion_mnist(split: str) -> ImageDataset:
+    """Read the IDX files where they lie, else let torchvision download them."""
+    if split not in _IDX_FILES:
+        raise ValueError(f"fashion-mnist has the splits train and test, not {split!r}.")
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diffusion-playground"
+    roots = [os.environ.get("FASHION_MNIST_DIR"), "/usr/share/datasets/fashion-mnist"]
+    for root in [Path(r) for r in roots if r] + [cache / "FashionMNIST" / "raw"]:
+        files = [
+            root / f"{_IDX_FILES[split]}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")
+        ]
+        if all(file.exists() for file in files):
+            pixels = np.frombuffer(gzip.decompress(files[0].read_bytes()), np.uint8, offset=16)
+            labels = np.frombuffer(gzip.decompress(files[1].read_bytes()), np.uint8, offset=8)
+            pictures, targets = pixels.reshape(-1, 28, 28), torch.from_numpy(labels.copy()).long()
+            break
+    else:
+        from torchvision.datasets import FashionMNIST
+
+        try:
+            downloaded = FashionMNIST(str(cache), train=split == "train", download=True)
+        except (RuntimeError, OSError) as error:
+            raise ValueError(
+                "Fashion-MNIST is not on this machine and could not be downloaded; use "
+                "fashion-mnist-2000, or set FASHION_MNIST_DIR to a folder with its .gz files."
+            ) from error
+        pictures, targets = downloaded.data.numpy(), downloaded.targets.long()
+    return ImageDataset("fashion-mnist", pictures[..., None].copy(), targets, FASHION_CLASSES)
+
+
+def _folder(folder: Path, size: int) -> ImageDataset:
+    """Every readable picture below a folder; the first level of subfolders names the classes."""
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    pictures, classes, unreadable = [], [], []
+    for file in files:
+        try:
+            with Image.open(file) as picture:
+                upright = ImageOps.exif_transpose(picture).convert("RGB")
+            pictures.append(
+                np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS))
+            )
+        except (
+            UnidentifiedImageError,
+            OSError,
+            Image.DecompressionBombError,
+            SyntaxError,
+        ) as error:
+            unreadable.append(f"{file.name}: {error}")
+            continue
+        relative = file.relative_to(folder).parts
+        classes.append(relative[0] if len(relative) > 1 else "")
+    if not pictures:
+        seen = f"none of its {len(files)} pictures can be read" if files else "it holds no pictures"
+        raise ValueError(f"{folder} cannot be used: {seen} ({', '.join(SUFFIXES)}).")
+    stack = np.stack(pictures)
+    if (stack == stack[..., :1]).all():
+        stack = stack[..., :1]  # grey pictures stay grey
+    names = tuple(sorted(set(classes)))
+    labelled = len(names) > 1 and "" not in names
+    labels = torch.tensor([names.index(c) for c in classes]) if labelled else None
+    return ImageDataset(folder.name, stack, labels, names if labelled else (), tuple(unreadable))

@@ -1,0 +1,164 @@
+"""The Gaussian identities that tie x0, eps and x_t, and the posterior that sampling inverts.
+
+    x_t = sqrt(ᾱ_t) x0 + sqrt(1 - ᾱ_t) eps,    eps ~ N(0, I)          (Ho et al. 2020, eq. 4)
+    v   = sqrt(ᾱ_t) eps - sqrt(1 - ᾱ_t) x0                            (Salimans and Ho 2022)
+
+(x0, eps) and (x_t, v) are the same plane seen in two bases turned against each other by the angle
+whose cosine is sqrt(ᾱ_t); any two of the four determine the others. Images are (B, C, H, W) in
+[-1, 1], or any (B, ...); timesteps are int64, (B,) or one for all. Coefficients are computed in
+float64 and used in the images' own precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .schedule import NoiseSchedule
+
+Denoiser = Callable[[Tensor, Tensor], Tensor]
+"""(x_t (B, C, H, W), t (B,)) -> eps_hat (B, C, H, W). May carry `.predict(x_t, t)`."""
+
+
+def _signal_and_noise(t: int | Tensor, x: Tensor, schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
+    """sqrt(ᾱ_t) and sqrt(1 - ᾱ_t), shaped to multiply x."""
+    alpha_bar = schedule.alpha_bar(_checked(t, x))
+    return _like(alpha_bar.sqrt(), x), _like((1 - alpha_bar).sqrt(), x)
+
+
+def _checked(t: int | Tensor, x: Tensor) -> Tensor:
+    t = torch.as_tensor(t)
+    if t.ndim > 1 or (t.ndim == 1 and t.shape[0] not in (1, x.shape[0])):
+        raise ValueError(
+            f"There must be one timestep an image: got {tuple(t.shape)} for {x.shape[0]} images."
+        )
+    if t.numel() and t.min() < 0:
+        raise ValueError(f"A timestep must be at least 0, got {int(t.min())}.")
+    return t
+
+
+def _like(coefficient: Tensor, x: Tensor) -> Tensor:
+    coefficient = coefficient.to(x.device, x.dtype)
+    return coefficient.reshape(coefficient.shape + (1,) * (x.ndim - coefficient.ndim))
+
+
+def _same_shape(x: Tensor, y: Tensor) -> None:
+    if x.shape != y.shape:
+        raise ValueError(f"Shapes must agree: {tuple(x.shape)} and {tuple(y.shape)}.")
+
+
+def q_sample(x0: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """Noise clean images to t in one jump.
+
+    x_t = sqrt(ᾱ_t) x0 + sqrt(1 - ᾱ_t) eps        (Ho et al. 2020, eq. 4)
+
+    Args:
+        x0: Clean images, (B, C, H, W).
+        t: Zero-based timesteps, int64, (B,), or one for all.
+        eps: Standard normal noise, as x0.
+        schedule: Where ᾱ comes from.
+
+    Raises:
+        ValueError: if shapes disagree or t is outside [0, T).
+    """
+    _same_shape(x0, eps)
+    signal, noise = _signal_and_noise(t, x0, schedule)
+    return signal * x0 + noise * eps
+
+
+def q_step(x_prev: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """One step of the forward Markov chain, from t - 1 to t.
+
+    x_t = sqrt(1 - β_t) x_{t-1} + sqrt(β_t) eps        (Ho et al. 2020, eq. 2)
+
+    Shapes and errors as in `q_sample`; eps must be fresh at every step.
+    """
+    _same_shape(x_prev, eps)
+    t = _checked(t, x_prev)
+    schedule.alpha_bar(t)  # refuses a t that is out of range
+    beta = schedule.betas[t.to("cpu", torch.int64)]
+    return _like((1 - beta).sqrt(), x_prev) * x_prev + _like(beta.sqrt(), x_prev) * eps
+
+
+def predict_x0(x_t: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """Recover the clean image that a noise estimate implies.
+
+    x0_hat = (x_t - sqrt(1 - ᾱ_t) eps) / sqrt(ᾱ_t)        (Ho et al. 2020, eq. 15)
+
+    Shapes as in `q_sample`.
+
+    Raises:
+        ValueError: if shapes disagree, t is outside [0, T), or ᾱ_t is 0: then x_t is noise alone
+            and says nothing of x0.
+    """
+    _same_shape(x_t, eps)
+    signal, noise = _signal_and_noise(t, x_t, schedule)
+    if bool((signal == 0).any()):
+        raise ValueError(
+            "At this timestep no signal is left (zero terminal SNR), so noise does not determine "
+            "x0; use a model that predicts v or x0."
+        )
+    return (x_t - noise * eps) / signal
+
+
+def predict_eps(x_t: Tensor, t: int | Tensor, x0: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """Recover the noise that a clean image implies.
+
+    eps = (x_t - sqrt(ᾱ_t) x0) / sqrt(1 - ᾱ_t)        (Ho et al. 2020, eq. 4, solved for eps)
+
+    Shapes and errors as in `q_sample`.
+    """
+    _same_shape(x_t, x0)
+    signal, noise = _signal_and_noise(t, x_t, schedule)
+    return (x_t - signal * x0) / noise
+
+
+def predict_v(x0: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """V = sqrt(ᾱ_t) eps - sqrt(1 - ᾱ_t) x0 (Salimans and Ho 2022, appendix D); as `q_sample`."""
+    _same_shape(x0, eps)
+    signal, noise = _signal_and_noise(t, x0, schedule)
+    return signal * eps - noise * x0
+
+
+def x0_from_v(x_t: Tensor, t: int | Tensor, v: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """x0 = sqrt(ᾱ_t) x_t - sqrt(1 - ᾱ_t) v; defined even where ᾱ_t is 0. As `q_sample`."""
+    _same_shape(x_t, v)
+    signal, noise = _signal_and_noise(t, x_t, schedule)
+    return signal * x_t - noise * v
+
+
+def eps_from_v(x_t: Tensor, t: int | Tensor, v: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """Eps = sqrt(1 - ᾱ_t) x_t + sqrt(ᾱ_t) v. Shapes and errors as in `q_sample`."""
+    _same_shape(x_t, v)
+    signal, noise = _signal_and_noise(t, x_t, schedule)
+    return noise * x_t + signal * v
+
+
+def posterior_mean(x_t: Tensor, t: int, t_prev: int, x0: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """Mean of q(x_{t_prev} | x_t, x0), at any stride.
+
+    sqrt(ᾱ_prev) β / (1 - ᾱ_t) x0 + sqrt(α) (1 - ᾱ_prev) / (1 - ᾱ_t) x_t,
+    with α = ᾱ_t / ᾱ_prev and β = 1 - α        (Ho et al. 2020, eq. 7)
+
+    Its variance is `schedule.posterior_variance(t, t_prev)`.
+
+    Args:
+        x_t: Noisy images, (B, C, H, W).
+        t: Their timestep, in [0, T).
+        t_prev: The less noisy timestep, in [-1, t).
+        x0: Clean images, as x_t.
+        schedule: Where ᾱ comes from.
+
+    Raises:
+        ValueError: if shapes disagree or the timesteps are out of range or order.
+    """
+    _same_shape(x_t, x0)
+    if not -1 <= t_prev < t:
+        raise ValueError(f"t_prev must lie in [-1, t), got t_prev = {t_prev} and t = {t}.")
+    a_t, a_prev = schedule.alpha_bar(t), schedule.alpha_bar(t_prev)
+    alpha = a_t / a_prev
+    of_x0 = a_prev.sqrt() * (1 - alpha) / (1 - a_t)
+    of_x_t = alpha.sqrt() * (1 - a_prev) / (1 - a_t)
+    return _like(of_x0, x_t) * x0 + _like(of_x_t, x_t) * x_t

@@ -1,0 +1,232 @@
+"""Walks from noise to image. A sampler is a generator: every step is yielded with all it computed.
+
+All samplers share one loop: ask the denoiser at (x_t, t) for eps_hat and x0_hat, clip x0_hat and
+derive eps_hat again from it, then step to the next timestep of the walk (never to t - T // N),
+and in the end to ᾱ = 1, where no noise is added.
+
+    ddpm       ancestral sampling                                       (Ho et al. 2020, algorithm 2)
+    ddim       deterministic at eta 0, ancestral at eta 1               (Song et al. 2021, eq. 12)
+    heun       second order in sigma, two evaluations a step            (Karras et al. 2022, algorithm 1)
+    dpmpp_2m   second order in log-SNR, remembers the last x0_hat       (Lu et al. 2022, algorithm 2)
+
+With eta 0, ddim is Euler's method in sigma = sqrt((1 - ᾱ) / ᾱ), so it has no second name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .process import Denoiser, posterior_mean, predict_eps, predict_x0
+from .schedule import NoiseSchedule, spaced_timesteps
+
+SAMPLERS = ("ddpm", "ddim", "heun", "dpmpp_2m")
+VARIANCES = ("posterior", "beta")
+Generators = torch.Generator | Sequence[torch.Generator]
+
+
+@dataclass(frozen=True, eq=False)
+class SamplerStep:
+    """One step of a walk, from t to t_prev.
+
+    Attributes:
+        index: 0 for the first step.
+        t, t_prev: Timesteps; t_prev is -1 at the last step.
+        x_t: Where the step began, (B, C, H, W).
+        eps_hat, x0_hat: What the denoiser said there, after clipping; heun's are of its first
+            evaluation.
+        noise: Standard normal noise that was injected, or None.
+        x_prev: Where the step ended.
+        nfe: Network evaluations so far, this step's included.
+    """
+
+    index: int
+    t: int
+    t_prev: int
+    x_t: Tensor
+    eps_hat: Tensor
+    x0_hat: Tensor
+    noise: Tensor | None
+    x_prev: Tensor
+    nfe: int
+
+
+def draw_noise(
+    shape: Sequence[int], generator: Generators, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Standard normal noise (B, ...), drawn on the CPU.
+
+    With one generator an image, the noise of image i is the same whatever the batch.
+
+    Raises:
+        ValueError: if there are several generators, but not one an image.
+    """
+    if isinstance(generator, torch.Generator):
+        return torch.randn(tuple(shape), generator=generator, dtype=dtype)
+    if len(generator) != shape[0]:
+        raise ValueError(f"There are {len(generator)} generators for {shape[0]} images.")
+    return torch.stack([torch.randn(tuple(shape[1:]), generator=g, dtype=dtype) for g in generator])
+
+
+def _estimate(
+    denoiser: Denoiser, x_t: Tensor, t: int, schedule: NoiseSchedule, clip_x0: bool
+) -> tuple[Tensor, Tensor]:
+    """(eps_hat, x0_hat) at (x_t, t), consistent with each other after clipping."""
+    steps = torch.full((x_t.shape[0],), t, dtype=torch.int64, device=x_t.device)
+    predict = getattr(denoiser, "predict", None)
+    if predict is not None:
+        eps_hat, x0_hat = predict(x_t, steps)
+    else:
+        eps_hat = denoiser(x_t, steps)
+        x0_hat = predict_x0(x_t, steps, eps_hat, schedule)
+    if clip_x0:
+        x0_hat = x0_hat.clamp(-1, 1)
+        eps_hat = predict_eps(x_t, steps, x0_hat, schedule)
+    return eps_hat, x0_hat
+
+
+def _gaussian_step(
+    x_t: Tensor, eps_hat: Tensor, x0_hat: Tensor, t: int, t_prev: int, schedule: NoiseSchedule,
+    eta: float, ancestral: bool, variance: str, noise: Tensor | None,
+) -> Tensor:  # fmt: skip
+    """One update for ddim and ddpm: move to t_prev's mean, add noise.
+
+    ddim: sqrt(ᾱ') x0_hat + sqrt(1 - ᾱ' - σ²) eps_hat + σ z,   σ² = eta² · posterior variance
+    ddpm: the posterior's mean, + σ z with σ² the posterior variance, or β = 1 - ᾱ / ᾱ'
+    """
+    a_t, a_prev = schedule.alpha_bar(t), schedule.alpha_bar(t_prev)
+    sigma2 = schedule.posterior_variance(t, t_prev)
+    if ancestral:
+        mean = posterior_mean(x_t, t, t_prev, x0_hat, schedule)
+        if variance == "beta" and t_prev >= 0:
+            sigma2 = 1 - a_t / a_prev
+    else:
+        sigma2 = eta**2 * sigma2
+        along = (1 - a_prev - sigma2).clamp_min(0).sqrt()
+        mean = float(a_prev.sqrt()) * x0_hat + float(along) * eps_hat
+    return mean if noise is None else mean + float(sigma2.sqrt()) * noise
+
+
+def _heun_step(
+    denoiser: Denoiser, x_t: Tensor, eps_hat: Tensor, t: int, t_prev: int,
+    schedule: NoiseSchedule, clip_x0: bool,
+) -> Tensor:  # fmt: skip
+    """Karras et al. 2022, algorithm 1, in x̄ = x / sqrt(ᾱ), where dx̄/dσ = eps.
+
+    Between two timesteps only: the caller takes the step to σ = 0, and one from σ = ∞, by Euler.
+    """
+    a_t, a_prev = schedule.alpha_bar(t), schedule.alpha_bar(t_prev)
+    step = float(((1 - a_prev) / a_prev).sqrt() - ((1 - a_t) / a_t).sqrt())
+    scaled = x_t / float(a_t.sqrt())
+    trial = (scaled + step * eps_hat) * float(a_prev.sqrt())
+    eps_there, _ = _estimate(denoiser, trial, t_prev, schedule, clip_x0)
+    return (scaled + step * (eps_hat + eps_there) / 2) * float(a_prev.sqrt())
+
+
+def _dpmpp_2m_step(
+    x_t: Tensor, x0_hat: Tensor, before: tuple[int, Tensor] | None, t: int, t_prev: int,
+    schedule: NoiseSchedule,
+) -> Tensor:  # fmt: skip
+    """Lu et al. 2022 (DPM-Solver++), algorithm 2: a line through the last two x0_hat.
+
+    x' = (σ' / σ) x - α' (e^(-h) - 1) D, D = (1 + 1/2r) x0_hat - (1/2r) x0_hat_before, with
+    h the step in λ = log-SNR / 2 and r the last step over this one. First order at the start and
+    at the end, where h is infinite.
+    """
+    a_t, a_prev = schedule.alpha_bar(t), schedule.alpha_bar(t_prev)
+    direction = x0_hat
+    if before is not None and t_prev >= 0:
+        t_before, x0_before = before
+        h = schedule.log_snr(t_prev) - schedule.log_snr(t)
+        last = schedule.log_snr(t) - schedule.log_snr(t_before)
+        half = float(h / last) / 2  # 1 / 2r; 0 after a start from σ = ∞
+        direction = (1 + half) * x0_hat - half * x0_before
+    ratio = ((1 - a_prev) / (1 - a_t)).sqrt()
+    # α' (1 - e^(-h)) = α' - (σ' / σ) α, which needs no logarithm of a zero ᾱ
+    return float(ratio) * x_t + float(a_prev.sqrt() - ratio * a_t.sqrt()) * direction
+
+
+def _check(
+    x_start: Tensor, denoiser: Denoiser, schedule: NoiseSchedule, first: int, sampler: str,
+    eta: float, variance: str,
+) -> None:  # fmt: skip
+    if sampler not in SAMPLERS:
+        raise ValueError(f"There is no sampler {sampler!r}; choose one of {', '.join(SAMPLERS)}.")
+    if variance not in VARIANCES:
+        raise ValueError(f"There is no variance {variance!r}; choose {' or '.join(VARIANCES)}.")
+    if not 0 <= eta <= 1:
+        raise ValueError(f"eta must lie between 0 and 1, got {eta}.")
+    if eta and sampler in ("heun", "dpmpp_2m"):
+        raise ValueError(f"eta belongs to ddim; {sampler} adds no noise, so leave eta at 0.")
+    if x_start.ndim != 4 or not x_start.is_floating_point():
+        raise ValueError(f"x_start must be float (B, C, H, W), got {tuple(x_start.shape)}.")
+    if schedule.alpha_bar(first) == 0 and not hasattr(denoiser, "predict"):
+        raise ValueError(
+            "This schedule ends in pure noise (zero terminal SNR), where predicted noise says "
+            "nothing of the image; use a model that predicts v or x0."
+        )
+
+
+@torch.no_grad()
+def sample(
+    denoiser: Denoiser,
+    x_start: Tensor,
+    schedule: NoiseSchedule,
+    *,
+    sampler: str = "ddim",
+    num_steps: int = 50,
+    eta: float = 0.0,
+    spacing: str = "trailing",
+    t_start: int | None = None,
+    clip_x0: bool = True,
+    variance: str = "posterior",
+    generator: Generators | None = None,
+) -> Iterator[SamplerStep]:
+    """Walk from noise to images and yield every step.
+
+    Args:
+        denoiser: (x_t, t) -> eps_hat; its `.predict(x_t, t) -> (eps_hat, x0_hat)` is preferred.
+        x_start: Where to begin, (B, C, H, W): standard normal noise, or a picture noised to
+            t_start.
+        schedule: Of the model.
+        sampler: One of `SAMPLERS`.
+        num_steps: Steps of the walk, from 1 to T.
+        eta: DDIM's stochasticity, from 0 to 1; 1 is ancestral.
+        spacing: How the timesteps are spread; see `spaced_timesteps`.
+        t_start: Timestep of x_start; None begins at the spacing's own first.
+        clip_x0: Clip x0_hat to [-1, 1], for data that lie there.
+        variance: Of ddpm's noise: "posterior" or "beta".
+        generator: One for the batch or one an image, on the CPU; needed where noise is injected.
+
+    Raises:
+        ValueError: when the first step is asked for, if an argument is out of range.
+    """
+    timesteps = spaced_timesteps(len(schedule), num_steps, spacing, t_start)
+    _check(x_start, denoiser, schedule, timesteps[0], sampler, eta, variance)
+    random = sampler == "ddpm" or eta > 0
+    if random and generator is None:
+        raise ValueError(f"{sampler} with eta {eta} injects noise and needs a generator.")
+    x_t, nfe, before = x_start, 0, None
+    for index, (t, t_prev) in enumerate(zip(timesteps, [*timesteps[1:], -1], strict=True)):
+        eps_hat, x0_hat = _estimate(denoiser, x_t, t, schedule, clip_x0)
+        nfe += 1
+        noise = None
+        if random and t_prev >= 0:
+            assert generator is not None
+            dtype = torch.float64 if x_t.dtype == torch.float64 else torch.float32
+            noise = draw_noise(x_t.shape, generator, dtype).to(x_t.device, x_t.dtype)
+        if sampler == "heun" and t_prev >= 0 and schedule.alpha_bar(t) > 0:
+            x_prev = _heun_step(denoiser, x_t, eps_hat, t, t_prev, schedule, clip_x0)
+            nfe += 1
+        elif sampler == "dpmpp_2m":
+            x_prev = _dpmpp_2m_step(x_t, x0_hat, before, t, t_prev, schedule)
+        else:
+            ancestral = sampler == "ddpm"
+            x_prev = _gaussian_step(
+                x_t, eps_hat, x0_hat, t, t_prev, schedule, eta, ancestral, variance, noise
+            )
+        yield SamplerStep(index, t, t_prev, x_t, eps_hat, x0_hat, noise, x_prev, nfe)
+        x_t, before = x_prev, (t, x0_hat)

@@ -1,0 +1,256 @@
+"""Noise schedules: how much signal is left at each timestep. Nothing here knows of images.
+
+The forward process adds Gaussian noise in T small steps,
+
+    q(x_t | x_{t-1}) = N(sqrt(1 - β_t) x_{t-1}, β_t I),
+
+and because a sum of Gaussians is Gaussian the steps compose to one jump
+
+    q(x_t | x_0) = N(sqrt(ᾱ_t) x_0, (1 - ᾱ_t) I),    ᾱ_t = prod_{s<=t} (1 - β_s).
+
+`t` is zero-based: index 0 is the paper's t = 1, and t = -1 means the clean image, ᾱ = 1.
+Sources: Ho et al. 2020 (linear), Rombach et al. 2022 (scaled linear), Nichol and Dhariwal 2021
+(cosine), Jabri et al. 2022 (sigmoid), Lin et al. 2023 (zero terminal SNR).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SPACINGS = ("trailing", "leading", "linspace")
+MAX_TIMESTEPS = 10_000
+MAX_BETA = 0.999
+_SMALLEST = torch.finfo(torch.float32).tiny
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseSchedule:
+    """A schedule, given by its betas; all else follows. Float64 on the CPU.
+
+    Where ᾱ_t would fall below float32's smallest normal number (1.18e-38) it is held there, so
+    that a square root, a quotient or a logarithm of it stays finite in single precision. The one
+    exception is a last beta of exactly 1 (zero terminal SNR): there ᾱ is exactly 0.
+
+    Args:
+        betas: Variances of the single steps, (T,), each in (0, 1]; only the last may be 1.
+
+    Raises:
+        ValueError: if betas is not such a vector of 2 to 10,000 finite numbers.
+    """
+
+    betas: Tensor
+    alphas: Tensor = field(init=False, repr=False)
+    alphas_cumprod: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the betas and derive the rest."""
+        betas = torch.as_tensor(self.betas, dtype=torch.float64, device="cpu").detach().clone()
+        if betas.ndim != 1 or not 2 <= betas.numel() <= MAX_TIMESTEPS:
+            raise ValueError(
+                f"betas must be a vector of 2 to {MAX_TIMESTEPS} numbers, "
+                f"got shape {tuple(betas.shape)}."
+            )
+        # Written so that nan fails too.
+        if not bool(((betas > 0) & (betas <= 1)).all()) or bool((betas[:-1] == 1).any()):
+            raise ValueError("Every beta must lie in (0, 1); only the last may be 1.")
+        alphas = 1.0 - betas
+        cumprod = torch.cumprod(alphas, dim=0).clamp_min(_SMALLEST)
+        if betas[-1] == 1:
+            cumprod[-1] = 0.0
+        object.__setattr__(self, "betas", betas)
+        object.__setattr__(self, "alphas", alphas)
+        object.__setattr__(self, "alphas_cumprod", cumprod)
+
+    def __len__(self) -> int:
+        """T, the number of training timesteps."""
+        return self.betas.numel()
+
+    def alpha_bar(self, t: int | Tensor) -> Tensor:
+        """ᾱ at t: the share of the clean image's variance that is left; exactly 1 at t = -1.
+
+        Args:
+            t: Timestep or int tensor of timesteps of any shape, each in [-1, T).
+
+        Returns:
+            Float64 tensor of t's shape, on t's device.
+
+        Raises:
+            ValueError: if t is not an integer or lies outside [-1, T).
+        """
+        t = torch.as_tensor(t)
+        if t.is_floating_point() or t.is_complex() or t.dtype == torch.bool:
+            raise ValueError(f"A timestep must be an integer, got {t.dtype}.")
+        index = t.to("cpu", torch.int64)
+        if index.numel() and (index.min() < -1 or index.max() >= len(self)):
+            raise ValueError(
+                f"A timestep must lie in [-1, {len(self) - 1}], "
+                f"got {int(index.min())} to {int(index.max())}."
+            )
+        padded = torch.cat([self.alphas_cumprod, torch.ones(1, dtype=torch.float64)])
+        return padded[index].to(t.device)  # index -1 is the appended 1
+
+    def log_snr(self, t: int | Tensor) -> Tensor:
+        """log(ᾱ_t / (1 - ᾱ_t)), natural; +inf at t = -1, -inf where ᾱ is 0. Shape as t."""
+        alpha_bar = self.alpha_bar(t)
+        return torch.log(alpha_bar) - torch.log1p(-alpha_bar)
+
+    def posterior_variance(self, t: int | Tensor, t_prev: int | Tensor) -> Tensor:
+        """Variance of q(x_{t_prev} | x_t, x_0), at any stride t_prev < t.
+
+        (1 - ᾱ_prev) / (1 - ᾱ_t) · (1 - ᾱ_t / ᾱ_prev)    (Ho et al. 2020, eq. 7; strided: Song et al.
+        2021, eq. 16 with eta = 1). 0 at t_prev = -1. Float64, shape of t and t_prev broadcast.
+
+        Raises:
+            ValueError: if t_prev is not below t, or either is out of range.
+        """
+        if not bool((torch.as_tensor(t_prev) < torch.as_tensor(t)).all()):
+            raise ValueError("t_prev must be less than t.")
+        a_t, a_prev = self.alpha_bar(t), self.alpha_bar(t_prev)
+        return (1 - a_prev) / (1 - a_t) * (1 - a_t / a_prev)
+
+
+def _linear(T: int, beta_start: float = 1e-4, beta_end: float = 0.02) -> Tensor:
+    return torch.linspace(beta_start, beta_end, T, dtype=torch.float64)
+
+
+def _scaled_linear(T: int, beta_start: float = 1e-4, beta_end: float = 0.02) -> Tensor:
+    if min(beta_start, beta_end) < 0:
+        raise ValueError("beta_start and beta_end must lie between 0 and 1.")
+    return torch.linspace(beta_start**0.5, beta_end**0.5, T, dtype=torch.float64) ** 2
+
+
+def _sigmoid_beta(T: int, beta_start: float = 1e-4, beta_end: float = 0.02) -> Tensor:
+    ramp = torch.sigmoid(torch.linspace(-6, 6, T, dtype=torch.float64))
+    return ramp * (beta_end - beta_start) + beta_start
+
+
+def _cosine(T: int, s: float = 0.008) -> Tensor:
+    if not 0 <= s < math.inf:
+        raise ValueError(f"The cosine offset s must be a number of at least 0, got {s}.")
+    u = torch.arange(T + 1, dtype=torch.float64) / T
+    return _betas_of_alpha_bar(torch.cos((u + s) / (1 + s) * math.pi / 2) ** 2)
+
+
+def _sigmoid(T: int, start: float = -3.0, end: float = 3.0, tau: float = 1.0) -> Tensor:
+    if not (math.isfinite(start) and math.isfinite(end) and start < end and 0 < tau < math.inf):
+        raise ValueError("A sigmoid schedule needs start < end and tau > 0, all finite.")
+    u = torch.arange(T + 1, dtype=torch.float64) / T
+    curve = torch.sigmoid((u * (end - start) + start) / tau)
+    return _betas_of_alpha_bar((curve[-1] - curve) / (curve[-1] - curve[0]))
+
+
+def _betas_of_alpha_bar(alpha_bar: Tensor) -> Tensor:
+    """T betas from T + 1 values of ᾱ, each clipped to (0, 0.999]."""
+    betas = 1 - alpha_bar[1:] / alpha_bar[:-1]
+    return betas.clamp(torch.finfo(torch.float64).eps, MAX_BETA)
+
+
+_MAKERS: dict[str, Callable[..., Tensor]] = {
+    "linear": _linear,
+    "scaled_linear": _scaled_linear,
+    "cosine": _cosine,
+    "sigmoid": _sigmoid,
+    "sigmoid_beta": _sigmoid_beta,
+}
+SCHEDULES = tuple(_MAKERS)
+
+
+def make_schedule(
+    name: str, num_train_timesteps: int = 1000, *, zero_terminal_snr: bool = False, **params: float
+) -> NoiseSchedule:
+    """Build a named schedule.
+
+    linear          β from beta_start=1e-4 to beta_end=0.02           (Ho et al. 2020)
+    scaled_linear   sqrt(β) linear between the same ends              (Rombach et al. 2022)
+    cosine          ᾱ = cos²(π/2 · (u + s) / (1 + s)), s=0.008        (Nichol and Dhariwal 2021)
+    sigmoid         ᾱ a falling sigmoid; start=-3, end=3, tau=1       (Jabri et al. 2022)
+    sigmoid_beta    β a rising sigmoid between beta_start and beta_end (diffusers' "sigmoid")
+
+    Args:
+        name: One of the above.
+        num_train_timesteps: T, from 2 to 10,000. The betas are not rescaled with T.
+        zero_terminal_snr: Shift and scale sqrt(ᾱ) so that ᾱ_{T-1} is exactly 0.
+        **params: The named schedule's own parameters.
+
+    Raises:
+        ValueError: for an unknown name or parameter, a T out of range, or betas outside (0, 1).
+    """
+    if name not in _MAKERS:
+        raise ValueError(f"There is no schedule {name!r}; choose one of {', '.join(SCHEDULES)}.")
+    if isinstance(num_train_timesteps, bool) or int(num_train_timesteps) != num_train_timesteps:
+        raise ValueError(f"num_train_timesteps must be a whole number, got {num_train_timesteps}.")
+    if not 2 <= num_train_timesteps <= MAX_TIMESTEPS:
+        raise ValueError(
+            f"num_train_timesteps must be from 2 to {MAX_TIMESTEPS}, got {num_train_timesteps}."
+        )
+    known = list(inspect.signature(_MAKERS[name]).parameters)[1:]
+    if unknown := sorted(set(params) - set(known)):
+        raise ValueError(
+            f"The {name} schedule has no parameter {unknown[0]!r}; it takes {', '.join(known)}."
+        )
+    schedule = NoiseSchedule(_MAKERS[name](int(num_train_timesteps), **params))
+    return rescale_zero_terminal_snr(schedule) if zero_terminal_snr else schedule
+
+
+def rescale_zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
+    """Shift and scale sqrt(ᾱ) so that the last step is pure noise and the first stays as it was.
+
+    (Lin et al. 2023, algorithm 1.) The result has ᾱ_{T-1} = 0 exactly: an eps-predicting network
+    has nothing to say there, so such a schedule wants v- or x0-prediction.
+    """
+    root = schedule.alphas_cumprod.sqrt()
+    root = (root - root[-1]) * root[0] / (root[0] - root[-1])
+    alpha_bar = root**2
+    alphas = torch.cat([alpha_bar[:1], alpha_bar[1:] / alpha_bar[:-1]])
+    return NoiseSchedule(1 - alphas)
+
+
+def spaced_timesteps(
+    num_train_timesteps: int, num_steps: int, spacing: str = "trailing", t_start: int | None = None
+) -> list[int]:
+    """The timesteps of a walk, descending (Lin et al. 2023, table 2).
+
+    trailing    round(arange(T, 0, -T/N)) - 1      begins at T - 1
+    leading     arange(N) · (T // N)               ends at 0
+    linspace    round(linspace(0, T - 1, N))       begins at T - 1 and ends at 0
+
+    With a `t_start` the walk is spaced over [0, t_start], its first step is exactly t_start, and
+    it has min(num_steps, t_start + 1) steps, since no timestep is visited twice.
+
+    Args:
+        num_train_timesteps: T of the schedule.
+        num_steps: N, from 1 to T.
+        spacing: One of the above.
+        t_start: First timestep, in [0, T); None starts from the spacing's own.
+
+    Raises:
+        ValueError: if N or t_start is out of range or the spacing is unknown.
+    """
+    T, N = num_train_timesteps, num_steps
+    if spacing not in SPACINGS:
+        raise ValueError(f"There is no spacing {spacing!r}; choose one of {', '.join(SPACINGS)}.")
+    if isinstance(N, bool) or int(N) != N or not 1 <= N <= T:
+        raise ValueError(f"The number of steps must be a whole number from 1 to {T}, got {N}.")
+    if t_start is not None:
+        if isinstance(t_start, bool) or int(t_start) != t_start or not 0 <= t_start < T:
+            raise ValueError(f"t_start must be a whole number from 0 to {T - 1}, got {t_start}.")
+        T = int(t_start) + 1
+        N = min(N, T)
+    if spacing == "trailing":
+        # [:N] because a float range may run one step past its end.
+        steps = np.round(np.arange(T, 0, -T / N))[:N] - 1
+    elif spacing == "leading":
+        steps = (np.arange(N) * (T // N))[::-1]
+    else:
+        steps = np.round(np.linspace(0, T - 1, N))[::-1]
+    timesteps = [int(t) for t in steps]
+    if t_start is not None:
+        timesteps[0] = int(t_start)
+    return timesteps

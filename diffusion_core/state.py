@@ -1,0 +1,105 @@
+"""The state of a training run in one safetensors file: whole or not there, and never unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .schedule import NoiseSchedule
+
+# A resumed run may be lengthened, cut short, or saved at other steps; all else must be the same.
+_FREE = ("num_steps", "decay_steps", "save_every", "precision")
+
+
+def replace_file(path: Path, write: Any) -> None:
+    """Call write(temporary path), flush to the disk, then rename it over `path` in one move."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_state(
+    path: Path,
+    settings: dict[str, Any],
+    schedule: NoiseSchedule,
+    unet: nn.Module,
+    ema: nn.Module,
+    optimizer: Any,
+    step: int,
+    precision: str,
+) -> None:
+    """Write all that the next step depends on."""
+    tensors: dict[str, Tensor] = {"betas": schedule.betas}
+    tensors |= {f"unet.{k}": v for k, v in unet.state_dict().items()}
+    tensors |= {f"ema.{k}": v for k, v in ema.state_dict().items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in values.items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    metadata = {
+        "step": str(step),
+        "precision": precision,
+        "settings": json.dumps(settings, sort_keys=True),
+    }
+    replace_file(path, lambda file: save_file(tensors, str(file), metadata))
+
+
+def read_state(
+    path: Path,
+    settings: dict[str, Any],
+    schedule: NoiseSchedule,
+    unet: nn.Module,
+    ema: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> tuple[int, str]:
+    """Load a state into network, average and optimiser; (steps done, precision in use).
+
+    Raises:
+        ValueError: if the file is broken or belongs to a run with other settings.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        theirs, step = json.loads(metadata["settings"]), int(metadata["step"])
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{path} is not a readable training state; remove it to start anew."
+        ) from error
+    ours = json.loads(json.dumps(settings))
+    for part in ours:
+        for name, value in ours[part].items():
+            if name not in _FREE and theirs.get(part, {}).get(name) != value:
+                raise ValueError(
+                    f"{path.parent} holds a run with {name} = {theirs.get(part, {}).get(name)}, not "
+                    f"{value}; choose another folder, or the same settings."
+                )
+    if not torch.equal(tensors.pop("betas"), schedule.betas):
+        raise ValueError(f"{path.parent} holds a run with another noise schedule.")
+    if step > settings["train"]["num_steps"]:
+        raise ValueError(f"{path.parent} holds a run that already did {step} steps.")
+    unet.load_state_dict(_below("unet.", tensors))
+    ema.load_state_dict(_below("ema.", tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in _below("optimizer.", tensors).items():
+        index, name = key.split(".")
+        moments.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    return step, metadata["precision"]
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

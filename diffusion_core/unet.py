@@ -1,0 +1,301 @@
+"""The network that looks at a noisy picture and a timestep and says what was added.
+
+A UNet (Ronneberger et al. 2015) in the form of Ho et al. 2020: residual blocks with group norm,
+self-attention at chosen levels, skip connections from the way down to the way up, and the timestep
+in every block. It knows no schedule: what its output means (eps, v or x0) is said elsewhere.
+
+    x_t (B, C, H, W), t (B,), y (B,) -> (B, C_out, H, W)
+
+The structure and the parameter names are those of diffusers' `UNet2DModel`. One thing is added: a
+patch size p folds every p × p pixels into channels first (space-to-depth), which makes small
+images cheap: the same cost buys p times the channels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layers import (
+    Attention,
+    Downsample,
+    EmbeddingMLP,
+    FourierEmbedding,
+    ResnetBlock,
+    Upsample,
+    timestep_embedding,
+)
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """The shape of a UNet; JSON in and out.
+
+    Attributes:
+        image_size: Height and width that it is made for; others work where the levels divide them.
+        in_channels, out_channels: Of the images.
+        patch_size: p folds p × p pixels into channels; 1 is off.
+        channels: Feature channels of each level, from fine to coarse.
+        blocks_per_level: Residual blocks on the way down; one more on the way up.
+        attention: For each level, whether it attends to itself.
+        mid_attention: The same for the middle.
+        head_dim: Channels of one attention head; None is one head.
+        norm_groups, norm_eps: Of every group norm.
+        dropout: Inside residual blocks.
+        scale_shift: Conditioning scales and shifts the norm, in place of an addition.
+        time_embedding: "positional" or "fourier".
+        flip_sin_to_cos, freq_shift: See `timestep_embedding`.
+        downsample_padding: 1 is symmetric, 0 pads right and below only.
+        resample: "conv", or "resnet" for resampling inside a residual block.
+        num_classes: Labels 0 to num_classes - 1; None is an unconditional network.
+        null_label: Add one label, num_classes, that means "no class" (for guidance).
+    """
+
+    image_size: tuple[int, int] = (32, 32)
+    in_channels: int = 3
+    out_channels: int = 3
+    patch_size: int = 1
+    channels: tuple[int, ...] = (64, 128, 256)
+    blocks_per_level: int = 2
+    attention: tuple[bool, ...] = (False, False, True)
+    mid_attention: bool = True
+    head_dim: int | None = 32
+    norm_groups: int = 32
+    norm_eps: float = 1e-5
+    dropout: float = 0.0
+    scale_shift: bool = False
+    time_embedding: str = "positional"
+    flip_sin_to_cos: bool = True
+    freq_shift: float = 0.0
+    downsample_padding: int = 1
+    resample: str = "conv"
+    num_classes: int | None = None
+    null_label: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built, in one sentence."""
+        for name in ("image_size", "channels", "attention"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not self.channels or len(self.attention) != len(self.channels):
+            raise ValueError("attention must say yes or no for each of the channels' levels.")
+        if self.blocks_per_level < 1 or self.patch_size < 1 or min(self.channels) < 1:
+            raise ValueError("blocks_per_level, patch_size and channels must be at least 1.")
+        if bad := [c for c in self.channels if c % self.norm_groups]:
+            raise ValueError(f"{bad[0]} channels are not a multiple of {self.norm_groups} groups.")
+        attended = [c for c, a in zip(self.channels, self.attention, strict=True) if a]
+        attended += [self.channels[-1]] if self.mid_attention else []
+        if self.head_dim and (bad := [c for c in attended if c % self.head_dim]):
+            raise ValueError(f"{bad[0]} channels are not a multiple of head_dim {self.head_dim}.")
+        if self.time_embedding not in ("positional", "fourier"):
+            raise ValueError("time_embedding must be 'positional' or 'fourier'.")
+        if self.resample not in ("conv", "resnet"):
+            raise ValueError("resample must be 'conv' or 'resnet'.")
+        if self.num_classes is not None and self.num_classes < 1:
+            raise ValueError("num_classes must be at least 1, or None.")
+
+    @property
+    def divisor(self) -> int:
+        """Height and width must be multiples of this."""
+        return self.patch_size * 2 ** (len(self.channels) - 1)
+
+    def to_json(self) -> str:
+        """The configuration as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> UNetConfig:
+        """Read what `to_json` wrote; an unknown key is a ValueError."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"A UNet has no setting {unknown[0]!r}.")
+        return cls(**values)
+
+    @classmethod
+    def from_json(cls, text: str) -> UNetConfig:
+        """Read what `to_json` wrote."""
+        return cls.from_dict(json.loads(text))
+
+
+class _Level(nn.Module):
+    """Residual blocks, their attentions and a resampling; names as in diffusers."""
+
+    def __init__(
+        self, cfg: UNetConfig, widths: list[tuple[int, int]], emb: int, attend: bool, resample: str
+    ) -> None:
+        super().__init__()
+        options: dict[str, Any] = {
+            "groups": cfg.norm_groups,
+            "eps": cfg.norm_eps,
+            "dropout": cfg.dropout,
+            "scale_shift": cfg.scale_shift,
+        }
+        out = widths[-1][1]
+        self.resnets = nn.ModuleList(ResnetBlock(i, o, emb, **options) for i, o in widths)
+        self.attentions = nn.ModuleList(
+            Attention(out, cfg.head_dim, groups=cfg.norm_groups, eps=cfg.norm_eps)
+            for _ in (widths if attend else [])
+        )
+        layer: nn.Module | None = None
+        if resample and cfg.resample == "resnet":
+            layer = ResnetBlock(out, out, emb, **options, resample=resample)
+        elif resample == "down":
+            layer = Downsample(out, cfg.downsample_padding)
+        elif resample == "up":
+            layer = Upsample(out)
+        self.downsamplers = nn.ModuleList([layer] if layer and resample == "down" else [])
+        self.upsamplers = nn.ModuleList([layer] if layer and resample == "up" else [])
+
+    def block(self, index: int, h: Tensor, emb: Tensor) -> Tensor:
+        h = self.resnets[index](h, emb)
+        return self.attentions[index](h) if self.attentions else h
+
+    def resampled(self, h: Tensor, emb: Tensor) -> Tensor:
+        for layer in [*self.downsamplers, *self.upsamplers]:
+            h = layer(h, emb) if isinstance(layer, ResnetBlock) else layer(h)
+        return h
+
+
+class _Middle(nn.Module):
+    def __init__(self, cfg: UNetConfig, emb: int) -> None:
+        super().__init__()
+        c = cfg.channels[-1]
+        level = _Level(cfg, [(c, c), (c, c)], emb, False, "")
+        self.resnets = level.resnets
+        self.attentions = nn.ModuleList(
+            [Attention(c, cfg.head_dim, groups=cfg.norm_groups, eps=cfg.norm_eps)]
+            if cfg.mid_attention
+            else []
+        )
+
+    def forward(self, h: Tensor, emb: Tensor) -> Tensor:
+        h = self.resnets[0](h, emb)
+        for attention in self.attentions:
+            h = attention(h)
+        return self.resnets[1](h, emb)
+
+
+class UNet(nn.Module):
+    """The network; see the module's docstring.
+
+    Args:
+        config: Its shape.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        """Build it with random weights; the last layer of each branch begins at zero."""
+        super().__init__()
+        self.config = config
+        channels, p2 = config.channels, config.patch_size**2
+        emb = channels[0] * 4
+        self.conv_in = nn.Conv2d(config.in_channels * p2, channels[0], 3, padding=1)
+        if config.time_embedding == "fourier":
+            self.time_proj = FourierEmbedding(
+                2 * channels[0], flip_sin_to_cos=config.flip_sin_to_cos
+            )
+        in_dim = channels[0] * (2 if config.time_embedding == "fourier" else 1)
+        self.time_embedding = EmbeddingMLP(in_dim, emb)
+        if config.num_classes is not None:
+            self.class_embedding = nn.Embedding(config.num_classes + config.null_label, emb)
+
+        self.down_blocks, self.up_blocks = nn.ModuleList(), nn.ModuleList()
+        width, skips, n = channels[0], [channels[0]], config.blocks_per_level
+        for i, c in enumerate(channels):
+            last = i == len(channels) - 1
+            widths = [(width if j == 0 else c, c) for j in range(n)]
+            resample = "" if last else "down"
+            self.down_blocks.append(_Level(config, widths, emb, config.attention[i], resample))
+            skips += [c] * (n if last else n + 1)
+            width = c
+        self.mid_block = _Middle(config, emb)
+        for i, c in reversed(list(enumerate(channels))):
+            widths = [((width if j == 0 else c) + skips.pop(), c) for j in range(n + 1)]
+            resample = "up" if i else ""
+            self.up_blocks.append(_Level(config, widths, emb, config.attention[i], resample))
+            width = c
+        self.conv_norm_out = nn.GroupNorm(config.norm_groups, width, eps=config.norm_eps)
+        self.conv_out = nn.Conv2d(width, config.out_channels * p2, 3, padding=1)
+        self._zero_branches()
+
+    def _zero_branches(self) -> None:
+        """Begin every residual branch at zero (Dhariwal and Nichol 2021), so that depth is free."""
+        for module in self.modules():
+            if isinstance(module, ResnetBlock):
+                nn.init.zeros_(module.conv2.weight)
+            elif isinstance(module, Attention):
+                nn.init.zeros_(module.to_out[0].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.conv_out.weight)
+
+    def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """Predict from noisy images.
+
+        Args:
+            x_t: (B, C, H, W); H and W multiples of `config.divisor`.
+            t: Timesteps, (B,).
+            y: Labels, int64, (B,); None is the null label. Only for a network with classes.
+
+        Returns:
+            (B, C_out, H, W), in x_t's precision.
+
+        Raises:
+            ValueError: if a shape or a label does not fit.
+        """
+        emb = self._conditioning(x_t, t, y)
+        h = F.pixel_unshuffle(x_t, self.config.patch_size) if self.config.patch_size > 1 else x_t
+        h = self.conv_in(h)
+        skips = [h]
+        for level in self.down_blocks:
+            for i in range(len(level.resnets)):
+                h = level.block(i, h, emb)
+                skips.append(h)
+            if level.downsamplers:
+                h = level.resampled(h, emb)
+                skips.append(h)
+        h = self.mid_block(h, emb)
+        for level in self.up_blocks:
+            for i in range(len(level.resnets)):
+                h = level.block(i, torch.cat([h, skips.pop()], dim=1), emb)
+            h = level.resampled(h, emb)
+        h = self.conv_out(F.silu(self.conv_norm_out(h)))
+        h = F.pixel_shuffle(h, self.config.patch_size) if self.config.patch_size > 1 else h
+        return h.to(x_t.dtype)
+
+    def _conditioning(self, x_t: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
+        """Check the inputs and embed timestep and label: (B, E)."""
+        cfg = self.config
+        if x_t.ndim != 4 or x_t.shape[1] != cfg.in_channels:
+            raise ValueError(
+                f"This network takes images (B, {cfg.in_channels}, H, W), got {tuple(x_t.shape)}."
+            )
+        if x_t.shape[2] % cfg.divisor or x_t.shape[3] % cfg.divisor:
+            raise ValueError(
+                f"Height and width must be multiples of {cfg.divisor}, "
+                f"got {x_t.shape[2]} × {x_t.shape[3]}."
+            )
+        if t.shape != (x_t.shape[0],):
+            raise ValueError(f"There must be one timestep an image, got shape {tuple(t.shape)}.")
+        if cfg.time_embedding == "fourier":
+            emb = self.time_proj(t)
+        else:
+            flip, shift = cfg.flip_sin_to_cos, cfg.freq_shift
+            emb = timestep_embedding(t, cfg.channels[0], flip_sin_to_cos=flip, freq_shift=shift)
+        emb = self.time_embedding(emb.to(self.conv_in.weight.dtype))
+        if cfg.num_classes is None:
+            if y is not None:
+                raise ValueError("This network has no classes, so it takes no label.")
+            return emb
+        labels = cfg.num_classes + cfg.null_label
+        if y is None:
+            if not cfg.null_label:
+                raise ValueError("This network has no null label, so it needs a label.")
+            y = torch.full_like(t, cfg.num_classes, dtype=torch.int64)
+        # A compiled graph cannot look at values; the embedding itself refuses them there.
+        in_range = torch.compiler.is_compiling() or not bool(((y < 0) | (y >= labels)).any())
+        if y.shape != t.shape or not in_range:
+            raise ValueError(f"A label must lie in [0, {labels - 1}], one an image.")
+        return emb + self.class_embedding(y)

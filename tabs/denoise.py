@@ -1,0 +1,280 @@
+"""The Denoise tab: the reverse process, live."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import gradio as gr
+import numpy as np
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.images import grid, to_uint8
+from diffusion_core.samplers import SAMPLERS
+from diffusion_core.schedule import SPACINGS, spaced_timesteps
+from diffusion_core.trajectory import MAX_SEED, Walk, walk
+
+from . import models
+from .player import Frame, Run, failure, player
+
+NO_CLASS = "none"
+IMAGE_COUNTS = (1, 4, 16)
+OPENING = Walk(num_images=4, num_steps=25, seed=7)
+SAMPLER_WORDS = {
+    "ddim": "ddim · deterministic; few steps do",
+    "ddpm": "ddpm · fresh noise at every step; wants many",
+    "heun": "heun · looks twice at every step",
+    "dpmpp_2m": "dpmpp_2m · remembers the step before",
+}
+WHY = r"""
+At every step the network looks at the noisy picture $x_t$ and says what noise $\hat\epsilon$ it sees. Take it
+away, and what is left is its guess of the finished picture:
+
+$$\hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\;\hat\epsilon}{\sqrt{\bar\alpha_t}}
+\qquad\text{(Ho et al. 2020, eq. 15)}$$
+
+The walk goes only a little way towards that guess, to a picture with slightly less noise, and asks again:
+
+$$x_{t'} = \sqrt{\bar\alpha_{t'}}\;\hat x_0 + \sqrt{1 - \bar\alpha_{t'}}\;\hat\epsilon
+\qquad\text{(DDIM; Song et al. 2021, eq. 12, with } \eta = 0)$$
+
+Early guesses are blurs, the average of all pictures that could have become this noise. Details come last.
+
+*Try:* keep the seed and change the number of steps from 50 to 5. Which parts of the picture stay the same?
+"""
+
+
+@dataclass
+class _Stops:
+    """One stop sign for each session, so that Stop is heeded after the step being computed."""
+
+    signs: dict[str, threading.Event]
+
+    def begin(self, session: str) -> threading.Event:
+        """A fresh sign; an older run of the session sees its own raised."""
+        self.stop(session)
+        self.signs[session] = threading.Event()
+        return self.signs[session]
+
+    def stop(self, session: str) -> None:
+        """Raise the session's sign, if it has one."""
+        if sign := self.signs.pop(session, None):
+            sign.set()
+
+
+STOPS = _Stops({})
+
+
+def frames(checkpoint: Checkpoint, settings: Walk) -> Iterator[Frame]:
+    """Compute a walk and yield what the page shows of it: one frame a step, and the end.
+
+    Each frame holds the sheets of x_t and x0_hat.
+    """
+    start = time.perf_counter()
+    step = None
+    for step in walk(checkpoint, settings):
+        pictures = (_sheet(step.x_t), _sheet(step.x0_hat))
+        alpha_bar = float(checkpoint.schedule.alpha_bar(step.t))
+        ms = 1000 * (time.perf_counter() - start)
+        yield Frame(pictures, step.t, alpha_bar, step.nfe, ms)
+    assert step is not None
+    final = _sheet(step.x_prev)
+    yield Frame((final, final), -1, 1.0, step.nfe, 1000 * (time.perf_counter() - start))
+
+
+def _sheet(x: object) -> np.ndarray:
+    return grid(to_uint8(x))  # type: ignore[arg-type]
+
+
+def head(checkpoint: Checkpoint, settings: Walk, prefix: str = "") -> dict[str, object]:
+    """What the player needs beside the frames."""
+    steps = spaced_timesteps(len(checkpoint.schedule), settings.num_steps, settings.spacing)
+    C, H, W = checkpoint.image_shape
+    height, width = grid(np.zeros((settings.num_images, H, W, C), np.uint8)).shape[:2]
+    label = checkpoint.label(settings.label)
+    named = "no class" if label is None else checkpoint.config.class_names[label]
+    last_seed = settings.seed + settings.num_images - 1
+    seeds = f"seed {settings.seed}" + (f" to {last_seed}" if settings.num_images > 1 else "")
+    words = [
+        checkpoint.name.rsplit("/", 1)[-1],
+        named,
+        f"{settings.sampler}, {settings.num_steps} steps",
+        f"guidance {settings.guidance_scale:g}",
+        *([f"eta {settings.eta:g}"] if settings.eta else []),
+        seeds,
+        f"weights {checkpoint.weights_hash[:8]}",
+    ]
+    return {
+        "width": width,
+        "height": height,
+        "channels": C,
+        "alpha_bars": [round(float(checkpoint.schedule.alpha_bar(t)), 5) for t in [*steps, -1]],
+        "caption": prefix + " · ".join(words),
+    }
+
+
+def settings_of(
+    checkpoint: Checkpoint, label: str | None, guidance: float, sampler: str, steps: float,
+    seed: float | None, images: float, eta: float = 0.0, spacing: str = "trailing",
+) -> Walk:  # fmt: skip
+    """The page's controls as a walk.
+
+    Raises:
+        ValueError: with a sentence for the page, if they do not fit.
+    """
+    if seed is None or steps is None or guidance is None:
+        raise ValueError("Fill in seed, steps and guidance.")
+    chosen = None if label in (None, "", NO_CLASS) else label
+    if chosen is None and guidance != 1:
+        raise ValueError("Guidance needs a class: choose one, or set guidance to 1.")
+    settings = Walk(
+        num_images=_whole(images, "number of images"), label=chosen, sampler=sampler,
+        num_steps=_whole(steps, "number of steps"), eta=eta if sampler == "ddim" else 0.0,
+        spacing=spacing, guidance_scale=float(guidance), seed=_whole(seed, "seed"),
+    )  # fmt: skip
+    head(checkpoint, settings)  # raises what does not fit this model
+    return settings
+
+
+def _whole(value: float, name: str) -> int:
+    if int(value) != value:
+        raise ValueError(f"The {name} must be a whole number, got {value}.")
+    return int(value)
+
+
+def denoise(
+    model: str, label: str | None, guidance: float, sampler: str, steps: float, seed: float | None,
+    images: float, eta: float, spacing: str, request: gr.Request,
+) -> Iterator[object]:  # fmt: skip
+    """Handler of the Denoise button: messages for the player, about 30 a second."""
+    session = request.session_hash or ""
+    sign = STOPS.begin(session)
+    try:
+        checkpoint = models.get(model)
+        settings = settings_of(
+            checkpoint, label, guidance, sampler, steps, seed, images, eta, spacing
+        )
+        run = Run(head(checkpoint, settings), settings.num_steps + 1)
+        for frame in frames(checkpoint, settings):
+            if sign.is_set():
+                return
+            run.add(frame)
+            if run.due():
+                yield run.message()
+        yield run.message(done=True)
+    except ValueError as error:
+        yield failure(str(error))
+
+
+def stop(request: gr.Request) -> None:
+    """Handler of the Stop button."""
+    STOPS.stop(request.session_hash or "")
+
+
+def opening() -> str:
+    """The walk that is there when the page opens, computed at start-up."""
+    choices = models.available()
+    if not choices:
+        return failure("There is no checkpoint in pretrained/; train one on the command line.")
+    checkpoint = models.get(choices[0][1])
+    settings = OPENING
+    if checkpoint.unet.config.num_classes:
+        settings = Walk(num_images=4, label=8, num_steps=25, seed=7)
+    run = Run(head(checkpoint, settings, "Computed at start-up · "), settings.num_steps + 1)
+    for frame in frames(checkpoint, settings):
+        run.add(frame)
+    return run.message(done=True)
+
+
+def classes(model: str) -> list[str]:
+    """Choices of the class menu for a model; only "none" where it cannot be read."""
+    try:
+        return [NO_CLASS, *models.get(model).config.class_names]
+    except ValueError:
+        return [NO_CLASS]
+
+
+# The browser's part of a click: the player is told at once, before any answer of the server.
+TELL_START = """(...inputs) => {
+  document.querySelector("#denoise-player").dispatchEvent(new Event("player:start"));
+  return inputs;
+}"""
+TELL_STOP = """() => {
+  document.querySelector("#denoise-player").dispatchEvent(new Event("player:stop"));
+}"""
+
+
+def build() -> None:
+    """Lay out the tab and wire it; called inside a gr.Tab."""
+    choices = models.available()
+    first = choices[0][1] if choices else ""
+    class_choices = classes(first)
+    gr.Markdown(
+        "A network that has only ever learnt to see noise in pictures turns noise into a picture. "
+        "Choose a class, press Denoise, then drag along the curve.",
+        elem_classes=["lead"],
+    )
+    with gr.Row(elem_classes=["denoise-row"]):
+        with gr.Column(scale=2, min_width=300):
+            model = gr.Dropdown(
+                choices, value=first, label="Model", allow_custom_value=True, filterable=True
+            )
+            label = gr.Dropdown(
+                class_choices, value=class_choices[min(9, len(class_choices) - 1)], label="Class",
+                interactive=True,
+            )  # fmt: skip
+            with gr.Row():
+                run_button = gr.Button("Denoise", variant="primary", min_width=120)
+                stop_button = gr.Button("Stop", min_width=80)
+            steps = gr.Slider(
+                1, 1000, value=25, step=1, label="Steps", info="network looks, 1 to 1000"
+            )
+            guidance = gr.Slider(
+                0, 8, value=1, step=0.1, label="Guidance",
+                info="how hard to insist on the class; 1 is off, 0 ignores it",
+            )  # fmt: skip
+            images = gr.Radio(
+                [(str(n), n) for n in IMAGE_COUNTS], value=4, label="Images", type="value"
+            )
+            with gr.Row():
+                seed = gr.Number(
+                    7, label="Seed", precision=None, info="same seed, same noise", min_width=140
+                )
+                another = gr.Button("New seed", min_width=80)
+            sampler = gr.Dropdown(
+                [(SAMPLER_WORDS[s], s) for s in sorted(SAMPLERS, key=list(SAMPLER_WORDS).index)],
+                value="ddim", label="Sampler",
+            )  # fmt: skip
+            with gr.Accordion("More", open=False):
+                eta = gr.Slider(
+                    0, 1, value=0, step=0.05, label="Eta",
+                    info="noise that ddim adds on the way; 0 none, 1 as much as ddpm",
+                )  # fmt: skip
+                spacing = gr.Dropdown(list(SPACINGS), value="trailing", label="Spacing")
+        with gr.Column(scale=5, elem_classes=["stage"]):
+            stage = player(opening(), "denoise-player")
+            with gr.Accordion("Why?", open=False):
+                gr.Markdown(
+                    WHY,
+                    latex_delimiters=[
+                        {"left": "$$", "right": "$$", "display": True},
+                        {"left": "$", "right": "$", "display": False},
+                    ],
+                )
+    controls = [model, label, guidance, sampler, steps, seed, images, eta, spacing]
+    run_button.click(
+        denoise, controls, stage, js=TELL_START, show_progress="hidden", concurrency_id="model",
+        concurrency_limit=1, trigger_mode="once", api_visibility="private",
+    )  # fmt: skip
+    stop_button.click(None, js=TELL_STOP, api_visibility="private")
+    stop_button.click(stop, queue=False, show_progress="hidden", api_visibility="private")
+    another.click(
+        None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",
+        api_visibility="private",
+    )  # fmt: skip
+    model.change(
+        lambda name: gr.Dropdown(classes(name), value=NO_CLASS), model, label,
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip

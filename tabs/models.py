@@ -1,0 +1,58 @@
+"""The checkpoints that the page offers, each read once and shared by all sessions."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from diffusion_core.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+
+
+def folders() -> list[Path]:
+    """Where checkpoints lie: pretrained/, and the folder that DIFFUSION_MODELS names."""
+    extra = os.environ.get("DIFFUSION_MODELS")
+    return [PRETRAINED] + ([Path(extra)] if extra else [])
+
+
+def available() -> list[tuple[str, str]]:
+    """(name, path) of every checkpoint at hand, for a menu."""
+    found = []
+    for folder in folders():
+        for config in sorted(folder.glob(f"*/{CONFIG}")):
+            text = config.read_text(encoding="utf-8", errors="replace")
+            if (config.parent / WEIGHTS).exists() and '"diffusion-playground/' in text:
+                found.append((config.parent.name, str(config.parent)))
+    return found
+
+
+def get(name_or_path: str) -> Checkpoint:
+    """The checkpoint of a menu's choice, a folder or a Hub id; on the fastest device here.
+
+    Raises:
+        ValueError: if it cannot be had.
+    """
+    path = dict(available()).get(name_or_path, name_or_path)
+    weights = Path(path) / WEIGHTS
+    stamp = weights.stat().st_mtime_ns if weights.exists() else 0
+    return _read(path, stamp)
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, stamp: int) -> Checkpoint:
+    """Read it; `stamp` makes a file that was written anew a new checkpoint."""
+    del stamp
+    checkpoint = load_checkpoint(path)
+    checkpoint.unet.to(device())
+    return checkpoint
+
+
+def device() -> torch.device:
+    """CUDA, else MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

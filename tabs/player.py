@@ -1,0 +1,127 @@
+"""The frame player: one HTML component, used wherever frames move.
+
+A message is JSON: `run` names the run, `total` its number of frames, `head` what does not change
+(size, captions, the schedule under the scrubber), `first` the index of the first frame in it, and
+`frames` their numbers with the pictures in base64. The browser keeps every frame at native size and
+draws it on canvases; scrubbing, playing and looping never ask the server.
+
+Messages overlap: each repeats the frames of the one before. Where the page takes up two messages
+in one breath and sees only the second, no frame is lost.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+ASSETS = Path(__file__).parent / "assets"
+MESSAGE_SECONDS = 1 / 30
+GREY = 128
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One moment of a walk, as the page shows it.
+
+    Attributes:
+        pictures: One sheet (H, W, C), uint8, for each view, in the head's order.
+        t: Timestep; -1 is the finished image.
+        alpha_bar: ᾱ_t.
+        nfe: Network evaluations so far.
+        ms: Milliseconds since the run began.
+    """
+
+    pictures: tuple[np.ndarray, ...]
+    t: int
+    alpha_bar: float
+    nfe: int
+    ms: float
+
+    def encode(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "t": self.t,
+            "ab": round(self.alpha_bar, 6),
+            "nfe": self.nfe,
+            "ms": round(self.ms, 1),
+            "px": [base64.b64encode(p.tobytes()).decode() for p in self.pictures],
+        }
+
+
+@dataclass
+class Run:
+    """Collects the frames of one run and says when a message is due.
+
+    Attributes:
+        head: What the player needs beside the frames: width, height, channels, views, caption,
+            alpha_bars (one a frame, for the scrubber's track).
+        total: Frames that there will be.
+    """
+
+    head: dict[str, Any]
+    total: int
+    run_id: str = field(default_factory=lambda: secrets.token_hex(6))
+    _frames: list[dict[str, Any]] = field(default_factory=list)
+    _sent: int = 0
+    _sent_before: int = 0
+    _last: float = 0.0
+    _messages: int = 0
+
+    def add(self, frame: Frame) -> None:
+        """Take a frame; it goes out with the next message."""
+        self._frames.append(frame.encode())
+
+    def due(self) -> bool:
+        """Whether it is time for a message."""
+        new = self._sent < len(self._frames)
+        return new and time.monotonic() - self._last >= MESSAGE_SECONDS
+
+    def message(self, *, done: bool = False) -> str:
+        """The frames since the last message but one."""
+        first = self._sent_before
+        values: dict[str, Any] = {
+            "run": self.run_id,
+            "total": self.total,
+            "done": done,
+            "first": first,
+            "frames": self._frames[first:],
+        }
+        if self._messages < 3 or done:
+            values["head"] = self.head
+        self._sent_before, self._sent = self._sent, len(self._frames)
+        for i in range(self._sent_before):
+            self._frames[i] = {}  # sent twice: the browser has it now
+        self._last = time.monotonic()
+        self._messages += 1
+        return json.dumps(values)
+
+
+def failure(sentence: str) -> str:
+    """A message that shows a sentence in the stage and leaves the frames there as they are."""
+    return json.dumps({"error": sentence, "id": secrets.token_hex(6)})
+
+
+def player(value: str, elem_id: str) -> gr.HTML:
+    """The component.
+
+    Args:
+        value: First message: something to see at once.
+        elem_id: Of the element; the page's own scripts find it by this.
+    """
+    return gr.HTML(
+        value=value,
+        html_template=(ASSETS / "player.html").read_text(encoding="utf-8"),
+        css_template=(ASSETS / "player.css").read_text(encoding="utf-8"),
+        js_on_load=(ASSETS / "player.js").read_text(encoding="utf-8"),
+        elem_id=elem_id,
+        elem_classes=["frame-player"],
+        apply_default_css=False,
+    )

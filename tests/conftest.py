@@ -1,0 +1,63 @@
+"""What several tests share: small networks, a checkpoint folder, seeds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import pytest
+import torch
+
+from diffusion_core.checkpoint import CheckpointConfig, save_checkpoint
+from diffusion_core.data import FASHION_CLASSES
+from diffusion_core.unet import UNet, UNetConfig
+
+TINY = UNetConfig(
+    image_size=(28, 28),
+    in_channels=1,
+    out_channels=1,
+    patch_size=2,
+    channels=(16, 32),
+    blocks_per_level=1,
+    attention=(False, True),
+    head_dim=16,
+    norm_groups=8,
+    scale_shift=True,
+    num_classes=10,
+)
+
+
+def wake(unet: UNet, seed: int = 0) -> UNet:
+    """Give every zero layer small weights, so that the output depends on the whole network."""
+    generator = torch.Generator().manual_seed(seed)
+    for p in unet.parameters():
+        p.data = p.data + 0.05 * torch.randn(p.shape, generator=generator)
+    return unet
+
+
+def save_tiny(folder: Path, seed: int = 0, prediction_type: str = "v_prediction") -> Path:
+    torch.manual_seed(seed)
+    config = CheckpointConfig(
+        TINY, {"name": "cosine", "num_train_timesteps": 1000}, prediction_type, FASHION_CLASSES,
+        "fashion-mnist-2000",
+    )  # fmt: skip
+    save_checkpoint(folder, wake(UNet(TINY), seed), config)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def _two_threads() -> Iterator[None]:
+    """The same number of threads everywhere, so that bits can be compared."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)

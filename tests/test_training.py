@@ -1,0 +1,194 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY
+from safetensors.torch import load_file
+
+from diffusion_core import training
+from diffusion_core.data import load_dataset
+from diffusion_core.schedule import make_schedule
+from diffusion_core.training import STATE_FILE, TrainConfig, train
+
+DATA = load_dataset("fashion-mnist-2000")
+SCHEDULE = make_schedule("cosine")
+CONFIG = TrainConfig(
+    num_steps=8, batch_size=8, warmup_steps=2, decay_steps=3, precision="fp32", save_every=3,
+)  # fmt: skip
+ROOT = Path(__file__).parents[1]
+
+
+def run(out, config=CONFIG, unet=TINY, stop_at=None):
+    losses = []
+    for step in train(config, unet, SCHEDULE, DATA, out):
+        losses.append(step.loss)
+        if step.step == stop_at:
+            break
+    return losses
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_a_resumed_run_is_the_unbroken_run_to_the_bit(tmp_path, precision, dropout):
+    config = dataclasses.replace(CONFIG, precision=precision)
+    unet = dataclasses.replace(TINY, dropout=dropout)
+    whole = run(tmp_path / "whole", config, unet)
+    first = run(tmp_path / "parts", config, unet, stop_at=5)
+    second = run(tmp_path / "parts", config, unet)
+    assert first + second == whole
+    a, b = (load_file(tmp_path / n / STATE_FILE) for n in ("whole", "parts"))
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_the_level_part_of_the_run_does_not_depend_on_its_length(tmp_path):
+    longer = dataclasses.replace(CONFIG, num_steps=20)
+    first = run(tmp_path, longer, stop_at=5)
+    rest = run(tmp_path, CONFIG)
+    assert first + rest == run(tmp_path / "short", CONFIG)
+
+
+def test_the_loss_falls(tmp_path):
+    config = TrainConfig(num_steps=120, batch_size=16, warmup_steps=10, decay_steps=20,
+                         learning_rate=2e-3, precision="fp32", save_every=500)  # fmt: skip
+    losses = run(tmp_path, config)
+    assert sum(losses[-20:]) < 0.5 * sum(losses[:20])
+
+
+def test_stopping_early_saves_and_a_kill_loses_only_what_came_after_the_last_save(tmp_path):
+    run(tmp_path, stop_at=2)
+    assert (tmp_path / STATE_FILE).exists()  # leaving the generator saved, before save_every
+    code = (
+        "import os, signal, sys\n"
+        "sys.path[:0] = ['tests', '.']\n"
+        "import test_training as t\n"
+        "for s in t.train(t.CONFIG, t.TINY, t.SCHEDULE, t.DATA, sys.argv[1]):\n"
+        "    if s.step == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    out = tmp_path / "killed"
+    done = subprocess.run([sys.executable, "-c", code, str(out)], cwd=ROOT, env={**os.environ})
+    assert done.returncode == -signal.SIGKILL
+    rest = run(out)
+    assert len(rest) == CONFIG.num_steps - 3  # went on from the save at step 3
+    assert rest == run(tmp_path / "whole")[3:]
+    assert [p.name for p in out.iterdir()] == [STATE_FILE]
+
+
+def test_batches_are_shuffles_of_the_whole_set():
+    config = dataclasses.replace(CONFIG, batch_size=7)
+    seen = torch.cat([training.batch_indices(config, k, 20) for k in range(20)])
+    for epoch in seen.split(20):
+        assert epoch.sort().values.tolist() == list(range(20))
+    assert seen[:20].tolist() != seen[20:40].tolist()
+
+
+def test_learning_rate_rises_stays_and_falls():
+    config = TrainConfig(num_steps=100, warmup_steps=10, decay_steps=20, learning_rate=1.0)
+    rates = [training.learning_rate_at(config, k) for k in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * (k + 1) for k in range(10)])
+    assert rates[10:80] == [1.0] * 70
+    assert rates[80:] == pytest.approx([(20 - k) / 20 for k in range(20)])
+
+
+def test_the_average_lags_behind_and_its_buffers_do_not(tmp_path):
+    for step in train(CONFIG, TINY, SCHEDULE, DATA, tmp_path):
+        last = step
+    state = load_file(tmp_path / STATE_FILE)
+    key = "conv_in.weight"
+    assert not torch.equal(state[f"unet.{key}"], state[f"ema.module.{key}"])
+    assert torch.equal(state[f"ema.module.{key}"], last.unet.state_dict()[key])
+
+
+def test_targets_and_weights_are_consistent():
+    """The same network error costs the same min-SNR loss, whatever the network predicts."""
+    t = torch.tensor([10, 400, 800])
+    g = torch.Generator().manual_seed(0)
+    x0, eps, d = (torch.randn(3, 1, 4, 4, generator=g, dtype=torch.float64) for _ in range(3))
+    from diffusion_core.process import eps_from_v, predict_x0, q_sample, x0_from_v
+
+    x_t = q_sample(x0, t, eps, SCHEDULE)
+    costs = {}
+    for kind in training.PREDICTION_TYPES:
+        target = training.training_target(kind, x0, t, eps, SCHEDULE)
+        wrong = target + 0.01 * d
+        x0_hat = {
+            "epsilon": lambda w: predict_x0(x_t, t, w, SCHEDULE),
+            "v_prediction": lambda w: x0_from_v(x_t, t, w, SCHEDULE),
+            "sample": lambda w: w,
+        }[kind](wrong)
+        config = TrainConfig(prediction_type=kind, loss_weighting="min_snr")
+        weight = training.loss_weights(config, t, SCHEDULE).double()
+        loss = weight * (wrong - target).square().flatten(1).mean(1)
+        costs[kind] = loss / (x0_hat - x0).square().flatten(1).mean(1)
+    snr = SCHEDULE.log_snr(t).exp().clamp_max(5.0)
+    for kind, cost in costs.items():
+        torch.testing.assert_close(cost, snr, rtol=1e-4, atol=0, msg=kind)
+    assert torch.allclose(eps_from_v(x_t, t, training.training_target(
+        "v_prediction", x0, t, eps, SCHEDULE), SCHEDULE), eps)  # fmt: skip
+
+
+def test_two_processes_do_what_one_does(tmp_path):
+    def losses(processes, out):
+        code = (
+            "import sys; sys.path[:0] = ['tests', '.']\n"
+            "import torch; torch.set_num_threads(1)\n"
+            "from accelerate import Accelerator\n"
+            "import test_training as t\n"
+            "a = Accelerator(cpu=True)\n"
+            "for s in t.train(t.CONFIG, t.TINY, t.SCHEDULE, t.DATA, sys.argv[1], accelerator=a):\n"
+            "    if a.is_main_process: print('loss', s.loss)\n"
+        )
+        script = tmp_path / "run.py"
+        script.write_text(code)
+        launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu",
+                  "--num_processes", str(processes), "--num_machines", "1",
+                  "--mixed_precision", "no", "--dynamo_backend", "no",
+                  str(script), str(out)]  # fmt: skip
+        done = subprocess.run(launch, cwd=ROOT, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return [float(x.split()[1]) for x in done.stdout.splitlines() if x.startswith("loss")]
+
+    one, two = losses(1, tmp_path / "one"), losses(2, tmp_path / "two")
+    assert len(one) == CONFIG.num_steps
+    assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_settings_of_another_run_are_refused(tmp_path):
+    run(tmp_path, stop_at=1)
+    with pytest.raises(ValueError, match="learning_rate"):
+        run(tmp_path, dataclasses.replace(CONFIG, learning_rate=5e-4))
+    with pytest.raises(ValueError, match="schedule"):
+        next(train(CONFIG, TINY, make_schedule("linear"), DATA, tmp_path))
+    (tmp_path / STATE_FILE).write_bytes(b"broken")
+    with pytest.raises(ValueError, match="not a readable training state"):
+        run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"prediction_type": "x"}, {"num_steps": 0}, {"learning_rate": 0.0}, {"ema_decay": 1.0},
+     {"precision": "fp8"}, {"label_dropout": 1.0}, {"seed": -1}],
+)  # fmt: skip
+def test_bad_settings_are_named(change):
+    with pytest.raises(ValueError, match=r"\.$"):
+        TrainConfig(**change)
+
+
+def test_data_that_does_not_fit_the_network_is_refused(tmp_path):
+    for change in ({"in_channels": 3}, {"channels": (16, 32, 32), "attention": (False,) * 3}):
+        with pytest.raises(ValueError, match="pictures are 1 × 28 × 28"):
+            next(train(CONFIG, dataclasses.replace(TINY, **change), SCHEDULE, DATA, tmp_path))
+
+
+def test_a_diverged_run_stops_with_a_sentence_and_keeps_the_last_good_state(tmp_path, monkeypatch):
+    run(tmp_path, stop_at=3)
+    before = (tmp_path / STATE_FILE).read_bytes()
+    monkeypatch.setattr(training, "loss_weights", lambda c, t, s: torch.full(t.shape, float("nan")))
+    with pytest.raises(FloatingPointError, match="diverged"):
+        run(tmp_path)
+    assert (tmp_path / STATE_FILE).read_bytes() == before
