@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -16,6 +17,10 @@ THEME = gr.themes.Default(
     font=["system-ui", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif"],
     font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
     text_size="lg",
+).set(
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    block_label_text_color="*neutral_700",
 )
 
 
@@ -26,22 +31,26 @@ def build() -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Denoise", id="denoise"):
                 denoise.build()
-    return demo
+    return demo.queue(max_size=32)
 
 
-def main() -> None:
-    """Launch; a browser opens unless GRADIO_INBROWSER=0, or this is a Space or has no display."""
-    on_space = bool(os.environ.get("SPACE_ID"))
-    quiet = os.environ.get("GRADIO_INBROWSER", "1").lower() in ("0", "false", "no")
-    build().queue(max_size=32).launch(
-        inbrowser=not (on_space or quiet),
+def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
+    """Launch with the page's own looks and limits; options are those of `gr.Blocks.launch`."""
+    return demo.launch(
         run_history=False,
         enable_monitoring=False,
         max_file_size="10mb",
         theme=THEME,
         css_paths=[CSS],
         footer_links=["api"],
+        **options,
     )
+
+
+def main() -> None:
+    """Launch; a browser opens, unless GRADIO_INBROWSER=0 says not to or this is a Space."""
+    told_not_to = os.environ.get("GRADIO_INBROWSER", "1").lower() in ("0", "false", "no")
+    launch(build(), inbrowser=not (told_not_to or os.environ.get("SPACE_ID")))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The mathematics and the model of diffusion; knows nothing of the page."""

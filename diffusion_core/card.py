@@ -34,8 +34,8 @@ def write_card(
     note = (
         f"Judge: a small classifier, {judge['test_accuracy']:.1%} on the test set; the Frechet "
         "distance is taken in its 128 features against all test images. It is no Inception FID. "
-        f"Measured with torch {torch.__version__.split('+')[0]}, {torch.get_num_threads()} threads, "
-        f"{platform.machine()}; weights {checkpoint.weights_hash[:12]}."
+        f"Measured with torch {torch.__version__.split('+')[0]} and {torch.get_num_threads()} "
+        f"threads on {platform.machine()}; weights {checkpoint.weights_hash[:12]}."
     )
     write_text(card, f"{head}{TABLE_BEGIN}\n{table(rows)}\n\n{note}\n{TABLE_END}{tail}")
 

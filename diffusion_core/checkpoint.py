@@ -22,7 +22,7 @@ from .guidance import ClassifierFreeGuidance, ModelDenoiser
 from .process import Denoiser
 from .schedule import NoiseSchedule, make_schedule
 from .state import replace_file
-from .training import PREDICTION_TYPES
+from .train_config import PREDICTION_TYPES
 from .unet import UNet, UNetConfig
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -209,7 +209,7 @@ def save_checkpoint(
         card: Text of the README.md; None writes a short one, or leaves one that is there.
 
     Raises:
-        ValueError: if the network is not the one that config describes, or overflows half precision.
+        ValueError: if the network is not what config describes, or overflows half precision.
     """
     if unet.config != config.unet:
         raise ValueError("The network is not the one that the configuration describes.")

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from .checkpoint import Checkpoint
 from .data import ImageDataset
+from .draws import seeded
 from .metrics import Judge, blur, frechet_distance, judged, nearest_distances
 from .samplers import draw_noise, sample
-from .training import seeded
 
 ROWS: tuple[tuple[str, int, float, float], ...] = (
     # sampler, steps, eta, guidance scale

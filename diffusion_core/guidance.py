@@ -1,7 +1,7 @@
 """Denoisers wrapped into denoisers, and the network as one.
 
-A denoiser is (x_t, t) -> eps_hat. A network's output may mean eps, v or x0; `ModelDenoiser` turns it
-into both eps_hat and x0_hat, without a detour through a division by sqrt(ᾱ) where that can be zero.
+A denoiser is (x_t, t) -> eps_hat. A network's output may mean eps, v or x0; `ModelDenoiser` turns
+it into both eps_hat and x0_hat, without dividing by sqrt(ᾱ) where that can be zero.
 """
 
 from __future__ import annotations

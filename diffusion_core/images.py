@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+GAP_LEVEL = 128
+
 
 def to_uint8(x: Tensor) -> np.ndarray:
     """Clip to [-1, 1] and round to the nearest of 256 levels.
@@ -45,7 +47,7 @@ def to_pil(picture: np.ndarray) -> Image.Image:
 
 
 def grid(pictures: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
-    """Lay pictures (B, H, W, C) out in rows with a white gap: (H', W', C), uint8.
+    """Lay pictures (B, H, W, C) out in rows with a grey gap: (H', W', C), uint8.
 
     Args:
         pictures: uint8.
@@ -56,7 +58,7 @@ def grid(pictures: np.ndarray, columns: int | None = None, gap: int = 2) -> np.n
     columns = columns or math.ceil(math.sqrt(B))
     rows = math.ceil(B / columns)
     shape = (rows * (H + gap) - gap, columns * (W + gap) - gap, C)
-    sheet = np.full(shape, 255, dtype=np.uint8)
+    sheet = np.full(shape, GAP_LEVEL, dtype=np.uint8)
     for i, picture in enumerate(pictures):
         top, left = i // columns * (H + gap), i % columns * (W + gap)
         sheet[top : top + H, left : left + W] = picture

@@ -100,6 +100,7 @@ def nearest_distances(images: Tensor, references: Tensor, batch_size: int = 250)
     Args:
         images: (N, C, H, W) in [-1, 1].
         references: (M, C, H, W) in [-1, 1].
+        batch_size: Images compared at a time.
 
     Returns:
         (N,), in units of the images' range: 2 is black against white.
@@ -110,7 +111,7 @@ def nearest_distances(images: Tensor, references: Tensor, batch_size: int = 250)
 
 
 def blur(images: Tensor) -> Tensor:
-    """A 3 × 3 box blur with repeated borders: a known, small damage that gives distances a scale."""
+    """A 3 × 3 box blur with repeated borders: a known damage that gives distances a scale."""
     C = images.shape[1]
     kernel = torch.full((C, 1, 3, 3), 1 / 9, dtype=images.dtype)
     return F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), kernel, groups=C)

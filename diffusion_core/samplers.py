@@ -4,10 +4,10 @@ All samplers share one loop: ask the denoiser at (x_t, t) for eps_hat and x0_hat
 derive eps_hat again from it, then step to the next timestep of the walk (never to t - T // N),
 and in the end to ᾱ = 1, where no noise is added.
 
-    ddpm       ancestral sampling                                       (Ho et al. 2020, algorithm 2)
-    ddim       deterministic at eta 0, ancestral at eta 1               (Song et al. 2021, eq. 12)
-    heun       second order in sigma, two evaluations a step            (Karras et al. 2022, algorithm 1)
-    dpmpp_2m   second order in log-SNR, remembers the last x0_hat       (Lu et al. 2022, algorithm 2)
+    ddpm       ancestral sampling                               (Ho et al. 2020, algorithm 2)
+    ddim       deterministic at eta 0, ancestral at eta 1       (Song et al. 2021, eq. 12)
+    heun       second order in sigma, two evaluations a step    (Karras et al. 2022, algorithm 1)
+    dpmpp_2m   second order in log-SNR, keeps the last x0_hat   (Lu et al. 2022, algorithm 2)
 
 With eta 0, ddim is Euler's method in sigma = sqrt((1 - ᾱ) / ᾱ), so it has no second name.
 """

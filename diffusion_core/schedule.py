@@ -104,8 +104,8 @@ class NoiseSchedule:
     def posterior_variance(self, t: int | Tensor, t_prev: int | Tensor) -> Tensor:
         """Variance of q(x_{t_prev} | x_t, x_0), at any stride t_prev < t.
 
-        (1 - ᾱ_prev) / (1 - ᾱ_t) · (1 - ᾱ_t / ᾱ_prev)    (Ho et al. 2020, eq. 7; strided: Song et al.
-        2021, eq. 16 with eta = 1). 0 at t_prev = -1. Float64, shape of t and t_prev broadcast.
+        (1 - ᾱ_prev) / (1 - ᾱ_t) · (1 - ᾱ_t / ᾱ_prev)    (Ho et al. 2020, eq. 7; strided: Song
+        et al. 2021, eq. 16 with eta = 1). 0 at t_prev = -1. Float64, of t's and t_prev's shape.
 
         Raises:
             ValueError: if t_prev is not below t, or either is out of range.

@@ -81,10 +81,11 @@ def read_state(
     ours = json.loads(json.dumps(settings))
     for part in ours:
         for name, value in ours[part].items():
-            if name not in _FREE and theirs.get(part, {}).get(name) != value:
+            other = theirs.get(part, {}).get(name)
+            if name not in _FREE and other != value:
                 raise ValueError(
-                    f"{path.parent} holds a run with {name} = {theirs.get(part, {}).get(name)}, not "
-                    f"{value}; choose another folder, or the same settings."
+                    f"{path.parent} holds a run with {name} = {other}, not {value}; choose "
+                    "another folder, or the same settings."
                 )
     if not torch.equal(tensors.pop("betas"), schedule.betas):
         raise ValueError(f"{path.parent} holds a run with another noise schedule.")

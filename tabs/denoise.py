@@ -2,117 +2,49 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import gradio as gr
-import numpy as np
 
 from diffusion_core.checkpoint import Checkpoint
-from diffusion_core.images import grid, to_uint8
-from diffusion_core.samplers import SAMPLERS
-from diffusion_core.schedule import SPACINGS, spaced_timesteps
-from diffusion_core.trajectory import MAX_SEED, Walk, walk
+from diffusion_core.schedule import SPACINGS
+from diffusion_core.trajectory import MAX_SEED, Walk
 
 from . import models
-from .player import Frame, Run, failure, player
+from .player import Run, failure, player
+from .walks import Stops, frames, head
 
 NO_CLASS = "none"
 IMAGE_COUNTS = (1, 4, 16)
 OPENING = Walk(num_images=4, num_steps=25, seed=7)
-SAMPLER_WORDS = {
-    "ddim": "ddim · deterministic; few steps do",
-    "ddpm": "ddpm · fresh noise at every step; wants many",
-    "heun": "heun · looks twice at every step",
-    "dpmpp_2m": "dpmpp_2m · remembers the step before",
-}
+SAMPLER_CHOICES = [
+    ("ddim (few steps do)", "ddim"),
+    ("ddpm (wants many steps)", "ddpm"),
+    ("heun (two looks a step)", "heun"),
+    ("dpmpp_2m (few steps do)", "dpmpp_2m"),
+]
 WHY = r"""
-At every step the network looks at the noisy picture $x_t$ and says what noise $\hat\epsilon$ it sees. Take it
-away, and what is left is its guess of the finished picture:
+At every step the network looks at the noisy picture $x_t$ and says what noise $\hat\epsilon$ it
+sees. Take it away, and what is left is its guess of the finished picture:
 
 $$\hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\;\hat\epsilon}{\sqrt{\bar\alpha_t}}
 \qquad\text{(Ho et al. 2020, eq. 15)}$$
 
-The walk goes only a little way towards that guess, to a picture with slightly less noise, and asks again:
+The walk goes only a little way towards that guess, to a picture with slightly less noise, and
+asks again:
 
 $$x_{t'} = \sqrt{\bar\alpha_{t'}}\;\hat x_0 + \sqrt{1 - \bar\alpha_{t'}}\;\hat\epsilon
 \qquad\text{(DDIM; Song et al. 2021, eq. 12, with } \eta = 0)$$
 
-Early guesses are blurs, the average of all pictures that could have become this noise. Details come last.
+Early guesses are blurs: the average of all pictures that could have become this noise. Details
+come last.
 
-*Try:* keep the seed and change the number of steps from 50 to 5. Which parts of the picture stay the same?
+*Try:* keep the seed and change the number of steps from 50 to 5. Which parts of the picture stay
+the same?
 """
 
 
-@dataclass
-class _Stops:
-    """One stop sign for each session, so that Stop is heeded after the step being computed."""
-
-    signs: dict[str, threading.Event]
-
-    def begin(self, session: str) -> threading.Event:
-        """A fresh sign; an older run of the session sees its own raised."""
-        self.stop(session)
-        self.signs[session] = threading.Event()
-        return self.signs[session]
-
-    def stop(self, session: str) -> None:
-        """Raise the session's sign, if it has one."""
-        if sign := self.signs.pop(session, None):
-            sign.set()
-
-
-STOPS = _Stops({})
-
-
-def frames(checkpoint: Checkpoint, settings: Walk) -> Iterator[Frame]:
-    """Compute a walk and yield what the page shows of it: one frame a step, and the end.
-
-    Each frame holds the sheets of x_t and x0_hat.
-    """
-    start = time.perf_counter()
-    step = None
-    for step in walk(checkpoint, settings):
-        pictures = (_sheet(step.x_t), _sheet(step.x0_hat))
-        alpha_bar = float(checkpoint.schedule.alpha_bar(step.t))
-        ms = 1000 * (time.perf_counter() - start)
-        yield Frame(pictures, step.t, alpha_bar, step.nfe, ms)
-    assert step is not None
-    final = _sheet(step.x_prev)
-    yield Frame((final, final), -1, 1.0, step.nfe, 1000 * (time.perf_counter() - start))
-
-
-def _sheet(x: object) -> np.ndarray:
-    return grid(to_uint8(x))  # type: ignore[arg-type]
-
-
-def head(checkpoint: Checkpoint, settings: Walk, prefix: str = "") -> dict[str, object]:
-    """What the player needs beside the frames."""
-    steps = spaced_timesteps(len(checkpoint.schedule), settings.num_steps, settings.spacing)
-    C, H, W = checkpoint.image_shape
-    height, width = grid(np.zeros((settings.num_images, H, W, C), np.uint8)).shape[:2]
-    label = checkpoint.label(settings.label)
-    named = "no class" if label is None else checkpoint.config.class_names[label]
-    last_seed = settings.seed + settings.num_images - 1
-    seeds = f"seed {settings.seed}" + (f" to {last_seed}" if settings.num_images > 1 else "")
-    words = [
-        checkpoint.name.rsplit("/", 1)[-1],
-        named,
-        f"{settings.sampler}, {settings.num_steps} steps",
-        f"guidance {settings.guidance_scale:g}",
-        *([f"eta {settings.eta:g}"] if settings.eta else []),
-        seeds,
-        f"weights {checkpoint.weights_hash[:8]}",
-    ]
-    return {
-        "width": width,
-        "height": height,
-        "channels": C,
-        "alpha_bars": [round(float(checkpoint.schedule.alpha_bar(t)), 5) for t in [*steps, -1]],
-        "caption": prefix + " · ".join(words),
-    }
+STOPS = Stops()
 
 
 def settings_of(
@@ -198,11 +130,11 @@ def classes(model: str) -> list[str]:
 
 # The browser's part of a click: the player is told at once, before any answer of the server.
 TELL_START = """(...inputs) => {
-  document.querySelector("#denoise-player").dispatchEvent(new Event("player:start"));
+  document.querySelector("#denoise-player .player").dispatchEvent(new Event("player:start"));
   return inputs;
 }"""
 TELL_STOP = """() => {
-  document.querySelector("#denoise-player").dispatchEvent(new Event("player:stop"));
+  document.querySelector("#denoise-player .player").dispatchEvent(new Event("player:stop"));
 }"""
 
 
@@ -242,11 +174,8 @@ def build() -> None:
                 seed = gr.Number(
                     7, label="Seed", precision=None, info="same seed, same noise", min_width=140
                 )
-                another = gr.Button("New seed", min_width=80)
-            sampler = gr.Dropdown(
-                [(SAMPLER_WORDS[s], s) for s in sorted(SAMPLERS, key=list(SAMPLER_WORDS).index)],
-                value="ddim", label="Sampler",
-            )  # fmt: skip
+                another = gr.Button("New seed", min_width=80, elem_classes=["beside"])
+            sampler = gr.Dropdown(SAMPLER_CHOICES, value="ddim", label="Sampler")
             with gr.Accordion("More", open=False):
                 eta = gr.Slider(
                     0, 1, value=0, step=0.05, label="Eta",

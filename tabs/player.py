@@ -24,7 +24,6 @@ import numpy as np
 
 ASSETS = Path(__file__).parent / "assets"
 MESSAGE_SECONDS = 1 / 30
-GREY = 128
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -37,6 +39,11 @@ def wake(unet: UNet, seed: int = 0) -> UNet:
     for p in unet.parameters():
         p.data = p.data + 0.05 * torch.randn(p.shape, generator=generator)
     return unet
+
+
+def last(steps: Iterable[Any]) -> Any:
+    """Walk to the end and give the last step."""
+    return collections.deque(steps, maxlen=1)[0]
 
 
 def save_tiny(folder: Path, seed: int = 0, prediction_type: str = "v_prediction") -> Path:

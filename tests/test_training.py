@@ -12,7 +12,9 @@ from safetensors.torch import load_file
 
 from diffusion_core import training
 from diffusion_core.data import load_dataset
+from diffusion_core.draws import batch_indices
 from diffusion_core.schedule import make_schedule
+from diffusion_core.train_config import PREDICTION_TYPES, learning_rate_at
 from diffusion_core.training import STATE_FILE, TrainConfig, train
 
 DATA = load_dataset("fashion-mnist-2000")
@@ -81,7 +83,7 @@ def test_stopping_early_saves_and_a_kill_loses_only_what_came_after_the_last_sav
 
 def test_batches_are_shuffles_of_the_whole_set():
     config = dataclasses.replace(CONFIG, batch_size=7)
-    seen = torch.cat([training.batch_indices(config, k, 20) for k in range(20)])
+    seen = torch.cat([batch_indices(config, k, 20) for k in range(20)])
     for epoch in seen.split(20):
         assert epoch.sort().values.tolist() == list(range(20))
     assert seen[:20].tolist() != seen[20:40].tolist()
@@ -89,7 +91,7 @@ def test_batches_are_shuffles_of_the_whole_set():
 
 def test_learning_rate_rises_stays_and_falls():
     config = TrainConfig(num_steps=100, warmup_steps=10, decay_steps=20, learning_rate=1.0)
-    rates = [training.learning_rate_at(config, k) for k in range(100)]
+    rates = [learning_rate_at(config, k) for k in range(100)]
     assert rates[:10] == pytest.approx([0.1 * (k + 1) for k in range(10)])
     assert rates[10:80] == [1.0] * 70
     assert rates[80:] == pytest.approx([(20 - k) / 20 for k in range(20)])
@@ -113,7 +115,7 @@ def test_targets_and_weights_are_consistent():
 
     x_t = q_sample(x0, t, eps, SCHEDULE)
     costs = {}
-    for kind in training.PREDICTION_TYPES:
+    for kind in PREDICTION_TYPES:
         target = training.training_target(kind, x0, t, eps, SCHEDULE)
         wrong = target + 0.01 * d
         x0_hat = {

@@ -1,6 +1,7 @@
 // The frame player. `element`, `props` and `watch` come from Gradio; the message is described in player.py.
-const $ = (selector) => element.querySelector(selector);
-const canvases = [...element.querySelectorAll("canvas")];
+const root = element.querySelector(".player");
+const $ = (selector) => root.querySelector(selector);
+const canvases = [...root.querySelectorAll("canvas")];
 const scrub = $(".scrub"), playButton = $(".play"), speed = $("select"), loop = $(".loop");
 const stopped = new Set();
 let run = null;        // {id, head, total, done, stopped, frames: []}
@@ -43,8 +44,8 @@ function draw(index) {
     }
     canvas.getContext("2d").putImageData(rgba(frame.px[v], width, height, channels), 0, 0);
   });
-  element.dataset.frame = index;
-  element.dataset.t = frame.t;
+  root.dataset.frame = index;
+  root.dataset.t = frame.t;
   scrub.value = index;
   const x = run.total > 1 ? index / (run.total - 1) : 1;
   $(".mark").style.left = `${100 * x}%`;
@@ -79,7 +80,7 @@ function dressed() {
   $(".area").setAttribute("d", `${whole}L1000 100L0 100Z`);
   $(".caption").textContent = head.caption;
   scrub.max = total - 1;
-  element.style.setProperty("--ratio", head.width / head.height);
+  root.style.setProperty("--ratio", head.width / head.height);
 }
 
 function setPlaying(value) {
@@ -90,9 +91,9 @@ function setPlaying(value) {
 
 function state() {
   const name = waiting ? "waiting" : !run ? "empty" : run.stopped ? "stopped" : run.done ? "done" : "running";
-  element.dataset.state = name;
-  element.dataset.run = run ? run.id : "";
-  element.dataset.frames = run ? last() + 1 : 0;
+  root.dataset.state = name;
+  root.dataset.run = run ? run.id : "";
+  root.dataset.frames = run ? last() + 1 : 0;
   const share = waiting ? 0 : run ? (last() + 1) / run.total : 0;
   $(".track").style.setProperty("--received", share);
 }
@@ -130,12 +131,13 @@ function receive() {
     }
   });
   if (message.done) run.done = true;
-  if (at < 0 && run.done && !playing) draw(last());  // what was there at the start opens finished
+  // What is there when the page opens stands in the middle of its walk, where there is most to see.
+  if (at < 0 && run.done && !playing) draw(Math.round(0.6 * last()));
   state();
 }
 
 function tick(now) {
-  if (!element.isConnected) return;
+  if (!root.isConnected) return;
   if (playing && run && run.head && now - lastDraw >= 1000 / speed.value - 4) {
     let next = at + 1;
     while (next < run.frames.length && !run.frames[next]) next++;
@@ -165,7 +167,7 @@ $(".first").addEventListener("click", () => show(0));
 $(".back").addEventListener("click", () => show(at - 1));
 $(".next").addEventListener("click", () => show(at + 1));
 $(".last").addEventListener("click", () => show(last()));
-element.addEventListener("keydown", (event) => {
+root.addEventListener("keydown", (event) => {
   if (event.target.matches("select, button") && event.key !== "Home" && event.key !== "End") return;
   const act = { " ": togglePlay, ArrowLeft: () => show(at - 1), ArrowRight: () => show(at + 1),
     Home: () => show(0), End: () => show(last()) }[event.key];
@@ -173,8 +175,8 @@ element.addEventListener("keydown", (event) => {
 });
 
 // The page's buttons speak to the player by these two.
-element.addEventListener("player:start", () => { waiting = true; say(""); state(); });
-element.addEventListener("player:stop", () => {
+root.addEventListener("player:start", () => { waiting = true; say(""); state(); });
+root.addEventListener("player:stop", () => {
   if (waiting) { waiting = false; }
   if (run && !run.done) {
     stopped.add(run.id);

@@ -1,0 +1,68 @@
+"""All that is random in training, from generators seeded by what they are for.
+
+Nothing here remembers: step k draws the same whether the run was resumed before it or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .data import ImageDataset
+from .schedule import NoiseSchedule
+from .train_config import TrainConfig
+from .unet_config import UNetConfig
+
+
+def seeded(*parts: object) -> torch.Generator:
+    """A CPU generator whose seed is a hash of the parts: equal parts, equal numbers."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+def batch_indices(config: TrainConfig, step: int, size: int) -> Tensor:
+    """Which images step k sees, int64 (B,): the k-th slice of an endless row of shuffles."""
+    first, parts, needed = step * config.batch_size, [], config.batch_size
+    while needed:
+        epoch, offset = divmod(first, size)
+        order = torch.randperm(size, generator=seeded(config.seed, "epoch", epoch))
+        parts.append(order[offset : offset + needed])
+        needed -= len(parts[-1])
+        first += len(parts[-1])
+    return torch.cat(parts)
+
+
+def draw_step(
+    config: TrainConfig, unet: UNetConfig, schedule: NoiseSchedule, dataset: ImageDataset, step: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """All that is random in a step, for the whole batch, on the CPU: x0, t, eps, y."""
+    x0, y = dataset.batch(batch_indices(config, step, len(dataset)))
+    generator = seeded(config.seed, "step", step)
+    t = torch.randint(len(schedule), (len(x0),), generator=generator)
+    eps = torch.randn(x0.shape, generator=generator)
+    if unet.num_classes is None or y is None:
+        return x0, t, eps, None
+    if unet.null_label:
+        dropped = torch.rand(len(x0), generator=generator) < config.label_dropout
+        y = torch.where(dropped, unet.num_classes, y)
+    return x0, t, eps, y
+
+
+def seeded_dropout(config: UNetConfig, *parts: object) -> Any:
+    """Dropout draws from torch's global generator: seed it for this step, and put it back."""
+    if not config.dropout:
+        return torch.autograd.profiler.record_function("no dropout")
+    fork = torch.random.fork_rng()
+
+    class _Seeded:
+        def __enter__(self) -> None:
+            fork.__enter__()
+            torch.manual_seed(seeded("dropout", *parts).initial_seed() % 2**63)
+
+        def __exit__(self, *error: Any) -> None:
+            fork.__exit__(*error)
+
+    return _Seeded()

@@ -1,0 +1,136 @@
+"""The command line, as a user calls it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from conftest import last
+from PIL import Image
+
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.images import grid, to_uint8
+from diffusion_core.trajectory import Walk, walk
+
+ROOT = Path(__file__).parents[1]
+
+
+def cli(*arguments, cwd=ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "diffusion_core", *map(str, arguments)]
+    env = {**__import__("os").environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=env, timeout=300)
+
+
+def test_sample_writes_every_kind_of_file_with_the_same_pictures(tiny_folder, tmp_path):
+    arguments = ["--model", tiny_folder, "--num", 4, "--steps", 5, "--seed", 3, "--label", 8,
+                 "--guidance-scale", 1.5]  # fmt: skip
+    for suffix in ("npz", "png", "gif", "mp4"):
+        done = cli("sample", *arguments, "--out", tmp_path / f"o.{suffix}")
+        assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "o.npz") as file:
+        images, labels = file["images"], file["labels"]
+    assert images.shape == (4, 28, 28, 1) and images.dtype == np.uint8
+    assert labels.tolist() == [8] * 4
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "o.png")), grid(images)[..., 0])
+    settings = Walk(num_images=4, num_steps=5, seed=3, label="Bag", guidance_scale=1.5)
+    end = last(walk(load_checkpoint(tiny_folder), settings))
+    assert np.abs(to_uint8(end.x_prev).astype(int) - images).max() <= 1
+    gif = iio.imread(tmp_path / "o.gif", index=None)
+    assert len(gif) >= 6
+    sheet = np.kron(grid(images)[..., 0], np.ones((gif.shape[1] // 58,) * 2))
+    assert np.abs(gif[-1][..., 0].astype(int) - sheet).max() <= 1
+    assert len(iio.imread(tmp_path / "o.mp4", plugin="pyav")) == 6 + 25
+
+
+def test_another_seed_class_or_image_number_changes_the_picture_as_it_should(tiny_folder):
+    checkpoint = load_checkpoint(tiny_folder)
+
+    def final(**options):
+        return last(walk(checkpoint, Walk(num_steps=4, **options))).x_prev
+
+    base = final(seed=5, num_images=3)
+    assert np.allclose(base[1:2], final(seed=6), atol=1e-3)
+    assert not np.allclose(base[:1], final(seed=6), atol=0.1)
+    assert np.array_equal(base, final(seed=5, num_images=3))
+    assert not np.allclose(base, final(seed=5, num_images=3, label=2), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "nowhere"], "no checkpoint"),
+        (["--steps", "1001"], "from 1 to 1000"),
+        (["--steps", "0"], "from 1 to 1000"),
+        (["--sampler", "euler"], "ddpm, ddim, heun, dpmpp_2m"),
+        (["--label", "10"], "There is no class"),
+        (["--label", "Hat"], "There is no class"),
+        (["--seed", "-1"], "seed must be"),
+        (["--seed", "99999999999999999999"], "seed must be"),
+        (["--num", "0"], "number of images"),
+        (["--num", "x"], "num"),
+        (["--guidance-scale", "2"], "needs a class"),
+        (["--eta", "2"], "eta must"),
+        (["--spacing", "odd"], "spacing"),
+        (["--out", "o.bmp"], ".png, .gif, .mp4, .npz"),
+        (["--out", "/proc/nowhere/o.png"], "/proc/nowhere"),
+        (["--odd"], "--odd"),
+    ],
+)
+def test_bad_input_to_sample_is_one_sentence_and_exit_code_2(
+    arguments, words, tiny_folder, tmp_path, capsys, monkeypatch
+):
+    from diffusion_core.__main__ import main
+
+    standard = {"--model": str(tiny_folder), "--out": str(tmp_path / "o.png"), "--steps": "2"}
+    given = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    rest = [] if given else arguments
+    flat = [part for pair in {**standard, **given}.items() for part in pair]
+    monkeypatch.setattr(sys, "argv", ["diffusion_core", "sample", *flat, *rest])
+    assert main() == 2
+    error = [x for x in capsys.readouterr().err.splitlines() if "step" not in x or "steps" in x]
+    assert words in error[-1] and "Traceback" not in "".join(error)
+    assert not (tmp_path / "o.png").exists()
+
+
+def test_train_then_sample_and_go_on_after_an_interruption(tmp_path):
+    arguments = ["--dataset", "fashion-mnist-2000", "--out", tmp_path / "m", "--channels", "32,32",
+                 "--blocks", 1, "--batch-size", 8, "--warmup-steps", 1, "--decay-steps", 1,
+                 "--precision", "fp32", "--save-every", 2]  # fmt: skip
+    assert cli("train", *arguments, "--steps", 2).returncode == 0
+    done = cli("train", *arguments, "--steps", 4)
+    assert done.returncode == 0, done.stderr
+    checkpoint = load_checkpoint(tmp_path / "m")
+    assert checkpoint.config.training["steps"] == 4
+    assert "--dataset fashion-mnist-2000" in checkpoint.config.training["command"]
+    out = tmp_path / "o.png"
+    done = cli("sample", "--model", tmp_path / "m", "--num", 1, "--steps", 2, "--out", out)
+    assert done.returncode == 0 and out.exists()
+    evaluated = cli("evaluate", "--model", tmp_path / "m")
+    assert evaluated.returncode == 2 and "test set" in evaluated.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dataset", "/nowhere"], "no data set or folder"),
+        (["--channels", "a,b"], "whole numbers"),
+        (["--channels", "48,33"], "multiple of"),
+        (["--schedule", "odd"], "no schedule"),
+        (["--prediction", "odd"], "prediction_type"),
+        (["--learning-rate", "0"], "learning_rate"),
+    ],
+)
+def test_bad_input_to_train_is_one_sentence_and_exit_code_2(
+    arguments, words, tmp_path, capsys, monkeypatch
+):
+    from diffusion_core.__main__ import main
+
+    standard = {"--dataset": "fashion-mnist-2000", "--out": str(tmp_path / "m")}
+    given = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    flat = [part for pair in {**standard, **given}.items() for part in pair]
+    monkeypatch.setattr(sys, "argv", ["diffusion_core", "train", *flat])
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert words in error and "Traceback" not in error

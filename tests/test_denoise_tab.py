@@ -1,0 +1,143 @@
+"""The Denoise tab's handlers as plain functions, and its messages through a launched app."""
+
+import base64
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import last
+
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.images import grid, to_uint8
+from diffusion_core.trajectory import Walk, walk
+from tabs import denoise, models, walks
+from tabs.player import Frame, Run
+
+REQUEST = SimpleNamespace(session_hash="s")
+
+
+def messages(folder, label="Bag", guidance=1.0, sampler="ddim", steps=6, seed=3, images=4, eta=0.0):
+    stream = denoise.denoise(
+        str(folder), label, guidance, sampler, steps, seed, images, eta, "trailing", REQUEST
+    )
+    return [json.loads(m) for m in stream]
+
+
+def gathered(parts):
+    frames = {}
+    for part in parts:
+        for i, frame in enumerate(part["frames"]):
+            frames.setdefault(part["first"] + i, frame)
+    return frames
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "heun", "dpmpp_2m"])
+def test_the_stream_holds_every_frame_and_ends_with_the_picture(tiny_folder, sampler):
+    parts = messages(tiny_folder, sampler=sampler)
+    frames = gathered(parts)
+    assert sorted(frames) == list(range(7)) and parts[-1]["done"]
+    assert len({p["run"] for p in parts}) == 1
+    head = parts[0]["head"]
+    assert head["width"] == head["height"] == 58 and len(head["alpha_bars"]) == 7
+    settings = Walk(num_images=4, label="Bag", sampler=sampler, num_steps=6, seed=3)
+    steps = list(walk(load_checkpoint(tiny_folder), settings))
+    for i, step in enumerate(steps):
+        for k, tensor in enumerate((step.x_t, step.x0_hat)):
+            raw = np.frombuffer(base64.b64decode(frames[i]["px"][k]), np.uint8)
+            assert np.array_equal(raw.reshape(58, 58, 1), grid(to_uint8(tensor)))
+        assert (frames[i]["t"], frames[i]["nfe"]) == (step.t, step.nfe)
+    raw = np.frombuffer(base64.b64decode(frames[6]["px"][0]), np.uint8)
+    assert np.array_equal(raw.reshape(58, 58, 1), grid(to_uint8(last(steps).x_prev)))
+    assert frames[6]["t"] == -1
+
+
+def test_messages_overlap_so_that_a_lost_one_loses_nothing():
+    run = Run({"a": 1}, 9)
+    picture = np.zeros((2, 2, 1), np.uint8)
+    sent = []
+    for i in range(9):
+        run.add(Frame((picture,), 9 - i, 0.5, i, 0.0))
+        if i % 2:
+            sent.append(json.loads(run.message()))
+    sent.append(json.loads(run.message(done=True)))
+    for lost in range(len(sent) - 1):
+        kept = [m for i, m in enumerate(sent) if i != lost]
+        assert sorted(gathered(kept)) == list(range(9))
+        assert all(f for f in gathered(kept).values())
+
+
+def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypatch):
+    computed = []
+    real = walks.walk
+
+    def counted(*a):
+        for step in real(*a):
+            computed.append(step.index)
+            if step.index == 2:
+                denoise.stop(REQUEST)
+            yield step
+
+    monkeypatch.setattr(walks, "walk", counted)
+    parts = messages(tiny_folder, steps=50)
+    assert computed == [0, 1, 2]
+    assert not any(p["done"] for p in parts)
+
+
+def test_a_second_run_of_the_session_stops_the_first(tiny_folder):
+    arguments = (str(tiny_folder), "Bag", 1.0, "ddim", 50, 0, 1, 0.0, "trailing", REQUEST)
+    first = denoise.denoise(*arguments)
+    next(first)
+    assert json.loads(last(denoise.denoise(*arguments)))["done"]
+    assert not any(json.loads(m).get("done") for m in first)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": 1001}, "from 1 to 1000"),
+        ({"steps": 0}, "from 1 to 1000"),
+        ({"steps": 2.5}, "whole number"),
+        ({"steps": None}, "Fill in"),
+        ({"seed": None}, "Fill in"),
+        ({"seed": -1}, "seed must be"),
+        ({"seed": 2**32}, "seed must be"),
+        ({"seed": 1.5}, "whole number"),
+        ({"label": "Hat"}, "There is no class"),
+        ({"label": "none", "guidance": 3}, "Guidance needs a class"),
+        ({"sampler": "euler"}, "There is no sampler"),
+        ({"guidance": 1000}, "between 0 and 100"),
+        ({"eta": 7}, "eta must"),
+        ({"images": 0}, "number of images"),
+    ],
+)
+def test_bad_input_is_one_sentence(tiny_folder, change, words):
+    (message,) = messages(tiny_folder, **change)
+    assert words in message["error"] and message["error"].endswith(".")
+
+
+def test_a_checkpoint_that_is_not_there_or_broken_is_one_sentence(tiny_folder, tmp_path):
+    (message,) = messages(tmp_path / "nowhere")
+    assert "no checkpoint" in message["error"]
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    (tmp_path / "config.json").write_text((tiny_folder / "config.json").read_text())
+    (message,) = messages(tmp_path)
+    assert "broken" in message["error"]
+
+
+def test_a_checkpoint_that_was_written_anew_is_read_anew(tmp_path):
+    from conftest import save_tiny
+
+    folder = save_tiny(tmp_path / "m", seed=1)
+    before = models.get(str(folder)).weights_hash
+    assert models.get(str(folder)) is models.get(str(folder))
+    save_tiny(folder, seed=2)
+    assert models.get(str(folder)).weights_hash != before
+
+
+def test_the_shipped_model_is_offered_first_and_opens_the_page():
+    names = [name for name, _ in models.available()]
+    assert names[0] == "fashion-mnist"
+    value = json.loads(denoise.opening())
+    assert value["done"] and len(value["frames"]) == value["total"] == 26
+    assert value["head"]["caption"].startswith("Computed at start-up")

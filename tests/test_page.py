@@ -1,0 +1,348 @@
+"""The page in Chromium: pixels and words, with the network as slow as it is in life."""
+
+import base64
+import io
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import last, save_tiny
+from PIL import Image
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, expect, sync_playwright
+
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.images import grid, to_uint8
+from diffusion_core.trajectory import Walk, walk
+
+pytestmark = pytest.mark.browser
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+CANVAS = """([name]) => {
+  const c = document.querySelector(`#denoise-player canvas[aria-label^="${name}"]`);
+  return c.toDataURL("image/png").split(",")[1];
+}"""
+# Counts what is seen: every animation frame, note the frame index that the player shows.
+WATCH = """() => {
+  const player = document.querySelector("#denoise-player .player");
+  window.seen = [];
+  const look = () => {
+    const now = player.dataset.run + ":" + player.dataset.frame;
+    if (window.seen.at(-1) !== now) window.seen.push(now);
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+# Words in the stage whose contrast with their ground is below WCAG AA's 4.5 : 1.
+LOW_CONTRAST = r"""() => {
+  const luminance = (colour) => {
+    const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((x) => {
+      x /= 255;
+      return x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (e) => {
+    for (; e; e = e.parentElement) {
+      const c = getComputedStyle(e).backgroundColor;
+      if (!/rgba\(.*, 0\)/.test(c) && c !== "transparent") return c;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const words = "p, figcaption *, button, label, .block-info, [data-testid=block-info]";
+  return [...document.querySelectorAll(words)]
+    .filter((e) => e.innerText.trim() && e.offsetParent)
+    .map((e) => {
+      const a = luminance(getComputedStyle(e).color), b = luminance(ground(e));
+      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.innerText];
+    })
+    .filter(([ratio]) => ratio < 4.5);
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as p:
+        found = next(
+            filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+        )
+        try:
+            browser = p.chromium.launch(executable_path=found, args=FLAGS)
+        except PlaywrightError as error:
+            if os.environ.get("REQUIRE_BROWSER") or os.environ.get("CI"):
+                raise
+            pytest.skip(
+                f"no browser: {str(error).splitlines()[0]}; try `playwright install chromium`"
+            )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def models_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("page-models")
+    save_tiny(folder / "one", seed=1)
+    save_tiny(folder / "two", seed=2)
+    broken = save_tiny(folder / "broken", seed=3) / "model.safetensors"
+    broken.write_bytes(broken.read_bytes()[:1000])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(models_folder):
+    os.environ["DIFFUSION_MODELS"] = str(models_folder)
+    import app
+
+    demo = app.build()
+    _, address, _ = app.launch(
+        demo, prevent_thread_lock=True, quiet=True, inbrowser=False, server_port=None
+    )
+    yield address
+    demo.close()
+    os.environ.pop("DIFFUSION_MODELS")
+
+
+@pytest.fixture
+def page(browser, url):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda e: problems.append(str(e)))
+    page.set_default_timeout(20_000)
+    page.goto(url)
+    page.wait_for_selector("#denoise-player .player[data-state=done]")
+    yield page
+    context.close()
+    assert problems == []
+
+
+def delay(page: Page, round_trip_ms: int) -> None:
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", {
+        "offline": False, "latency": round_trip_ms, "downloadThroughput": -1,
+        "uploadThroughput": -1})  # fmt: skip
+
+
+def pixels(page: Page, name: str) -> np.ndarray:
+    data = base64.b64decode(page.evaluate(CANVAS, [name]))
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    menu = page.get_by_label(label, exact=True).first
+    menu.click()
+    page.get_by_role("option", name=re.compile(rf"^\W*{re.escape(option)}")).first.click()
+
+
+def number(page: Page, label: str, value: int) -> None:
+    field = page.get_by_label(re.compile(rf"(number input for )?{label}$")).first
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def run(page: Page) -> None:
+    before = page.locator("#denoise-player .player").get_attribute("data-run")
+    press(page, "Denoise")
+    page.wait_for_function(
+        """before => { const p = document.querySelector("#denoise-player .player");
+        return p.dataset.run !== before && p.dataset.state === "done"
+            && p.dataset.frame === String(p.dataset.frames - 1); }""",
+        arg=before,
+    )
+
+
+def settle(page: Page, ms: int) -> None:
+    """Let time pass in the page: only to show that nothing more happens."""
+    page.evaluate("ms => new Promise(done => setTimeout(done, ms))", ms)
+
+
+def expected(folder: Path, **options) -> np.ndarray:
+    return grid(to_uint8(last(walk(load_checkpoint(folder), Walk(**options))).x_prev))
+
+
+def test_something_is_there_at_once_and_says_when_it_was_computed(page):
+    assert pixels(page, "x_t").std() > 20
+    assert not np.array_equal(pixels(page, "x_t"), pixels(page, "x0_hat"))
+    expect(page.locator("#denoise-player .caption")).to_contain_text("Computed at start-up")
+    expect(page.locator("#denoise-player .caption")).to_contain_text("seed 7")
+    expect(page.locator("#denoise-player .status")).to_contain_text("step 15 of 25")
+    expect(page.get_by_role("button", name="Denoise", exact=True)).to_be_visible()
+
+
+def test_the_last_frame_is_the_command_lines_picture_and_settings_change_it(page, models_folder):
+    choose(page, "Model", "one")
+    choose(page, "Class", "Bag")
+    number(page, "Seed", 11)
+    run(page)
+    first = pixels(page, "x_t")
+    want = expected(models_folder / "one", num_images=4, num_steps=25, seed=11, label="Bag")
+    assert first.shape[:2] == want.shape[:2]
+    assert np.abs(first[..., :1].astype(int) - want).max() <= 1
+    assert np.array_equal(first, pixels(page, "x0_hat"))
+    number(page, "Seed", 12)
+    run(page)
+    other_seed = pixels(page, "x_t")
+    choose(page, "Class", "Trouser")
+    run(page)
+    other_class = pixels(page, "x_t")
+    choose(page, "Model", "two")
+    choose(page, "Class", "Trouser")
+    run(page)
+    other_model = pixels(page, "x_t")
+    seen = [first, other_seed, other_class, other_model]
+    for i, a in enumerate(seen):
+        for b in seen[i + 1 :]:
+            assert np.abs(a.astype(int) - b).mean() > 1
+
+
+def test_scrubbing_works_during_and_after_and_asks_no_server(page):
+    choose(page, "Model", "one")
+    number(page, "Steps", 60)
+    run(page)
+    requests: list[str] = []
+    page.on("request", lambda r: requests.append(r.url))
+    scrub = page.get_by_label("Scrubber")
+    pictures = []
+    for value in ("0", "30", "60"):
+        scrub.fill(value)
+        pictures.append((pixels(page, "x_t"), pixels(page, "x0_hat")))
+        assert page.locator("#denoise-player .player").get_attribute("data-frame") == value
+    scrub.press("ArrowLeft")
+    assert page.locator("#denoise-player .player").get_attribute("data-frame") == "59"
+    scrub.press("Home")
+    expect(page.locator("#denoise-player .status")).to_contain_text("t = 999")
+    assert np.array_equal(pixels(page, "x_t"), pictures[0][0])
+    assert not np.array_equal(pictures[0][0], pictures[0][1])
+    assert not np.array_equal(pictures[0][0], pictures[1][0])
+    assert requests == []
+
+
+@pytest.mark.parametrize("round_trip", [0, 50])
+def test_almost_every_frame_is_seen(page, round_trip):
+    delay(page, round_trip)
+    choose(page, "Model", "one")
+    number(page, "Steps", 200)
+    page.evaluate(WATCH)
+    run(page)
+    run_id = page.locator("#denoise-player .player").get_attribute("data-run")
+    seen = {x for x in page.evaluate("window.seen") if x.startswith(run_id)}
+    assert len(seen) >= 0.95 * 201
+
+
+def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypatch):
+    from tabs import walks
+
+    evaluations = []
+    real = walks.walk
+
+    def counted(*a, **k):
+        for step in real(*a, **k):
+            evaluations.append(step.index)
+            yield step
+
+    monkeypatch.setattr(walks, "walk", counted)
+    delay(page, 50)
+    choose(page, "Model", "one")
+    number(page, "Steps", 1000)
+    page.evaluate(WATCH)
+    press(page, "Denoise")
+    page.wait_for_function(
+        """() => { const p = document.querySelector("#denoise-player .player");
+        return p.dataset.state === "running" && Number(p.dataset.frame) > 5; }"""
+    )
+    press(page, "Stop")
+    page.wait_for_selector("#denoise-player .player[data-state=stopped]")
+    shown = page.evaluate("window.seen.length")
+    settle(page, 600)
+    after_pause = len(evaluations)
+    assert after_pause < 1000
+    settle(page, 600)
+    assert len(evaluations) == after_pause
+    assert page.evaluate("window.seen.length") == shown
+    expect(page.locator("#denoise-player .status")).to_contain_text("step")
+    # what was computed until then can still be looked at, and the next run starts clean
+    page.get_by_label("Scrubber").press("Home")
+    expect(page.locator("#denoise-player .status")).to_contain_text("t = 999")
+    number(page, "Steps", 5)
+    run(page)
+    expect(page.locator("#denoise-player .status")).to_contain_text("step 5 of 5")
+
+
+def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
+    from tabs import walks
+
+    ended, evaluations = [], []
+    real = walks.walk
+
+    def counted(*a, **k):
+        try:
+            for step in real(*a, **k):
+                evaluations.append(step.index)
+                yield step
+        finally:
+            ended.append(len(evaluations))
+
+    monkeypatch.setattr(walks, "walk", counted)
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(url)
+    other.wait_for_selector("#denoise-player .player[data-state=done]")
+    choose(other, "Model", "one")
+    number(other, "Steps", 1000)
+    press(other, "Denoise")
+    other.wait_for_selector("#denoise-player .player[data-state=running]")
+    context.close()
+    settle(page, 2500)
+    assert ended and ended[0] < 1000
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda p: choose(p, "Model", "broken"), "broken"),
+        (lambda p: number(p, "Seed", -3), "The seed must be"),
+        (lambda p: number(p, "Seed", 99999999999), "The seed must be"),
+        (
+            lambda p: (choose(p, "Class", "none"), number(p, "Guidance", 2)),
+            "Guidance needs a class",
+        ),
+    ],
+    ids=["broken model", "negative seed", "huge seed", "guidance without class"],
+)
+def test_bad_input_is_one_sentence_in_the_stage(page, act, words):
+    before = pixels(page, "x_t")
+    act(page)
+    press(page, "Denoise")
+    error = page.locator("#denoise-player .error")
+    expect(error).to_contain_text(words)
+    text = error.inner_text()
+    assert "Traceback" not in text and "\n" not in text and text.endswith(".")
+    assert np.array_equal(pixels(page, "x_t"), before)  # nothing is lost
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_fits_and_can_be_read(browser, url, scheme, width):
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector("#denoise-player .player[data-state=done]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = page.locator("#denoise-player canvas").first.bounding_box()
+    button = page.get_by_role("button", name="Denoise", exact=True).bounding_box()
+    if width < 700:
+        assert box["y"] < button["y"]  # on a phone the stage comes first
+    else:
+        assert button["x"] < box["x"]
+    contrast = page.evaluate(LOW_CONTRAST)
+    assert contrast == []
+    context.close()

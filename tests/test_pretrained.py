@@ -1,0 +1,47 @@
+"""What ships is what it claims to be."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import last
+
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.data import load_dataset
+from diffusion_core.metrics import judged, load_judge
+from diffusion_core.trajectory import Walk, walk
+
+ROOT = Path(__file__).parents[1] / "pretrained"
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_checkpoint(ROOT / "fashion-mnist")
+
+
+def test_the_shipped_checkpoint_is_small_and_complete(shipped):
+    weights = ROOT / "fashion-mnist" / "model.safetensors"
+    assert weights.stat().st_size <= 10 * 1024 * 1024
+    assert sum(p.numel() for p in shipped.unet.parameters()) <= 5_200_000
+    assert shipped.config.class_names[8] == "Bag"
+    assert shipped.config.dataset == "fashion-mnist"
+    assert "--dataset fashion-mnist" in shipped.config.training["command"]
+    card = (ROOT / "fashion-mnist" / "README.md").read_text(encoding="utf-8")
+    assert "| ddim 25 |" in card and shipped.weights_hash[:12] in card
+
+
+def test_the_judge_knows_the_embedded_pictures():
+    data = load_dataset("fashion-mnist-2000")
+    x, y = data.batch(torch.arange(len(data)))
+    assert json.loads((ROOT / "judge" / "config.json").read_text())["test_accuracy"] >= 0.92
+    assert float((judged(load_judge(ROOT / "judge"), x)[1] == y).float().mean()) > 0.9
+
+
+def test_the_shipped_model_makes_the_garment_it_is_asked_for(shipped):
+    judge = load_judge(ROOT / "judge")
+    right = 0
+    for label in (1, 8, 9):
+        end = last(walk(shipped, Walk(num_images=8, label=label, num_steps=10, sampler="dpmpp_2m")))
+        right += int((judged(judge, end.x_prev.clamp(-1, 1))[1] == label).sum())
+    assert right >= 20  # of 24; an untrained network has about 2
