@@ -16,6 +16,7 @@ from .walks import Stops, frames, head
 
 NO_CLASS = "none"
 IMAGE_COUNTS = (1, 4, 16)
+CONCURRENT_WALKS = 4
 OPENING = Walk(num_images=4, num_steps=25, seed=7)
 SAMPLER_CHOICES = [
     ("ddim (few steps do)", "ddim"),
@@ -128,6 +129,14 @@ def classes(model: str) -> list[str]:
         return [NO_CLASS]
 
 
+def class_menu(model: str, label: str | None) -> gr.Dropdown:
+    """The class menu for another model; the choice stays where that model has it too."""
+    choices = classes(model)
+    if label in choices:
+        return gr.Dropdown(choices)
+    return gr.Dropdown(choices, value=NO_CLASS)
+
+
 # The browser's part of a click: the player is told at once, before any answer of the server.
 TELL_START = """(...inputs) => {
   document.querySelector("#denoise-player .player").dispatchEvent(new Event("player:start"));
@@ -195,7 +204,7 @@ def build() -> None:
     controls = [model, label, guidance, sampler, steps, seed, images, eta, spacing]
     run_button.click(
         denoise, controls, stage, js=TELL_START, show_progress="hidden", concurrency_id="model",
-        concurrency_limit=1, trigger_mode="once", api_visibility="private",
+        concurrency_limit=CONCURRENT_WALKS, trigger_mode="multiple", api_visibility="private",
     )  # fmt: skip
     stop_button.click(None, js=TELL_STOP, api_visibility="private")
     stop_button.click(stop, queue=False, show_progress="hidden", api_visibility="private")
@@ -204,6 +213,5 @@ def build() -> None:
         api_visibility="private",
     )  # fmt: skip
     model.change(
-        lambda name: gr.Dropdown(classes(name), value=NO_CLASS), model, label,
-        show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
+        class_menu, [model, label], label, show_progress="hidden", api_visibility="private"
+    )

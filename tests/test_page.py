@@ -277,6 +277,23 @@ def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypat
     expect(page.locator("#denoise-player .status")).to_contain_text("step 5 of 5")
 
 
+def test_a_second_denoise_takes_the_place_of_the_first(page, models_folder):
+    delay(page, 50)
+    choose(page, "Model", "one")
+    number(page, "Steps", 1000)
+    press(page, "Denoise")
+    page.wait_for_selector("#denoise-player .player[data-state=running]")
+    first = page.locator("#denoise-player .player").get_attribute("data-run")
+    number(page, "Steps", 4)
+    number(page, "Seed", 21)
+    run(page)
+    assert page.locator("#denoise-player .player").get_attribute("data-run") != first
+    want = expected(models_folder / "one", num_images=4, num_steps=4, seed=21, label="Bag")
+    assert np.abs(pixels(page, "x_t")[..., :1].astype(int) - want).max() <= 1
+    settle(page, 600)
+    expect(page.locator("#denoise-player .status")).to_contain_text("step 4 of 4")
+
+
 def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
     from tabs import walks
 

@@ -175,17 +175,16 @@ root.addEventListener("keydown", (event) => {
 });
 
 // The page's buttons speak to the player by these two.
-root.addEventListener("player:start", () => { waiting = true; say(""); state(); });
-root.addEventListener("player:stop", () => {
-  if (waiting) { waiting = false; }
+function stopRun() {
   if (run && !run.done) {
     stopped.add(run.id);
     run.stopped = true;
     setPlaying(false);
     if (run.frames[at]) describe(run.frames[at], at);
   }
-  state();
-});
+}
+root.addEventListener("player:start", () => { stopRun(); waiting = true; say(""); state(); });
+root.addEventListener("player:stop", () => { stopRun(); waiting = false; state(); });
 
 if (matchMedia("(prefers-reduced-motion: reduce)").matches) speed.value = "5";
 watch("value", receive);
