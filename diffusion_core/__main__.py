@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,9 @@ Model = Annotated[str, typer.Option(help="Checkpoint folder, or Hub id owner/nam
 def train(
     dataset: Annotated[str, typer.Option(help="fashion-mnist, fashion-mnist-2000, or a folder.")],
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint and of the resumable state.")],
+    init: Annotated[
+        str | None, typer.Option(help="Checkpoint whose weights to begin with.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 10_000,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 64,
     size: Annotated[int, typer.Option(help="Side of a folder's pictures, in pixels.")] = 32,
@@ -43,7 +47,7 @@ def train(
     from accelerate import Accelerator
     from tqdm import tqdm
 
-    from .checkpoint import CheckpointConfig, save_checkpoint
+    from .checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
     from .data import load_dataset
     from .schedule import make_schedule
     from .training import TrainConfig
@@ -71,12 +75,16 @@ def train(
         blocks_per_level=blocks, attention=(False,) * (len(widths) - 1) + (True,),
         scale_shift=scale_shift, num_classes=len(data.class_names) or None,
     )  # fmt: skip
+    initial = None if init is None else load_checkpoint(init).unet
+    if initial is not None and initial.config != shape:
+        raise ValueError(f"The network of {init} has another shape than the one asked for.")
     accelerator = Accelerator()
     done: dict[str, object] = {
         "settings": dataclasses.asdict(config),
         "command": shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
     }
-    steps_done = run(config, shape, betas, data, out, accelerator=accelerator)
+    steps_done = run(config, shape, betas, data, out, initial=initial, accelerator=accelerator)
+    told = _stop_signs()
     bar = tqdm(total=steps, unit="step", disable=not accelerator.is_main_process)
     smooth = 0.0
     for s in steps_done:
@@ -89,7 +97,13 @@ def train(
                 shape, noise, prediction, names, data.name, done | {"steps": s.step}
             )
             save_checkpoint(out, s.unet, full)
+        if told:
+            break
+    steps_done.close()  # saves the state, also of steps since the last save
     bar.close()
+    if told:
+        typer.echo("Stopped; the state is saved, and the same command goes on from it.", err=True)
+        raise typer.Exit(130)
 
 
 @app.command()
@@ -164,6 +178,19 @@ def evaluate(
     typer.echo(table(rows))
     if write and Path(model).is_dir():
         write_card(Path(model), checkpoint, rows, json.loads((judge / "config.json").read_text()))
+
+
+def _stop_signs() -> list[int]:
+    """A list that the first SIGINT or SIGTERM fills; the second is heeded at once."""
+    told: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        told.append(number)
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return told
 
 
 def main() -> int:

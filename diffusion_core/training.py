@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -104,7 +104,7 @@ def train(
     initial: UNet | None = None,
     resume: bool = True,
     accelerator: Accelerator | None = None,
-) -> Iterator[TrainStep]:
+) -> Generator[TrainStep, None, None]:
     """Train a UNet and yield after every step.
 
     Every `save_every` steps and at the end the whole state (weights, average, optimiser, step) is
@@ -162,9 +162,10 @@ def train(
         if accelerator.is_main_process:
             write_state(path, settings, schedule, unet, ema, optimizer, done, precision)
 
-    saved = done
+    saved, whole = done, True
     try:
         while done < config.num_steps:
+            whole = False
             start = time.perf_counter()
             rate = learning_rate_at(config, done)
             for group in optimizer.param_groups:
@@ -192,7 +193,7 @@ def train(
                 )
             optimizer.step()
             ema.update_parameters(unet)
-            done += 1
+            done, whole = done + 1, True
             if done % config.save_every == 0 or done == config.num_steps:
                 save()
                 saved = done
@@ -200,11 +201,9 @@ def train(
                 done, float(accelerator.reduce(loss.detach(), "mean")), t, losses.detach().cpu(),
                 rate, float(norm), time.perf_counter() - start, cast(UNet, ema.module),
             )  # fmt: skip
-    except FloatingPointError:
-        saved = done  # keep the last good state
-        raise
     finally:
-        if saved < done:
+        # Left between steps: keep them. Broken off inside one: the last save is the last good one.
+        if whole and saved < done:
             save()
 
 

@@ -1,5 +1,6 @@
 """The command line, as a user calls it."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import last
 from PIL import Image
+from safetensors import safe_open
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.images import grid, to_uint8
@@ -109,6 +111,21 @@ def test_train_then_sample_and_go_on_after_an_interruption(tmp_path):
     assert done.returncode == 0 and out.exists()
     evaluated = cli("evaluate", "--model", tmp_path / "m")
     assert evaluated.returncode == 2 and "test set" in evaluated.stderr
+
+
+def test_a_training_that_is_told_to_stop_saves_first(tmp_path):
+    command = [sys.executable, "-m", "diffusion_core", "train", "--dataset", "fashion-mnist-2000",
+               "--out", str(tmp_path), "--channels", "32,32", "--blocks", "1", "--batch-size", "8",
+               "--steps", "100000", "--save-every", "100000"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    read = ""
+    while "2/100000" not in read:  # a step has been done
+        read += process.stderr.read(1)
+    process.send_signal(signal.SIGTERM)
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "Stopped" in rest and "Traceback" not in rest
+    with safe_open(tmp_path / "state.safetensors", "pt") as file:
+        assert int(file.metadata()["step"]) >= 2
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """Oracle, parity with diffusers, determinism, and the shape of a walk."""
 
+import math
+
 import diffusers
 import pytest
 import torch
 
 from diffusion_core.process import predict_x0, q_sample
 from diffusion_core.samplers import SAMPLERS, SamplerStep, draw_noise, sample
-from diffusion_core.schedule import SPACINGS, make_schedule, spaced_timesteps
+from diffusion_core.schedule import SPACINGS, make_schedule
 
 LINEAR = make_schedule("linear")
 
@@ -42,15 +44,15 @@ def walk(denoiser=smooth_denoiser, x=None, schedule=LINEAR, **options) -> list[S
     return list(sample(denoiser, x, schedule, **options))
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("eta", [0.0, 1.0])
-def test_every_sampler_lands_on_the_datas_mean_and_variance(sampler, eta):
-    if eta and sampler != "ddim":
-        pytest.skip("eta is ddim's alone")
+@pytest.mark.parametrize(
+    ("sampler", "eta", "steps"),
+    [("ddpm", 0.0, 1000), ("ddim", 1.0, 1000), ("ddim", 0.0, 100), ("heun", 0.0, 100),
+     ("dpmpp_2m", 0.0, 100)],
+)  # fmt: skip
+def test_every_sampler_lands_on_the_datas_mean_and_variance(sampler, eta, steps):
     oracle = GaussianOracle(LINEAR)
     g = torch.Generator().manual_seed(0)
     x = torch.randn(20_000, 1, 1, 1, generator=g, dtype=torch.float64)
-    steps = 1000 if sampler == "ddpm" or eta else 100
     end = walk(oracle, x, sampler=sampler, num_steps=steps, eta=eta, clip_x0=False, generator=g)
     result = end[-1].x_prev
     assert abs(float(result.mean()) - 0.3) < 0.015
@@ -59,20 +61,16 @@ def test_every_sampler_lands_on_the_datas_mean_and_variance(sampler, eta):
 
 @pytest.mark.parametrize(("sampler", "order"), [("ddim", 1), ("heun", 2), ("dpmpp_2m", 2)])
 def test_error_at_a_fixed_t_falls_at_the_samplers_order(sampler, order):
+    """From T - 1 to 0.1 T, where every one of these walks passes t = 99 exactly."""
     oracle = GaussianOracle(LINEAR)
     x = torch.linspace(-2, 2, 9, dtype=torch.float64).reshape(-1, 1, 1, 1)
     exact, errors = oracle.flow(x, 999, 99), []
-    for n in (40, 80, 160, 320):
-        # linspace over 99 … 999 by hand: every walk must pass t = 99 exactly
-        schedule = LINEAR
-        steps = walk(oracle, x, schedule, sampler=sampler, num_steps=n * 10 // 9 // 10 * 10,
-                     clip_x0=False, spacing="trailing")  # fmt: skip
-        at = [s for s in steps if s.t == 99]
-        assert at, "the walk must pass t = 99"
-        errors.append((len([s for s in steps if s.t > 99]), float((at[0].x_t - exact).abs().max())))
-    (n0, e0), (n1, e1) = errors[-2], errors[-1]
-    measured = torch.log(torch.tensor(e0 / e1)) / torch.log(torch.tensor(n1 / n0))
-    assert order - 0.35 < float(measured) < order + 0.6, errors
+    for n in (50, 100, 200):
+        steps = walk(oracle, x, sampler=sampler, num_steps=n, clip_x0=False)
+        (at,) = [s for s in steps if s.t == 99]
+        errors.append(float((at.x_t - exact).abs().max()))
+    measured = [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
+    assert all(order - 0.3 < m < order + 0.5 for m in measured), (errors, measured)
 
 
 def reference(scheduler, timesteps, x):
@@ -88,7 +86,8 @@ def close(ours, theirs):
     assert float((ours - theirs).abs().max()) <= 1e-4 * float(theirs.abs().max())
 
 
-@pytest.mark.parametrize("spacing", SPACINGS)
+# Not linspace: there diffusers steps to t - T // N, which is none of its own timesteps.
+@pytest.mark.parametrize("spacing", ["trailing", "leading"])
 @pytest.mark.parametrize("clip", [False, True])
 @pytest.mark.parametrize("eta", [0.0, 0.7])
 def test_ddim_agrees_with_diffusers(spacing, clip, eta):
@@ -96,20 +95,11 @@ def test_ddim_agrees_with_diffusers(spacing, clip, eta):
         beta_schedule="linear", timestep_spacing=spacing, clip_sample=clip, set_alpha_to_one=True
     )
     theirs.set_timesteps(20)
-    if spacing != "linspace":
-        assert theirs.timesteps.tolist() == spaced_timesteps(1000, 20, spacing)
-        timesteps = theirs.timesteps
-    else:
-        # diffusers computes t_prev as t - T // N, which is wrong for linspace: compare by formula
-        pytest.skip("diffusers' previous timestep does not follow linspace")
-    noises, x = (
-        [],
-        torch.randn(2, 1, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)),
-    )
+    x = torch.randn(2, 1, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     ours = walk(x=x, num_steps=20, eta=eta, spacing=spacing, clip_x0=clip)
-    noises = [s.noise for s in ours]
+    assert theirs.timesteps.tolist() == [s.t for s in ours]
     y = x
-    for t, noise in zip(timesteps, noises, strict=True):
+    for t, noise in zip(theirs.timesteps, [s.noise for s in ours], strict=True):
         eps = smooth_denoiser(y, torch.full((2,), int(t)))
         y = theirs.step(
             eps, t, y, eta=eta, use_clipped_model_output=clip,

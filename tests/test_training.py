@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import TINY
 from safetensors.torch import load_file
+from torch.optim.swa_utils import AveragedModel
 
 from diffusion_core import training
 from diffusion_core.data import load_dataset
@@ -79,6 +80,19 @@ def test_stopping_early_saves_and_a_kill_loses_only_what_came_after_the_last_sav
     assert len(rest) == CONFIG.num_steps - 3  # went on from the save at step 3
     assert rest == run(tmp_path / "whole")[3:]
     assert [p.name for p in out.iterdir()] == [STATE_FILE]
+
+
+def test_a_run_broken_off_inside_a_step_keeps_its_last_save(tmp_path, monkeypatch):
+    run(tmp_path, stop_at=3)
+    before = (tmp_path / STATE_FILE).read_bytes()
+
+    def broken(*a):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AveragedModel, "update_parameters", broken)  # weights stepped, average not
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    assert (tmp_path / STATE_FILE).read_bytes() == before
 
 
 def test_batches_are_shuffles_of_the_whole_set():
