@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from tabs import denoise
+from tabs import denoise, noise
 
 CSS = Path(__file__).parent / "tabs" / "assets" / "theme.css"
 THEME = gr.themes.Default(
@@ -28,7 +28,9 @@ def build() -> gr.Blocks:
     """The whole page."""
     with gr.Blocks(title="Diffusion Playground", analytics_enabled=False) as demo:
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
-        with gr.Tabs():
+        with gr.Tabs(selected="denoise"):
+            with gr.Tab("Noise", id="noise"):
+                noise.build()
             with gr.Tab("Denoise", id="denoise"):
                 denoise.build()
     return demo.queue(max_size=32)

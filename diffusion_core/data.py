@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .images import from_uint8
+from .pictures import fit_picture, read_picture
 
 FASHION_CLASSES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
@@ -133,19 +133,11 @@ def _folder(folder: Path, size: int) -> ImageDataset:
     pictures, classes, unreadable = [], [], []
     for file in files:
         try:
-            with Image.open(file) as picture:
-                upright = ImageOps.exif_transpose(picture).convert("RGB")
-            pictures.append(
-                np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS))
-            )
-        except (
-            UnidentifiedImageError,
-            OSError,
-            Image.DecompressionBombError,
-            SyntaxError,
-        ) as error:
+            picture = fit_picture(read_picture(file), size)
+        except ValueError as error:
             unreadable.append(f"{file.name}: {error}")
             continue
+        pictures.append(np.broadcast_to(picture, (size, size, 3)))
         relative = file.relative_to(folder).parts
         classes.append(relative[0] if len(relative) > 1 else "")
     if not pictures:

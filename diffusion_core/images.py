@@ -35,7 +35,7 @@ def from_uint8(pictures: np.ndarray | Tensor) -> Tensor:
     Raises:
         ValueError: if pictures are not uint8 of four dimensions.
     """
-    x = torch.as_tensor(pictures)
+    x = torch.tensor(pictures) if isinstance(pictures, np.ndarray) else pictures
     if x.dtype != torch.uint8 or x.ndim != 4:
         raise ValueError(f"Pictures must be uint8 (B, H, W, C), got {x.dtype} {tuple(x.shape)}.")
     return x.permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -157,7 +157,7 @@ def build() -> None:
         "Choose a class, press Denoise, then drag along the curve.",
         elem_classes=["lead"],
     )
-    with gr.Row(elem_classes=["denoise-row"]):
+    with gr.Row(elem_classes=["tab-row"]):
         with gr.Column(scale=2, min_width=300):
             model = gr.Dropdown(
                 choices, value=first, label="Model", allow_custom_value=True, filterable=True

@@ -16,13 +16,13 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-ASSETS = Path(__file__).parent / "assets"
+from .components import component
+
 MESSAGE_SECONDS = 1 / 30
 
 
@@ -115,12 +115,4 @@ def player(value: str, elem_id: str) -> gr.HTML:
         value: First message: something to see at once.
         elem_id: Of the element; the page's own scripts find it by this.
     """
-    return gr.HTML(
-        value=value,
-        html_template=(ASSETS / "player.html").read_text(encoding="utf-8"),
-        css_template=(ASSETS / "player.css").read_text(encoding="utf-8"),
-        js_on_load=(ASSETS / "player.js").read_text(encoding="utf-8"),
-        elem_id=elem_id,
-        elem_classes=["frame-player"],
-        apply_default_css=False,
-    )
+    return component("player", value, elem_id)

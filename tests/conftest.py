@@ -18,6 +18,8 @@ from diffusion_core.checkpoint import CheckpointConfig, save_checkpoint
 from diffusion_core.data import FASHION_CLASSES
 from diffusion_core.unet import UNet, UNetConfig
 
+pytest_plugins = ["pagelib"]
+
 TINY = UNetConfig(
     image_size=(28, 28),
     in_channels=1,

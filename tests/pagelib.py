@@ -1,0 +1,164 @@
+"""What the tests of the page share: a browser, the app, and the ways to look and to act."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, sync_playwright
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+CANVAS = """([where, name]) => {
+  const c = document.querySelector(`${where} canvas[aria-label^="${name}"]`);
+  return c.toDataURL("image/png").split(",")[1];
+}"""
+# Counts what is seen: every animation frame, note the frame index that the player shows.
+WATCH = """() => {
+  const player = document.querySelector("#denoise-player .player");
+  window.seen = [];
+  const look = () => {
+    const now = player.dataset.run + ":" + player.dataset.frame;
+    if (window.seen.at(-1) !== now) window.seen.push(now);
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+# Words in the stage whose contrast with their ground is below WCAG AA's 4.5 : 1.
+LOW_CONTRAST = r"""() => {
+  const luminance = (colour) => {
+    const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((x) => {
+      x /= 255;
+      return x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (e) => {
+    for (; e; e = e.parentElement) {
+      const c = getComputedStyle(e).backgroundColor;
+      if (!/rgba\(.*, 0\)/.test(c) && c !== "transparent") return c;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const words = "p, figcaption *, button, label, .block-info, [data-testid=block-info]";
+  return [...document.querySelectorAll(words)]
+    .filter((e) => e.innerText.trim() && e.offsetParent)
+    .map((e) => {
+      const a = luminance(getComputedStyle(e).color), b = luminance(ground(e));
+      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.innerText];
+    })
+    .filter(([ratio]) => ratio < 4.5);
+}"""
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as p:
+        found = next(
+            filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+        )
+        try:
+            browser = p.chromium.launch(executable_path=found, args=FLAGS)
+        except PlaywrightError as error:
+            if os.environ.get("REQUIRE_BROWSER") or os.environ.get("CI"):
+                raise
+            pytest.skip(
+                f"no browser: {str(error).splitlines()[0]}; try `playwright install chromium`"
+            )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory) -> Path:
+    from conftest import save_tiny
+
+    folder = tmp_path_factory.mktemp("page-models")
+    save_tiny(folder / "one", seed=1)
+    save_tiny(folder / "two", seed=2)
+    broken = save_tiny(folder / "broken", seed=3) / "model.safetensors"
+    broken.write_bytes(broken.read_bytes()[:1000])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def url(models_folder):
+    os.environ["DIFFUSION_MODELS"] = str(models_folder)
+    import app
+
+    demo = app.build()
+    _, address, _ = app.launch(
+        demo, prevent_thread_lock=True, quiet=True, inbrowser=False, server_port=None
+    )
+    yield address
+    demo.close()
+    os.environ.pop("DIFFUSION_MODELS")
+
+
+@pytest.fixture
+def page(browser, url):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda e: problems.append(str(e)))
+    page.set_default_timeout(20_000)
+    page.goto(url)
+    page.wait_for_selector("#denoise-player .player[data-state=done]")
+    yield page
+    context.close()
+    assert problems == []
+
+
+def delay(page: Page, round_trip_ms: int) -> None:
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", {
+        "offline": False, "latency": round_trip_ms, "downloadThroughput": -1,
+        "uploadThroughput": -1})  # fmt: skip
+
+
+def pixels(page: Page, name: str, where: str = "#denoise-player") -> np.ndarray:
+    """What a canvas holds, (H, W, 3)."""
+    data = base64.b64decode(page.evaluate(CANVAS, [where, name]))
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    menu = page.get_by_label(label, exact=True).first
+    menu.click()
+    page.get_by_role("option", name=re.compile(rf"^\W*{re.escape(option)}")).first.click()
+
+
+def number(page: Page, label: str, value: int) -> None:
+    field = page.get_by_label(re.compile(rf"(number input for )?{label}$")).first
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def run(page: Page) -> None:
+    before = page.locator("#denoise-player .player").get_attribute("data-run")
+    press(page, "Denoise")
+    page.wait_for_function(
+        """before => { const p = document.querySelector("#denoise-player .player");
+        return p.dataset.run !== before && p.dataset.state === "done"
+            && p.dataset.frame === String(p.dataset.frames - 1); }""",
+        arg=before,
+    )
+
+
+def settle(page: Page, ms: int) -> None:
+    """Let time pass in the page: only to show that nothing more happens."""
+    page.evaluate("ms => new Promise(done => setTimeout(done, ms))", ms)

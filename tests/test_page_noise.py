@@ -1,0 +1,143 @@
+"""The Noise tab in Chromium."""
+
+import numpy as np
+import pytest
+from pagelib import LOW_CONTRAST, delay, pixels, press, settle
+from playwright.sync_api import expect
+
+from diffusion_core.images import to_uint8
+from diffusion_core.pictures import read_picture
+from diffusion_core.process import q_sample
+from tabs import noise
+
+pytestmark = pytest.mark.browser
+STAGE = "#noise-stage"
+# One move of the slider; answers after the next animation frame with what is drawn then.
+MOVE = """(t) => new Promise((done) => {
+  const slider = document.querySelector('#noise-stage input[aria-label="Timestep"]');
+  slider.value = t;
+  slider.dispatchEvent(new Event("input", { bubbles: true }));
+  requestAnimationFrame(() => setTimeout(
+    () => done(document.querySelector("#noise-stage .noise").dataset.t), 0));
+})"""
+
+
+@pytest.fixture
+def tab(page):
+    page.get_by_role("tab", name="Noise", exact=True).click()
+    page.wait_for_selector(f"{STAGE} .noise[data-t]")
+    return page
+
+
+def change(page, act):
+    """Do something that brings new data, and wait for it."""
+    before = page.locator(f"{STAGE} .noise").get_attribute("data-id")
+    act()
+    page.wait_for_function(
+        "old => document.querySelector('#noise-stage .noise').dataset.id !== old", arg=before
+    )
+
+
+@pytest.mark.parametrize("round_trip", [0, 150])
+def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip):
+    delay(tab, round_trip)
+    x0, eps, schedule = noise.parts(
+        read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear"
+    )
+    requests = []
+    tab.on("request", lambda r: requests.append(r.url))
+    for t in (0, 1, 137, 500, 999):
+        assert tab.evaluate(MOVE, t) == str(t)
+        want = to_uint8(q_sample(x0, t, eps, schedule))[0]
+        got = pixels(tab, "x_t", STAGE)
+        assert np.abs(got.astype(int) - want).max() <= 1
+    assert np.array_equal(pixels(tab, "x0", STAGE), to_uint8(x0)[0])
+    assert np.abs(pixels(tab, "eps", STAGE).astype(int) - to_uint8(eps)[0]).max() <= 1
+    tab.get_by_label("Timestep").press("ArrowLeft")
+    expect(tab.locator(f"{STAGE} .now")).to_have_text("998")
+    assert requests == []
+
+
+def test_the_numbers_under_the_picture_are_this_timesteps(tab):
+    _, _, schedule = noise.parts(
+        read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear"
+    )
+    ab = float(schedule.alpha_bar(300))
+    tab.evaluate(MOVE, 300)
+    expect(tab.locator(f"{STAGE} .a")).to_have_text(f"{ab**0.5:.2f}")
+    expect(tab.locator(f"{STAGE} .b")).to_have_text(f"{(1 - ab) ** 0.5:.2f}")
+    decibel = 10 * np.log10(ab / (1 - ab))
+    expect(tab.locator(f"{STAGE} .snr")).to_contain_text(f"{decibel:.1f} dB")
+    tab.evaluate(MOVE, 999)
+    expect(tab.locator(f"{STAGE} .moments")).to_contain_text("standard deviation 1.00")
+
+
+def test_the_film_strip_goes_where_it_says_and_play_arrives_at_noise(tab):
+    thumbnails = tab.locator(f"{STAGE} .strip button")
+    assert thumbnails.count() == 8
+    thumbnails.nth(3).click()
+    expect(tab.locator(f"{STAGE} .now")).to_have_text("428")
+    assert np.array_equal(pixels(tab, "x_t", STAGE), pixels(tab, "thumbnail t = 428", STAGE))
+    tab.evaluate(MOVE, 900)
+    tab.locator(f"{STAGE} .play").click()
+    expect(tab.locator(f"{STAGE} .now")).to_have_text("999")
+
+
+def test_a_picture_of_ones_own_comes_in_and_a_broken_one_is_a_sentence(tab, tmp_path):
+    from PIL import Image
+
+    red = np.zeros((40, 60, 3), np.uint8)
+    red[..., 0] = 255
+    Image.fromarray(red).save(tmp_path / "red.png")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
+    door = tab.locator("input[type=file]").first
+    press_clear = tab.get_by_label("Clear").or_(tab.get_by_label("Remove Image"))
+    press_clear.first.click()
+    change(tab, lambda: door.set_input_files(tmp_path / "red.png"))
+    assert (pixels(tab, "x0", STAGE) == [255, 0, 0]).all()
+    press_clear.first.click()
+    door.set_input_files(tmp_path / "broken.png")
+    message = tab.locator(".toast-body").filter(has_text="picture").first
+    expect(message).to_contain_text(".")
+    assert "Traceback" not in message.inner_text() and "/tmp" not in message.inner_text()
+    assert (pixels(tab, "x0", STAGE) == [255, 0, 0]).all()  # what was there stays
+
+
+def test_new_noise_changes_the_noise_and_not_the_picture(tab):
+    before, picture = pixels(tab, "eps", STAGE), pixels(tab, "x0", STAGE)
+    change(tab, lambda: press(tab, "New noise"))
+    assert not np.array_equal(before, pixels(tab, "eps", STAGE))
+    assert np.array_equal(picture, pixels(tab, "x0", STAGE))
+
+
+def test_chain_and_jump_differ_and_agree_in_mean_and_variance(tab):
+    tab.evaluate(MOVE, 400)
+    tab.get_by_role("button", name="Markov chain or one jump?").click()
+    press(tab, "Walk the chain")
+    tab.wait_for_selector("#noise-chain .chain[data-state=done]")
+    assert tab.locator("#noise-chain .chain").get_attribute("data-k") == "401"
+    chain, jump = (pixels(tab, name, "#noise-chain") for name in ("chain", "jump"))
+    assert np.abs(chain.astype(int) - jump).mean() > 20
+    variance = float(tab.locator("#noise-chain .theory td").nth(1).inner_text())
+    for row in (".of-chain", ".of-jump"):
+        mean, spread = (
+            [float(x) for x in cell.split("±")]
+            for cell in tab.locator(f"#noise-chain {row} td").all_inner_texts()
+        )
+        assert abs(mean[0]) < 4 * mean[1] + 1e-4
+        assert abs(spread[0] - variance) < 4 * spread[1] + 1e-4
+    expect(tab.locator("#noise-chain .why")).to_contain_text("a sum of Gaussians is Gaussian")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_fits_and_can_be_read(browser, url, scheme, width):
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(url)
+    page.get_by_role("tab", name="Noise", exact=True).click()
+    page.wait_for_selector(f"{STAGE} .noise[data-t]")
+    settle(page, 200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(LOW_CONTRAST) == []
+    context.close()
