@@ -28,11 +28,19 @@ def build() -> gr.Blocks:
     """The whole page."""
     with gr.Blocks(title="Diffusion Playground", analytics_enabled=False) as demo:
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
-        with gr.Tabs(selected="denoise"):
+        with gr.Tabs(selected="denoise") as tabs:
             with gr.Tab("Noise", id="noise"):
-                noise.build()
+                noised = noise.build()
             with gr.Tab("Denoise", id="denoise"):
-                denoise.build()
+                start = denoise.build()
+        # "Denoise from here": what the Noise tab hands over, the Denoise tab begins with.
+        noised.change(
+            lambda given: (given, gr.Tabs(selected="denoise")),
+            noised,
+            [start, tabs],
+            show_progress="hidden",
+            api_visibility="private",
+        )
     return demo.queue(max_size=32)
 
 

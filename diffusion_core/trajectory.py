@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .checkpoint import Checkpoint
 from .images import grid, to_pil
+from .process import q_sample
 from .samplers import SAMPLERS, SamplerStep, draw_noise, sample
 from .schedule import SPACINGS, spaced_timesteps
 from .state import replace_file
@@ -37,6 +39,7 @@ class Walk:
         guidance_scale: 1.0 is off.
         seed: Of image 0; image i has seed + i.
         clip_x0: Clip x0_hat to [-1, 1].
+        t_start: Timestep of a walk that begins with a picture; None begins with noise.
     """
 
     num_images: int = 1
@@ -48,6 +51,7 @@ class Walk:
     guidance_scale: float = 1.0
     seed: int = 0
     clip_x0: bool = True
+    t_start: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be computed with any model, in one sentence."""
@@ -69,30 +73,50 @@ class Walk:
                 f"There is no spacing {self.spacing!r}; choose one of {', '.join(SPACINGS)}."
             )
 
+    def timesteps(self, checkpoint: Checkpoint) -> list[int]:
+        """The timesteps that it visits with this model, descending."""
+        return spaced_timesteps(
+            len(checkpoint.schedule), self.num_steps, self.spacing, self.t_start
+        )
+
     def generators(self) -> list[torch.Generator]:
         """One generator an image, seeded seed + i."""
         return [torch.Generator().manual_seed(int(self.seed) + i) for i in range(self.num_images)]
 
 
-def walk(checkpoint: Checkpoint, settings: Walk) -> Iterator[SamplerStep]:
+def walk(
+    checkpoint: Checkpoint, settings: Walk, start: Tensor | None = None
+) -> Iterator[SamplerStep]:
     """Compute a walk and yield every step; all images in one batch.
 
+    Args:
+        checkpoint: The model.
+        settings: What to compute.
+        start: A clean picture to begin with, (1, C, H, W) in [-1, 1]: it is noised to
+            settings.t_start, with the noise that would else have been x_T (Meng et al. 2022).
+
     Raises:
-        ValueError: at once, if the settings do not fit the model.
+        ValueError: at once, if settings or picture do not fit the model.
     """
     denoiser = checkpoint.denoiser(checkpoint.label(settings.label), settings.guidance_scale)
-    spaced_timesteps(len(checkpoint.schedule), settings.num_steps, settings.spacing)
+    timesteps = settings.timesteps(checkpoint)
     generators = settings.generators()
     device = next(checkpoint.unet.parameters()).device
-    x_T = draw_noise((settings.num_images, *checkpoint.image_shape), generators).to(device)
+    x_start = draw_noise((settings.num_images, *checkpoint.image_shape), generators).to(device)
+    if start is not None:
+        if settings.t_start is None or start.shape != (1, *checkpoint.image_shape):
+            raise ValueError("A walk from a picture needs t_start, and the model's own size.")
+        x0 = start.to(device).expand_as(x_start)
+        x_start = q_sample(x0, timesteps[0], x_start, checkpoint.schedule)
     return sample(
         denoiser,
-        x_T,
+        x_start,
         checkpoint.schedule,
         sampler=settings.sampler,
         num_steps=int(settings.num_steps),
         eta=settings.eta,
         spacing=settings.spacing,
+        t_start=settings.t_start,
         clip_x0=settings.clip_x0,
         generator=generators,
     )

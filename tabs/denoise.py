@@ -12,7 +12,7 @@ from diffusion_core.trajectory import MAX_SEED, Walk
 
 from . import models
 from .player import Run, failure, player
-from .walks import Stops, frames, head
+from .walks import Start, Stops, frames, head
 
 NO_CLASS = "none"
 IMAGE_COUNTS = (1, 4, 16)
@@ -51,6 +51,7 @@ STOPS = Stops()
 def settings_of(
     checkpoint: Checkpoint, label: str | None, guidance: float, sampler: str, steps: float,
     seed: float | None, images: float, eta: float = 0.0, spacing: str = "trailing",
+    t_start: int | None = None,
 ) -> Walk:  # fmt: skip
     """The page's controls as a walk.
 
@@ -66,6 +67,7 @@ def settings_of(
         num_images=_whole(images, "number of images"), label=chosen, sampler=sampler,
         num_steps=_whole(steps, "number of steps"), eta=eta if sampler == "ddim" else 0.0,
         spacing=spacing, guidance_scale=float(guidance), seed=_whole(seed, "seed"),
+        t_start=t_start,
     )  # fmt: skip
     head(checkpoint, settings)  # raises what does not fit this model
     return settings
@@ -79,18 +81,19 @@ def _whole(value: float, name: str) -> int:
 
 def denoise(
     model: str, label: str | None, guidance: float, sampler: str, steps: float, seed: float | None,
-    images: float, eta: float, spacing: str, request: gr.Request,
+    images: float, eta: float, spacing: str, start: Start | None, request: gr.Request,
 ) -> Iterator[object]:  # fmt: skip
     """Handler of the Denoise button: messages for the player, about 30 a second."""
     session = request.session_hash or ""
     sign = STOPS.begin(session)
     try:
         checkpoint = models.get(model)
+        x0, t_start = start.fit(checkpoint) if start else (None, None)
         settings = settings_of(
-            checkpoint, label, guidance, sampler, steps, seed, images, eta, spacing
+            checkpoint, label, guidance, sampler, steps, seed, images, eta, spacing, t_start
         )
-        run = Run(head(checkpoint, settings), settings.num_steps + 1)
-        for frame in frames(checkpoint, settings):
+        run = Run(head(checkpoint, settings, f"from {start.where} · " if start else ""))
+        for frame in frames(checkpoint, settings, x0):
             if sign.is_set():
                 return
             run.add(frame)
@@ -115,10 +118,19 @@ def opening() -> str:
     settings = OPENING
     if checkpoint.unet.config.num_classes:
         settings = Walk(num_images=4, label=8, num_steps=25, seed=7)
-    run = Run(head(checkpoint, settings, "Computed at start-up · "), settings.num_steps + 1)
+    run = Run(head(checkpoint, settings, "Computed at start-up · "))
     for frame in frames(checkpoint, settings):
         run.add(frame)
     return run.message(done=True)
+
+
+def begin_with(start: Start | None, model: str) -> tuple[gr.Markdown, gr.Button]:
+    """Show where the walk begins: with a picture that came from the Noise tab, or with noise."""
+    try:
+        words = start.words(models.get(model)) if start else ""
+    except ValueError as error:
+        words = str(error)
+    return gr.Markdown(words, visible=bool(start)), gr.Button(visible=bool(start))
 
 
 def classes(model: str) -> list[str]:
@@ -147,8 +159,12 @@ TELL_STOP = """() => {
 }"""
 
 
-def build() -> None:
-    """Lay out the tab and wire it; called inside a gr.Tab."""
+def build() -> gr.State:
+    """Lay out the tab and wire it; called inside a gr.Tab.
+
+    Returns:
+        The state that holds a `Start`, or None: what the next walk begins with.
+    """
     choices = models.available()
     first = choices[0][1] if choices else ""
     class_choices = classes(first)
@@ -167,7 +183,9 @@ def build() -> None:
                 interactive=True,
             )  # fmt: skip
             with gr.Row():
-                run_button = gr.Button("Denoise", variant="primary", min_width=120)
+                run_button = gr.Button(
+                    "Denoise", variant="primary", min_width=120, elem_id="denoise-run"
+                )
                 stop_button = gr.Button("Stop", min_width=80)
             steps = gr.Slider(
                 1, 1000, value=25, step=1, label="Steps", info="network looks, 1 to 1000"
@@ -192,6 +210,9 @@ def build() -> None:
                 )  # fmt: skip
                 spacing = gr.Dropdown(list(SPACINGS), value="trailing", label="Spacing")
         with gr.Column(scale=5, elem_classes=["stage"]):
+            start = gr.State(None)
+            begins = gr.Markdown(visible=False, elem_classes=["begins"])
+            forget = gr.Button("Begin with noise again", visible=False, size="sm")
             stage = player(opening(), "denoise-player")
             with gr.Accordion("Why?", open=False):
                 gr.Markdown(
@@ -201,7 +222,7 @@ def build() -> None:
                         {"left": "$", "right": "$", "display": False},
                     ],
                 )
-    controls = [model, label, guidance, sampler, steps, seed, images, eta, spacing]
+    controls = [model, label, guidance, sampler, steps, seed, images, eta, spacing, start]
     run_button.click(
         denoise, controls, stage, js=TELL_START, show_progress="hidden", concurrency_id="model",
         concurrency_limit=CONCURRENT_WALKS, trigger_mode="multiple", api_visibility="private",
@@ -215,3 +236,9 @@ def build() -> None:
     model.change(
         class_menu, [model, label], label, show_progress="hidden", api_visibility="private"
     )
+    gr.on(
+        [start.change, model.change], begin_with, [start, model], [begins, forget],
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+    forget.click(lambda: None, outputs=start, show_progress="hidden", api_visibility="private")
+    return start

@@ -60,13 +60,11 @@ class Run:
     """Collects the frames of one run and says when a message is due.
 
     Attributes:
-        head: What the player needs beside the frames: width, height, channels, views, caption,
-            alpha_bars (one a frame, for the scrubber's track).
-        total: Frames that there will be.
+        head: What the player needs beside the frames: width, height, channels, caption, and
+            alpha_bars, one for each frame that there will be, for the scrubber's track.
     """
 
     head: dict[str, Any]
-    total: int
     run_id: str = field(default_factory=lambda: secrets.token_hex(6))
     _frames: list[dict[str, Any]] = field(default_factory=list)
     _sent: int = 0
@@ -88,7 +86,7 @@ class Run:
         first = self._sent_before
         values: dict[str, Any] = {
             "run": self.run_id,
-            "total": self.total,
+            "total": len(self.head["alpha_bars"]),
             "done": done,
             "first": first,
             "frames": self._frames[first:],

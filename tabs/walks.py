@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from diffusion_core.checkpoint import Checkpoint
-from diffusion_core.images import grid, to_uint8
-from diffusion_core.schedule import spaced_timesteps
+from diffusion_core.images import from_uint8, grid, to_pil, to_uint8
+from diffusion_core.pictures import fit_picture
 from diffusion_core.trajectory import Walk, walk
 
 from .player import Frame
@@ -36,14 +37,53 @@ class Stops:
             sign.set()
 
 
-def frames(checkpoint: Checkpoint, settings: Walk) -> Iterator[Frame]:
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A picture to begin a walk with, and how far it is noised.
+
+    Attributes:
+        picture: uint8, (H, W, C), square.
+        log_snr: Natural logarithm of signal to noise that it is noised to.
+        where: The timestep and schedule that this was, in words.
+    """
+
+    picture: np.ndarray
+    log_snr: float
+    where: str
+
+    def fit(self, checkpoint: Checkpoint) -> tuple[Tensor, int]:
+        """The picture in the model's size and channels, (1, C, H, W), and the nearest timestep.
+
+        Nearest in log-SNR: the same share of noise, whatever the model's schedule calls it.
+        """
+        C, H, W = checkpoint.image_shape
+        image = to_pil(fit_picture(self.picture, H)).convert("L" if C == 1 else "RGB")
+        x0 = from_uint8(np.array(image.resize((W, H))).reshape(1, H, W, C))
+        every = checkpoint.schedule.log_snr(torch.arange(len(checkpoint.schedule)))
+        return x0, int((every - self.log_snr).abs().argmin())
+
+    def words(self, checkpoint: Checkpoint) -> str:
+        """What happens to the picture with this model, for the page."""
+        C, H, W = checkpoint.image_shape
+        _, t = self.fit(checkpoint)
+        return (
+            f"**From your picture:** made {H} × {W} and {'grey' if C == 1 else 'colour'} for this "
+            f"model, and noised to its t = {t}, where there is as much noise as at {self.where}. "
+            f"The model has only seen {checkpoint.config.dataset}: what it cannot make out in the "
+            "noise it fills in from there, so another world comes back as that one."
+        )
+
+
+def frames(
+    checkpoint: Checkpoint, settings: Walk, start_from: Tensor | None = None
+) -> Iterator[Frame]:
     """Compute a walk and yield what the page shows of it: one frame a step, and the end.
 
     Each frame holds the sheets of x_t and x0_hat.
     """
     start = time.perf_counter()
     step = None
-    for step in walk(checkpoint, settings):
+    for step in walk(checkpoint, settings, start_from):
         pictures = (sheet(step.x_t), sheet(step.x0_hat))
         alpha_bar = float(checkpoint.schedule.alpha_bar(step.t))
         ms = 1000 * (time.perf_counter() - start)
@@ -60,17 +100,18 @@ def sheet(x: Tensor) -> np.ndarray:
 
 def head(checkpoint: Checkpoint, settings: Walk, prefix: str = "") -> dict[str, object]:
     """What the player needs beside the frames."""
-    steps = spaced_timesteps(len(checkpoint.schedule), settings.num_steps, settings.spacing)
+    steps = settings.timesteps(checkpoint)
     C, H, W = checkpoint.image_shape
     height, width = grid(np.zeros((settings.num_images, H, W, C), np.uint8)).shape[:2]
     label = checkpoint.label(settings.label)
-    named = "no class" if label is None else checkpoint.config.class_names[label]
+    names = checkpoint.config.class_names
+    named = "no class" if label is None else names[label] if names else f"class {label}"
     last_seed = settings.seed + settings.num_images - 1
     seeds = f"seed {settings.seed}" + (f" to {last_seed}" if settings.num_images > 1 else "")
     words = [
         checkpoint.name.rsplit("/", 1)[-1],
         named,
-        f"{settings.sampler}, {settings.num_steps} steps",
+        f"{settings.sampler}, {len(steps)} steps",
         f"guidance {settings.guidance_scale:g}",
         *([f"eta {settings.eta:g}"] if settings.eta else []),
         seeds,

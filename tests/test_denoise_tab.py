@@ -6,10 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from conftest import last
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.images import grid, to_uint8
+from diffusion_core.process import q_sample
+from diffusion_core.samplers import draw_noise
+from diffusion_core.schedule import make_schedule
 from diffusion_core.trajectory import Walk, walk
 from tabs import denoise, models, walks
 from tabs.player import Frame, Run
@@ -17,9 +21,19 @@ from tabs.player import Frame, Run
 REQUEST = SimpleNamespace(session_hash="s")
 
 
-def messages(folder, label="Bag", guidance=1.0, sampler="ddim", steps=6, seed=3, images=4, eta=0.0):
+def messages(
+    folder,
+    label="Bag",
+    guidance=1.0,
+    sampler="ddim",
+    steps=6,
+    seed=3,
+    images=4,
+    eta=0.0,
+    start=None,
+):
     stream = denoise.denoise(
-        str(folder), label, guidance, sampler, steps, seed, images, eta, "trailing", REQUEST
+        str(folder), label, guidance, sampler, steps, seed, images, eta, "trailing", start, REQUEST
     )
     return [json.loads(m) for m in stream]
 
@@ -53,7 +67,7 @@ def test_the_stream_holds_every_frame_and_ends_with_the_picture(tiny_folder, sam
 
 
 def test_messages_overlap_so_that_a_lost_one_loses_nothing():
-    run = Run({"a": 1}, 9)
+    run = Run({"alpha_bars": [1.0] * 9})
     picture = np.zeros((2, 2, 1), np.uint8)
     sent = []
     for i in range(9):
@@ -85,11 +99,33 @@ def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypat
 
 
 def test_a_second_run_of_the_session_stops_the_first(tiny_folder):
-    arguments = (str(tiny_folder), "Bag", 1.0, "ddim", 50, 0, 1, 0.0, "trailing", REQUEST)
+    arguments = (str(tiny_folder), "Bag", 1.0, "ddim", 50, 0, 1, 0.0, "trailing", None, REQUEST)
     first = denoise.denoise(*arguments)
     next(first)
     assert json.loads(last(denoise.denoise(*arguments)))["done"]
     assert not any(json.loads(m).get("done") for m in first)
+
+
+def test_a_walk_begins_with_a_picture_at_the_same_share_of_noise(tiny_folder):
+    checkpoint = load_checkpoint(tiny_folder)
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[:, 32:] = (0, 255, 0)
+    log_snr = float(make_schedule("linear").log_snr(400))
+    start = walks.Start(picture, log_snr, "t = 400 of the linear schedule")
+    x0, t = start.fit(checkpoint)
+    assert x0.shape == (1, 1, 28, 28) and x0[0, 0, 0, 0] == -1
+    assert abs(float(x0[0, 0, 0, -1]) - (150 / 127.5 - 1)) < 0.01  # the lightness of green
+    others = checkpoint.schedule.log_snr(torch.tensor([t - 1, t, t + 1])) - log_snr
+    assert others.abs().argmin() == 1
+    parts = messages(tiny_folder, steps=10, start=start, images=1)
+    assert gathered(parts)[0]["t"] == t and parts[0]["head"]["caption"].startswith("from t = 400")
+    raw = np.frombuffer(base64.b64decode(gathered(parts)[0]["px"][0]), np.uint8)
+    eps = draw_noise((1, 1, 28, 28), [torch.Generator().manual_seed(3)])
+    want = to_uint8(q_sample(x0, t, eps, checkpoint.schedule))
+    assert np.array_equal(raw.reshape(28, 28, 1), want[0])
+    assert f"t = {t}" in start.words(checkpoint)
+    late = walks.Start(picture, float(make_schedule("linear").log_snr(3)), "t = 3")
+    assert len(gathered(messages(tiny_folder, steps=50, start=late))) <= 51
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from pagelib import LOW_CONTRAST, delay, pixels, press, settle
+from pagelib import LOW_CONTRAST, delay, pixels, press, run, settle
 from playwright.sync_api import expect
 
 from diffusion_core.images import to_uint8
 from diffusion_core.pictures import read_picture
 from diffusion_core.process import q_sample
-from tabs import noise
+from tabs import noise, noising
 
 pytestmark = pytest.mark.browser
 STAGE = "#noise-stage"
@@ -41,7 +41,7 @@ def change(page, act):
 @pytest.mark.parametrize("round_trip", [0, 150])
 def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip):
     delay(tab, round_trip)
-    x0, eps, schedule = noise.parts(
+    x0, eps, schedule = noising.parts(
         read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear"
     )
     requests = []
@@ -59,7 +59,7 @@ def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip)
 
 
 def test_the_numbers_under_the_picture_are_this_timesteps(tab):
-    _, _, schedule = noise.parts(
+    _, _, schedule = noising.parts(
         read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear"
     )
     ab = float(schedule.alpha_bar(300))
@@ -127,6 +127,21 @@ def test_chain_and_jump_differ_and_agree_in_mean_and_variance(tab):
         assert abs(mean[0]) < 4 * mean[1] + 1e-4
         assert abs(spread[0] - variance) < 4 * spread[1] + 1e-4
     expect(tab.locator("#noise-chain .why")).to_contain_text("a sum of Gaussians is Gaussian")
+
+
+def test_denoise_from_here_takes_the_picture_along(tab):
+    tab.evaluate(MOVE, 350)
+    press(tab, "Denoise from here")
+    begins = tab.locator(".prose.begins")
+    expect(begins).to_contain_text("From your picture")
+    expect(begins).to_contain_text("t = 350 of the linear schedule")
+    expect(begins).to_contain_text("28 × 28 and grey")
+    run(tab)
+    expect(tab.locator("#denoise-player .caption")).to_contain_text("from t = 350")
+    press(tab, "Begin with noise again")
+    expect(begins).to_be_hidden()
+    run(tab)
+    expect(tab.locator("#denoise-player .caption")).not_to_contain_text("from t")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -125,8 +125,13 @@ function receive() {
   draw();
 }
 
+let ticking = false;
 function setPlaying(value) {
   playing = value;
+  if (playing && !ticking) {
+    ticking = true;
+    requestAnimationFrame(tick);
+  }
   playButton.textContent = playing ? "⏸︎ Pause" : "▶︎ Play";
   playButton.setAttribute("aria-label", playing ? "Pause" : "Play");
 }
@@ -139,8 +144,9 @@ function go(t) {
 
 const SECONDS = 6;  // from the picture to noise
 function tick(now) {
-  if (!root.isConnected) return;
-  if (playing && data) {
+  ticking = playing && root.isConnected;
+  if (!ticking) return;
+  if (data) {
     const T = data.alphaBars.length, t = startedFrom + ((now - startedAt) / 1000 / SECONDS) * (T - 1);
     slider.value = Math.min(T - 1, Math.round(t));
     draw();
@@ -178,4 +184,3 @@ $(".save-strip").addEventListener("click", () => {
 
 watch("value", receive);
 receive();
-requestAnimationFrame(tick);

@@ -83,8 +83,13 @@ function dressed() {
   root.style.setProperty("--ratio", head.width / head.height);
 }
 
+let ticking = false;
 function setPlaying(value) {
   playing = value;
+  if (playing && !ticking) {
+    ticking = true;
+    requestAnimationFrame(tick);
+  }
   playButton.textContent = playing ? "⏸︎" : "▶︎";
   playButton.setAttribute("aria-label", playing ? "Pause" : "Play");
 }
@@ -137,8 +142,9 @@ function receive() {
 }
 
 function tick(now) {
-  if (!root.isConnected) return;
-  if (playing && run && run.head && now - lastDraw >= 1000 / speed.value - 4) {
+  ticking = playing && root.isConnected;  // at rest, nothing runs
+  if (!ticking) return;
+  if (run && run.head && now - lastDraw >= 1000 / speed.value - 4) {
     let next = at + 1;
     while (next < run.frames.length && !run.frames[next]) next++;
     if (next < run.frames.length) {
@@ -189,4 +195,3 @@ root.addEventListener("player:stop", () => { stopRun(); waiting = false; state()
 if (matchMedia("(prefers-reduced-motion: reduce)").matches) speed.value = "5";
 watch("value", receive);
 receive();
-requestAnimationFrame(tick);
