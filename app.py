@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from tabs import denoise, noise
+from tabs import denoise, noise, schedules
 
 CSS = Path(__file__).parent / "tabs" / "assets" / "theme.css"
 THEME = gr.themes.Default(
@@ -24,6 +24,15 @@ THEME = gr.themes.Default(
 )
 
 
+TABS = ("noise", "schedules", "denoise")
+
+
+def opened_tab(request: gr.Request) -> Any:
+    """The tab that the page's address names."""
+    name = request.query_params.get("tab")
+    return gr.Tabs(selected=name) if name in TABS else gr.skip()
+
+
 def build() -> gr.Blocks:
     """The whole page."""
     with gr.Blocks(title="Diffusion Playground", analytics_enabled=False) as demo:
@@ -31,6 +40,8 @@ def build() -> gr.Blocks:
         with gr.Tabs(selected="denoise") as tabs:
             with gr.Tab("Noise", id="noise"):
                 noised = noise.build()
+            with gr.Tab("Schedules", id="schedules"):
+                addressed = schedules.build()
             with gr.Tab("Denoise", id="denoise"):
                 start = denoise.build()
         # "Denoise from here": what the Noise tab hands over, the Denoise tab begins with.
@@ -41,6 +52,8 @@ def build() -> gr.Blocks:
             show_progress="hidden",
             api_visibility="private",
         )
+        demo.load(schedules.from_address, outputs=addressed, api_visibility="private")
+        demo.load(opened_tab, outputs=tabs, api_visibility="private")
     return demo.queue(max_size=32)
 
 

@@ -18,11 +18,12 @@ def component(name: str, value: str, elem_id: str) -> gr.HTML:
         elem_id: Of the element; the page's own scripts find it by this.
     """
     read = {e: (ASSETS / f"{name}.{e}").read_text(encoding="utf-8") for e in ("html", "css", "js")}
+    common = (ASSETS / "common.js").read_text(encoding="utf-8")
     return gr.HTML(
         value=value,
         html_template=read["html"],
         css_template=read["css"],
-        js_on_load=read["js"],
+        js_on_load=common + read["js"],
         elem_id=elem_id,
         apply_default_css=False,
     )

@@ -30,6 +30,17 @@ def available() -> list[tuple[str, str]]:
     return found
 
 
+def readable() -> list[tuple[str, Checkpoint]]:
+    """(name, checkpoint) of every one at hand that can be read; a broken one is left out."""
+    found = []
+    for name, path in available():
+        try:
+            found.append((name, get(path)))
+        except ValueError:
+            continue
+    return found
+
+
 def get(name_or_path: str) -> Checkpoint:
     """The checkpoint of a menu's choice, a folder or a Hub id; on the fastest device here.
 

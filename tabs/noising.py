@@ -51,20 +51,35 @@ def prepare(picture: np.ndarray | None, size: int, crop: str, seed: float | None
         x0, eps, schedule = parts(picture, size, crop, seed, name)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    C = x0.shape[1]
+    kind = "grey" if x0.shape[1] == 1 else "colour"
+    words = f"{size} × {size} pixels, {kind} · {name} schedule, "
+    values = _message(x0, eps)
+    values["alpha_bars"] = [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()]
+    values["caption"] = words + f"T = {len(schedule)} · noise of seed {int(seed or 0)}"
+    return json.dumps(values)
+
+
+def picture_message(
+    picture: np.ndarray | None, size: int, crop: str, seed: float | None
+) -> dict[str, Any]:
+    """x0 and eps for the browser, as JSON values.
+
+    Raises:
+        ValueError: if something does not fit; one sentence.
+    """
+    x0, eps, _ = parts(picture, size, crop, seed, "linear")
+    return _message(x0, eps)
+
+
+def _message(x0: Tensor, eps: Tensor) -> dict[str, Any]:
     packed = (eps * EPS_SCALE).round().clamp(-32768, 32767).to(torch.int16)
-    words = f"{size} × {size} pixels, {'grey' if C == 1 else 'colour'} · {name} schedule, "
-    return json.dumps(
-        {
-            "id": secrets.token_hex(4),
-            "size": size,
-            "channels": C,
-            "x0": _base64(to_uint8(x0)[0]),
-            "eps": _base64(packed[0].permute(1, 2, 0).numpy()),
-            "alpha_bars": [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()],
-            "caption": words + f"T = {len(schedule)} · noise of seed {int(seed or 0)}",
-        }
-    )
+    return {
+        "id": secrets.token_hex(4),
+        "size": x0.shape[2],
+        "channels": x0.shape[1],
+        "x0": _base64(to_uint8(x0)[0]),
+        "eps": _base64(packed[0].permute(1, 2, 0).numpy()),
+    }
 
 
 def parts(

@@ -33,7 +33,7 @@ def test_the_core_knows_nothing_of_the_page(path):
     assert not tops & {"gradio", "plotly", "tabs", "app", "diffusers"}
 
 
-SHARED = {"models", "player", "walks", "components", "noising", "figures", "uploads"}
+SHARED = {"models", "player", "walks", "components", "noising", "comparing", "figures", "uploads"}
 
 
 @pytest.mark.parametrize("path", rooms("tabs"), ids=lambda p: p.name)

@@ -3,24 +3,14 @@ const root = element.querySelector(".chain");
 const $ = (selector) => root.querySelector(selector);
 const canvases = [...root.querySelectorAll("canvas")];
 
-function paint(canvas, base64, size, channels) {
-  const text = atob(base64), image = new ImageData(size, size), out = image.data;
-  if (canvas.width !== size) canvas.width = canvas.height = size;
-  for (let i = 0, p = 0; i < size * size; i++, p += channels) {
-    out[4 * i] = text.charCodeAt(p);
-    out[4 * i + 1] = text.charCodeAt(p + (channels > 1 ? 1 : 0));
-    out[4 * i + 2] = text.charCodeAt(p + (channels > 1 ? 2 : 0));
-    out[4 * i + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
 function receive() {
   let m;
   try { m = JSON.parse(props.value); } catch { return; }
   if (!m || !m.chain) return;
-  paint(canvases[0], m.chain, m.size, m.channels);
-  paint(canvases[1], m.jump, m.size, m.channels);
+  [m.chain, m.jump].forEach((base64, i) => {
+    const levels = bytes(base64);
+    paintLevels(canvases[i], m.size, m.size, m.channels, (p) => levels[p]);
+  });
   $(".k").textContent = m.k;
   $(".line i").style.width = `${(100 * m.k) / m.of}%`;
   $(".line").setAttribute("aria-valuenow", Math.round((100 * m.k) / m.of));

@@ -4,28 +4,6 @@ const $ = (selector) => root.querySelector(selector);
 const slider = $("input.t"), playButton = $(".play");
 let data = null, playing = false, pending = false, startedAt = 0, startedFrom = 0;
 
-function bytes(base64) {
-  const text = atob(base64), out = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);
-  return out;
-}
-
-const level = (x) => Math.max(0, Math.min(255, Math.round((x + 1) * 127.5)));
-
-function paint(canvas, values) {
-  const { size, channels } = data, n = size * size;
-  if (canvas.width !== size) canvas.width = canvas.height = size;
-  const image = new ImageData(size, size), out = image.data;
-  for (let i = 0, p = 0; i < n; i++, p += channels) {
-    const r = level(values(p));
-    out[4 * i] = r;
-    out[4 * i + 1] = channels > 1 ? level(values(p + 1)) : r;
-    out[4 * i + 2] = channels > 1 ? level(values(p + 2)) : r;
-    out[4 * i + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
 function mixer(t) {
   const a = Math.sqrt(data.alphaBars[t]), b = Math.sqrt(1 - data.alphaBars[t]);
   return (p) => a * data.x0[p] + b * data.eps[p];
@@ -54,7 +32,7 @@ function draw() {
   pending = false;
   if (!data) return;
   const t = Number(slider.value), ab = data.alphaBars[t], mix = mixer(t);
-  paint($(".view.x_t canvas"), mix);
+  paint($(".view.x_t canvas"), data.size, data.channels, mix);
   $(".now").textContent = t;
   $(".a").textContent = Math.sqrt(ab).toFixed(2);
   $(".b").textContent = Math.sqrt(1 - ab).toFixed(2);
@@ -84,20 +62,14 @@ function receive() {
   let message;
   try { message = JSON.parse(props.value); } catch { return; }
   if (!message || !message.x0) return;
-  const levels = bytes(message.x0), packed = bytes(message.eps);
-  const fine = new Int16Array(packed.buffer);
-  data = {
-    size: message.size, channels: message.channels, alphaBars: message.alpha_bars,
-    x0: Float64Array.from(levels, (k) => k / 127.5 - 1),
-    eps: Float64Array.from(fine, (k) => k / 4096),
-  };
+  data = { ...unpack(message), alphaBars: message.alpha_bars };
   const T = data.alphaBars.length;
   slider.max = T - 1;
   $(".end").textContent = T - 1;
   $(".signal").setAttribute("d", curve((ab) => Math.sqrt(ab)));
   $(".noising").setAttribute("d", curve((ab) => Math.sqrt(1 - ab)));
-  paint($(".view.x0 canvas"), (p) => data.x0[p]);
-  paint($(".view.eps canvas"), (p) => data.eps[p]);
+  paint($(".view.x0 canvas"), data.size, data.channels, (p) => data.x0[p]);
+  paint($(".view.eps canvas"), data.size, data.channels, (p) => data.eps[p]);
   let normal = "";
   for (let i = 0; i <= 60; i++) {
     const v = -3 + i / 10, y = 120 - (110 * Math.exp((-v * v) / 2)) / Math.sqrt(2 * Math.PI) / 0.9;
@@ -118,7 +90,7 @@ function receive() {
     button.append(canvas, words);
     button.addEventListener("click", () => go(t));
     strip.append(button);
-    paint(canvas, mixer(t));
+    paint(canvas, data.size, data.channels, mixer(t));
   }
   $(".caption").textContent = message.caption;
   root.dataset.id = message.id;

@@ -10,23 +10,6 @@ let playing = false;
 let waiting = false;   // Denoise was pressed, nothing has come yet
 let lastDraw = 0;
 
-function bytes(base64) {
-  const text = atob(base64), out = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);
-  return out;
-}
-
-function rgba(pixels, width, height, channels) {
-  const image = new ImageData(width, height), out = image.data;
-  for (let i = 0, p = 0; i < width * height; i++, p += channels) {
-    out[4 * i] = pixels[p];
-    out[4 * i + 1] = pixels[p + (channels > 1 ? 1 : 0)];
-    out[4 * i + 2] = pixels[p + (channels > 1 ? 2 : 0)];
-    out[4 * i + 3] = 255;
-  }
-  return image;
-}
-
 function last() {
   let n = run ? run.frames.length - 1 : -1;
   while (n >= 0 && !run.frames[n]) n--;
@@ -38,11 +21,7 @@ function draw(index) {
   at = index;
   const { width, height, channels } = run.head, frame = run.frames[index];
   canvases.forEach((canvas, v) => {
-    if (canvas.width !== width || canvas.height !== height) {
-      canvas.width = width;
-      canvas.height = height;
-    }
-    canvas.getContext("2d").putImageData(rgba(frame.px[v], width, height, channels), 0, 0);
+    paintLevels(canvas, width, height, channels, (p) => frame.px[v][p]);
   });
   root.dataset.frame = index;
   root.dataset.t = frame.t;

@@ -1,0 +1,178 @@
+"""The Schedules tab: beta, alpha-bar and log-SNR curves, compared."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from diffusion_core.pictures import read_picture
+
+from .comparing import (
+    NAMES,
+    QUANTITIES,
+    Choice,
+    code,
+    compare_message,
+    figure,
+    meaning,
+    write_csv,
+)
+from .components import ASSETS, component
+from .uploads import picture_input
+
+DEFAULT = Choice()
+FIRST_PICTURE = ASSETS / "pictures" / "chelsea.png"
+LINEAR, LOGARITHMIC = "linear axis", "logarithmic axis"
+FIELDS = [f.name for f in fields(Choice)]
+WHY = r"""
+A schedule says how fast the picture goes. What a network sees of it is one number a timestep, the
+log-SNR $\log \bar\alpha_t / (1 - \bar\alpha_t)$: two schedules with the same log-SNR at some $t$
+show it the same picture. The linear schedule (Ho et al. 2020) spends long on what is almost pure
+noise; the cosine (Nichol and Dhariwal 2021) keeps the picture longer; the sigmoid (Jabri et al.
+2022) can be bent either way. Where $\bar\alpha_{T-1}$ is not 0, the last training picture still
+shows something, and sampling begins with what training never saw (Lin et al. 2023).
+
+*Try:* point at the middle of the plot. Under which schedule can you still say what it shows?
+"""
+# Writes every choice into the page's address.
+ADDRESS = """(...values) => {
+  const names = %s, query = new URLSearchParams(location.search);
+  query.set("tab", "schedules");
+  names.forEach((name, i) => query.set(name, [values[i]].flat().join(",")));
+  history.replaceState(null, "", `${location.pathname}?${query}`);
+}"""
+
+
+def update(picture: np.ndarray | None, what: str, axis: str, *values: Any) -> tuple[Any, ...]:
+    """Everything that the stage shows, for the controls' values.
+
+    Raises:
+        gr.Error: if a schedule cannot be built; one sentence, and what is there stays.
+    """
+    try:
+        choice = Choice.of(*values)
+        shown = gr.skip() if picture is None else compare_message(picture, choice)
+        plot = figure(choice, what, axis == LOGARITHMIC)
+        return plot, shown, meaning(choice), code(choice)
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+def save_csv(*values: Any) -> str:
+    """The table as a file, for the controls' values."""
+    try:
+        return write_csv(Choice.of(*values))
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+def from_address(request: gr.Request) -> list[Any]:
+    """The controls' values that stand in the page's address; gr.skip() where it says nothing."""
+    query = dict(request.query_params)
+    kinds = list(QUANTITIES)
+    read: list[Any] = []
+    what, axis = query.get("what", ""), query.get("axis", "")
+    read.append(what if what in kinds else gr.skip())
+    read.append(axis if axis in (LINEAR, LOGARITHMIC) else gr.skip())
+    for field in fields(Choice):
+        text = query.get(field.name)
+        try:
+            if text is None:
+                value = gr.skip()
+            elif field.name == "names":
+                value = [n for n in text.split(",") if n in NAMES] or gr.skip()
+            elif field.name == "zero":
+                value = text == "true"
+            else:
+                value = type(getattr(DEFAULT, field.name))(float(text))
+        except ValueError:
+            value = gr.skip()
+        read.append(value)
+    return read
+
+
+def build() -> list[Any]:
+    """Lay out the tab and wire it; called inside a gr.Tab.
+
+    Returns:
+        The controls whose values stand in the page's address, in `from_address`'s order.
+    """
+    gr.Markdown(
+        "A schedule says how fast a picture becomes noise. Point at the plot: below it stands the "
+        "same picture, at that timestep, under every schedule.",
+        elem_classes=["lead"],
+    )
+    with gr.Row(elem_classes=["tab-row"]):
+        with gr.Column(scale=2, min_width=300):
+            names = gr.CheckboxGroup(list(NAMES), value=list(DEFAULT.names), label="Schedules")
+            what = gr.Dropdown(list(QUANTITIES), value=next(iter(QUANTITIES)), label="Plot")
+            axis = gr.Radio([LINEAR, LOGARITHMIC], value=LINEAR, label="Vertical axis")
+            T = gr.Slider(
+                2, 4000, value=DEFAULT.T, step=1, label="T", info="training timesteps, 2 to 4000"
+            )
+            zero = gr.Checkbox(DEFAULT.zero, label="Zero terminal SNR: end in pure noise")
+            with gr.Accordion("Parameters", open=False):
+                numbers = {
+                    "beta_start": gr.Slider(
+                        1e-5, 0.01, DEFAULT.beta_start, step=1e-5, label="beta_start",
+                        info="linear, scaled_linear, sigmoid_beta",
+                    ),
+                    "beta_end": gr.Slider(
+                        0.001, 0.1, DEFAULT.beta_end, step=0.001, label="beta_end",
+                        info="linear, scaled_linear, sigmoid_beta",
+                    ),
+                    "s": gr.Slider(0, 0.1, DEFAULT.s, step=0.001, label="s", info="cosine"),
+                    "start": gr.Slider(
+                        -6, 0, DEFAULT.start, step=0.1, label="start", info="sigmoid"
+                    ),
+                    "end": gr.Slider(0.1, 6, DEFAULT.end, step=0.1, label="end", info="sigmoid"),
+                    "tau": gr.Slider(0.1, 3, DEFAULT.tau, step=0.1, label="tau", info="sigmoid"),
+                }  # fmt: skip
+            with gr.Accordion("Draw your own", open=False):
+                gr.Markdown(
+                    "Log-SNR at five times, from first to last; each is held below the one before. "
+                    "Choose *drawn* above to see it."
+                )
+                for i in range(5):
+                    numbers[f"p{i}"] = gr.Slider(
+                        -15, 15, getattr(DEFAULT, f"p{i}"), step=0.5, label=f"log-SNR at {i}/4"
+                    )
+            with gr.Accordion("Picture", open=False):
+                picture = picture_input(
+                    value=str(FIRST_PICTURE), label="Picture", height=200, buttons=["fullscreen"],
+                    sources=["upload", "clipboard"], alt_text="the picture under the schedules",
+                )  # fmt: skip
+        choice = [names, T, zero, *numbers.values()]
+        opening = update(
+            read_picture(FIRST_PICTURE), what.value, LINEAR, *(getattr(DEFAULT, f) for f in FIELDS)
+        )
+        with gr.Column(scale=5, elem_classes=["stage"]):
+            plot = gr.Plot(opening[0], show_label=False, elem_id="schedule-plot", container=False)
+            stage = component("compare", opening[1], "schedule-stage")
+            with gr.Accordion("What it means for a model", open=True):
+                words = gr.Markdown(opening[2], elem_classes=["meaning"])
+            with gr.Row():
+                save = gr.Button("Make CSV", size="md", min_width=120)
+                file = gr.File(label="schedules.csv", interactive=False, visible=False)
+            with gr.Accordion("Code", open=False):
+                lines = gr.Code(opening[3], language="python", label="The same in Python")
+            with gr.Accordion("Why?", open=False):
+                gr.Markdown(WHY, latex_delimiters=[{"left": "$", "right": "$", "display": False}])
+    addressed = [what, axis, *choice]
+    gr.on(
+        [c.change for c in [picture, *addressed]], update, [picture, what, axis, *choice],
+        [plot, stage, words, lines], show_progress="hidden", trigger_mode="always_last",
+        api_visibility="private",
+    )  # fmt: skip
+    gr.on(
+        [c.input for c in addressed], None, addressed,
+        js=ADDRESS % ["what", "axis", *FIELDS], api_visibility="private",
+    )  # fmt: skip
+    save.click(save_csv, choice, file, api_visibility="private").then(
+        lambda: gr.File(visible=True), outputs=file, show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
+    return addressed

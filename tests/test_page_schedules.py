@@ -1,0 +1,115 @@
+"""The Schedules tab in Chromium."""
+
+import numpy as np
+import pytest
+from pagelib import LOW_CONTRAST, pixels, press, settle
+from playwright.sync_api import expect
+
+from diffusion_core.images import to_uint8
+from diffusion_core.pictures import read_picture
+from diffusion_core.process import q_sample
+from diffusion_core.schedule import make_schedule
+from tabs import noising, schedules
+
+pytestmark = pytest.mark.browser
+STAGE = "#schedule-stage"
+READY = f"{STAGE} .compare[data-t]"
+
+
+@pytest.fixture
+def tab(page):
+    page.get_by_role("tab", name="Schedules").click()
+    page.wait_for_selector(READY)
+    page.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
+    return page
+
+
+def changed(page, act):
+    before = page.locator(f"{STAGE} .compare").get_attribute("data-id")
+    act()
+    page.wait_for_function(
+        "old => document.querySelector('#schedule-stage .compare').dataset.id !== old", arg=before
+    )
+
+
+def test_the_same_picture_stands_under_every_schedule_at_the_cursor(tab):
+    x0, eps, _ = noising.parts(read_picture(schedules.FIRST_PICTURE), 64, "centre", 0, "linear")
+    slider = tab.locator(f'{STAGE} input[aria-label="Timestep"]')
+    for t in (0, 400, 999):
+        slider.fill(str(t))
+        tab.wait_for_selector(f"{STAGE} .compare[data-t='{t}']")
+        for name in ("linear", "cosine", "sigmoid"):
+            want = to_uint8(q_sample(x0, t, eps, make_schedule(name)))[0]
+            got = pixels(tab, f"x_t, {name}", STAGE)
+            assert np.abs(got.astype(int) - want).max() <= 1
+    row = tab.locator(f"{STAGE} tbody tr").first.locator("td")
+    assert float(row.nth(0).inner_text()) == pytest.approx(0.02)
+
+
+def test_pointing_at_the_plot_moves_the_cursor_and_asks_nobody(tab):
+    requests = []
+    tab.on("request", lambda r: requests.append(r.url))
+    box = tab.locator("#schedule-plot .nsewdrag").first.bounding_box()
+    tab.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2)
+    tab.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2)
+    tab.wait_for_function(
+        """() => Math.abs(Number(
+            document.querySelector("#schedule-stage .compare").dataset.t) - 800) < 15"""
+    )
+    cursor = tab.locator(".plot-cursor").bounding_box()
+    assert abs(cursor["x"] - (box["x"] + box["width"] * 0.8)) < 15
+    assert requests == []
+
+
+def test_a_choice_changes_plot_table_words_and_address_and_a_link_reopens_it(tab, browser, url):
+    changed(tab, lambda: tab.get_by_label("drawn", exact=True).check())
+    changed(tab, lambda: tab.get_by_label("linear", exact=True).uncheck())
+    expect(tab.locator(f"{STAGE} tbody th")).to_have_text(["cosine", "sigmoid", "drawn"])
+    expect(tab.locator("#schedule-plot .legendtext").first).to_have_text("cosine")
+    changed(tab, lambda: tab.get_by_label("Zero terminal SNR: end in pure noise").check())
+    expect(tab.locator(".prose.meaning")).to_contain_text("ends in pure noise")
+    tab.wait_for_function("() => location.search.includes('zero=true')")
+    link = tab.evaluate("location.href")
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(link)
+    other.wait_for_selector(READY)
+    expect(other.locator(f"{STAGE} tbody th")).to_have_text(["cosine", "sigmoid", "drawn"])
+    expect(other.get_by_label("Zero terminal SNR: end in pure noise")).to_be_checked()
+    context.close()
+
+
+def test_a_drag_of_a_parameter_ends_on_the_right_value(tab):
+    tab.get_by_role("button", name="Parameters").click()
+    slider = tab.get_by_role("slider", name="range slider for beta_end").or_(
+        tab.locator("input[type=range][aria-label*='beta_end']")
+    ).first  # fmt: skip
+    for value in np.linspace(0.021, 0.05, 30):
+        slider.fill(f"{value:.3f}")
+    slider.fill("0.051")
+    tab.locator(f'{STAGE} input[aria-label="Timestep"]').fill("999")
+    first = tab.locator(f"{STAGE} tbody tr").first.locator("td").first
+    expect(first).to_have_text("0.05100")
+
+
+def test_the_table_comes_as_a_file(tab):
+    press(tab, "Make CSV")
+    link = tab.locator("a[download]", has_text="").filter(has=tab.locator("xpath=.")).first
+    link.wait_for()
+    with tab.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == "schedules.csv"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_fits_and_can_be_read(browser, url, scheme, width):
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{url}?tab=schedules")
+    page.wait_for_selector(READY)
+    page.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
+    settle(page, 300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(LOW_CONTRAST) == []
+    context.close()
