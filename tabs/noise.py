@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,12 @@ from .noising import SIZES, animation, chain_messages, prepare, start_here
 from .uploads import picture_input
 
 PICTURES = ASSETS / "pictures"
-SHIPPED = ("chelsea.png", "astronaut.png", "ankle-boot.png", "bag.png")
+SHIPPED = {
+    "Cat": "chelsea.png",
+    "Astronaut": "astronaut.png",
+    "Boot": "ankle-boot.png",
+    "Bag": "bag.png",
+}
 WHY = r"""
 One step of the forward process shrinks the picture a little and adds a little noise:
 
@@ -52,7 +58,7 @@ def build() -> gr.State:
     Returns:
         The state that "Denoise from here" fills with a `Start`.
     """
-    shipped = [str(PICTURES / name) for name in SHIPPED]
+    first = str(PICTURES / "chelsea.png")
     gr.Markdown(
         "A picture dissolves into noise: drag the timestep. The same noise all the way, ever more "
         "of it.",
@@ -61,12 +67,14 @@ def build() -> gr.State:
     with gr.Row(elem_classes=["tab-row"]):
         with gr.Column(scale=2, min_width=300):
             picture = picture_input(
-                value=shipped[0], label="Picture", height=220, buttons=["fullscreen"],
+                value=first, label="Picture", height=220, buttons=["fullscreen"],
                 sources=["upload", "clipboard", "webcam"], alt_text="the picture to be noised",
             )  # fmt: skip
-            gr.Examples(
-                [[p] for p in shipped], picture, label="Or one of these", cache_examples=False
-            )
+            with gr.Row(elem_classes=["shipped"]):
+                offered = [
+                    gr.Button(words, icon=str(PICTURES / file), size="sm", min_width=80)
+                    for words, file in SHIPPED.items()
+                ]
             size = gr.Radio([(str(s), s) for s in SIZES], value=128, label="Size in pixels")
             name = gr.Dropdown(list(SCHEDULES), value="linear", label="Schedule")
             with gr.Row():
@@ -78,7 +86,7 @@ def build() -> gr.State:
                 gif = gr.File(label="Animation (GIF)", interactive=False, visible=False)
         with gr.Column(scale=5, elem_classes=["stage"]):
             controls = [picture, size, crop, seed, name]
-            opening = prepare(read_picture(shipped[0]), 128, CROPS[0], 0, "linear")
+            opening = prepare(read_picture(first), 128, CROPS[0], 0, "linear")
             stage = component("noise", opening, "noise-stage")
             onward = gr.Button("Denoise from here")
             start = gr.State(None)
@@ -102,6 +110,11 @@ def build() -> gr.State:
         [c.change for c in controls], refresh, controls, stage, show_progress="hidden",
         trigger_mode="always_last", api_visibility="private",
     )  # fmt: skip
+    for button, file in zip(offered, SHIPPED.values(), strict=True):
+        button.click(
+            partial(str, PICTURES / file), outputs=picture, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
     another.click(
         None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",
         api_visibility="private",

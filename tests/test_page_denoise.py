@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from conftest import last
 from pagelib import (
-    LOW_CONTRAST,
     WATCH,
     choose,
     delay,
+    faults,
     number,
     pixels,
     press,
@@ -220,6 +220,5 @@ def test_it_fits_and_can_be_read(browser, url, scheme, width):
         assert box["y"] < button["y"]  # on a phone the stage comes first
     else:
         assert button["x"] < box["x"]
-    contrast = page.evaluate(LOW_CONTRAST)
-    assert contrast == []
+    assert faults(page) == []
     context.close()

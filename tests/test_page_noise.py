@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pagelib import LOW_CONTRAST, delay, pixels, press, run, settle
+from pagelib import delay, faults, pixels, press, run, settle
 from playwright.sync_api import expect
 
 from diffusion_core.images import to_uint8
@@ -103,6 +103,12 @@ def test_a_picture_of_ones_own_comes_in_and_a_broken_one_is_a_sentence(tab, tmp_
     assert (pixels(tab, "x0", STAGE) == [255, 0, 0]).all()  # what was there stays
 
 
+def test_a_shipped_picture_is_one_click_away(tab):
+    change(tab, lambda: tab.get_by_role("button", name="Boot").click())
+    boot = pixels(tab, "x0", STAGE)
+    assert (boot[..., 0] == boot[..., 1]).all() and boot.std() > 30
+
+
 def test_new_noise_changes_the_noise_and_not_the_picture(tab):
     before, picture = pixels(tab, "eps", STAGE), pixels(tab, "x0", STAGE)
     change(tab, lambda: press(tab, "New noise"))
@@ -154,5 +160,5 @@ def test_it_fits_and_can_be_read(browser, url, scheme, width):
     page.wait_for_selector(f"{STAGE} .noise[data-t]")
     settle(page, 200)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(LOW_CONTRAST) == []
+    assert faults(page) == []
     context.close()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pagelib import LOW_CONTRAST, pixels, press, settle
+from pagelib import faults, pixels, press, settle
 from playwright.sync_api import expect
 
 from diffusion_core.images import to_uint8
@@ -111,5 +111,5 @@ def test_it_fits_and_can_be_read(browser, url, scheme, width):
     page.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
     settle(page, 300)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(LOW_CONTRAST) == []
+    assert faults(page) == []
     context.close()
