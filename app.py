@@ -39,9 +39,9 @@ def build() -> gr.Blocks:
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
         with gr.Tabs(selected="denoise") as tabs:
             with gr.Tab("Noise", id="noise"):
-                noised = noise.build()
-            with gr.Tab("Schedules", id="schedules"):
-                addressed = schedules.build()
+                picture, noised = noise.build()
+            with gr.Tab("Schedules", id="schedules") as tab:
+                addressed = schedules.build(tab, picture)
             with gr.Tab("Denoise", id="denoise"):
                 start = denoise.build()
         # "Denoise from here": what the Noise tab hands over, the Denoise tab begins with.

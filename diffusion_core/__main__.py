@@ -152,18 +152,29 @@ def evaluate(
     judge: Annotated[Path, typer.Option(help="Folder of the judge.")] = Path("pretrained/judge"),
     num: Annotated[int, typer.Option(help="Samples a row.")] = 2000,
     num_slow: Annotated[int, typer.Option(help="Samples a row of over 500 steps.")] = 1000,
+    rows: Annotated[str, typer.Option(help='Which, as "ddim 25; heun 10"; else all.')] = "",
+    precision: Annotated[str, typer.Option(help="Of the samples: auto, bf16, fp32.")] = "fp32",
     write: Annotated[bool, typer.Option(help="Write the table into the card.")] = True,
 ) -> None:
     """Measure a checkpoint against its data set's test images; print and keep the table."""
+    import torch
+
     from .card import write_card
     from .checkpoint import load_checkpoint
     from .data import load_dataset
+    from .evaluation import ROWS, describe, table
     from .evaluation import evaluate as run
-    from .evaluation import table
     from .metrics import load_judge
+    from .train_config import PRECISIONS, fastest_precision
 
     if num < 2 or num_slow < 2:
         raise ValueError("A row needs at least 2 samples.")
+    if precision not in PRECISIONS:
+        raise ValueError(f"There is no precision {precision!r}; choose {', '.join(PRECISIONS)}.")
+    named = {describe(*row): row for row in ROWS}
+    wanted = [part.strip() for part in rows.split(";") if part.strip()] or list(named)
+    if unknown := [name for name in wanted if name not in named]:
+        raise ValueError(f"There is no row {unknown[0]!r}; choose from: {'; '.join(named)}.")
     checkpoint = load_checkpoint(model)
     if checkpoint.config.dataset != "fashion-mnist":
         raise ValueError(
@@ -171,13 +182,19 @@ def evaluate(
             f"this model was trained on {checkpoint.config.dataset or 'unknown pictures'}."
         )
     known, test = load_dataset("fashion-mnist"), load_dataset("fashion-mnist", split="test")
-    rows = []
-    for row in run(checkpoint, load_judge(judge), known, test, num=num, num_slow=num_slow):
-        rows.append(row)
+    if precision == "auto":
+        precision = fastest_precision(torch.device("cpu"))
+    measured = []
+    for row in run(
+        checkpoint, load_judge(judge), known, test, num=num, num_slow=num_slow,
+        rows=[named[name] for name in wanted], precision=precision,
+    ):  # fmt: skip
+        measured.append(row)
         typer.echo(json.dumps(dataclasses.asdict(row)), err=True)
-    typer.echo(table(rows))
+    typer.echo(table(measured))
     if write and Path(model).is_dir():
-        write_card(Path(model), checkpoint, rows, json.loads((judge / "config.json").read_text()))
+        facts = json.loads((judge / "config.json").read_text(encoding="utf-8"))
+        write_card(Path(model), checkpoint, measured, facts, precision)
 
 
 def _stop_signs() -> list[int]:

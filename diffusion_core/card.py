@@ -15,7 +15,7 @@ TABLE_BEGIN, TABLE_END = "<!-- table -->", "<!-- /table -->"
 
 
 def write_card(
-    folder: Path, checkpoint: Checkpoint, rows: list[Row], judge: dict[str, Any]
+    folder: Path, checkpoint: Checkpoint, rows: list[Row], judge: dict[str, Any], precision: str
 ) -> None:
     """Put the measured table into the folder's card, and leave the rest of it as it is.
 
@@ -24,6 +24,7 @@ def write_card(
         checkpoint: What was measured.
         rows: What was measured of it.
         judge: The judge's own facts: data set and test accuracy.
+        precision: That the samples were drawn in.
     """
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.exists() else ""
@@ -35,7 +36,7 @@ def write_card(
         f"Judge: a small classifier, {judge['test_accuracy']:.1%} on the test set; the Frechet "
         "distance is taken in its 128 features against all test images. It is no Inception FID. "
         f"Measured with torch {torch.__version__.split('+')[0]} and {torch.get_num_threads()} "
-        f"threads on {platform.machine()}; weights {checkpoint.weights_hash[:12]}."
+        f"threads, in {precision}, on {platform.machine()}; weights {checkpoint.weights_hash[:12]}."
     )
     write_text(card, f"{head}{TABLE_BEGIN}\n{table(rows)}\n\n{note}\n{TABLE_END}{tail}")
 

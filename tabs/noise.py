@@ -52,11 +52,11 @@ def refresh(*controls: Any) -> Any:
     return gr.skip() if controls[0] is None else prepare(*controls)
 
 
-def build() -> gr.State:
+def build() -> tuple[gr.Image, gr.State]:
     """Lay out the tab and wire it; called inside a gr.Tab.
 
     Returns:
-        The state that "Denoise from here" fills with a `Start`.
+        The picture, and the state that "Denoise from here" fills with a `Start`.
     """
     first = str(PICTURES / "chelsea.png")
     gr.Markdown(
@@ -82,13 +82,14 @@ def build() -> gr.State:
                 another = gr.Button("New noise", min_width=80, elem_classes=["beside"])
             with gr.Accordion("More", open=False):
                 crop = gr.Dropdown(list(CROPS), value=CROPS[0], label="Crop to a square")
-                make = gr.Button("Make animation")
-                gif = gr.File(label="Animation (GIF)", interactive=False, visible=False)
         with gr.Column(scale=5, elem_classes=["stage"]):
             controls = [picture, size, crop, seed, name]
             opening = prepare(read_picture(first), 128, CROPS[0], 0, "linear")
             stage = component("noise", opening, "noise-stage")
-            onward = gr.Button("Denoise from here")
+            with gr.Row():
+                onward = gr.Button("Denoise from here", min_width=180)
+                make = gr.Button("Make animation", min_width=180)
+            gif = gr.File(label="Animation (GIF)", interactive=False, visible=False)
             start = gr.State(None)
             with gr.Accordion("Markov chain or one jump?", open=False):
                 gr.Markdown(
@@ -130,4 +131,4 @@ def build() -> gr.State:
         start_here, [*controls, t_now], start, js=SEND_T, show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip
-    return start
+    return picture, start

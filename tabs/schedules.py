@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import fields
 from typing import Any
 
@@ -21,10 +22,10 @@ from .comparing import (
     write_csv,
 )
 from .components import ASSETS, component
-from .uploads import picture_input
 
 DEFAULT = Choice()
 FIRST_PICTURE = ASSETS / "pictures" / "chelsea.png"
+FIGURE_SECONDS = 0.25
 LINEAR, LOGARITHMIC = "linear axis", "logarithmic axis"
 FIELDS = [f.name for f in fields(Choice)]
 WHY = r"""
@@ -61,6 +62,17 @@ def update(picture: np.ndarray | None, what: str, axis: str, *values: Any) -> tu
         raise gr.Error(str(error), print_exception=False) from None
 
 
+def paced_update(last: float, *values: Any) -> tuple[Any, ...]:
+    """`update`, at most four times a second: a figure is sent whole and redrawn.
+
+    Args:
+        last: When the last figure was made, in seconds of the monotonic clock.
+        *values: As `update` takes them.
+    """
+    time.sleep(max(0.0, min(FIGURE_SECONDS, last + FIGURE_SECONDS - time.monotonic())))
+    return *update(*values), time.monotonic()
+
+
 def save_csv(*values: Any) -> str:
     """The table as a file, for the controls' values."""
     try:
@@ -94,8 +106,13 @@ def from_address(request: gr.Request) -> list[Any]:
     return read
 
 
-def build() -> list[Any]:
-    """Lay out the tab and wire it; called inside a gr.Tab.
+def build(tab: gr.Tab, picture: gr.Image) -> list[Any]:
+    """Lay out the tab and wire it; called inside `tab`.
+
+    Args:
+        tab: A component in a tab that was never opened loses what is sent to it, so opening it
+            asks anew.
+        picture: Whose picture is shown under the schedules.
 
     Returns:
         The controls whose values stand in the page's address, in `from_address`'s order.
@@ -140,11 +157,7 @@ def build() -> list[Any]:
                     numbers[f"p{i}"] = gr.Slider(
                         -15, 15, getattr(DEFAULT, f"p{i}"), step=0.5, label=f"log-SNR at {i}/4"
                     )
-            with gr.Accordion("Picture", open=False):
-                picture = picture_input(
-                    value=str(FIRST_PICTURE), label="Picture", height=200, buttons=["fullscreen"],
-                    sources=["upload", "clipboard"], alt_text="the picture under the schedules",
-                )  # fmt: skip
+            gr.Markdown("The picture is that of the Noise tab.", elem_classes=["hint"])
         choice = [names, T, zero, *numbers.values()]
         opening = update(
             read_picture(FIRST_PICTURE), what.value, LINEAR, *(getattr(DEFAULT, f) for f in FIELDS)
@@ -162,9 +175,11 @@ def build() -> list[Any]:
             with gr.Accordion("Why?", open=False):
                 gr.Markdown(WHY, latex_delimiters=[{"left": "$", "right": "$", "display": False}])
     addressed = [what, axis, *choice]
+    made = gr.State(0.0)
     gr.on(
-        [c.change for c in [picture, *addressed]], update, [picture, what, axis, *choice],
-        [plot, stage, words, lines], show_progress="hidden", trigger_mode="always_last",
+        [tab.select, *(c.change for c in [picture, *addressed])],
+        paced_update, [made, picture, what, axis, *choice],
+        [plot, stage, words, lines, made], show_progress="hidden", trigger_mode="always_last",
         api_visibility="private",
     )  # fmt: skip
     gr.on(

@@ -48,12 +48,15 @@ def last(steps: Iterable[Any]) -> Any:
     return collections.deque(steps, maxlen=1)[0]
 
 
-def save_tiny(folder: Path, seed: int = 0, prediction_type: str = "v_prediction") -> Path:
+def save_tiny(
+    folder: Path,
+    seed: int = 0,
+    prediction_type: str = "v_prediction",
+    dataset: str = "fashion-mnist-2000",
+) -> Path:
     torch.manual_seed(seed)
-    config = CheckpointConfig(
-        TINY, {"name": "cosine", "num_train_timesteps": 1000}, prediction_type, FASHION_CLASSES,
-        "fashion-mnist-2000",
-    )  # fmt: skip
+    noise = {"name": "cosine", "num_train_timesteps": 1000}
+    config = CheckpointConfig(TINY, noise, prediction_type, FASHION_CLASSES, dataset)
     save_checkpoint(folder, wake(UNet(TINY), seed), config)
     return folder
 

@@ -35,6 +35,16 @@ WATCH = """() => {
 }"""
 
 
+def beyond(page: Page) -> list[str]:
+    """What reaches past the right edge of the page, and is not inside something that scrolls."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("main *")].filter((e) => {
+          const scrolls = e.closest(".wide, .equation, svg, .tab-wrapper");
+          return e.offsetParent && !scrolls && e.getBoundingClientRect().right > innerWidth + 1;
+        }).map((e) => e.outerHTML.slice(0, 100)).slice(0, 5)"""
+    )
+
+
 def faults(page: Page) -> list[str]:
     """What axe-core finds against WCAG 2.1 A and AA: rule, impact, and the first places."""
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]

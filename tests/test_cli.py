@@ -1,5 +1,6 @@
 """The command line, as a user calls it."""
 
+import gzip
 import signal
 import subprocess
 import sys
@@ -8,11 +9,13 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from conftest import last
+import torch
+from conftest import last, save_tiny
 from PIL import Image
 from safetensors import safe_open
 
 from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.data import load_dataset
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.trajectory import Walk, walk
 
@@ -126,6 +129,37 @@ def test_a_training_that_is_told_to_stop_saves_first(tmp_path):
     assert process.returncode == 130 and "Stopped" in rest and "Traceback" not in rest
     with safe_open(tmp_path / "state.safetensors", "pt") as file:
         assert int(file.metadata()["step"]) >= 2
+
+
+def write_idx(folder: Path) -> None:
+    """The embedded pictures in the files and format of the whole set."""
+    data = load_dataset("fashion-mnist-2000")
+    head = (2051).to_bytes(4, "big") + b"".join(n.to_bytes(4, "big") for n in (2000, 28, 28))
+    labels = data.labels.to(torch.uint8).numpy().tobytes()
+    for part in ("train", "t10k"):
+        pictures = gzip.compress(head + data.pictures.tobytes())
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(pictures)
+        numbers = gzip.compress((2049).to_bytes(4, "big") + (2000).to_bytes(4, "big") + labels)
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(numbers)
+
+
+def test_evaluate_measures_the_rows_asked_for_and_writes_them_into_the_card(tmp_path, monkeypatch):
+    write_idx(tmp_path)
+    monkeypatch.setenv("FASHION_MNIST_DIR", str(tmp_path))
+    folder = save_tiny(tmp_path / "m", dataset="fashion-mnist")
+    (folder / "README.md").unlink()
+    rows = ["--rows", "ddim 10; heun 10", "--precision", "bf16"]
+    done = cli("evaluate", "--model", folder, "--num", 20, *rows)
+    assert done.returncode == 0, done.stderr
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    table = [line for line in card.splitlines() if line.startswith("| ")]
+    assert [line.split(" | ")[0].strip("| ") for line in table[1:]] == [
+        "training images", "training images, 3×3 blur", "plain noise", "ddim 10", "heun 10",
+    ]  # fmt: skip
+    assert "| 19 |" in table[-1] and "in bf16" in card
+    assert load_checkpoint(folder).weights_hash[:12] in card
+    wrong = cli("evaluate", "--model", folder, "--rows", "ddim 7")
+    assert wrong.returncode == 2 and "There is no row 'ddim 7'" in wrong.stderr
 
 
 @pytest.mark.parametrize(

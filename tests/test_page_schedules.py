@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from pagelib import faults, pixels, press, settle
+from pagelib import beyond, faults, pixels, press, settle
+from PIL import Image
 from playwright.sync_api import expect
 
 from diffusion_core.images import to_uint8
 from diffusion_core.pictures import read_picture
 from diffusion_core.process import q_sample
 from diffusion_core.schedule import make_schedule
-from tabs import noising, schedules
+from tabs import noise, noising
 
 pytestmark = pytest.mark.browser
 STAGE = "#schedule-stage"
@@ -33,7 +34,9 @@ def changed(page, act):
 
 
 def test_the_same_picture_stands_under_every_schedule_at_the_cursor(tab):
-    x0, eps, _ = noising.parts(read_picture(schedules.FIRST_PICTURE), 64, "centre", 0, "linear")
+    x0, eps, _ = noising.parts(
+        read_picture(noise.PICTURES / "chelsea.png"), 64, "centre", 0, "linear"
+    )
     slider = tab.locator(f'{STAGE} input[aria-label="Timestep"]')
     for t in (0, 400, 999):
         slider.fill(str(t))
@@ -69,6 +72,8 @@ def test_a_choice_changes_plot_table_words_and_address_and_a_link_reopens_it(tab
     changed(tab, lambda: tab.get_by_label("Zero terminal SNR: end in pure noise").check())
     expect(tab.locator(".prose.meaning")).to_contain_text("ends in pure noise")
     tab.wait_for_function("() => location.search.includes('zero=true')")
+    tab.locator(f'{STAGE} input[aria-label="Timestep"]').fill("123")
+    tab.wait_for_function("() => location.search.includes('t=123')")
     link = tab.evaluate("location.href")
     context = browser.new_context()
     other = context.new_page()
@@ -76,7 +81,26 @@ def test_a_choice_changes_plot_table_words_and_address_and_a_link_reopens_it(tab
     other.wait_for_selector(READY)
     expect(other.locator(f"{STAGE} tbody th")).to_have_text(["cosine", "sigmoid", "drawn"])
     expect(other.get_by_label("Zero terminal SNR: end in pure noise")).to_be_checked()
+    expect(other.locator(f"{STAGE} .now")).to_have_text("123")
     context.close()
+
+
+def test_the_noise_tabs_picture_stands_here_too(tab, tmp_path):
+    Image.new("RGB", (30, 30), (0, 0, 255)).save(tmp_path / "blue.png")
+    tab.get_by_role("tab", name="Noise", exact=True).click()
+    tab.wait_for_selector("#noise-stage .noise[data-t]")
+    tab.get_by_label("Clear").or_(tab.get_by_label("Remove Image")).first.click()
+    tab.locator("input[type=file]").first.set_input_files(tmp_path / "blue.png")
+    tab.wait_for_function(
+        """() => document.querySelector("#noise-stage .view.x0 canvas")
+            .getContext("2d").getImageData(0, 0, 1, 1).data[2] === 255"""
+    )
+    changed(tab, lambda: tab.get_by_role("tab", name="Schedules").click())
+    slider = tab.locator(f'{STAGE} input[aria-label="Timestep"]')
+    slider.fill("0")
+    tab.wait_for_selector(f"{STAGE} .compare[data-t='0']")
+    assert pixels(tab, "x_t, cosine", STAGE)[..., 2].mean() > 240
+    assert pixels(tab, "x_t, cosine", STAGE)[..., 0].mean() < 30
 
 
 def test_a_drag_of_a_parameter_ends_on_the_right_value(tab):
@@ -110,6 +134,6 @@ def test_it_fits_and_can_be_read(browser, url, scheme, width):
     page.wait_for_selector(READY)
     page.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
     settle(page, 300)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert beyond(page) == []
     assert faults(page) == []
     context.close()

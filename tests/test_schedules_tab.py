@@ -74,6 +74,16 @@ def test_the_browser_gets_what_the_schedule_says():
     np.testing.assert_allclose(sent["schedules"][0]["alpha_bars"], linear.alphas_cumprod, rtol=1e-6)
 
 
+def test_figures_are_made_four_times_a_second_at_most(monkeypatch):
+    slept, clock = [], iter([100.1, 100.25, 200.0, 200.0])
+    monkeypatch.setattr(schedules.time, "sleep", slept.append)
+    monkeypatch.setattr(schedules.time, "monotonic", lambda: next(clock))
+    arguments = (None, next(iter(QUANTITIES)), "linear axis", *values(Choice()))
+    assert schedules.paced_update(100.0, *arguments)[-1] == 100.25
+    assert schedules.paced_update(100.25, *arguments)[-1] == 200.0
+    assert slept == [pytest.approx(0.15), 0.0]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [({"names": ()}, "at least one"), ({"T": 1}, "from 2 to"), ({"tau": 0.0}, "tau"),

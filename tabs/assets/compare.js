@@ -33,13 +33,16 @@ function later() {
 }
 
 function receive() {
+  const first = data === null;
   let message;
   try { message = JSON.parse(props.value); } catch { return; }
   if (!message || !message.schedules) return;
   data = { ...unpack(message), schedules: message.schedules };
   const last = data.schedules[0].alpha_bars.length - 1, before = Number(slider.max), t = Number(slider.value);
   slider.max = last;
-  if (before !== last) slider.value = Math.round((t / before) * last);  // T changed: the same share of the way
+  const asked = new URLSearchParams(location.search).get("t");
+  if (first && asked) slider.value = asked;
+  else if (before !== last) slider.value = Math.round((t / before) * last);  // T changed: the same share of the way
   $(".end").textContent = last;
   $(".cards").replaceChildren(...data.schedules.map((s) => {
     const figure = document.createElement("figure"), canvas = document.createElement("canvas"), words = document.createElement("figcaption");
@@ -90,6 +93,12 @@ function bind() {
 
 if (holder) new MutationObserver(bind).observe(holder, { childList: true, subtree: true });
 slider.addEventListener("input", later);
+slider.addEventListener("change", () => {
+  const query = new URLSearchParams(location.search);
+  query.set("tab", "schedules");
+  query.set("t", slider.value);
+  history.replaceState(null, "", `${location.pathname}?${query}`);
+});
 watch("value", receive);
 receive();
 bind();
