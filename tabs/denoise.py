@@ -6,15 +6,13 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.schedule import SPACINGS
 from diffusion_core.trajectory import MAX_SEED, Walk
 
 from . import models
 from .player import Run, failure, player
-from .walks import Start, Stops, frames, head
+from .walks import NO_CLASS, Start, Stops, frames, head, settings_of
 
-NO_CLASS = "none"
 IMAGE_COUNTS = (1, 4, 16)
 CONCURRENT_WALKS = 4
 OPENING = Walk(num_images=4, num_steps=25, seed=7)
@@ -48,42 +46,14 @@ the same?
 STOPS = Stops()
 
 
-def settings_of(
-    checkpoint: Checkpoint, label: str | None, guidance: float, sampler: str, steps: float,
-    seed: float | None, images: float, eta: float = 0.0, spacing: str = "trailing",
-    t_start: int | None = None,
-) -> Walk:  # fmt: skip
-    """The page's controls as a walk.
-
-    Raises:
-        ValueError: with a sentence for the page, if they do not fit.
-    """
-    if seed is None or steps is None or guidance is None:
-        raise ValueError("Fill in seed, steps and guidance.")
-    chosen = None if label in (None, "", NO_CLASS) else label
-    if chosen is None and guidance != 1:
-        raise ValueError("Guidance needs a class: choose one, or set guidance to 1.")
-    settings = Walk(
-        num_images=_whole(images, "number of images"), label=chosen, sampler=sampler,
-        num_steps=_whole(steps, "number of steps"), eta=eta if sampler == "ddim" else 0.0,
-        spacing=spacing, guidance_scale=float(guidance), seed=_whole(seed, "seed"),
-        t_start=t_start,
-    )  # fmt: skip
-    head(checkpoint, settings)  # raises what does not fit this model
-    return settings
-
-
-def _whole(value: float, name: str) -> int:
-    if int(value) != value:
-        raise ValueError(f"The {name} must be a whole number, got {value}.")
-    return int(value)
-
-
 def denoise(
     model: str, label: str | None, guidance: float, sampler: str, steps: float, seed: float | None,
-    images: float, eta: float, spacing: str, start: Start | None, request: gr.Request,
+    images: float, eta: float, spacing: str, start: Start | None, run_id: str, request: gr.Request,
 ) -> Iterator[object]:  # fmt: skip
-    """Handler of the Denoise button: messages for the player, about 30 a second."""
+    """Handler of the Denoise button: messages for the player, about 30 a second.
+
+    The browser names the run, so that it knows its messages from those of one that it gave up.
+    """
     session = request.session_hash or ""
     sign = STOPS.begin(session)
     try:
@@ -92,7 +62,8 @@ def denoise(
         settings = settings_of(
             checkpoint, label, guidance, sampler, steps, seed, images, eta, spacing, t_start
         )
-        run = Run(head(checkpoint, settings, f"from {start.where} · " if start else ""))
+        prefix = f"from {start.where} · " if start else ""
+        run = Run(head(checkpoint, settings, prefix), run_id)
         for frame in frames(checkpoint, settings, x0):
             if sign.is_set():
                 return
@@ -101,7 +72,9 @@ def denoise(
                 yield run.message()
         yield run.message(done=True)
     except ValueError as error:
-        yield failure(str(error))
+        yield failure(str(error), run_id)
+    finally:
+        STOPS.end(session, sign)
 
 
 def stop(request: gr.Request) -> None:
@@ -113,12 +86,13 @@ def opening() -> str:
     """The walk that is there when the page opens, computed at start-up."""
     choices = models.available()
     if not choices:
-        return failure("There is no checkpoint in pretrained/; train one on the command line.")
+        sentence = "There is no checkpoint in pretrained/; train one on the command line."
+        return failure(sentence, "opening")
     checkpoint = models.get(choices[0][1])
     settings = OPENING
     if checkpoint.unet.config.num_classes:
         settings = Walk(num_images=4, label=8, num_steps=25, seed=7)
-    run = Run(head(checkpoint, settings, "Computed at start-up · "))
+    run = Run(head(checkpoint, settings, "Computed at start-up · "), "opening")
     for frame in frames(checkpoint, settings):
         run.add(frame)
     return run.message(done=True)
@@ -151,8 +125,10 @@ def class_menu(model: str, label: str | None) -> gr.Dropdown:
 
 # The browser's part of a click: the player is told at once, before any answer of the server.
 TELL_START = """(...inputs) => {
-  document.querySelector("#denoise-player .player").dispatchEvent(new Event("player:start"));
-  return inputs;
+  const id = Math.random().toString(36).slice(2) + Date.now().toString(36);
+  document.querySelector("#denoise-player .player").dispatchEvent(
+    new CustomEvent("player:start", { detail: id }));
+  return [...inputs.slice(0, -1), id];
 }"""
 TELL_STOP = """() => {
   document.querySelector("#denoise-player .player").dispatchEvent(new Event("player:stop"));
@@ -223,12 +199,16 @@ def build() -> gr.State:
                     ],
                 )
     controls = [model, label, guidance, sampler, steps, seed, images, eta, spacing, start]
-    run_button.click(
-        denoise, controls, stage, js=TELL_START, show_progress="hidden", concurrency_id="model",
-        concurrency_limit=CONCURRENT_WALKS, trigger_mode="multiple", api_visibility="private",
+    run_id = gr.Textbox(visible=False)
+    running = run_button.click(
+        denoise, [*controls, run_id], stage, js=TELL_START, show_progress="hidden",
+        concurrency_id="model", concurrency_limit=CONCURRENT_WALKS, trigger_mode="multiple",
+        api_visibility="private",
     )  # fmt: skip
     stop_button.click(None, js=TELL_STOP, api_visibility="private")
-    stop_button.click(stop, queue=False, show_progress="hidden", api_visibility="private")
+    stop_button.click(
+        stop, queue=False, cancels=[running], show_progress="hidden", api_visibility="private"
+    )
     another.click(
         None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",
         api_visibility="private",

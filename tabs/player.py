@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,10 +61,11 @@ class Run:
     Attributes:
         head: What the player needs beside the frames: width, height, channels, caption, and
             alpha_bars, one for each frame that there will be, for the scrubber's track.
+        run_id: The browser's name for this run.
     """
 
     head: dict[str, Any]
-    run_id: str = field(default_factory=lambda: secrets.token_hex(6))
+    run_id: str
     _frames: list[dict[str, Any]] = field(default_factory=list)
     _sent: int = 0
     _sent_before: int = 0
@@ -101,9 +101,9 @@ class Run:
         return json.dumps(values)
 
 
-def failure(sentence: str) -> str:
+def failure(sentence: str, run_id: str) -> str:
     """A message that shows a sentence in the stage and leaves the frames there as they are."""
-    return json.dumps({"error": sentence, "id": secrets.token_hex(6)})
+    return json.dumps({"run": run_id, "error": sentence})
 
 
 def player(value: str, elem_id: str) -> gr.HTML:

@@ -18,6 +18,8 @@ from diffusion_core.trajectory import Walk, walk
 
 from .player import Frame
 
+NO_CLASS = "none"
+
 
 @dataclass
 class Stops:
@@ -30,6 +32,11 @@ class Stops:
         self.stop(session)
         self.signs[session] = threading.Event()
         return self.signs[session]
+
+    def end(self, session: str, sign: threading.Event) -> None:
+        """Forget a run that is over, unless another has taken its place."""
+        if self.signs.get(session) is sign:
+            del self.signs[session]
 
     def stop(self, session: str) -> None:
         """Raise the session's sign, if it has one."""
@@ -124,3 +131,34 @@ def head(checkpoint: Checkpoint, settings: Walk, prefix: str = "") -> dict[str, 
         "alpha_bars": [round(float(checkpoint.schedule.alpha_bar(t)), 5) for t in [*steps, -1]],
         "caption": prefix + " · ".join(words),
     }
+
+
+def settings_of(
+    checkpoint: Checkpoint, label: str | None, guidance: float, sampler: str, steps: float,
+    seed: float | None, images: float, eta: float = 0.0, spacing: str = "trailing",
+    t_start: int | None = None,
+) -> Walk:  # fmt: skip
+    """The page's controls as a walk.
+
+    Raises:
+        ValueError: with a sentence for the page, if they do not fit.
+    """
+    if seed is None or steps is None or guidance is None:
+        raise ValueError("Fill in seed, steps and guidance.")
+    chosen = None if label in (None, "", NO_CLASS) else label
+    if chosen is None and guidance != 1:
+        raise ValueError("Guidance needs a class: choose one, or set guidance to 1.")
+    settings = Walk(
+        num_images=_whole(images, "number of images"), label=chosen, sampler=sampler,
+        num_steps=_whole(steps, "number of steps"), eta=eta if sampler == "ddim" else 0.0,
+        spacing=spacing, guidance_scale=float(guidance), seed=_whole(seed, "seed"),
+        t_start=t_start,
+    )  # fmt: skip
+    head(checkpoint, settings)  # raises what does not fit this model
+    return settings
+
+
+def _whole(value: float, name: str) -> int:
+    if int(value) != value:
+        raise ValueError(f"The {name} must be a whole number, got {value}.")
+    return int(value)

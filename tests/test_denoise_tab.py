@@ -33,8 +33,19 @@ def messages(
     start=None,
 ):
     stream = denoise.denoise(
-        str(folder), label, guidance, sampler, steps, seed, images, eta, "trailing", start, REQUEST
-    )
+        str(folder),
+        label,
+        guidance,
+        sampler,
+        steps,
+        seed,
+        images,
+        eta,
+        "trailing",
+        start,
+        "r",
+        REQUEST,
+    )  # fmt: skip
     return [json.loads(m) for m in stream]
 
 
@@ -51,7 +62,7 @@ def test_the_stream_holds_every_frame_and_ends_with_the_picture(tiny_folder, sam
     parts = messages(tiny_folder, sampler=sampler)
     frames = gathered(parts)
     assert sorted(frames) == list(range(7)) and parts[-1]["done"]
-    assert len({p["run"] for p in parts}) == 1
+    assert {p["run"] for p in parts} == {"r"}
     head = parts[0]["head"]
     assert head["width"] == head["height"] == 58 and len(head["alpha_bars"]) == 7
     settings = Walk(num_images=4, label="Bag", sampler=sampler, num_steps=6, seed=3)
@@ -67,7 +78,7 @@ def test_the_stream_holds_every_frame_and_ends_with_the_picture(tiny_folder, sam
 
 
 def test_messages_overlap_so_that_a_lost_one_loses_nothing():
-    run = Run({"alpha_bars": [1.0] * 9})
+    run = Run({"alpha_bars": [1.0] * 9}, "r")
     picture = np.zeros((2, 2, 1), np.uint8)
     sent = []
     for i in range(9):
@@ -98,8 +109,27 @@ def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypat
     assert not any(p["done"] for p in parts)
 
 
+def test_no_stop_sign_is_left_behind(tiny_folder, tmp_path):
+    messages(tiny_folder)
+    messages(tmp_path / "nowhere")
+    assert not denoise.STOPS.signs
+
+
 def test_a_second_run_of_the_session_stops_the_first(tiny_folder):
-    arguments = (str(tiny_folder), "Bag", 1.0, "ddim", 50, 0, 1, 0.0, "trailing", None, REQUEST)
+    arguments = (
+        str(tiny_folder),
+        "Bag",
+        1.0,
+        "ddim",
+        50,
+        0,
+        1,
+        0.0,
+        "trailing",
+        None,
+        "r",
+        REQUEST,
+    )
     first = denoise.denoise(*arguments)
     next(first)
     assert json.loads(last(denoise.denoise(*arguments)))["done"]

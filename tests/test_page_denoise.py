@@ -138,6 +138,22 @@ def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypat
     expect(page.locator("#denoise-player .status")).to_contain_text("step 5 of 5")
 
 
+def test_stop_before_the_first_frame_shows_none(page):
+    before = pixels(page, "x_t")
+    delay(page, 400)
+    choose(page, "Model", "one")
+    number(page, "Steps", 300)
+    press(page, "Denoise")
+    page.wait_for_selector("#denoise-player .player[data-state=waiting]")
+    press(page, "Stop")
+    settle(page, 2500)
+    assert np.array_equal(before, pixels(page, "x_t"))
+    delay(page, 0)
+    number(page, "Steps", 3)
+    run(page)
+    expect(page.locator("#denoise-player .status")).to_contain_text("step 3 of 3")
+
+
 def test_a_second_denoise_takes_the_place_of_the_first(page, models_folder):
     delay(page, 50)
     choose(page, "Model", "one")

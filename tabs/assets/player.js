@@ -3,11 +3,11 @@ const root = element.querySelector(".player");
 const $ = (selector) => root.querySelector(selector);
 const canvases = [...root.querySelectorAll("canvas")];
 const scrub = $(".scrub"), playButton = $(".play"), speed = $("select"), loop = $(".loop");
-const stopped = new Set();
 let run = null;        // {id, head, total, done, stopped, frames: []}
 let at = -1;           // index of the frame on the canvases
 let playing = false;
 let waiting = false;   // Denoise was pressed, nothing has come yet
+let wanted = null;     // the run whose messages are heeded; null takes what is there at the start
 let lastDraw = 0;
 
 function last() {
@@ -90,13 +90,12 @@ function say(sentence) {
 function receive() {
   let message;
   try { message = JSON.parse(props.value); } catch { return; }
-  if (!message) return;
+  if (!message || (wanted !== null && message.run !== wanted)) return;
   if (message.error) {
     waiting = false;
     say(message.error);
     return state();
   }
-  if (stopped.has(message.run)) return;
   if (!run || run.id !== message.run) {
     const first = run === null;
     run = { id: message.run, total: message.total, frames: [], done: false, stopped: false, head: null };
@@ -161,14 +160,20 @@ root.addEventListener("keydown", (event) => {
 
 // The page's buttons speak to the player by these two.
 function stopRun() {
+  wanted = "";  // of the runs so far, nothing more is heeded
   if (run && !run.done) {
-    stopped.add(run.id);
     run.stopped = true;
     setPlaying(false);
     if (run.frames[at]) describe(run.frames[at], at);
   }
 }
-root.addEventListener("player:start", () => { stopRun(); waiting = true; say(""); state(); });
+root.addEventListener("player:start", (event) => {
+  stopRun();
+  wanted = event.detail;
+  waiting = true;
+  say("");
+  state();
+});
 root.addEventListener("player:stop", () => { stopRun(); waiting = false; state(); });
 
 if (matchMedia("(prefers-reduced-motion: reduce)").matches) speed.value = "5";
