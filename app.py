@@ -35,7 +35,9 @@ def opened_tab(request: gr.Request) -> Any:
 
 def build() -> gr.Blocks:
     """The whole page."""
-    with gr.Blocks(title="Diffusion Playground", analytics_enabled=False) as demo:
+    with gr.Blocks(
+        title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
+    ) as demo:
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
         with gr.Tabs(selected="denoise") as tabs:
             with gr.Tab("Noise", id="noise"):
@@ -54,7 +56,7 @@ def build() -> gr.Blocks:
         )
         demo.load(schedules.from_address, outputs=addressed, api_visibility="private")
         demo.load(opened_tab, outputs=tabs, api_visibility="private")
-    return demo.queue(max_size=32)
+    return demo.queue(max_size=128)
 
 
 def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
@@ -65,7 +67,7 @@ def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
         max_file_size="10mb",
         theme=THEME,
         css_paths=[CSS],
-        footer_links=["api"],
+        footer_links=[],
         **options,
     )
 

@@ -50,9 +50,10 @@ def train(
     from .checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
     from .data import load_dataset
     from .schedule import make_schedule
-    from .training import TrainConfig
+    from .state import load_average
+    from .training import STATE_FILE, TrainConfig
     from .training import train as run
-    from .unet import UNetConfig
+    from .unet import UNet, UNetConfig
 
     try:
         widths = tuple(int(c) for c in channels.split(","))
@@ -83,6 +84,13 @@ def train(
         "settings": dataclasses.asdict(config),
         "command": shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
     }
+
+    def write(unet: UNet, step: int) -> None:
+        training = done | {"steps": step}
+        names = data.class_names
+        full = CheckpointConfig(shape, noise, prediction, names, data.name, training)
+        save_checkpoint(out, unet, full)
+
     steps_done = run(config, shape, betas, data, out, initial=initial, accelerator=accelerator)
     told = _stop_signs()
     bar = tqdm(total=steps, unit="step", disable=not accelerator.is_main_process)
@@ -91,15 +99,15 @@ def train(
         bar.update(s.step - bar.n)
         smooth = s.loss if not smooth else smooth + 0.02 * (s.loss - smooth)
         bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
-        if accelerator.is_main_process and (s.step % save_every == 0 or s.step == steps):
-            names = data.class_names
-            full = CheckpointConfig(
-                shape, noise, prediction, names, data.name, done | {"steps": s.step}
-            )
-            save_checkpoint(out, s.unet, full)
+        if accelerator.is_main_process and s.step % save_every == 0:
+            write(s.unet, s.step)
         if told:
             break
     steps_done.close()  # saves the state, also of steps since the last save
+    if accelerator.is_main_process:
+        # From the state, so that also a run that was over already leaves its checkpoint.
+        average = UNet(shape)
+        write(average, load_average(out / STATE_FILE, average))
     bar.close()
     if told:
         typer.echo("Stopped; the state is saved, and the same command goes on from it.", err=True)
@@ -122,7 +130,7 @@ def sample(
     """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
     from tqdm import tqdm
 
-    from .checkpoint import load_checkpoint
+    from .checkpoint import best_device, load_checkpoint
     from .images import grid, to_uint8
     from .trajectory import OUTPUTS, Walk, walk, write_animation, write_pictures
 
@@ -133,6 +141,7 @@ def sample(
         guidance_scale=guidance_scale, seed=seed,
     )  # fmt: skip
     checkpoint = load_checkpoint(model)
+    checkpoint.unet.to(best_device())
     moving = out.suffix in (".gif", ".mp4")
     frames = []
     for step in tqdm(walk(checkpoint, settings), total=steps, unit="step"):
@@ -157,10 +166,8 @@ def evaluate(
     write: Annotated[bool, typer.Option(help="Write the table into the card.")] = True,
 ) -> None:
     """Measure a checkpoint against its data set's test images; print and keep the table."""
-    import torch
-
     from .card import write_card
-    from .checkpoint import load_checkpoint
+    from .checkpoint import best_device, load_checkpoint
     from .data import load_dataset
     from .evaluation import ROWS, describe, table
     from .evaluation import evaluate as run
@@ -181,9 +188,15 @@ def evaluate(
             "evaluate compares with a test set, which only fashion-mnist has; "
             f"this model was trained on {checkpoint.config.dataset or 'unknown pictures'}."
         )
+    try:
+        facts = json.loads((judge / "config.json").read_text(encoding="utf-8"))
+        facts["test_accuracy"] += 0.0
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{judge} lacks a config.json with the judge's test_accuracy.") from error
+    checkpoint.unet.to(best_device())
     known, test = load_dataset("fashion-mnist"), load_dataset("fashion-mnist", split="test")
     if precision == "auto":
-        precision = fastest_precision(torch.device("cpu"))
+        precision = fastest_precision(best_device())
     measured = []
     for row in run(
         checkpoint, load_judge(judge), known, test, num=num, num_slow=num_slow,
@@ -193,7 +206,6 @@ def evaluate(
         typer.echo(json.dumps(dataclasses.asdict(row)), err=True)
     typer.echo(table(measured))
     if write and Path(model).is_dir():
-        facts = json.loads((judge / "config.json").read_text(encoding="utf-8"))
         write_card(Path(model), checkpoint, measured, facts, precision)
 
 

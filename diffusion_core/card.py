@@ -8,10 +8,8 @@ from typing import Any
 
 import torch
 
-from .checkpoint import CARD, Checkpoint, write_text
+from .checkpoint import CARD, TABLE_BEGIN, TABLE_END, Checkpoint, write_text
 from .evaluation import Row, table
-
-TABLE_BEGIN, TABLE_END = "<!-- table -->", "<!-- /table -->"
 
 
 def write_card(
@@ -28,8 +26,10 @@ def write_card(
     """
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.exists() else ""
-    if TABLE_BEGIN not in text:
+    if len(text.splitlines()) < 5:  # the short one that a training writes
         text = describe(checkpoint)
+    if TABLE_BEGIN not in text or TABLE_END not in text:
+        text = f"{text.rstrip()}\n\n## Measured\n\n{TABLE_BEGIN}\n{TABLE_END}\n"
     head, _, rest = text.partition(TABLE_BEGIN)
     tail = rest.partition(TABLE_END)[2]
     note = (

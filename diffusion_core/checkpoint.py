@@ -27,6 +27,7 @@ from .unet import UNet, UNetConfig
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 FORMAT = "diffusion-playground/1"
+TABLE_BEGIN, TABLE_END = "<!-- table -->", "<!-- /table -->"
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def load_checkpoint(folder_or_hub_id: str | Path) -> Checkpoint:
         ) from error
     except (SafetensorError, json.JSONDecodeError, RuntimeError, OSError) as error:
         raise ValueError(f"The checkpoint {name} is broken; copy or download it again.") from error
-    except (ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         raise ValueError(f"The checkpoint {name} cannot be used: {error}.") from error
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     # The weights are read once and then only looked at, by several sessions at a time.
@@ -206,7 +207,8 @@ def save_checkpoint(
         folder: Made if it is not there.
         unet: Its weights are stored in half precision.
         config: All else.
-        card: Text of the README.md; None writes a short one, or leaves one that is there.
+        card: Text of the README.md; None writes a short one, or keeps one that is there, without
+            the table that was measured of the weights before.
 
     Raises:
         ValueError: if the network is not what config describes, or overflows half precision.
@@ -219,8 +221,24 @@ def save_checkpoint(
     folder = Path(folder)
     replace_file(folder / WEIGHTS, lambda file: save_file(half, str(file), {"format": "pt"}))
     write_text(folder / CONFIG, config.to_json())
-    if card is not None or not (folder / CARD).exists():
-        write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
+    if card is None and (folder / CARD).exists():
+        # What was measured of other weights is not true of these.
+        card = without_table((folder / CARD).read_text(encoding="utf-8"))
+    write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
+
+
+def without_table(card: str) -> str:
+    """A card with nothing between the marks of its measured table."""
+    head, mark, rest = card.partition(TABLE_BEGIN)
+    _, end, tail = rest.partition(TABLE_END)
+    return f"{head}{mark}\n{end}{tail}" if end else card
+
+
+def best_device() -> torch.device:
+    """CUDA, else MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +96,10 @@ def load_dataset(
         )
     if not folder.is_dir():
         raise ValueError(f"{name} is a file; give the folder that holds the pictures.")
-    return _folder(folder, size or 32)
+    size = 32 if size is None else size
+    if not 1 <= size <= 1024:
+        raise ValueError(f"The size of a picture must be from 1 to 1024 pixels, got {size}.")
+    return _folder(folder, size)
 
 
 def _fashion_mnist(split: str) -> ImageDataset:
@@ -109,9 +113,12 @@ def _fashion_mnist(split: str) -> ImageDataset:
             root / f"{_IDX_FILES[split]}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")
         ]
         if all(file.exists() for file in files):
-            pixels = np.frombuffer(gzip.decompress(files[0].read_bytes()), np.uint8, offset=16)
-            labels = np.frombuffer(gzip.decompress(files[1].read_bytes()), np.uint8, offset=8)
-            pictures, targets = pixels.reshape(-1, 28, 28), torch.from_numpy(labels.copy()).long()
+            try:
+                pixels = np.frombuffer(gzip.decompress(files[0].read_bytes()), np.uint8, offset=16)
+                labels = np.frombuffer(gzip.decompress(files[1].read_bytes()), np.uint8, offset=8)
+                pictures, targets = pixels.reshape(-1, 28, 28), torch.from_numpy(labels.copy())
+            except (OSError, EOFError, ValueError, zlib.error) as error:
+                raise ValueError(f"The files of fashion-mnist in {root} are broken.") from error
             break
     else:
         from torchvision.datasets import FashionMNIST
@@ -123,8 +130,10 @@ def _fashion_mnist(split: str) -> ImageDataset:
                 "Fashion-MNIST is not on this machine and could not be downloaded; use "
                 "fashion-mnist-2000, or set FASHION_MNIST_DIR to a folder with its .gz files."
             ) from error
-        pictures, targets = downloaded.data.numpy(), downloaded.targets.long()
-    return ImageDataset("fashion-mnist", pictures[..., None].copy(), targets, FASHION_CLASSES)
+        pictures, targets = downloaded.data.numpy(), downloaded.targets
+    return ImageDataset(
+        "fashion-mnist", pictures[..., None].copy(), targets.long(), FASHION_CLASSES
+    )
 
 
 def _folder(folder: Path, size: int) -> ImageDataset:

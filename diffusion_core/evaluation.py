@@ -71,21 +71,22 @@ def draw_samples(
     """Balanced samples: images (N, C, H, W), labels (N,), evaluations an image, seconds."""
     classes = checkpoint.unet.config.num_classes
     labels = torch.arange(num) % classes if classes else None
+    device = next(checkpoint.unet.parameters()).device
     parts: list[Tensor] = []
     nfe, start = 0, time.perf_counter()
     for first in range(0, num, BATCH):
         count = min(BATCH, num - first)
         generator = seeded(seed, "evaluate", first)
         y = None if labels is None else labels[first : first + count]
-        x_T = draw_noise((count, *checkpoint.image_shape), generator)
+        x_T = draw_noise((count, *checkpoint.image_shape), generator).to(device)
         walk = sample(
             checkpoint.denoiser(y, guidance_scale), x_T, checkpoint.schedule,
             sampler=sampler, num_steps=steps, eta=eta, generator=generator,
         )  # fmt: skip
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             step = deque(walk, maxlen=1)[0]
         nfe = step.nfe
-        parts.append(step.x_prev)
+        parts.append(step.x_prev.cpu())
     seconds = time.perf_counter() - start
     return torch.cat(parts).float().clamp(-1, 1), labels, nfe, seconds
 
@@ -122,7 +123,10 @@ def evaluate(
         features, verdict = judged(judge, images)
         accuracy = None if labels is None else float((verdict == labels).float().mean())
         yield Row(what, 0, len(images), frechet_distance(features, target), accuracy, None, None)
+    guided = checkpoint.unet.config.num_classes is not None and checkpoint.unet.config.null_label
     for sampler, steps, eta, guidance_scale in rows:
+        if steps > len(checkpoint.schedule) or (guidance_scale != 1 and not guided):
+            continue  # this model cannot do that row
         count = min(num, num_slow) if steps > 500 else num
         images, labels, nfe, seconds = draw_samples(
             checkpoint, count, sampler, steps, eta, guidance_scale, precision=precision

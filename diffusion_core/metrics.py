@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -47,14 +48,19 @@ def load_judge(folder: str | Path) -> Judge:
     """Read `folder/model.safetensors`; in evaluation mode.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or it is something else.
     """
     file = Path(folder) / "model.safetensors"
     if not file.exists():
         raise ValueError(f"There is no judge at {file}; make it with pretrained/recipes/judge.py.")
-    weights = load_file(str(file))
-    judge = Judge(weights["body.0.weight"].shape[1], weights["head.weight"].shape[0])
-    judge.load_state_dict(weights)
+    try:
+        weights = load_file(str(file))
+        judge = Judge(weights["body.0.weight"].shape[1], weights["head.weight"].shape[0])
+        judge.load_state_dict(weights)
+    except (SafetensorError, KeyError, RuntimeError, OSError) as error:
+        raise ValueError(
+            f"{file} is no judge; make one with pretrained/recipes/judge.py."
+        ) from error
     return judge.eval()
 
 

@@ -29,7 +29,7 @@ def _signal_and_noise(t: int | Tensor, x: Tensor, schedule: NoiseSchedule) -> tu
 
 
 def _checked(t: int | Tensor, x: Tensor) -> Tensor:
-    t = torch.as_tensor(t)
+    t = torch.as_tensor(t).cpu()  # float64 is not to be had on every device
     if t.ndim > 1 or (t.ndim == 1 and t.shape[0] not in (1, x.shape[0])):
         raise ValueError(
             f"There must be one timestep an image: got {tuple(t.shape)} for {x.shape[0]} images."
@@ -40,6 +40,8 @@ def _checked(t: int | Tensor, x: Tensor) -> Tensor:
 
 
 def _like(coefficient: Tensor, x: Tensor) -> Tensor:
+    if not x.is_floating_point():
+        raise ValueError(f"Images must be floating point numbers, got {x.dtype}.")
     coefficient = coefficient.to(x.device, x.dtype)
     return coefficient.reshape(coefficient.shape + (1,) * (x.ndim - coefficient.ndim))
 

@@ -25,6 +25,7 @@ from .schedule import NoiseSchedule, spaced_timesteps
 
 SAMPLERS = ("ddpm", "ddim", "heun", "dpmpp_2m")
 VARIANCES = ("posterior", "beta")
+HEUN_LARGEST_RATIO = 20.0
 Generators = torch.Generator | Sequence[torch.Generator]
 
 
@@ -116,7 +117,8 @@ def _heun_step(
 ) -> Tensor:  # fmt: skip
     """Karras et al. 2022, algorithm 1, in x̄ = x / sqrt(ᾱ), where dx̄/dσ = eps.
 
-    Between two timesteps only: the caller takes the step to σ = 0, and one from σ = ∞, by Euler.
+    Between two timesteps only: the step to σ = 0 is Euler's, and so is one from a σ that is out of
+    all proportion to where it ends (see `_heun_applies`).
     """
     a_t, a_prev = schedule.alpha_bar(t), schedule.alpha_bar(t_prev)
     step = float(((1 - a_prev) / a_prev).sqrt() - ((1 - a_t) / a_t).sqrt())
@@ -124,6 +126,20 @@ def _heun_step(
     trial = (scaled + step * eps_hat) * float(a_prev.sqrt())
     eps_there, _ = _estimate(denoiser, trial, t_prev, schedule, clip_x0)
     return (scaled + step * (eps_hat + eps_there) / 2) * float(a_prev.sqrt())
+
+
+def _heun_applies(t: int, t_prev: int, schedule: NoiseSchedule) -> bool:
+    """Whether the trapezoid in σ holds from t to t_prev.
+
+    It averages the slopes at both ends with equal weight. Where σ falls more than twentyfold while
+    noise still prevails (the first step of a cosine schedule, from σ = 20,000), the far slope's
+    error, magnified by σ, would swamp the picture; Euler's step, which only uses the near x0_hat,
+    is then the accurate one.
+    """
+    if t_prev < 0 or schedule.alpha_bar(t) == 0:
+        return False
+    sigma, after = ((1 - a).sqrt() / a.sqrt() for a in map(schedule.alpha_bar, (t, t_prev)))
+    return not (sigma > 1 and sigma > HEUN_LARGEST_RATIO * after)
 
 
 def _dpmpp_2m_step(
@@ -142,7 +158,8 @@ def _dpmpp_2m_step(
         t_before, x0_before = before
         h = schedule.log_snr(t_prev) - schedule.log_snr(t)
         last = schedule.log_snr(t) - schedule.log_snr(t_before)
-        half = float(h / last) / 2  # 1 / 2r; 0 after a start from σ = ∞
+        # 1 / 2r; 0 after a start from σ = ∞, and where ᾱ is held and λ stands still
+        half = float(h / last) / 2 if last > 0 else 0.0
         direction = (1 + half) * x0_hat - half * x0_before
     ratio = ((1 - a_prev) / (1 - a_t)).sqrt()
     # α' (1 - e^(-h)) = α' - (σ' / σ) α, which needs no logarithm of a zero ᾱ
@@ -159,6 +176,8 @@ def _check(
         raise ValueError(f"There is no variance {variance!r}; choose {' or '.join(VARIANCES)}.")
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must lie between 0 and 1, got {eta}.")
+    if sampler == "ddpm" and eta not in (0, 1):
+        raise ValueError(f"eta belongs to ddim; ddpm always adds all its noise, got {eta}.")
     if eta and sampler in ("heun", "dpmpp_2m"):
         raise ValueError(f"eta belongs to ddim; {sampler} adds no noise, so leave eta at 0.")
     if x_start.ndim != 4 or not x_start.is_floating_point():
@@ -218,7 +237,7 @@ def sample(
             assert generator is not None
             dtype = torch.float64 if x_t.dtype == torch.float64 else torch.float32
             noise = draw_noise(x_t.shape, generator, dtype).to(x_t.device, x_t.dtype)
-        if sampler == "heun" and t_prev >= 0 and schedule.alpha_bar(t) > 0:
+        if sampler == "heun" and _heun_applies(t, t_prev, schedule):
             x_prev = _heun_step(denoiser, x_t, eps_hat, t, t_prev, schedule, clip_x0)
             nfe += 1
         elif sampler == "dpmpp_2m":

@@ -20,11 +20,20 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 
-SPACINGS = ("trailing", "leading", "linspace")
+from .spacing import SPACINGS, spaced_timesteps
+
+__all__ = [
+    "SCHEDULES",
+    "SPACINGS",
+    "NoiseSchedule",
+    "make_schedule",
+    "rescale_zero_terminal_snr",
+    "spaced_timesteps",
+]
+
 MAX_TIMESTEPS = 10_000
 MAX_BETA = 0.999
 _SMALLEST = torch.finfo(torch.float32).tiny
@@ -148,7 +157,7 @@ def _sigmoid(T: int, start: float = -3.0, end: float = 3.0, tau: float = 1.0) ->
 
 def _betas_of_alpha_bar(alpha_bar: Tensor) -> Tensor:
     """T betas from T + 1 values of ᾱ, each clipped to (0, 0.999]."""
-    betas = 1 - alpha_bar[1:] / alpha_bar[:-1]
+    betas = torch.nan_to_num(1 - alpha_bar[1:] / alpha_bar[:-1], nan=MAX_BETA)  # 0 / 0: all gone
     return betas.clamp(torch.finfo(torch.float64).eps, MAX_BETA)
 
 
@@ -206,51 +215,12 @@ def rescale_zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
     has nothing to say there, so such a schedule wants v- or x0-prediction.
     """
     root = schedule.alphas_cumprod.sqrt()
+    if root[-2] == root[-1]:
+        raise ValueError(
+            "This schedule has no signal left long before its end, so it needs no zero terminal "
+            "SNR; lower T or the noise, or leave the option off."
+        )
     root = (root - root[-1]) * root[0] / (root[0] - root[-1])
     alpha_bar = root**2
     alphas = torch.cat([alpha_bar[:1], alpha_bar[1:] / alpha_bar[:-1]])
     return NoiseSchedule(1 - alphas)
-
-
-def spaced_timesteps(
-    num_train_timesteps: int, num_steps: int, spacing: str = "trailing", t_start: int | None = None
-) -> list[int]:
-    """The timesteps of a walk, descending (Lin et al. 2023, table 2).
-
-    trailing    round(arange(T, 0, -T/N)) - 1      begins at T - 1
-    leading     arange(N) · (T // N)               ends at 0
-    linspace    round(linspace(0, T - 1, N))       begins at T - 1 and ends at 0
-
-    With a `t_start` the walk is spaced over [0, t_start], its first step is exactly t_start, and
-    it has min(num_steps, t_start + 1) steps, since no timestep is visited twice.
-
-    Args:
-        num_train_timesteps: T of the schedule.
-        num_steps: N, from 1 to T.
-        spacing: One of the above.
-        t_start: First timestep, in [0, T); None starts from the spacing's own.
-
-    Raises:
-        ValueError: if N or t_start is out of range or the spacing is unknown.
-    """
-    T, N = num_train_timesteps, num_steps
-    if spacing not in SPACINGS:
-        raise ValueError(f"There is no spacing {spacing!r}; choose one of {', '.join(SPACINGS)}.")
-    if isinstance(N, bool) or int(N) != N or not 1 <= N <= T:
-        raise ValueError(f"The number of steps must be a whole number from 1 to {T}, got {N}.")
-    if t_start is not None:
-        if isinstance(t_start, bool) or int(t_start) != t_start or not 0 <= t_start < T:
-            raise ValueError(f"t_start must be a whole number from 0 to {T - 1}, got {t_start}.")
-        T = int(t_start) + 1
-        N = min(N, T)
-    if spacing == "trailing":
-        # [:N] because a float range may run one step past its end.
-        steps = np.round(np.arange(T, 0, -T / N))[:N] - 1
-    elif spacing == "leading":
-        steps = (np.arange(N) * (T // N))[::-1]
-    else:
-        steps = np.round(np.linspace(0, T - 1, N))[::-1]
-    timesteps = [int(t) for t in steps]
-    if t_start is not None:
-        timesteps[0] = int(t_start)
-    return timesteps

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from .schedule import NoiseSchedule
 
-# A resumed run may be lengthened, cut short, or saved at other steps; all else must be the same.
-_FREE = ("num_steps", "decay_steps", "save_every", "precision")
+# What a resumed run may change; all else must be the same.
+_FREE = ("num_steps", "decay_steps", "save_every", "precision", "learning_rate")
 
 
 def replace_file(path: Path, write: Any) -> None:
@@ -100,6 +100,15 @@ def read_state(
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
     return step, metadata["precision"]
+
+
+def load_average(path: Path, average: nn.Module) -> int:
+    """Load a state's averaged weights into a network; the number of steps done."""
+    with safe_open(str(path), framework="pt") as file:
+        prefix = "ema.module."
+        keys = [key for key in file.keys() if key.startswith(prefix)]  # noqa: SIM118
+        average.load_state_dict({key[len(prefix) :]: file.get_tensor(key) for key in keys})
+        return int(file.metadata()["step"])
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -74,14 +74,11 @@ def loss_weights(config: TrainConfig, t: Tensor, schedule: NoiseSchedule) -> Ten
     """w(t), float32 (B,): 1, or min(SNR, γ) in units of x0's error (Hang et al. 2023, eq. 9)."""
     if config.loss_weighting == "none":
         return torch.ones(t.shape)
-    snr = schedule.log_snr(t).exp()
-    in_x0 = snr.clamp_max(config.min_snr_gamma)
-    error_of_x0 = {
-        "epsilon": 1 / snr,
-        "v_prediction": 1 / (snr + 1),
-        "sample": torch.ones_like(snr),
-    }
-    return (in_x0 * error_of_x0[config.prediction_type]).float()
+    snr, gamma = schedule.log_snr(t).exp(), config.min_snr_gamma
+    if config.prediction_type == "epsilon":
+        return (gamma / snr).clamp_max(1.0).float()
+    in_x0 = snr.clamp_max(gamma)
+    return (in_x0 / (snr + 1) if config.prediction_type == "v_prediction" else in_x0).float()
 
 
 def _ema_update(decay: float) -> Any:
@@ -134,6 +131,11 @@ def train(
         )
     if unet_config.num_classes is not None and dataset.labels is None:
         raise ValueError("The network has classes, but the pictures have no labels.")
+    if config.prediction_type == "epsilon" and schedule.alpha_bar(len(schedule) - 1) == 0:
+        raise ValueError(
+            "A schedule with zero terminal SNR wants prediction_type v_prediction or sample: in "
+            "pure noise there is nothing to learn from predicting it."
+        )
     accelerator = accelerator or Accelerator()
     if config.batch_size % accelerator.num_processes:
         raise ValueError("batch_size must be a multiple of the number of processes.")
@@ -150,9 +152,14 @@ def train(
         weight_decay=config.weight_decay,
     )  # fmt: skip
     path, done, precision = Path(out) / STATE_FILE, 0, config.precision
-    settings = {"train": dataclasses.asdict(config), "unet": dataclasses.asdict(unet_config)}
+    settings = {
+        "train": dataclasses.asdict(config),
+        "unet": dataclasses.asdict(unet_config),
+        "data": {"dataset": dataset.name, "pictures": len(dataset)},
+    }
     if resume and path.exists():
-        done, precision = read_state(path, settings, schedule, unet, ema, optimizer)
+        done, used = read_state(path, settings, schedule, unet, ema, optimizer)
+        precision = used if precision == "auto" else precision
     if precision == "auto":
         precision = fastest_precision(device)
     model, optimizer = accelerator.prepare(unet, optimizer)
@@ -189,7 +196,7 @@ def train(
             if not bool(torch.isfinite(norm)):
                 raise FloatingPointError(
                     f"Training diverged at step {done + 1}: the gradient is not finite. "
-                    "Lower the learning rate and resume from the last save."
+                    "Lower the learning rate; the same command then goes on from the last save."
                 )
             optimizer.step()
             ema.update_parameters(unet)

@@ -24,7 +24,7 @@ from .schedule import SPACINGS, spaced_timesteps
 from .state import replace_file
 
 MAX_SEED = 2**32 - 1
-MAX_IMAGES = 10_000
+MAX_IMAGES = 1024
 OUTPUTS = (".png", ".gif", ".mp4", ".npz")
 
 
@@ -55,15 +55,17 @@ class Walk:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be computed with any model, in one sentence."""
-        if self.num_images != int(self.num_images) or not 1 <= self.num_images <= MAX_IMAGES:
+        if not _whole(self.num_images, 1, MAX_IMAGES):
             raise ValueError(
                 f"The number of images must be a whole number from 1 to {MAX_IMAGES}, "
                 f"got {self.num_images}."
             )
-        if self.seed != int(self.seed) or not 0 <= self.seed <= MAX_SEED:
+        if not _whole(self.seed, 0, MAX_SEED):
             raise ValueError(
                 f"The seed must be a whole number from 0 to {MAX_SEED}, got {self.seed}."
             )
+        for name in ("num_images", "seed"):
+            object.__setattr__(self, name, int(getattr(self, name)))
         if self.sampler not in SAMPLERS:
             raise ValueError(
                 f"There is no sampler {self.sampler!r}; choose one of {', '.join(SAMPLERS)}."
@@ -84,6 +86,10 @@ class Walk:
         return [torch.Generator().manual_seed(int(self.seed) + i) for i in range(self.num_images)]
 
 
+def _whole(value: float, lowest: int, highest: int) -> bool:
+    return lowest <= value <= highest and int(value) == value
+
+
 def walk(
     checkpoint: Checkpoint, settings: Walk, start: Tensor | None = None
 ) -> Iterator[SamplerStep]:
@@ -96,7 +102,8 @@ def walk(
             settings.t_start, with the noise that would else have been x_T (Meng et al. 2022).
 
     Raises:
-        ValueError: at once, if settings or picture do not fit the model.
+        ValueError: at once, if settings or picture do not fit the model; with the first step,
+            if the sampler does not take them.
     """
     denoiser = checkpoint.denoiser(checkpoint.label(settings.label), settings.guidance_scale)
     timesteps = settings.timesteps(checkpoint)

@@ -59,8 +59,11 @@ class UNetConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.channels or len(self.attention) != len(self.channels):
             raise ValueError("attention must say yes or no for each of the channels' levels.")
-        if self.blocks_per_level < 1 or self.patch_size < 1 or min(self.channels) < 1:
-            raise ValueError("blocks_per_level, patch_size and channels must be at least 1.")
+        counts = (self.blocks_per_level, self.patch_size, self.norm_groups, *self.channels)
+        if min(counts) < 1 or (self.head_dim is not None and self.head_dim < 1):
+            raise ValueError(
+                "Blocks, patch size, groups, channels and head_dim must be at least 1."
+            )
         if bad := [c for c in self.channels if c % self.norm_groups]:
             raise ValueError(f"{bad[0]} channels are not a multiple of {self.norm_groups} groups.")
         attended = [c for c, a in zip(self.channels, self.attention, strict=True) if a]

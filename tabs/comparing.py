@@ -146,15 +146,20 @@ def meaning(choice: Choice) -> str:
                 "predicts v or x0; one that predicts noise learns nothing at the last step."
             )
         elif left > RESIDUAL_WARNING:
+            mend = (
+                "Lower its last point."
+                if name == DRAWN
+                else "Raise T or the noise, or turn zero terminal SNR on."
+            )
             said.append(
                 f"**{name}** leaves {100 * math.sqrt(left):.1f} % of the picture in its last step, "
-                "but sampling starts from none: brightness and large shapes suffer. Raise T or "
-                "the noise, or turn zero terminal SNR on."
+                f"but sampling starts from none: brightness and large shapes suffer. {mend}"
             )
         if first > FIRST_STEP_WARNING:
+            mend = "Raise its first point." if name == DRAWN else "Raise T."
             said.append(
                 f"**{name}** begins coarsely: its first step already adds {100 * first:.1f} % "
-                "noise in variance, so the finest details are never seen clean. Raise T."
+                f"noise in variance, so the finest details are never seen clean. {mend}"
             )
     for name, checkpoint in models.readable():
         trained = checkpoint.schedule

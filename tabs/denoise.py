@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from diffusion_core.schedule import SPACINGS
 from diffusion_core.trajectory import MAX_SEED, Walk
@@ -15,6 +17,7 @@ from .walks import NO_CLASS, Start, Stops, frames, head, settings_of
 
 IMAGE_COUNTS = (1, 4, 16)
 CONCURRENT_WALKS = 4
+OWN_MODELS = not os.environ.get("SPACE_ID")  # on a Space no visitor names paths or Hub ids
 OPENING = Walk(num_images=4, num_steps=25, seed=7)
 SAMPLER_CHOICES = [
     ("ddim (few steps do)", "ddim"),
@@ -68,13 +71,24 @@ def denoise(
             if sign.is_set():
                 return
             run.add(frame)
-            if run.due():
+            if run.due() and not behind(session):
                 yield run.message()
         yield run.message(done=True)
     except ValueError as error:
         yield failure(str(error), run_id)
     finally:
         STOPS.end(session, sign)
+
+
+def behind(session: str) -> bool:
+    """Whether the session's browser has not yet taken up what was sent to it.
+
+    Frames then wait in the run and go out together. Gradio has no public word for this.
+    """
+    blocks = LocalContext.blocks.get(None)
+    queue = getattr(blocks, "_queue", None)
+    waiting = getattr(queue, "pending_messages_per_session", {})
+    return session in waiting and waiting[session].qsize() > 2
 
 
 def stop(request: gr.Request) -> None:
@@ -152,7 +166,10 @@ def build() -> gr.State:
     with gr.Row(elem_classes=["tab-row"]):
         with gr.Column(scale=2, min_width=300):
             model = gr.Dropdown(
-                choices, value=first, label="Model", allow_custom_value=True, filterable=True
+                choices,
+                value=first,
+                label="Model",
+                allow_custom_value=OWN_MODELS,
             )
             label = gr.Dropdown(
                 class_choices, value=class_choices[min(9, len(class_choices) - 1)], label="Class",

@@ -6,9 +6,13 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-import torch
-
-from diffusion_core.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint
+from diffusion_core.checkpoint import (
+    CONFIG,
+    WEIGHTS,
+    Checkpoint,
+    best_device,
+    load_checkpoint,
+)
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
@@ -49,21 +53,17 @@ def get(name_or_path: str) -> Checkpoint:
     """
     path = dict(available()).get(name_or_path, name_or_path)
     weights = Path(path) / WEIGHTS
-    stamp = weights.stat().st_mtime_ns if weights.exists() else 0
+    try:
+        stamp = weights.stat().st_mtime_ns if weights.exists() else 0
+    except (OSError, ValueError):
+        raise ValueError("There is no checkpoint of that name; choose one of the menu.") from None
     return _read(path, stamp)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _read(path: str, stamp: int) -> Checkpoint:
     """Read it; `stamp` makes a file that was written anew a new checkpoint."""
     del stamp
     checkpoint = load_checkpoint(path)
-    checkpoint.unet.to(device())
+    checkpoint.unet.to(best_device())
     return checkpoint
-
-
-def device() -> torch.device:
-    """CUDA, else MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

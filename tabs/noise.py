@@ -48,15 +48,24 @@ SEND_T = """(...inputs) => [...inputs.slice(0, -1),
 
 
 def refresh(*controls: Any) -> Any:
-    """New data for the stage; where the picture was taken away, the stage keeps the last one."""
-    return gr.skip() if controls[0] is None else prepare(*controls)
+    """New data for the stage, which keeps the last where there is no picture or a bad number.
+
+    It never raises: Gradio drops what was typed meanwhile when a handler does.
+    """
+    if controls[0] is None:
+        return gr.skip(), gr.skip()
+    try:
+        return prepare(*controls), controls[0]
+    except gr.Error as error:
+        gr.Warning(error.message)
+        return gr.skip(), gr.skip()
 
 
-def build() -> tuple[gr.Image, gr.State]:
+def build() -> tuple[gr.State, gr.State]:
     """Lay out the tab and wire it; called inside a gr.Tab.
 
     Returns:
-        The picture, and the state that "Denoise from here" fills with a `Start`.
+        Two states: the last good picture, and what "Denoise from here" fills with a `Start`.
     """
     first = str(PICTURES / "chelsea.png")
     gr.Markdown(
@@ -91,6 +100,7 @@ def build() -> tuple[gr.Image, gr.State]:
                 make = gr.Button("Make animation", min_width=180)
             gif = gr.File(label="Animation (GIF)", interactive=False, visible=False)
             start = gr.State(None)
+            kept = gr.State(read_picture(first))
             with gr.Accordion("Markov chain or one jump?", open=False):
                 gr.Markdown(
                     "The same picture, noised to this timestep by single steps with fresh noise in "
@@ -108,8 +118,8 @@ def build() -> tuple[gr.Image, gr.State]:
                     ],
                 )
     gr.on(
-        [c.change for c in controls], refresh, controls, stage, show_progress="hidden",
-        trigger_mode="always_last", api_visibility="private",
+        [c.change for c in controls], refresh, controls, [stage, kept], show_progress="hidden",
+        trigger_mode="always_last", concurrency_limit=8, api_visibility="private",
     )  # fmt: skip
     for button, file in zip(offered, SHIPPED.values(), strict=True):
         button.click(
@@ -121,14 +131,14 @@ def build() -> tuple[gr.Image, gr.State]:
         api_visibility="private",
     )  # fmt: skip
     walk_button.click(
-        chain_messages, [*controls, t_now], chain, show_progress="hidden",
+        chain_messages, [*controls, t_now], chain, show_progress="hidden", concurrency_limit=4,
         js=SEND_T, api_visibility="private",
     )  # fmt: skip
-    make.click(animation, controls, gif, api_visibility="private").then(
+    make.click(animation, controls, gif, concurrency_limit=4, api_visibility="private").then(
         lambda: gr.File(visible=True), outputs=gif, show_progress="hidden", api_visibility="private"
     )
     onward.click(
         start_here, [*controls, t_now], start, js=SEND_T, show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip
-    return picture, start
+    return kept, start

@@ -30,7 +30,7 @@ EPS_SCALE = 4096  # eps goes to the browser as int16: an error of at most 1/8192
 CHAIN_SECONDS = 0.1
 SAME = (
     "The two pictures differ, by {:.2f} a pixel, since their noise does; mean and variance agree "
-    "within their errors, because a sum of Gaussians is Gaussian."
+    "within a few of their errors, because a sum of Gaussians is Gaussian."
 )
 
 

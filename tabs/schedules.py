@@ -26,6 +26,11 @@ from .components import ASSETS, component
 DEFAULT = Choice()
 FIRST_PICTURE = ASSETS / "pictures" / "chelsea.png"
 FIGURE_SECONDS = 0.25
+# Of the sliders; what an address says must lie in them.
+RANGES = {
+    "T": (2, 4000), "beta_start": (1e-5, 0.01), "beta_end": (0.001, 0.1), "s": (0, 0.1),
+    "start": (-6, 0), "end": (0.1, 6), "tau": (0.1, 3), **{f"p{i}": (-15, 15) for i in range(5)},
+}  # fmt: skip
 LINEAR, LOGARITHMIC = "linear axis", "logarithmic axis"
 FIELDS = [f.name for f in fields(Choice)]
 WHY = r"""
@@ -70,7 +75,11 @@ def paced_update(last: float, *values: Any) -> tuple[Any, ...]:
         *values: As `update` takes them.
     """
     time.sleep(max(0.0, min(FIGURE_SECONDS, last + FIGURE_SECONDS - time.monotonic())))
-    return *update(*values), time.monotonic()
+    try:
+        return *update(*values), time.monotonic()
+    except gr.Error as error:  # raised, it would drop what was typed meanwhile
+        gr.Warning(error.message)
+        return *[gr.skip()] * 4, time.monotonic()
 
 
 def save_csv(*values: Any) -> str:
@@ -100,13 +109,15 @@ def from_address(request: gr.Request) -> list[Any]:
                 value = text == "true"
             else:
                 value = type(getattr(DEFAULT, field.name))(float(text))
-        except ValueError:
+                lowest, highest = RANGES[field.name]
+                value = value if lowest <= value <= highest else gr.skip()
+        except (ValueError, OverflowError):
             value = gr.skip()
         read.append(value)
     return read
 
 
-def build(tab: gr.Tab, picture: gr.Image) -> list[Any]:
+def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
     """Lay out the tab and wire it; called inside `tab`.
 
     Args:
@@ -128,25 +139,37 @@ def build(tab: gr.Tab, picture: gr.Image) -> list[Any]:
             what = gr.Dropdown(list(QUANTITIES), value=next(iter(QUANTITIES)), label="Plot")
             axis = gr.Radio([LINEAR, LOGARITHMIC], value=LINEAR, label="Vertical axis")
             T = gr.Slider(
-                2, 4000, value=DEFAULT.T, step=1, label="T", info="training timesteps, 2 to 4000"
+                *RANGES["T"],
+                value=DEFAULT.T,
+                step=1,
+                label="T",
+                info="training timesteps, 2 to 4000",
             )
-            zero = gr.Checkbox(DEFAULT.zero, label="Zero terminal SNR: end in pure noise")
+            zero = gr.Checkbox(
+                DEFAULT.zero,
+                label="Zero terminal SNR: end in pure noise",
+                info="of all but the drawn one",
+            )
             with gr.Accordion("Parameters", open=False):
                 numbers = {
                     "beta_start": gr.Slider(
-                        1e-5, 0.01, DEFAULT.beta_start, step=1e-5, label="beta_start",
+                        *RANGES["beta_start"], DEFAULT.beta_start, step=1e-5, label="beta_start",
                         info="linear, scaled_linear, sigmoid_beta",
                     ),
                     "beta_end": gr.Slider(
-                        0.001, 0.1, DEFAULT.beta_end, step=0.001, label="beta_end",
+                        *RANGES["beta_end"], DEFAULT.beta_end, step=0.001, label="beta_end",
                         info="linear, scaled_linear, sigmoid_beta",
                     ),
-                    "s": gr.Slider(0, 0.1, DEFAULT.s, step=0.001, label="s", info="cosine"),
+                    "s": gr.Slider(*RANGES["s"], DEFAULT.s, step=0.001, label="s", info="cosine"),
                     "start": gr.Slider(
-                        -6, 0, DEFAULT.start, step=0.1, label="start", info="sigmoid"
+                        *RANGES["start"], DEFAULT.start, step=0.1, label="start", info="sigmoid"
                     ),
-                    "end": gr.Slider(0.1, 6, DEFAULT.end, step=0.1, label="end", info="sigmoid"),
-                    "tau": gr.Slider(0.1, 3, DEFAULT.tau, step=0.1, label="tau", info="sigmoid"),
+                    "end": gr.Slider(
+                        *RANGES["end"], DEFAULT.end, step=0.1, label="end", info="sigmoid"
+                    ),
+                    "tau": gr.Slider(
+                        *RANGES["tau"], DEFAULT.tau, step=0.1, label="tau", info="sigmoid"
+                    ),
                 }  # fmt: skip
             with gr.Accordion("Draw your own", open=False):
                 gr.Markdown(
@@ -155,7 +178,10 @@ def build(tab: gr.Tab, picture: gr.Image) -> list[Any]:
                 )
                 for i in range(5):
                     numbers[f"p{i}"] = gr.Slider(
-                        -15, 15, getattr(DEFAULT, f"p{i}"), step=0.5, label=f"log-SNR at {i}/4"
+                        *RANGES[f"p{i}"],
+                        getattr(DEFAULT, f"p{i}"),
+                        step=0.5,
+                        label=f"log-SNR at {i}/4",
                     )
             gr.Markdown("The picture is that of the Noise tab.", elem_classes=["hint"])
         choice = [names, T, zero, *numbers.values()]
@@ -180,7 +206,7 @@ def build(tab: gr.Tab, picture: gr.Image) -> list[Any]:
         [tab.select, *(c.change for c in [picture, *addressed])],
         paced_update, [made, picture, what, axis, *choice],
         [plot, stage, words, lines, made], show_progress="hidden", trigger_mode="always_last",
-        api_visibility="private",
+        concurrency_limit=None, api_visibility="private",
     )  # fmt: skip
     gr.on(
         [c.input for c in addressed], None, addressed,

@@ -105,6 +105,8 @@ def page(browser, url):
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda e: problems.append(str(e)))
+    # Gradio catches what our own scripts throw, and only logs it.
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
     page.set_default_timeout(20_000)
     page.goto(url)
     page.wait_for_selector("#denoise-player .player[data-state=done]")

@@ -109,6 +109,9 @@ def test_train_then_sample_and_go_on_after_an_interruption(tmp_path):
     checkpoint = load_checkpoint(tmp_path / "m")
     assert checkpoint.config.training["steps"] == 4
     assert "--dataset fashion-mnist-2000" in checkpoint.config.training["command"]
+    (tmp_path / "m" / "model.safetensors").unlink()
+    assert cli("train", *arguments, "--steps", 4).returncode == 0  # over already, and written anew
+    load_checkpoint(tmp_path / "m")
     out = tmp_path / "o.png"
     done = cli("sample", "--model", tmp_path / "m", "--num", 1, "--steps", 2, "--out", out)
     assert done.returncode == 0 and out.exists()
@@ -156,7 +159,7 @@ def test_evaluate_measures_the_rows_asked_for_and_writes_them_into_the_card(tmp_
     assert [line.split(" | ")[0].strip("| ") for line in table[1:]] == [
         "training images", "training images, 3×3 blur", "plain noise", "ddim 10", "heun 10",
     ]  # fmt: skip
-    assert "| 19 |" in table[-1] and "in bf16" in card
+    assert "| 18 |" in table[-1] and "in bf16" in card
     assert load_checkpoint(folder).weights_hash[:12] in card
     wrong = cli("evaluate", "--model", folder, "--rows", "ddim 7")
     assert wrong.returncode == 2 and "There is no row 'ddim 7'" in wrong.stderr

@@ -146,7 +146,11 @@ def test_picture_strip_and_animation_can_be_kept(tab):
     strip = np.asarray(Image.open(download.value.path()).convert("RGB"))
     assert strip.shape == (128, 8 * 130 - 2, 3)
     press(tab, "Make animation")
-    tab.get_by_text("noising.gif").first.wait_for()
+    link = tab.locator("a[download='noising.gif']").first
+    link.wait_for()
+    with tab.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == "noising.gif"
 
 
 def test_denoise_from_here_takes_the_picture_along(tab):

@@ -106,5 +106,5 @@ def test_the_address_is_read_and_nonsense_in_it_is_not():
     )
     assert got["names"] == ["cosine", "drawn"] and got["T"] == 500
     assert got["zero"] is True and got["s"] == 0.1
-    nothing = read(names="evil", T="x", what="<script>", s="nan-")
+    nothing = read(names="evil", T="inf", what="<script>", s="nan-", tau="99", p0="nan")
     assert all(isinstance(v, dict) for v in nothing)  # gr.skip() for each

@@ -176,8 +176,11 @@ def test_two_processes_do_what_one_does(tmp_path):
 
 def test_settings_of_another_run_are_refused(tmp_path):
     run(tmp_path, stop_at=1)
-    with pytest.raises(ValueError, match="learning_rate"):
-        run(tmp_path, dataclasses.replace(CONFIG, learning_rate=5e-4))
+    with pytest.raises(ValueError, match="batch_size"):
+        run(tmp_path, dataclasses.replace(CONFIG, batch_size=4))
+    other = dataclasses.replace(DATA, name="others")
+    with pytest.raises(ValueError, match="dataset"):
+        next(train(CONFIG, TINY, SCHEDULE, other, tmp_path))
     with pytest.raises(ValueError, match="schedule"):
         next(train(CONFIG, TINY, make_schedule("linear"), DATA, tmp_path))
     (tmp_path / STATE_FILE).write_bytes(b"broken")
@@ -193,6 +196,11 @@ def test_settings_of_another_run_are_refused(tmp_path):
 def test_bad_settings_are_named(change):
     with pytest.raises(ValueError, match=r"\.$"):
         TrainConfig(**change)
+
+
+def test_zero_terminal_snr_and_epsilon_do_not_go_together(tmp_path):
+    with pytest.raises(ValueError, match="v_prediction or sample"):
+        next(train(CONFIG, TINY, make_schedule("cosine", zero_terminal_snr=True), DATA, tmp_path))
 
 
 def test_data_that_does_not_fit_the_network_is_refused(tmp_path):

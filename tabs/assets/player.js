@@ -152,7 +152,8 @@ $(".back").addEventListener("click", () => show(at - 1));
 $(".next").addEventListener("click", () => show(at + 1));
 $(".last").addEventListener("click", () => show(last()));
 root.addEventListener("keydown", (event) => {
-  if (event.target.matches("select, button") && event.key !== "Home" && event.key !== "End") return;
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.matches("select, button, .loop") && event.key !== "Home" && event.key !== "End") return;
   const act = { " ": togglePlay, ArrowLeft: () => show(at - 1), ArrowRight: () => show(at + 1),
     Home: () => show(0), End: () => show(last()) }[event.key];
   if (act) { event.preventDefault(); act(); }

@@ -1,0 +1,52 @@
+"""Which timesteps a walk visits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+SPACINGS = ("trailing", "leading", "linspace")
+
+
+def spaced_timesteps(
+    num_train_timesteps: int, num_steps: int, spacing: str = "trailing", t_start: int | None = None
+) -> list[int]:
+    """The timesteps of a walk, descending (Lin et al. 2023, table 2).
+
+    trailing    round(arange(T, 0, -T/N)) - 1      begins at T - 1
+    leading     arange(N) · (T // N)               ends at 0
+    linspace    round(linspace(0, T - 1, N))       begins at T - 1 and ends at 0; [0] for N = 1
+
+    With a `t_start` the walk is spaced over [0, t_start], begins exactly there, and has
+    min(num_steps, t_start + 1) steps, since no timestep is visited twice.
+
+    Args:
+        num_train_timesteps: T of the schedule.
+        num_steps: N, from 1 to T.
+        spacing: One of the above.
+        t_start: First timestep, in [0, T); None starts from the spacing's own.
+
+    Raises:
+        ValueError: if N or t_start is out of range or the spacing is unknown.
+    """
+    T, N = num_train_timesteps, num_steps
+    if spacing not in SPACINGS:
+        raise ValueError(f"There is no spacing {spacing!r}; choose one of {', '.join(SPACINGS)}.")
+    if isinstance(N, bool) or not 1 <= N <= T or int(N) != N:
+        raise ValueError(f"The number of steps must be a whole number from 1 to {T}, got {N}.")
+    N = int(N)
+    if t_start is not None:
+        if isinstance(t_start, bool) or int(t_start) != t_start or not 0 <= t_start < T:
+            raise ValueError(f"t_start must be a whole number from 0 to {T - 1}, got {t_start}.")
+        T = int(t_start) + 1
+        N = min(N, T)
+    if spacing == "trailing":
+        # [:N] because a float range may run one step past its end.
+        steps = np.round(np.arange(T, 0, -T / N))[:N] - 1
+    elif spacing == "leading":
+        steps = (np.arange(N) * (T // N))[::-1]
+    else:
+        steps = np.round(np.linspace(0, T - 1, N))[::-1]
+    timesteps = [int(t) for t in steps]
+    if t_start is not None:
+        timesteps[0] = int(t_start)
+    return timesteps
