@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The recorded command that made pretrained/fashion-mnist. On two CPU cores with bfloat16 it does
+# about two steps a second. Interrupted, it goes on when it is started again.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+python -m diffusion_core train --dataset fashion-mnist --out runs/fashion-mnist \
+    --prediction v_prediction --schedule cosine --channels 64,128 --batch-size 64 \
+    --learning-rate 1e-3 --ema-decay 0.999 --steps 8000 --decay-steps 2400 --save-every 200
+mkdir -p pretrained/fashion-mnist
+cp runs/fashion-mnist/{config.json,model.safetensors,README.md} pretrained/fashion-mnist/
+python -m diffusion_core evaluate --model pretrained/fashion-mnist
