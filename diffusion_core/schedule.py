@@ -215,12 +215,11 @@ def rescale_zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
     has nothing to say there, so such a schedule wants v- or x0-prediction.
     """
     root = schedule.alphas_cumprod.sqrt()
-    if root[-2] == root[-1]:
-        raise ValueError(
-            "This schedule has no signal left long before its end, so it needs no zero terminal "
-            "SNR; lower T or the noise, or leave the option off."
-        )
     root = (root - root[-1]) * root[0] / (root[0] - root[-1])
     alpha_bar = root**2
-    alphas = torch.cat([alpha_bar[:1], alpha_bar[1:] / alpha_bar[:-1]])
-    return NoiseSchedule(1 - alphas)
+    # Where ᾱ was held at its smallest this is 0 / 0: nothing is left to add, and it is held again.
+    ratio = torch.nan_to_num(alpha_bar[1:] / alpha_bar[:-1], nan=1.0)
+    betas = 1 - torch.cat([alpha_bar[:1], ratio])
+    betas[:-1] = betas[:-1].clamp(torch.finfo(torch.float64).eps, 1 - 1e-6)
+    betas[-1] = 1.0
+    return NoiseSchedule(betas)

@@ -58,7 +58,7 @@ def denoise(
     The browser names the run, so that it knows its messages from those of one that it gave up.
     """
     session = request.session_hash or ""
-    sign = STOPS.begin(session)
+    sign = STOPS.begin(session, run_id)
     try:
         checkpoint = models.get(model)
         x0, t_start = start.fit(checkpoint) if start else (None, None)
@@ -77,7 +77,7 @@ def denoise(
     except ValueError as error:
         yield failure(str(error), run_id)
     finally:
-        STOPS.end(session, sign)
+        STOPS.end(session, run_id)
 
 
 def behind(session: str) -> bool:
@@ -91,9 +91,9 @@ def behind(session: str) -> bool:
     return session in waiting and waiting[session].qsize() > 2
 
 
-def stop(request: gr.Request) -> None:
-    """Handler of the Stop button."""
-    STOPS.stop(request.session_hash or "")
+def stop(run_id: str, request: gr.Request) -> None:
+    """Handler of the Stop button; the browser says which run it means."""
+    STOPS.stop(request.session_hash or "", run_id)
 
 
 def opening() -> str:
@@ -145,7 +145,9 @@ TELL_START = """(...inputs) => {
   return [...inputs.slice(0, -1), id];
 }"""
 TELL_STOP = """() => {
-  document.querySelector("#denoise-player .player").dispatchEvent(new Event("player:stop"));
+  const player = document.querySelector("#denoise-player .player");
+  player.dispatchEvent(new Event("player:stop"));
+  return player.dataset.wanted || "";
 }"""
 
 
@@ -217,14 +219,13 @@ def build() -> gr.State:
                 )
     controls = [model, label, guidance, sampler, steps, seed, images, eta, spacing, start]
     run_id = gr.Textbox(visible=False)
-    running = run_button.click(
+    run_button.click(
         denoise, [*controls, run_id], stage, js=TELL_START, show_progress="hidden",
         concurrency_id="model", concurrency_limit=CONCURRENT_WALKS, trigger_mode="multiple",
         api_visibility="private",
     )  # fmt: skip
-    stop_button.click(None, js=TELL_STOP, api_visibility="private")
     stop_button.click(
-        stop, queue=False, cancels=[running], show_progress="hidden", api_visibility="private"
+        stop, run_id, js=TELL_STOP, queue=False, show_progress="hidden", api_visibility="private"
     )
     another.click(
         None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",

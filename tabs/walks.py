@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,25 +24,34 @@ NO_CLASS = "none"
 
 @dataclass
 class Stops:
-    """One stop sign for each session, so that Stop is heeded after the step being computed."""
+    """One stop sign for each session, so that Stop is heeded after the step being computed.
 
-    signs: dict[str, threading.Event] = field(default_factory=dict)
+    A Stop may arrive before the run that it means: the last ones are remembered by name.
+    """
 
-    def begin(self, session: str) -> threading.Event:
-        """A fresh sign; an older run of the session sees its own raised."""
-        self.stop(session)
-        self.signs[session] = threading.Event()
-        return self.signs[session]
+    signs: dict[str, tuple[str, threading.Event]] = field(default_factory=dict)
+    refused: deque[str] = field(default_factory=lambda: deque(maxlen=256))
 
-    def end(self, session: str, sign: threading.Event) -> None:
+    def begin(self, session: str, run_id: str) -> threading.Event:
+        """A sign for a new run; an older run of the session sees its own raised."""
+        if session in self.signs:
+            self.signs.pop(session)[1].set()
+        sign = threading.Event()
+        if run_id in self.refused:
+            sign.set()
+        self.signs[session] = (run_id, sign)
+        return sign
+
+    def end(self, session: str, run_id: str) -> None:
         """Forget a run that is over, unless another has taken its place."""
-        if self.signs.get(session) is sign:
+        if session in self.signs and self.signs[session][0] == run_id:
             del self.signs[session]
 
-    def stop(self, session: str) -> None:
-        """Raise the session's sign, if it has one."""
-        if sign := self.signs.pop(session, None):
-            sign.set()
+    def stop(self, session: str, run_id: str) -> None:
+        """Raise the sign of a run, now or as soon as it begins; other runs go on."""
+        self.refused.append(run_id)
+        if session in self.signs and self.signs[session][0] == run_id:
+            self.signs.pop(session)[1].set()
 
 
 @dataclass(frozen=True, eq=False)

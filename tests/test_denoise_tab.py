@@ -1,6 +1,7 @@
 """The Denoise tab's handlers as plain functions, and its messages through a launched app."""
 
 import base64
+import itertools
 import json
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from tabs import denoise, models, walks
 from tabs.player import Frame, Run
 
 REQUEST = SimpleNamespace(session_hash="s")
+NAMES = (f"run {k}" for k in itertools.count())
 
 
 def messages(
@@ -31,7 +33,9 @@ def messages(
     images=4,
     eta=0.0,
     start=None,
+    run_id=None,
 ):
+    run_id = run_id or next(NAMES)
     stream = denoise.denoise(
         str(folder),
         label,
@@ -43,7 +47,7 @@ def messages(
         eta,
         "trailing",
         start,
-        "r",
+        run_id,
         REQUEST,
     )  # fmt: skip
     return [json.loads(m) for m in stream]
@@ -59,10 +63,10 @@ def gathered(parts):
 
 @pytest.mark.parametrize("sampler", ["ddpm", "ddim", "heun", "dpmpp_2m"])
 def test_the_stream_holds_every_frame_and_ends_with_the_picture(tiny_folder, sampler):
-    parts = messages(tiny_folder, sampler=sampler)
+    parts = messages(tiny_folder, sampler=sampler, run_id=f"r {sampler}")
     frames = gathered(parts)
     assert sorted(frames) == list(range(7)) and parts[-1]["done"]
-    assert {p["run"] for p in parts} == {"r"}
+    assert {p["run"] for p in parts} == {f"r {sampler}"}
     head = parts[0]["head"]
     assert head["width"] == head["height"] == 58 and len(head["alpha_bars"]) == 7
     settings = Walk(num_images=4, label="Bag", sampler=sampler, num_steps=6, seed=3)
@@ -100,13 +104,22 @@ def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypat
         for step in real(*a):
             computed.append(step.index)
             if step.index == 2:
-                denoise.stop(REQUEST)
+                denoise.stop("to stop", REQUEST)
             yield step
 
     monkeypatch.setattr(walks, "walk", counted)
-    parts = messages(tiny_folder, steps=50)
+    parts = messages(tiny_folder, steps=50, run_id="to stop")
     assert computed == [0, 1, 2]
     assert not any(p["done"] for p in parts)
+
+
+def test_a_stop_that_comes_before_its_run_stops_it_and_no_other(tiny_folder, monkeypatch):
+    computed = []
+    real = walks.walk
+    monkeypatch.setattr(walks, "walk", lambda *a: (computed.append(1) or s for s in real(*a)))
+    denoise.stop("early", REQUEST)
+    assert messages(tiny_folder, steps=50, run_id="early") == [] and len(computed) <= 1
+    assert messages(tiny_folder, run_id="other")[-1]["done"]
 
 
 def test_no_stop_sign_is_left_behind(tiny_folder, tmp_path):
@@ -116,23 +129,10 @@ def test_no_stop_sign_is_left_behind(tiny_folder, tmp_path):
 
 
 def test_a_second_run_of_the_session_stops_the_first(tiny_folder):
-    arguments = (
-        str(tiny_folder),
-        "Bag",
-        1.0,
-        "ddim",
-        50,
-        0,
-        1,
-        0.0,
-        "trailing",
-        None,
-        "r",
-        REQUEST,
-    )
-    first = denoise.denoise(*arguments)
+    controls = (str(tiny_folder), "Bag", 1.0, "ddim", 50, 0, 1, 0.0, "trailing", None)
+    first = denoise.denoise(*controls, "first", REQUEST)
     next(first)
-    assert json.loads(last(denoise.denoise(*arguments)))["done"]
+    assert json.loads(last(denoise.denoise(*controls, "second", REQUEST)))["done"]
     assert not any(json.loads(m).get("done") for m in first)
 
 

@@ -138,7 +138,12 @@ def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypat
     expect(page.locator("#denoise-player .status")).to_contain_text("step 5 of 5")
 
 
-def test_stop_before_the_first_frame_shows_none(page):
+def test_stop_before_the_first_frame_shows_none(page, monkeypatch):
+    from tabs import walks
+
+    computed = []
+    real = walks.walk
+    monkeypatch.setattr(walks, "walk", lambda *a: (computed.append(1) or s for s in real(*a)))
     before = pixels(page, "x_t")
     delay(page, 400)
     choose(page, "Model", "one")
@@ -148,6 +153,10 @@ def test_stop_before_the_first_frame_shows_none(page):
     press(page, "Stop")
     settle(page, 2500)
     assert np.array_equal(before, pixels(page, "x_t"))
+    seen = len(computed)
+    assert seen < 300
+    settle(page, 500)
+    assert len(computed) == seen  # nor does it go on unseen
     delay(page, 0)
     number(page, "Steps", 3)
     run(page)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 from diffusers.schedulers.scheduling_ddpm import rescale_zero_terminal_snr as diffusers_rescale
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from diffusion_core.schedule import (
@@ -21,6 +21,8 @@ lengths = st.integers(2, 10_000)
 
 
 @given(name=names, T=lengths, zero=st.booleans())
+@example(name="linear", T=10_000, zero=True)
+@example(name="sigmoid_beta", T=10_000, zero=True)
 @settings(deadline=None, max_examples=60)
 def test_alpha_bar_falls_and_every_number_is_usable(name, T, zero):
     s = make_schedule(name, T, zero_terminal_snr=zero)

@@ -76,8 +76,8 @@ def test_the_browser_gets_what_the_schedule_says():
 
 def test_figures_are_made_four_times_a_second_at_most(monkeypatch):
     slept, clock = [], iter([100.1, 100.25, 200.0, 200.0])
-    monkeypatch.setattr(schedules.time, "sleep", slept.append)
-    monkeypatch.setattr(schedules.time, "monotonic", lambda: next(clock))
+    fake = SimpleNamespace(sleep=slept.append, monotonic=lambda: next(clock))
+    monkeypatch.setattr(schedules, "time", fake)
     arguments = (None, next(iter(QUANTITIES)), "linear axis", *values(Choice()))
     assert schedules.paced_update(100.0, *arguments)[-1] == 100.25
     assert schedules.paced_update(100.25, *arguments)[-1] == 200.0

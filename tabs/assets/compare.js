@@ -2,7 +2,10 @@
 const root = element.querySelector(".compare");
 const $ = (selector) => root.querySelector(selector);
 const slider = $("input.t");
-let data = null, pending = false, plot = null;
+let data = null, pending = false, plot = null, noting = 0;
+const address = new URLSearchParams(location.search);
+let asked = address.get("t");  // heeded once the T of the address is here too
+const askedT = Number(address.get("T") ?? 1000);
 
 const number = (x) => {
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
@@ -33,16 +36,16 @@ function later() {
 }
 
 function receive() {
-  const first = data === null;
   let message;
   try { message = JSON.parse(props.value); } catch { return; }
   if (!message || !message.schedules) return;
   data = { ...unpack(message), schedules: message.schedules };
   const last = data.schedules[0].alpha_bars.length - 1, before = Number(slider.max), t = Number(slider.value);
   slider.max = last;
-  const asked = new URLSearchParams(location.search).get("t");
-  if (first && asked) slider.value = asked;
-  else if (before !== last) slider.value = Math.round((t / before) * last);  // T changed: the same share of the way
+  if (asked !== null && last + 1 === askedT) {
+    slider.value = asked;
+    asked = null;
+  } else if (before !== last) slider.value = Math.round((t / before) * last);  // T changed: the same share of the way
   $(".end").textContent = last;
   $(".cards").replaceChildren(...data.schedules.map((s) => {
     const figure = document.createElement("figure"), canvas = document.createElement("canvas"), words = document.createElement("figcaption");
@@ -86,6 +89,7 @@ function bind() {
   plot.on("plotly_hover", (event) => {
     slider.value = Math.round(event.points[0].x);
     later();
+    note();
   });
   plot.on("plotly_afterplot", place);
   place();
@@ -93,12 +97,20 @@ function bind() {
 
 if (holder) new MutationObserver(bind).observe(holder, { childList: true, subtree: true });
 slider.addEventListener("input", later);
-slider.addEventListener("change", () => {
+// A moment after the last move, so that a sweep over the plot does not write a hundred addresses.
+function note() {
+  clearTimeout(noting);
+  noting = setTimeout(writeAddress, 300);
+}
+
+function writeAddress() {
   const query = new URLSearchParams(location.search);
   query.set("tab", "schedules");
   query.set("t", slider.value);
   history.replaceState(null, "", `${location.pathname}?${query}`);
-});
+}
+
+slider.addEventListener("change", note);
 watch("value", receive);
 receive();
 bind();

@@ -170,7 +170,7 @@ function stopRun() {
 }
 root.addEventListener("player:start", (event) => {
   stopRun();
-  wanted = event.detail;
+  wanted = root.dataset.wanted = event.detail;
   waiting = true;
   say("");
   state();
