@@ -27,3 +27,17 @@ def component(name: str, value: str, elem_id: str) -> gr.HTML:
         elem_id=elem_id,
         apply_default_css=False,
     )
+
+
+def why(text: str) -> None:
+    """The fold with the longer explanation, its equations set as mathematics.
+
+    Args:
+        text: Markdown with $ and $$ around mathematics.
+    """
+    delimiters = [
+        {"left": "$$", "right": "$$", "display": True},
+        {"left": "$", "right": "$", "display": False},
+    ]
+    with gr.Accordion("Why?", open=False):
+        gr.Markdown(text, latex_delimiters=delimiters)

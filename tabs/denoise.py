@@ -12,6 +12,7 @@ from diffusion_core.schedule import SPACINGS
 from diffusion_core.trajectory import MAX_SEED, Walk
 
 from . import models
+from .components import why
 from .player import Run, failure, player
 from .walks import NO_CLASS, Start, Stops, frames, head, settings_of
 
@@ -209,14 +210,7 @@ def build() -> gr.State:
             begins = gr.Markdown(visible=False, elem_classes=["begins"])
             forget = gr.Button("Begin with noise again", visible=False, size="sm")
             stage = player(opening(), "denoise-player")
-            with gr.Accordion("Why?", open=False):
-                gr.Markdown(
-                    WHY,
-                    latex_delimiters=[
-                        {"left": "$$", "right": "$$", "display": True},
-                        {"left": "$", "right": "$", "display": False},
-                    ],
-                )
+            why(WHY)
     controls = [model, label, guidance, sampler, steps, seed, images, eta, spacing, start]
     run_id = gr.Textbox(visible=False)
     run_button.click(

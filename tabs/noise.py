@@ -11,7 +11,7 @@ from diffusion_core.pictures import CROPS, read_picture
 from diffusion_core.schedule import SCHEDULES
 from diffusion_core.trajectory import MAX_SEED
 
-from .components import ASSETS, component
+from .components import ASSETS, component, why
 from .noising import SIZES, animation, chain_messages, prepare, start_here
 from .uploads import picture_input
 
@@ -109,14 +109,7 @@ def build() -> tuple[gr.State, gr.State]:
                 walk_button = gr.Button("Walk the chain", elem_classes=["walk-chain"])
                 chain = component("chain", "{}", "noise-chain")
                 t_now = gr.Number(0, visible=False)
-            with gr.Accordion("Why?", open=False):
-                gr.Markdown(
-                    WHY,
-                    latex_delimiters=[
-                        {"left": "$$", "right": "$$", "display": True},
-                        {"left": "$", "right": "$", "display": False},
-                    ],
-                )
+            why(WHY)
     gr.on(
         [c.change for c in controls], refresh, controls, [stage, kept], show_progress="hidden",
         trigger_mode="always_last", concurrency_limit=8, api_visibility="private",

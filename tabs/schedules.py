@@ -21,7 +21,7 @@ from .comparing import (
     meaning,
     write_csv,
 )
-from .components import ASSETS, component
+from .components import ASSETS, component, why
 
 DEFAULT = Choice()
 FIRST_PICTURE = ASSETS / "pictures" / "chelsea.png"
@@ -198,8 +198,7 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
                 file = gr.File(label="schedules.csv", interactive=False, visible=False)
             with gr.Accordion("Code", open=False):
                 lines = gr.Code(opening[3], language="python", label="The same in Python")
-            with gr.Accordion("Why?", open=False):
-                gr.Markdown(WHY, latex_delimiters=[{"left": "$", "right": "$", "display": False}])
+            why(WHY)
     addressed = [what, axis, *choice]
     made = gr.State(0.0)
     gr.on(
