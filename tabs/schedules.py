@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import fields
 from typing import Any
@@ -49,6 +50,14 @@ ADDRESS = """(...values) => {
   query.set("tab", "schedules");
   names.forEach((name, i) => query.set(name, [values[i]].flat().join(",")));
   history.replaceState(null, "", `${location.pathname}?${query}`);
+}"""
+
+# Who draws wants to see it: the drawing chooses "drawn" too.
+DRAWN_TO_NUMBERS = """(drawn, names) =>
+  [names.includes("drawn") ? names : [...names, "drawn"], ...JSON.parse(drawn)]"""
+NUMBERS_TO_DRAWN = """(...points) => {
+  document.querySelector("#draw-stage .draw")?.dispatchEvent(
+    new CustomEvent("draw:set", { detail: points }));
 }"""
 
 
@@ -173,8 +182,11 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
                 }  # fmt: skip
             with gr.Accordion("Draw your own", open=False):
                 gr.Markdown(
-                    "Log-SNR at five times, from first to last; each is held below the one before. "
-                    "Choose *drawn* above to see it."
+                    "Log-SNR at five times, from first to last: drag the points, or give them as "
+                    "numbers. None can lie above the one before."
+                )
+                drawing = component(
+                    "draw", json.dumps([getattr(DEFAULT, f"p{i}") for i in range(5)]), "draw-stage"
                 )
                 for i in range(5):
                     numbers[f"p{i}"] = gr.Slider(
@@ -200,6 +212,12 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
                 lines = gr.Code(opening[3], language="python", label="The same in Python")
             why(WHY)
     addressed = [what, axis, *choice]
+    address = ADDRESS % ["what", "axis", *FIELDS]
+    points = [numbers[f"p{i}"] for i in range(5)]
+    drawing.input(
+        None, [drawing, names], [names, *points], js=DRAWN_TO_NUMBERS, api_visibility="private"
+    ).then(None, addressed, js=address, api_visibility="private")
+    gr.on([p.change for p in points], None, points, js=NUMBERS_TO_DRAWN, api_visibility="private")
     made = gr.State(0.0)
     gr.on(
         [tab.select, *(c.change for c in [picture, *addressed])],
@@ -209,7 +227,7 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
     )  # fmt: skip
     gr.on(
         [c.input for c in addressed], None, addressed,
-        js=ADDRESS % ["what", "axis", *FIELDS], api_visibility="private",
+        js=address, api_visibility="private",
     )  # fmt: skip
     save.click(save_csv, choice, file, api_visibility="private").then(
         lambda: gr.File(visible=True), outputs=file, show_progress="hidden",

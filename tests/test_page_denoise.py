@@ -87,6 +87,26 @@ def test_scrubbing_works_during_and_after_and_asks_no_server(page):
     assert requests == []
 
 
+def test_the_keyboard_plays_pauses_and_loops(page):
+    choose(page, "Model", "one")
+    number(page, "Steps", 12)
+    run(page)
+    player = page.locator("#denoise-player .player")
+    page.get_by_label("Loop").press("Space")
+    expect(page.get_by_label("Loop")).to_be_checked()
+    page.get_by_label("Scrubber").press("Space")
+    page.wait_for_function(  # past the end it begins again
+        """() => { const p = document.querySelector("#denoise-player .player");
+        window.ends = (window.ends || 0) + (p.dataset.frame === "12");
+        return window.ends && Number(p.dataset.frame) < 6; }"""
+    )
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    page.get_by_label("Scrubber").press("Space")
+    stands = player.get_attribute("data-frame")
+    settle(page, 300)
+    assert player.get_attribute("data-frame") == stands
+
+
 @pytest.mark.parametrize("round_trip", [0, 50])
 def test_almost_every_frame_is_seen(page, round_trip):
     delay(page, round_trip)

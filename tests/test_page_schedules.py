@@ -1,8 +1,10 @@
 """The Schedules tab in Chromium."""
 
+import json
+
 import numpy as np
 import pytest
-from pagelib import beyond, faults, pixels, press, settle
+from pagelib import beyond, delay, faults, pixels, press, settle
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -119,6 +121,71 @@ def test_a_drag_of_a_parameter_ends_on_the_right_value(tab):
     tab.locator(f'{STAGE} input[aria-label="Timestep"]').fill("999")
     first = tab.locator(f"{STAGE} tbody tr").first.locator("td").first
     expect(first).to_have_text("0.05100")
+
+
+def test_a_number_typed_slowly_ends_on_the_right_value(tab):
+    delay(tab, 150)
+    field = tab.get_by_label("number input for T", exact=True)
+    field.fill("")
+    field.press_sequentially("1234", delay=120)
+    field.press("Tab")
+    expect(tab.locator(f"{STAGE} .end")).to_have_text("1233")
+    expect(field).to_have_value("1234")
+    settle(tab, 600)
+    expect(field).to_have_value("1234")
+
+
+def drawn_points(page):
+    return json.loads(page.locator("#draw-stage .draw").get_attribute("data-points"))
+
+
+def test_a_schedule_can_be_drawn_and_is_kept_monotone(tab):
+    tab.get_by_role("button", name="Draw your own").click()
+    svg = tab.locator("#draw-stage svg")
+    svg.scroll_into_view_if_needed()
+    box = svg.bounding_box()
+    middle = box["x"] + box["width"] / 2
+
+    def drag():
+        tab.mouse.move(middle, box["y"] + box["height"] / 2)
+        tab.mouse.down()
+        tab.mouse.move(middle, box["y"] + 4, steps=8)  # far above the point before it
+        tab.mouse.up()
+
+    changed(tab, drag)
+    assert drawn_points(tab) == [9, 3, 3, -3, -9]
+    expect(tab.get_by_label("drawn", exact=True)).to_be_checked()
+    expect(tab.get_by_label("number input for log-SNR at 2/4")).to_have_value("3")
+    tab.wait_for_function("() => location.search.includes('p2=3')")
+    # the last point, by keyboard
+    changed(tab, lambda: tab.get_by_role("slider", name="Point 5 of 5").press("PageDown"))
+    assert drawn_points(tab)[-1] == -12
+    tab.locator(f'{STAGE} input[aria-label="Timestep"]').fill("999")
+    row = tab.locator(f"{STAGE} tbody tr").filter(has_text="drawn").locator("td")
+    expect(row.nth(4)).to_have_text("−12.00")
+    # and in numbers, which move the drawing
+    field = tab.get_by_label("number input for log-SNR at 4/4")
+    field.fill("-10")
+    field.press("Tab")
+    tab.wait_for_function(
+        "() => document.querySelector('#draw-stage .draw').dataset.points.endsWith('-10]')"
+    )
+
+
+def test_a_link_reopens_on_a_slow_line(browser, url):
+    context = browser.new_context()
+    page = context.new_page()
+    delay(page, 150)
+    page.goto(f"{url}?tab=schedules&names=linear,drawn&T=300&t=77&p4=-12&what=log-SNR, natural")
+    page.wait_for_selector(f"{STAGE} .compare[data-t='77']")
+    expect(page.locator(f"{STAGE} tbody th")).to_have_text(["linear", "drawn"])
+    expect(page.locator(f"{STAGE} .end")).to_have_text("299")
+    page.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
+    page.wait_for_selector(".plot-cursor", state="attached")
+    page.locator(f'{STAGE} input[aria-label="Timestep"]').fill("299")
+    row = page.locator(f"{STAGE} tbody tr").filter(has_text="drawn").locator("td")
+    expect(row.nth(4)).to_have_text("−12.00")
+    context.close()
 
 
 def test_the_table_comes_as_a_file(tab):

@@ -67,7 +67,6 @@ function receive() {
 }
 
 // The plot is Plotly's; its cursor is ours, drawn over it, so that moving it redraws no figure.
-const holder = document.querySelector("#schedule-plot");
 const cursor = document.createElement("div");
 cursor.className = "plot-cursor";
 cursor.setAttribute("aria-hidden", "true");
@@ -82,7 +81,7 @@ function place() {
 }
 
 function bind() {
-  const found = holder?.querySelector(".js-plotly-plot");
+  const found = document.querySelector("#schedule-plot .js-plotly-plot");
   if (!found?.on || found === plot) return place();
   plot = found;
   plot.style.position = "relative";
@@ -95,7 +94,9 @@ function bind() {
   place();
 }
 
-if (holder) new MutationObserver(bind).observe(holder, { childList: true, subtree: true });
+// Plotly's code may arrive after this; on a slow line even the plot's place on the page may.
+const stage = element.closest(".stage") ?? document.body;
+new MutationObserver(bind).observe(stage, { childList: true, subtree: true });
 slider.addEventListener("input", later);
 // A moment after the last move, so that a sweep over the plot does not write a hundred addresses.
 function note() {
