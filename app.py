@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from tabs import denoise, noise, schedules
+from tabs.denoise import beginning
 
 CSS = Path(__file__).parent / "tabs" / "assets" / "theme.css"
 THEME = gr.themes.Default(
@@ -45,15 +46,17 @@ def build() -> gr.Blocks:
             with gr.Tab("Schedules", id="schedules") as tab:
                 addressed = schedules.build(tab, picture)
             with gr.Tab("Denoise", id="denoise"):
-                start = denoise.build()
+                parts = denoise.build()
         # "Denoise from here": what the Noise tab hands over, the Denoise tab begins with.
         noised.change(
-            lambda given: (given, gr.Tabs(selected="denoise")),
-            noised,
-            [start, tabs],
+            lambda given, model: [
+                *beginning.from_noise_tab(given, model), gr.Tabs(selected="denoise")
+            ],
+            [noised, parts.model],
+            [*parts.begins, tabs],
             show_progress="hidden",
             api_visibility="private",
-        )
+        )  # fmt: skip
         demo.load(schedules.from_address, outputs=addressed, api_visibility="private")
         demo.load(opened_tab, outputs=tabs, api_visibility="private")
     return demo.queue(max_size=128)

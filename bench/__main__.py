@@ -80,7 +80,8 @@ def bench_walk() -> None:
     from playwright.sync_api import sync_playwright
 
     import app
-    from diffusion_core.trajectory import Walk, walk
+    from diffusion_core.trajectory import walk
+    from diffusion_core.walk import Walk
     from tabs import models
 
     checkpoint = models.get(models.available()[0][1])

@@ -116,42 +116,51 @@ def train(
 
 @app.command()
 def sample(
-    model: Model,
     out: Annotated[Path, typer.Option(help="File to write: .png, .gif, .mp4 or .npz.")],
+    model: Annotated[str | None, typer.Option(help="Checkpoint folder, or Hub id.")] = None,
     num: Annotated[int, typer.Option(help="How many images.")] = 16,
     sampler: Annotated[str, typer.Option(help="ddpm, ddim, heun or dpmpp_2m.")] = "ddim",
     steps: Annotated[int, typer.Option(help="Steps of the walk.")] = 50,
     seed: Annotated[int, typer.Option(help="Of image 0; image i has seed + i.")] = 0,
+    seed_to: Annotated[int | None, typer.Option(help="Lead from seed to this one.")] = None,
     label: Annotated[str | None, typer.Option(help="Class, by number or name.")] = None,
     guidance_scale: Annotated[float, typer.Option(help="1 is off.")] = 1.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
     spacing: Annotated[str, typer.Option(help="trailing, leading or linspace.")] = "trailing",
+    variance: Annotated[str, typer.Option(help="Of ddpm's noise: posterior or beta.")] = (
+        "posterior"
+    ),
+    card: Annotated[
+        Path | None, typer.Option(help="Run card to walk again, instead of all options above.")
+    ] = None,
+    save_card: Annotated[Path | None, typer.Option(help="Run card to write.")] = None,
 ) -> None:
     """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
-    from tqdm import tqdm
+    from .checkpoint import best_device, load_checkpoint, write_text
+    from .exports import write_walk
+    from .run_card import RunCard
+    from .walk import Walk
 
-    from .checkpoint import best_device, load_checkpoint
-    from .images import grid, to_uint8
-    from .trajectory import OUTPUTS, Walk, walk, write_animation, write_pictures
-
-    if out.suffix not in OUTPUTS:
-        raise ValueError(f"The output must end in {', '.join(OUTPUTS)}; got {out.name!r}.")
-    settings = Walk(
-        num_images=num, label=label, sampler=sampler, num_steps=steps, eta=eta, spacing=spacing,
-        guidance_scale=guidance_scale, seed=seed,
-    )  # fmt: skip
-    checkpoint = load_checkpoint(model)
-    checkpoint.unet.to(best_device())
-    moving = out.suffix in (".gif", ".mp4")
-    frames = []
-    for step in tqdm(walk(checkpoint, settings), total=steps, unit="step"):
-        if moving:
-            frames.append(grid(to_uint8(step.x_t)))
-    pictures = to_uint8(step.x_prev)
-    if moving:
-        write_animation(out, [*frames, grid(pictures)])
+    given, known = None, None
+    if card is not None:
+        known = RunCard.from_json(card.read_text(encoding="utf-8", errors="replace"))
+        settings, given = known.walk, known.given
+        checkpoint = load_checkpoint(model) if model else known.checkpoint([Path("pretrained")])
+    elif model is None:
+        raise ValueError("Name a checkpoint by --model FOLDER, or a run card by --card FILE.")
     else:
-        write_pictures(out, pictures, checkpoint.label(label))
+        settings = Walk(
+            num_images=num, label=label, sampler=sampler, num_steps=steps, eta=eta,
+            spacing=spacing, guidance_scale=guidance_scale, seed=seed, seed_to=seed_to,
+            variance=variance,
+        )  # fmt: skip
+        checkpoint = load_checkpoint(model)
+    checkpoint.unet.to(best_device())
+    result = write_walk(out, checkpoint, settings, given)
+    if known is not None:
+        typer.echo(known.compare(checkpoint, result), err=True)
+    if save_card is not None:
+        write_text(save_card, RunCard.of(checkpoint, settings, given, result).to_json() + "\n")
     typer.echo(str(out))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import platform
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,103 @@ import torch
 
 from .checkpoint import CARD, TABLE_BEGIN, TABLE_END, Checkpoint, write_text
 from .evaluation import Row, table
+from .samplers import SAMPLERS
+
+HEADINGS = {  # how each column's heading begins, in small letters
+    "name": "sampler",
+    "evaluations": "evaluations",
+    "frechet": "frechet",
+    "accuracy": "class accuracy",
+    "nearest": "nearest",
+    "ms_per_image": "ms",
+    "samples": "images",
+}
+SETTINGS = re.compile(r"(\w+) (\d+)(?:, eta (\S+))?(?:, guidance (\S+))?")
+
+
+@dataclass(frozen=True)
+class CardRow:
+    """One line of a card's measured table, read back; see `evaluation.Row` for what each means.
+
+    Attributes:
+        name: Sampler and settings in words, or what the scale was taken of: "training images".
+        sampler: One of `SAMPLERS`; None in a row of the scale.
+        num_steps: Of the walk; 0 in a row of the scale.
+        evaluations: Of the network, an image; guided ones count as one. 0 in a row of the scale.
+        eta, guidance_scale: 0 and 1 where the table names none.
+        frechet, accuracy, nearest, ms_per_image: As rounded in the table; None is an empty cell.
+        samples: How many images were measured.
+    """
+
+    name: str
+    sampler: str | None
+    num_steps: int
+    evaluations: int
+    eta: float
+    guidance_scale: float
+    frechet: float
+    accuracy: float | None
+    nearest: float | None
+    ms_per_image: float | None
+    samples: int
+
+    @property
+    def plain(self) -> bool:
+        """Whether a sampler was run with neither eta nor guidance."""
+        return self.sampler is not None and self.eta == 0 and self.guidance_scale == 1
+
+
+def read_table(card: str) -> list[CardRow]:
+    """The rows that `write_card` put between the marks, in the card's order.
+
+    What cannot be read is left out: a single row, or all of them where a mark or a column is
+    missing. Never raises.
+
+    Args:
+        card: The card's text.
+    """
+    body, end, _ = card.partition(TABLE_BEGIN)[2].partition(TABLE_END)
+    lines = [_cells(line) for line in body.splitlines() if line.startswith("|")]
+    if not end or not lines:
+        return []
+    heads = [head.lower() for head in lines[0]]
+    places = {k: [i for i, h in enumerate(heads) if h.startswith(v)] for k, v in HEADINGS.items()}
+    if not all(places.values()):
+        return []
+    rows = []
+    for cells in lines[1:]:
+        if len(cells) == len(heads):
+            try:
+                rows.append(_row({k: cells[i[0]] for k, i in places.items()}))
+            except ValueError:  # the line under the headings, and what no writer of ours wrote
+                continue
+    return rows
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
+
+
+def _number(text: str) -> float:
+    value = float(text.replace(",", ""))
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no measurement.")
+    return value
+
+
+def _row(cells: dict[str, str]) -> CardRow:
+    """A row from its cells; ValueError if it is none."""
+    found = SETTINGS.fullmatch(cells["name"])
+    sampler, steps, eta, guidance = found.groups() if found else (None, "0", None, None)
+    count = int(cells["evaluations"] or 0)
+    known = sampler in SAMPLERS and count >= int(steps) > 0
+    if not cells["name"] or not known and (found or count):
+        raise ValueError(f"{cells['name']!r} is neither a sampler's row nor one of the scale.")
+    rest = {k: _number(cells[k]) if cells[k] else None for k in list(HEADINGS)[3:6]}
+    return CardRow(
+        cells["name"], sampler, int(steps), count, _number(eta or "0"), _number(guidance or "1"),
+        _number(cells["frechet"]), **rest, samples=int(_number(cells["samples"])),
+    )  # fmt: skip
 
 
 def write_card(

@@ -15,7 +15,10 @@ from .checkpoint import Checkpoint
 from .data import ImageDataset
 from .draws import seeded
 from .metrics import Judge, blur, frechet_distance, judged, nearest_distances
-from .samplers import draw_noise, sample
+from .samplers import SAMPLERS, draw_noise, sample
+from .schedule import NoiseSchedule
+from .spacing import spaced_timesteps
+from .steps import heun_applies
 
 ROWS: tuple[tuple[str, int, float, float], ...] = (
     # sampler, steps, eta, guidance scale
@@ -62,6 +65,32 @@ def describe(sampler: str, steps: int, eta: float, guidance_scale: float) -> str
     words = f"{sampler} {steps}"
     words += f", eta {eta:g}" if eta else ""
     return words + (f", guidance {guidance_scale:g}" if guidance_scale != 1 else "")
+
+
+def evaluations(
+    schedule: NoiseSchedule, sampler: str, num_steps: int, spacing: str = "trailing",
+    t_start: int | None = None,
+) -> int:  # fmt: skip
+    """How often a walk asks the network, without walking it: its last step's nfe.
+
+    Once a step; heun twice, save where it falls back to Euler's step (see `heun_applies`).
+
+    Args:
+        schedule: Of the model.
+        sampler: One of `SAMPLERS`.
+        num_steps: Steps of the walk, from 1 to T.
+        spacing: How the timesteps are spread; see `spaced_timesteps`.
+        t_start: Timestep that the walk begins at; None is the spacing's own first.
+
+    Raises:
+        ValueError: if the sampler or the spacing is unknown or a number is out of range.
+    """
+    if sampler not in SAMPLERS:
+        raise ValueError(f"There is no sampler {sampler!r}; choose one of {', '.join(SAMPLERS)}.")
+    steps = spaced_timesteps(len(schedule), num_steps, spacing, t_start)
+    pairs = zip(steps, [*steps[1:], -1], strict=True)
+    twice = sum(heun_applies(*pair, schedule) for pair in pairs) if sampler == "heun" else 0
+    return len(steps) + twice
 
 
 def draw_samples(

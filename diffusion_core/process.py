@@ -157,10 +157,14 @@ def posterior_mean(x_t: Tensor, t: int, t_prev: int, x0: Tensor, schedule: Noise
         ValueError: if shapes disagree or the timesteps are out of range or order.
     """
     _same_shape(x_t, x0)
+    of_x0, of_x_t = posterior_weights(t, t_prev, schedule)
+    return _like(of_x0, x_t) * x0 + _like(of_x_t, x_t) * x_t
+
+
+def posterior_weights(t: int, t_prev: int, schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
+    """The weights of x0 and of x_t in `posterior_mean`, float64."""
     if not -1 <= t_prev < t:
         raise ValueError(f"t_prev must lie in [-1, t), got t_prev = {t_prev} and t = {t}.")
     a_t, a_prev = schedule.alpha_bar(t), schedule.alpha_bar(t_prev)
     alpha = a_t / a_prev
-    of_x0 = a_prev.sqrt() * (1 - alpha) / (1 - a_t)
-    of_x_t = alpha.sqrt() * (1 - a_prev) / (1 - a_t)
-    return _like(of_x0, x_t) * x0 + _like(of_x_t, x_t) * x_t
+    return a_prev.sqrt() * (1 - alpha) / (1 - a_t), alpha.sqrt() * (1 - a_prev) / (1 - a_t)

@@ -15,14 +15,15 @@ With eta 0, ddim is Euler's method in sigma = sqrt((1 - ᾱ) / ᾱ), so it has n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from .process import Denoiser
 from .schedule import NoiseSchedule, spaced_timesteps
-from .steps import dpmpp_2m_step, estimate, gaussian_step, heun_applies, heun_step
+from .steps import estimate, euler_weights, step_weights, weighed
 
 SAMPLERS = ("ddpm", "ddim", "heun", "dpmpp_2m")
 VARIANCES = ("posterior", "beta")
@@ -42,6 +43,7 @@ class SamplerStep:
         noise: Standard normal noise that was injected, or None.
         x_prev: Where the step ended.
         nfe: Network evaluations so far, this step's included.
+        weights: x_prev as a sum: how much of what; see `steps.step_weights`.
     """
 
     index: int
@@ -53,6 +55,7 @@ class SamplerStep:
     noise: Tensor | None
     x_prev: Tensor
     nfe: int
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 def draw_noise(
@@ -106,6 +109,8 @@ def sample(
     eta: float = 0.0,
     spacing: str = "trailing",
     t_start: int | None = None,
+    timesteps: Sequence[int] | None = None,
+    before: tuple[int, Tensor] | None = None,
     clip_x0: bool = True,
     variance: str = "posterior",
     generator: Generators | None = None,
@@ -122,6 +127,9 @@ def sample(
         eta: DDIM's stochasticity, from 0 to 1; 1 is ancestral.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         t_start: Timestep of x_start; None begins at the spacing's own first.
+        timesteps: To visit, descending, instead of num_steps, spacing and t_start.
+        before: Timestep and x0_hat of the step before x_start, where a walk goes on that was
+            begun before; dpmpp_2m draws its line through it.
         clip_x0: Clip x0_hat to [-1, 1], for data that lie there.
         variance: Of ddpm's noise: "posterior" or "beta".
         generator: One for the batch or one an image, on the CPU; needed where noise is injected.
@@ -129,29 +137,33 @@ def sample(
     Raises:
         ValueError: when the first step is asked for, if an argument is out of range.
     """
-    timesteps = spaced_timesteps(len(schedule), num_steps, spacing, t_start)
+    if timesteps is None:
+        timesteps = spaced_timesteps(len(schedule), num_steps, spacing, t_start)
+    if not timesteps or any(a <= b for a, b in pairwise([*timesteps, -1])):
+        raise ValueError("Timesteps must descend, and end at 0 or above.")
     _check(x_start, denoiser, schedule, timesteps[0], sampler, eta, variance)
     random = sampler == "ddpm" or eta > 0
     if random and generator is None:
         raise ValueError(f"{sampler} with eta {eta} injects noise and needs a generator.")
-    x_t, nfe, before = x_start, 0, None
-    for index, (t, t_prev) in enumerate(zip(timesteps, [*timesteps[1:], -1], strict=True)):
+    x_t, nfe = x_start, 0
+    for index, (t, t_prev) in enumerate(pairwise([*timesteps, -1])):
         eps_hat, x0_hat = estimate(denoiser, x_t, t, schedule, clip_x0)
         nfe += 1
+        t_before, x0_before = before or (None, x0_hat)
+        weights = step_weights(
+            sampler, t, t_prev, schedule, eta=eta, variance=variance, t_before=t_before
+        )
+        pictures = {"x_t": x_t, "x0_hat": x0_hat, "eps_hat": eps_hat, "x0_before": x0_before}
         noise = None
         if random and t_prev >= 0:
             assert generator is not None
             dtype = torch.float64 if x_t.dtype == torch.float64 else torch.float32
             noise = draw_noise(x_t.shape, generator, dtype).to(x_t.device, x_t.dtype)
-        if sampler == "heun" and heun_applies(t, t_prev, schedule):
-            x_prev = heun_step(denoiser, x_t, eps_hat, t, t_prev, schedule, clip_x0)
+            pictures["noise"] = noise
+        if "eps_there" in weights:
+            trial = weighed(euler_weights(t, t_prev, schedule), pictures)
+            pictures["eps_there"], _ = estimate(denoiser, trial, t_prev, schedule, clip_x0)
             nfe += 1
-        elif sampler == "dpmpp_2m":
-            x_prev = dpmpp_2m_step(x_t, x0_hat, before, t, t_prev, schedule)
-        else:
-            ancestral = sampler == "ddpm"
-            x_prev = gaussian_step(
-                x_t, eps_hat, x0_hat, t, t_prev, schedule, eta, ancestral, variance, noise
-            )
-        yield SamplerStep(index, t, t_prev, x_t, eps_hat, x0_hat, noise, x_prev, nfe)
+        x_prev = weighed(weights, pictures)
+        yield SamplerStep(index, t, t_prev, x_t, eps_hat, x0_hat, noise, x_prev, nfe, weights)
         x_t, before = x_prev, (t, x0_hat)

@@ -1,192 +1,237 @@
-"""One walk, asked for in one place, so that page, command line and checks compute the same.
+"""A walk computed in one place, so that page, command line and checks compute the same.
 
-A `Walk` says what is to be computed; `walk` computes it, a step at a time; the exports write what
-was computed. Image i has its own generator, seeded seed + i: it draws x_T, then the noise of every
-step, so its noise is the same to the bit whatever the batch or the device.
+A `Walk` (walk.py) says what is to be computed; a `Walker` computes it, a step at a time, and can
+say after every step all that the next one depends on: from such a `Moment` the walk goes on, or
+another one branches off, to the same bits. Image i has its own generator, seeded seed + i: it
+draws x_T, then the noise of every step, so its noise is the same to the bit whatever the batch or
+the device.
 """
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .checkpoint import Checkpoint
-from .images import grid, to_pil
-from .process import q_sample
-from .samplers import SAMPLERS, SamplerStep, draw_noise, sample
-from .schedule import SPACINGS, spaced_timesteps
-from .state import replace_file
-
-MAX_SEED = 2**32 - 1
-MAX_IMAGES = 1024
-OUTPUTS = (".png", ".gif", ".mp4", ".npz")
+from .inpainting import inpaint
+from .process import Denoiser, q_sample
+from .samplers import SamplerStep, draw_noise, sample
+from .walk import Given, Walk
 
 
-@dataclass(frozen=True)
-class Walk:
-    """What to compute. With the model's weights it determines the pictures.
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """All that the steps from here on depend on.
 
     Attributes:
-        num_images: How many.
-        label: Class, by name or number; None is no class.
-        sampler, num_steps, eta, spacing: See `samplers.sample`.
-        guidance_scale: 1.0 is off.
-        seed: Of image 0; image i has seed + i.
-        clip_x0: Clip x0_hat to [-1, 1].
-        t_start: Timestep of a walk that begins with a picture; None begins with noise.
+        index: Steps done.
+        nfe: Network evaluations so far.
+        x_t: Where the walk is, (B, C, H, W).
+        before: Timestep and x0_hat of the last step; None at the beginning.
+        states: Of the generators.
     """
 
-    num_images: int = 1
-    label: str | int | None = None
-    sampler: str = "ddim"
-    num_steps: int = 50
-    eta: float = 0.0
-    spacing: str = "trailing"
-    guidance_scale: float = 1.0
-    seed: int = 0
-    clip_x0: bool = True
-    t_start: int | None = None
+    index: int
+    nfe: int
+    x_t: Tensor
+    before: tuple[int, Tensor] | None
+    states: tuple[Tensor, ...]
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot be computed with any model, in one sentence."""
-        if not _whole(self.num_images, 1, MAX_IMAGES):
-            raise ValueError(
-                f"The number of images must be a whole number from 1 to {MAX_IMAGES}, "
-                f"got {self.num_images}."
-            )
-        if not _whole(self.seed, 0, MAX_SEED):
-            raise ValueError(
-                f"The seed must be a whole number from 0 to {MAX_SEED}, got {self.seed}."
-            )
-        for name in ("num_images", "seed"):
-            object.__setattr__(self, name, int(getattr(self, name)))
-        if self.sampler not in SAMPLERS:
-            raise ValueError(
-                f"There is no sampler {self.sampler!r}; choose one of {', '.join(SAMPLERS)}."
-            )
-        if self.spacing not in SPACINGS:
-            raise ValueError(
-                f"There is no spacing {self.spacing!r}; choose one of {', '.join(SPACINGS)}."
-            )
-
-    def timesteps(self, checkpoint: Checkpoint) -> list[int]:
-        """The timesteps that it visits with this model, descending."""
-        return spaced_timesteps(
-            len(checkpoint.schedule), self.num_steps, self.spacing, self.t_start
-        )
-
-    def generators(self) -> list[torch.Generator]:
-        """One generator an image, seeded seed + i."""
-        return [torch.Generator().manual_seed(int(self.seed) + i) for i in range(self.num_images)]
+    @property
+    def nbytes(self) -> int:
+        """Memory that it holds."""
+        pictures = [self.x_t, *([self.before[1]] if self.before else [])]
+        return sum(x.numel() * x.element_size() for x in [*pictures, *self.states])
 
 
-def _whole(value: float, lowest: int, highest: int) -> bool:
-    return lowest <= value <= highest and int(value) == value
-
-
-def walk(
-    checkpoint: Checkpoint, settings: Walk, start: Tensor | None = None
-) -> Iterator[SamplerStep]:
-    """Compute a walk and yield every step; all images in one batch.
+class Walker:
+    """Computes a walk and yields every step; all images in one batch.
 
     Args:
         checkpoint: The model.
         settings: What to compute.
-        start: A clean picture to begin with, (1, C, H, W) in [-1, 1]: it is noised to
-            settings.t_start, with the noise that would else have been x_T (Meng et al. 2022).
+        given: The picture that it begins with, or None for noise. It is noised to
+            settings.t_start with the noise that would else have been x_T (SDEdit, Meng et al.
+            2022).
+        moment: Where to go on, of this walk or, for a branch, of its parent at the branching
+            step; None computes all from the beginning.
+        denoiser: Who is asked instead of the model's network.
 
     Raises:
         ValueError: at once, if settings or picture do not fit the model; with the first step,
             if the sampler does not take them.
     """
-    denoiser = checkpoint.denoiser(checkpoint.label(settings.label), settings.guidance_scale)
-    timesteps = settings.timesteps(checkpoint)
-    generators = settings.generators()
-    device = next(checkpoint.unet.parameters()).device
-    x_start = draw_noise((settings.num_images, *checkpoint.image_shape), generators).to(device)
-    if start is not None:
-        if settings.t_start is None or start.shape != (1, *checkpoint.image_shape):
-            raise ValueError("A walk from a picture needs t_start, and the model's own size.")
-        x0 = start.to(device).expand_as(x_start)
-        x_start = q_sample(x0, timesteps[0], x_start, checkpoint.schedule)
-    return sample(
-        denoiser,
-        x_start,
-        checkpoint.schedule,
-        sampler=settings.sampler,
-        num_steps=int(settings.num_steps),
-        eta=settings.eta,
-        spacing=settings.spacing,
-        t_start=settings.t_start,
-        clip_x0=settings.clip_x0,
-        generator=generators,
-    )
 
-
-def write_pictures(path: str | Path, pictures: np.ndarray, label: int | None) -> None:
-    """Write the final pictures: a sheet (.png) or arrays (.npz: images, labels).
-
-    Args:
-        path: Ends in .png or .npz.
-        pictures: uint8, (N, H, W, C).
-        label: Of all; -1 in the file where None.
-    """
-    path = Path(path)
-    if path.suffix == ".npz":
-        labels = np.full(len(pictures), -1 if label is None else label, dtype=np.int64)
-
-        def write(file: Path) -> None:
-            with file.open("wb") as stream:  # numpy would add .npz to a name
-                np.savez_compressed(stream, images=pictures, labels=labels)
-    else:
-
-        def write(file: Path) -> None:
-            to_pil(grid(pictures)).save(file, format="PNG")
-
-    replace_file(path, write)
-
-
-def write_animation(
-    path: str | Path, frames: list[np.ndarray], *, fps: int = 25, scale: int | None = None
-) -> None:
-    """Write frames as .gif or .mp4, enlarged crisp; the last is held for a second.
-
-    Args:
-        path: Ends in .gif or .mp4.
-        frames: Sheets (H, W, C), uint8, all of one size.
-        fps: Frames a second.
-        scale: Each pixel becomes scale × scale; None makes the shorter side about 280 pixels.
-    """
-    import imageio.v3 as iio
-
-    path = Path(path)
-    scale = scale or max(1, math.ceil(280 / min(frames[0].shape[:2])))
-    large = [f.repeat(scale, axis=0).repeat(scale, axis=1) for f in frames]
-    large = [np.repeat(f, 3, axis=2) if f.shape[2] == 1 else f for f in large] + [large[-1]] * fps
-    large = [np.broadcast_to(f, (*f.shape[:2], 3)) for f in large]
-    if path.suffix == ".gif":
-        images = np.stack(large)
-        replace_file(
-            path,
-            lambda file: iio.imwrite(file, images, extension=".gif", duration=1000 / fps, loop=0),
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        settings: Walk,
+        given: Given | None = None,
+        moment: Moment | None = None,
+        denoiser: Denoiser | None = None,
+    ) -> None:
+        """Check that all fits; the first step is computed when it is asked for."""
+        self.checkpoint, self.settings, self.given = checkpoint, settings, given
+        self.denoiser = denoiser or checkpoint.denoiser(
+            checkpoint.label(settings.label), settings.guidance_scale
         )
-        return
-    # yuv420p, which every player shows, wants even sides.
-    pad = [(0, large[0].shape[0] % 2), (0, large[0].shape[1] % 2), (0, 0)]
-    images = np.stack([np.pad(f, pad, mode="edge") for f in large])
+        self.timesteps = settings.timesteps(checkpoint)
+        self._from, self._began = moment, False
+        self._generators: list[torch.Generator] = []
+        self._step: SamplerStep | None = None
+        needs = settings.root.t_start is not None or settings.resample > 0
+        shape = (1, *checkpoint.image_shape)
+        if needs != (given is not None) or (given and given.picture.shape != shape):
+            raise ValueError("A walk from a picture needs t_start, and the model's own size.")
+        if settings.resample and (given is None or given.mask is None):
+            raise ValueError("Filling in needs a mask: paint what is to be made anew.")
 
-    def write(file: Path) -> None:
-        temporary = file.with_suffix(".mp4")
-        try:
-            iio.imwrite(temporary, images, plugin="pyav", codec="libx264", fps=fps)
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+    def beginning(self) -> Moment:
+        """Where the first step begins: at x_T, or at what the parent of a branch came to."""
+        settings, near = self.settings, self._from
+        if self._began:
+            assert near is not None
+            return near
+        if settings.parent is not None and (near is None or near.index < settings.branch_step):
+            k = int(settings.branch_step)
+            near = moment_at(self.checkpoint, settings.parent, k, self.given, near)
+        if near is None:
+            near = self._first()
+        elif settings.parent is not None and near.index == settings.branch_step:
+            if settings.seed != settings.parent.seed:  # noise of its own
+                near = dataclasses.replace(near, states=_states(settings.generators()))
+        self._from, self._began = near, True
+        return near
 
-    replace_file(path, write)
+    def moment(self) -> Moment:
+        """What the next step depends on; to be asked between steps."""
+        step = self._step
+        if step is None:
+            return self.beginning()
+        before = (step.t, step.x0_hat)
+        return Moment(step.index + 1, step.nfe, step.x_prev, before, _states(self._generators))
+
+    def __iter__(self) -> Iterator[SamplerStep]:
+        """Every step, with index and evaluations counted from the walk's beginning."""
+        settings, began = self.settings, self.beginning()
+        self._generators = settings.generators()
+        for generator, state in zip(self._generators, began.states, strict=True):
+            generator.set_state(state)
+        if settings.resample:
+            yield from self._filling(began)
+            return
+        for step in sample(
+            self.denoiser,
+            began.x_t,
+            self.checkpoint.schedule,
+            sampler=settings.sampler,
+            eta=settings.eta,
+            timesteps=self.timesteps[began.index :],
+            before=began.before,
+            clip_x0=settings.clip_x0,
+            variance=settings.variance,
+            generator=self._generators,
+        ):
+            self._step = dataclasses.replace(
+                step, index=step.index + began.index, nfe=step.nfe + began.nfe
+            )
+            yield self._step
+
+    def _first(self) -> Moment:
+        settings, checkpoint = self.settings, self.checkpoint
+        generators = settings.generators()
+        x_t = draw_noise((settings.num_images, *checkpoint.image_shape), generators)
+        if settings.seed_to is not None:
+            other = torch.Generator().manual_seed(settings.seed_to)
+            x_t = slerp(x_t[:1], draw_noise(x_t[:1].shape, other), settings.num_images)
+        x_t = x_t.to(next(checkpoint.unet.parameters()).device)
+        if self.given is not None and settings.t_start is not None:
+            x0 = self.given.picture.to(x_t.device).expand_as(x_t)
+            x_t = q_sample(x0, self.timesteps[0], x_t, checkpoint.schedule)
+        return Moment(0, 0, x_t, None, _states(generators))
+
+    def _filling(self, began: Moment) -> Iterator[SamplerStep]:
+        settings, given = self.settings, self.given
+        assert given is not None and given.mask is not None
+        device = began.x_t.device
+        yield from inpaint(
+            self.denoiser,
+            given.picture.to(device).expand_as(began.x_t),
+            given.mask.to(device),
+            began.x_t,
+            self.checkpoint.schedule,
+            sampler=settings.sampler,
+            num_steps=settings.num_steps,
+            eta=settings.eta,
+            spacing=settings.spacing,
+            resample=settings.resample,
+            clip_x0=settings.clip_x0,
+            variance=settings.variance,
+            generator=self._generators,
+        )
+
+
+def _states(generators: list[torch.Generator]) -> tuple[Tensor, ...]:
+    return tuple(g.get_state() for g in generators)
+
+
+def moment_at(
+    checkpoint: Checkpoint,
+    settings: Walk,
+    index: int,
+    given: Given | None = None,
+    near: Moment | None = None,
+) -> Moment:
+    """The moment of a walk after so many steps.
+
+    Args:
+        checkpoint: The model.
+        settings: The walk.
+        index: Steps done.
+        given: What the walk begins with.
+        near: A moment of the walk at or before it, to go on from; None begins anew.
+    """
+    if settings.parent is not None and index < settings.branch_step:
+        return moment_at(checkpoint, settings.parent, index, given, near)
+    walker = Walker(checkpoint, settings, given, near)
+    if walker.beginning().index == index:
+        return walker.beginning()
+    for step in walker:
+        if step.index + 1 == index:
+            return walker.moment()
+    raise ValueError(f"The walk has no step {index}.")
+
+
+def walk(
+    checkpoint: Checkpoint, settings: Walk, given: Given | Tensor | None = None
+) -> Iterator[SamplerStep]:
+    """Compute a walk and yield every step; see `Walker`."""
+    if isinstance(given, Tensor):
+        given = Given(given)
+    return iter(Walker(checkpoint, settings, given))
+
+
+def slerp(a: Tensor, b: Tensor, count: int) -> Tensor:
+    """From a to b along the great circle, in equal angles: (count, C, H, W).
+
+    sin((1 - k) θ) / sin θ · a + sin(k θ) / sin θ · b, with θ the angle between them (Shoemake
+    1985; for noise, Song et al. 2021, app. D.5). A straight line between two draws of noise would
+    pass through what is too small to be noise.
+
+    Args:
+        a: Noise, (1, C, H, W).
+        b: Noise, as a.
+        count: Pictures, both ends included.
+    """
+    k = torch.linspace(0, 1, count, dtype=torch.float64).reshape(-1, 1, 1, 1)
+    x, y = a.double(), b.double()
+    theta = torch.acos(((x * y).sum() / (x.norm() * y.norm())).clamp(-1, 1))
+    if theta < 1e-4:
+        return ((1 - k) * x + k * y).to(a.dtype)
+    return ((torch.sin((1 - k) * theta) * x + torch.sin(k * theta) * y) / torch.sin(theta)).to(
+        a.dtype
+    )

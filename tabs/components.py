@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 
 
-def component(name: str, value: str, elem_id: str) -> gr.HTML:
+def component(
+    name: str,
+    value: str,
+    elem_id: str,
+    *,
+    scripts: tuple[str, ...] = (),
+    asks: list[Callable[..., Any]] | None = None,
+) -> gr.HTML:
     """A component from assets/NAME.html, .css and .js.
 
     Args:
         name: Of the files.
         value: First message, JSON; the script reads it as `props.value`.
         elem_id: Of the element; the page's own scripts find it by this.
+        scripts: Names of its .js files, one after the other; NAME.js alone where there are none.
+        asks: Functions that its script may call, by their names, as `server.NAME(value)`.
     """
-    read = {e: (ASSETS / f"{name}.{e}").read_text(encoding="utf-8") for e in ("html", "css", "js")}
-    common = (ASSETS / "common.js").read_text(encoding="utf-8")
+    read = {e: (ASSETS / f"{name}.{e}").read_text(encoding="utf-8") for e in ("html", "css")}
+    names = ("common", *(scripts or (name,)))
+    script = "".join((ASSETS / f"{n}.js").read_text(encoding="utf-8") for n in names)
     return gr.HTML(
         value=value,
         html_template=read["html"],
         css_template=read["css"],
-        js_on_load=common + read["js"],
+        js_on_load=script,
+        server_functions=asks,
         elem_id=elem_id,
         apply_default_css=False,
     )

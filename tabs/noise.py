@@ -9,7 +9,7 @@ import gradio as gr
 
 from diffusion_core.pictures import CROPS, read_picture
 from diffusion_core.schedule import SCHEDULES
-from diffusion_core.trajectory import MAX_SEED
+from diffusion_core.walk import MAX_SEED
 
 from .components import ASSETS, component, why
 from .noising import SIZES, animation, chain_messages, prepare, start_here

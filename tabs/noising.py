@@ -16,14 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffusion_core.exports import write_animation
 from diffusion_core.images import from_uint8, to_uint8
 from diffusion_core.pictures import fit_picture
 from diffusion_core.process import q_sample, q_step
 from diffusion_core.samplers import draw_noise
 from diffusion_core.schedule import NoiseSchedule, make_schedule
-from diffusion_core.trajectory import MAX_SEED, write_animation
+from diffusion_core.walk import MAX_SEED
 
-from .walks import Start
+from .starts import Start
 
 SIZES = (28, 32, 64, 128, 256)
 EPS_SCALE = 4096  # eps goes to the browser as int16: an error of at most 1/8192, 0.02 levels

@@ -14,44 +14,33 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
-import numpy as np
+
+from diffusion_core.recording import Frame
 
 from .components import component
 
 MESSAGE_SECONDS = 1 / 30
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One moment of a walk, as the page shows it.
-
-    Attributes:
-        pictures: One sheet (H, W, C), uint8, for each view, in the head's order.
-        t: Timestep; -1 is the finished image.
-        alpha_bar: ᾱ_t.
-        nfe: Network evaluations so far.
-        ms: Milliseconds since the run began.
-    """
-
-    pictures: tuple[np.ndarray, ...]
-    t: int
-    alpha_bar: float
-    nfe: int
-    ms: float
-
-    def encode(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "t": self.t,
-            "ab": round(self.alpha_bar, 6),
-            "nfe": self.nfe,
-            "ms": round(self.ms, 1),
-            "px": [base64.b64encode(p.tobytes()).decode() for p in self.pictures],
-        }
+def encode(frame: Frame) -> dict[str, Any]:
+    """A frame as JSON values."""
+    return {
+        "i": frame.index,
+        "t": frame.t,
+        "tp": frame.t_prev,
+        "ab": round(frame.alpha_bar, 6),
+        "nfe": frame.nfe,
+        "ms": round(frame.ms, 1),
+        "w": {name: float(f"{weight:.6g}") for name, weight in frame.weights.items()},
+        "h": frame.histogram,
+        "n": {name: float(f"{number:.6g}") for name, number in frame.numbers.items()},
+        "px": [base64.b64encode(p.tobytes()).decode() for p in frame.pictures],
+    }
 
 
 @dataclass
@@ -59,7 +48,7 @@ class Run:
     """Collects the frames of one run and says when a message is due.
 
     Attributes:
-        head: What the player needs beside the frames: width, height, channels, caption, and
+        head: What the player needs beside the frames (see denoise/captions.py), among it
             alpha_bars, one for each frame that there will be, for the scrubber's track.
         run_id: The browser's name for this run.
     """
@@ -74,15 +63,21 @@ class Run:
 
     def add(self, frame: Frame) -> None:
         """Take a frame; it goes out with the next message."""
-        self._frames.append(frame.encode())
+        self._frames.append(encode(frame))
 
     def due(self) -> bool:
         """Whether it is time for a message."""
         new = self._sent < len(self._frames)
         return new and time.monotonic() - self._last >= MESSAGE_SECONDS
 
-    def message(self, *, done: bool = False) -> str:
-        """The frames since the last message but one."""
+    def message(self, *, done: bool = False, card: str = "", note: str = "") -> str:
+        """The frames since the last message but one.
+
+        Args:
+            done: Whether it is the last.
+            card: The run card, with the last.
+            note: A sentence to show, with the last.
+        """
         first = self._sent_before
         values: dict[str, Any] = {
             "run": self.run_id,
@@ -90,6 +85,8 @@ class Run:
             "done": done,
             "first": first,
             "frames": self._frames[first:],
+            **({"card": card} if card else {}),
+            **({"note": note} if note else {}),
         }
         if self._messages < 3 or done:
             values["head"] = self.head
@@ -106,11 +103,14 @@ def failure(sentence: str, run_id: str) -> str:
     return json.dumps({"run": run_id, "error": sentence})
 
 
-def player(value: str, elem_id: str) -> gr.HTML:
+def player(value: str, elem_id: str, keep: Callable[[dict[str, Any]], str]) -> gr.HTML:
     """The component.
 
     Args:
         value: First message: something to see at once.
         elem_id: Of the element; the page's own scripts find it by this.
+        keep: What the player asks for a file of a run: run, card, kind and view in, JSON out.
     """
-    return component("player", value, elem_id)
+    return component(
+        "player", value, elem_id, scripts=("stats", "player", "transport"), asks=[keep]
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import pytest
 import torch
 
+from diffusion_core import trajectory
 from diffusion_core.checkpoint import CheckpointConfig, save_checkpoint
 from diffusion_core.data import FASHION_CLASSES
 from diffusion_core.unet import UNet, UNetConfig
@@ -46,6 +47,18 @@ def wake(unet: UNet, seed: int = 0) -> UNet:
 def last(steps: Iterable[Any]) -> Any:
     """Walk to the end and give the last step."""
     return collections.deque(steps, maxlen=1)[0]
+
+
+def watch_steps(monkeypatch: pytest.MonkeyPatch, look: Callable[[Any], None]) -> None:
+    """Have every step of every walk looked at, when it has been computed."""
+    real = trajectory.Walker.__iter__
+
+    def watched(self: trajectory.Walker) -> Iterator[Any]:
+        for step in real(self):
+            look(step)
+            yield step
+
+    monkeypatch.setattr(trajectory.Walker, "__iter__", watched)
 
 
 def save_tiny(

@@ -17,7 +17,8 @@ from safetensors import safe_open
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import load_dataset
 from diffusion_core.images import grid, to_uint8
-from diffusion_core.trajectory import Walk, walk
+from diffusion_core.trajectory import walk
+from diffusion_core.walk import Walk
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,48 +8,38 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import last
+from conftest import last, watch_steps
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.process import q_sample
+from diffusion_core.recording import Frame
 from diffusion_core.samplers import draw_noise
 from diffusion_core.schedule import make_schedule
-from diffusion_core.trajectory import Walk, walk
-from tabs import denoise, models, walks
-from tabs.player import Frame, Run
+from diffusion_core.trajectory import walk
+from diffusion_core.walk import Walk
+from tabs import models
+from tabs.denoise import running
+from tabs.denoise.asking import Asked
+from tabs.denoise.runs import STOPS
+from tabs.player import Run
+from tabs.starts import Start
 
 REQUEST = SimpleNamespace(session_hash="s")
 NAMES = (f"run {k}" for k in itertools.count())
 
 
-def messages(
-    folder,
-    label="Bag",
-    guidance=1.0,
-    sampler="ddim",
-    steps=6,
-    seed=3,
-    images=4,
-    eta=0.0,
-    start=None,
-    run_id=None,
-):
-    run_id = run_id or next(NAMES)
-    stream = denoise.denoise(
-        str(folder),
-        label,
-        guidance,
-        sampler,
-        steps,
-        seed,
-        images,
-        eta,
-        "trailing",
-        start,
-        run_id,
-        REQUEST,
+def asked(folder, **changes) -> Asked:
+    values = Asked(
+        model=str(folder), label="Bag", guidance=1.0, sampler="ddim", steps=6, seed=3, images=4,
+        eta=0.0, spacing="trailing", begin="noise", seed_to=9, start=None, hole="{}", resample=2,
+        exact=False,
     )  # fmt: skip
+    return values._replace(**changes)
+
+
+def messages(folder, *, run_id=None, **changes):
+    stream = running.denoise(REQUEST, *asked(folder, **changes), run_id or next(NAMES))
     return [json.loads(m) for m in stream]
 
 
@@ -86,7 +76,7 @@ def test_messages_overlap_so_that_a_lost_one_loses_nothing():
     picture = np.zeros((2, 2, 1), np.uint8)
     sent = []
     for i in range(9):
-        run.add(Frame((picture,), 9 - i, 0.5, i, 0.0))
+        run.add(Frame(i, 9 - i, 8 - i, 0.5, i, 0.0, (picture,), {}, (), {}))
         if i % 2:
             sent.append(json.loads(run.message()))
     sent.append(json.loads(run.message(done=True)))
@@ -98,16 +88,13 @@ def test_messages_overlap_so_that_a_lost_one_loses_nothing():
 
 def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypatch):
     computed = []
-    real = walks.walk
 
-    def counted(*a):
-        for step in real(*a):
-            computed.append(step.index)
-            if step.index == 2:
-                denoise.stop("to stop", REQUEST)
-            yield step
+    def look(step):
+        computed.append(step.index)
+        if step.index == 2:
+            running.stop("to stop", REQUEST)
 
-    monkeypatch.setattr(walks, "walk", counted)
+    watch_steps(monkeypatch, look)
     parts = messages(tiny_folder, steps=50, run_id="to stop")
     assert computed == [0, 1, 2]
     assert not any(p["done"] for p in parts)
@@ -115,9 +102,8 @@ def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypat
 
 def test_a_stop_that_comes_before_its_run_stops_it_and_no_other(tiny_folder, monkeypatch):
     computed = []
-    real = walks.walk
-    monkeypatch.setattr(walks, "walk", lambda *a: (computed.append(1) or s for s in real(*a)))
-    denoise.stop("early", REQUEST)
+    watch_steps(monkeypatch, computed.append)
+    running.stop("early", REQUEST)
     assert messages(tiny_folder, steps=50, run_id="early") == [] and len(computed) <= 1
     assert messages(tiny_folder, run_id="other")[-1]["done"]
 
@@ -125,14 +111,14 @@ def test_a_stop_that_comes_before_its_run_stops_it_and_no_other(tiny_folder, mon
 def test_no_stop_sign_is_left_behind(tiny_folder, tmp_path):
     messages(tiny_folder)
     messages(tmp_path / "nowhere")
-    assert not denoise.STOPS.signs
+    assert not STOPS.signs
 
 
 def test_a_second_run_of_the_session_stops_the_first(tiny_folder):
-    controls = (str(tiny_folder), "Bag", 1.0, "ddim", 50, 0, 1, 0.0, "trailing", None)
-    first = denoise.denoise(*controls, "first", REQUEST)
+    controls = asked(tiny_folder, steps=50, images=1)
+    first = running.denoise(REQUEST, *controls, "first")
     next(first)
-    assert json.loads(last(denoise.denoise(*controls, "second", REQUEST)))["done"]
+    assert json.loads(last(running.denoise(REQUEST, *controls, "second")))["done"]
     assert not any(json.loads(m).get("done") for m in first)
 
 
@@ -141,21 +127,21 @@ def test_a_walk_begins_with_a_picture_at_the_same_share_of_noise(tiny_folder):
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[:, 32:] = (0, 255, 0)
     log_snr = float(make_schedule("linear").log_snr(400))
-    start = walks.Start(picture, log_snr, "t = 400 of the linear schedule")
+    start = Start(picture, log_snr, "t = 400 of the linear schedule")
     x0, t = start.fit(checkpoint)
     assert x0.shape == (1, 1, 28, 28) and x0[0, 0, 0, 0] == -1
     assert abs(float(x0[0, 0, 0, -1]) - (150 / 127.5 - 1)) < 0.01  # the lightness of green
     others = checkpoint.schedule.log_snr(torch.tensor([t - 1, t, t + 1])) - log_snr
     assert others.abs().argmin() == 1
-    parts = messages(tiny_folder, steps=10, start=start, images=1)
+    parts = messages(tiny_folder, steps=10, begin="a picture", start=start, images=1)
     assert gathered(parts)[0]["t"] == t and parts[0]["head"]["caption"].startswith("from t = 400")
     raw = np.frombuffer(base64.b64decode(gathered(parts)[0]["px"][0]), np.uint8)
     eps = draw_noise((1, 1, 28, 28), [torch.Generator().manual_seed(3)])
     want = to_uint8(q_sample(x0, t, eps, checkpoint.schedule))
     assert np.array_equal(raw.reshape(28, 28, 1), want[0])
     assert f"t = {t}" in start.words(checkpoint)
-    late = walks.Start(picture, float(make_schedule("linear").log_snr(3)), "t = 3")
-    assert len(gathered(messages(tiny_folder, steps=50, start=late))) <= 51
+    late = Start(picture, float(make_schedule("linear").log_snr(3)), "t = 3")
+    assert len(gathered(messages(tiny_folder, steps=50, begin="a picture", start=late))) <= 51
 
 
 @pytest.mark.parametrize(
@@ -204,6 +190,6 @@ def test_a_checkpoint_that_was_written_anew_is_read_anew(tmp_path):
 def test_the_shipped_model_is_offered_first_and_opens_the_page():
     names = [name for name, _ in models.available()]
     assert names[0] == "fashion-mnist"
-    value = json.loads(denoise.opening())
+    value = json.loads(running.opening())
     assert value["done"] and len(value["frames"]) == value["total"] == 26
     assert value["head"]["caption"].startswith("Computed at start-up")

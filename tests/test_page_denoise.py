@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import last
+from conftest import last, watch_steps
 from pagelib import (
     WATCH,
     beyond,
@@ -21,7 +21,8 @@ from playwright.sync_api import expect
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.images import grid, to_uint8
-from diffusion_core.trajectory import Walk, walk
+from diffusion_core.trajectory import walk
+from diffusion_core.walk import Walk
 
 pytestmark = pytest.mark.browser
 
@@ -92,6 +93,7 @@ def test_the_keyboard_plays_pauses_and_loops(page):
     number(page, "Steps", 12)
     run(page)
     player = page.locator("#denoise-player .player")
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     page.get_by_label("Loop").press("Space")
     expect(page.get_by_label("Loop")).to_be_checked()
     page.get_by_label("Scrubber").press("Space")
@@ -120,17 +122,8 @@ def test_almost_every_frame_is_seen(page, round_trip):
 
 
 def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypatch):
-    from tabs import walks
-
     evaluations = []
-    real = walks.walk
-
-    def counted(*a, **k):
-        for step in real(*a, **k):
-            evaluations.append(step.index)
-            yield step
-
-    monkeypatch.setattr(walks, "walk", counted)
+    watch_steps(monkeypatch, evaluations.append)
     delay(page, 50)
     choose(page, "Model", "one")
     number(page, "Steps", 1000)
@@ -159,11 +152,8 @@ def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypat
 
 
 def test_stop_before_the_first_frame_shows_none(page, monkeypatch):
-    from tabs import walks
-
     computed = []
-    real = walks.walk
-    monkeypatch.setattr(walks, "walk", lambda *a: (computed.append(1) or s for s in real(*a)))
+    watch_steps(monkeypatch, computed.append)
     before = pixels(page, "x_t")
     delay(page, 400)
     choose(page, "Model", "one")
@@ -201,20 +191,8 @@ def test_a_second_denoise_takes_the_place_of_the_first(page, models_folder):
 
 
 def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
-    from tabs import walks
-
-    ended, evaluations = [], []
-    real = walks.walk
-
-    def counted(*a, **k):
-        try:
-            for step in real(*a, **k):
-                evaluations.append(step.index)
-                yield step
-        finally:
-            ended.append(len(evaluations))
-
-    monkeypatch.setattr(walks, "walk", counted)
+    evaluations = []
+    watch_steps(monkeypatch, evaluations.append)
     context = browser.new_context()
     other = context.new_page()
     other.goto(url)
@@ -225,7 +203,10 @@ def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
     other.wait_for_selector("#denoise-player .player[data-state=running]")
     context.close()
     settle(page, 2500)
-    assert ended and ended[0] < 1000
+    computed = len(evaluations)
+    assert 0 < computed < 1000
+    settle(page, 500)
+    assert len(evaluations) == computed
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from conftest import last
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import load_dataset
 from diffusion_core.metrics import judged, load_judge
-from diffusion_core.trajectory import Walk, walk
+from diffusion_core.trajectory import walk
+from diffusion_core.walk import Walk
 
 ROOT = Path(__file__).parents[1] / "pretrained"
 

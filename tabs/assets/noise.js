@@ -104,7 +104,7 @@ function setPlaying(value) {
     ticking = true;
     requestAnimationFrame(tick);
   }
-  playButton.textContent = playing ? "⏸︎ Pause" : "▶︎ Play";
+  playButton.textContent = playing ? "❚❚ Pause" : "▶︎ Play";
   playButton.setAttribute("aria-label", playing ? "Pause" : "Play");
 }
 

@@ -1,14 +1,17 @@
-// The frame player. `element`, `props` and `watch` come from Gradio; the message is described in player.py.
+// The frame player. `element`, `props`, `watch` and `server` come from Gradio; the messages are described in player.py.
 const root = element.querySelector(".player");
 const $ = (selector) => root.querySelector(selector);
-const canvases = [...root.querySelectorAll("canvas")];
-const scrub = $(".scrub"), playButton = $(".play"), speed = $("select"), loop = $(".loop");
-let run = null;        // {id, head, total, done, stopped, frames: []}
+const figures = [...root.querySelectorAll(".view")];
+const scrub = $(".scrub"), playButton = $(".play"), speed = $("[aria-label=Speed]"), loop = $(".loop"), pick = $(".pick");
+const NAMES = { x_t: "xₜ", x0_hat: "x̂₀", eps_hat: "ε̂", change: "change", noise: "fresh noise z", parent: "parent", exact: "exact answer", first: "first guess", x0: "true x₀" };
+let run = null;        // {id, head, total, done, stopped, frames: [], card, note}
+let parent = null;     // the run that the present one branched from
 let at = -1;           // index of the frame on the canvases
 let playing = false;
 let waiting = false;   // Denoise was pressed, nothing has come yet
 let wanted = null;     // the run whose messages are heeded; null takes what is there at the start
 let lastDraw = 0;
+let shown = new Set(["x_t", "x0_hat"]);
 
 function last() {
   let n = run ? run.frames.length - 1 : -1;
@@ -16,31 +19,92 @@ function last() {
   return n;
 }
 
+// The pixels of a view at this frame, or null where it has none.
+function pixels(view, frame) {
+  const k = run.head.views.indexOf(view);
+  if (k >= 0) return frame.px[k];
+  if (view === "first") return run.x0 && run.frames[0]?.px[run.head.views.indexOf("x0_hat")];
+  if (view === "parent" && parent) {
+    const twin = parent.frames.find((f) => f && f.t === frame.t);
+    return twin ? twin.px[0] : null;
+  }
+  return view === "x0" ? run.x0 : null;
+}
+
+// Where in the sheet the picked image lies; null shows the whole sheet.
+function part() {
+  const i = Number(pick.value), { tile, columns, images } = run.head;
+  if (i < 0 || i >= images) return null;
+  return { left: (i % columns) * (tile[0] + 2), top: Math.floor(i / columns) * (tile[1] + 2) };
+}
+
 function draw(index) {
   if (!run || !run.head || !run.frames[index]) return;
   at = index;
-  const { width, height, channels } = run.head, frame = run.frames[index];
-  canvases.forEach((canvas, v) => {
-    paintLevels(canvas, width, height, channels, (p) => frame.px[v][p]);
-  });
+  const { width, height, channels, tile } = run.head, frame = run.frames[index], cut = part();
+  for (const figure of figures) {
+    if (figure.hidden) continue;
+    const view = figure.dataset.view, canvas = figure.querySelector("canvas"), px = pixels(view, frame);
+    const one = view === "x0";  // a single picture, whatever the batch
+    figure.style.visibility = px ? "" : "hidden";
+    if (!px) continue;
+    if (one || !cut) {
+      const [w, h] = one ? tile : [width, height];
+      paintLevels(canvas, w, h, channels, (p) => px[p]);
+    } else {
+      paintLevels(canvas, tile[0], tile[1], channels, (p) => {
+        const pixel = Math.floor(p / channels), x = pixel % tile[0], y = (pixel - x) / tile[0];
+        return px[((cut.top + y) * width + cut.left + x) * channels + (p % channels)];
+      });
+    }
+    canvas.style.setProperty("--ratio", one || cut ? tile[0] / tile[1] : width / height);
+  }
   root.dataset.frame = index;
   root.dataset.t = frame.t;
+  root.dataset.step = frame.i;
   scrub.value = index;
-  const x = run.total > 1 ? index / (run.total - 1) : 1;
-  $(".mark").style.left = `${100 * x}%`;
+  $(".mark").style.left = `${100 * (run.total > 1 ? index / (run.total - 1) : 1)}%`;
   $(".seen").setAttribute("d", path(run.head.alpha_bars, index + 1));
+  $(".gain").textContent = frame.t < 0 ? "nothing more" : `shown × ${frame.n.gain.toPrecision(2)}`;
   describe(frame, index);
+  equation($(".step-equation"), frame, run.head.sampler);
+  statistics(frame);
+  document.dispatchEvent(new CustomEvent("player:frame", { detail: { t: frame.t, tp: frame.tp, index, noise: "noise" in frame.w, sampler: run.head.sampler } }));
+}
+
+// Theory needs the clean pictures: the finished ones, or until they are there the present guess.
+function statistics(frame) {
+  const finished = run.frames[run.total - 1], { channels, tile, width, columns, images } = run.head;
+  const px = finished ? finished.px[0] : frame.px[1];
+  if (run.levelsOf !== px) {
+    run.levelsOf = px;
+    const rows = Math.ceil(images / columns);
+    run.levels = levelsOf(px, (p) => {
+      const pixel = Math.floor(p / channels), x = pixel % width, y = Math.floor(pixel / width);
+      const i = Math.floor(y / (tile[1] + 2)) * columns + Math.floor(x / (tile[0] + 2));
+      return x % (tile[0] + 2) < tile[0] && y % (tile[1] + 2) < tile[1] && i < images && rows;
+    });
+    run.square = meanSquare(run.levels);
+  }
+  const theory = (ab) => ab * run.square + 1 - ab;
+  drawHistogram($(".histogram"), frame.h, expected(run.levels, frame.ab));
+  drawNorm($(".norm"), run.frames, at, run.total, run.head.alpha_bars.map(theory));
+  $(".basis").textContent = finished ? "" : "It takes the present guess for the picture.";
+  $(".square").textContent = frame.n.mean_square.toFixed(3);
+  $(".square-theory").textContent = theory(frame.ab).toFixed(3);
 }
 
 function describe(frame, index) {
-  const steps = run.total - 1;
   const where = frame.t < 0 ? "finished" : `t = ${frame.t}`;
   const left = `signal ${Math.sqrt(frame.ab).toFixed(2)}, noise ${Math.sqrt(1 - frame.ab).toFixed(2)}`;
   const time = frame.ms < 1000 ? `${Math.round(frame.ms)} ms` : `${(frame.ms / 1000).toFixed(2)} s`;
-  const parts = [where, `step ${Math.min(index, steps)} of ${steps}`, left,
+  const parts = [where, `step ${frame.i} of ${run.head.steps}`, left,
     `${frame.nfe} evaluation${frame.nfe === 1 ? "" : "s"}`, time];
+  if ("x0" in frame.n) parts.push(`${frame.n.x0.toFixed(2)} from the true picture`);
+  if ("exact" in frame.n) parts.push(frame.t < 0 ? `${frame.n.exact.toFixed(2)} from the nearest training image` : `${frame.n.exact.toFixed(2)} from the exact answer`);
   if (run.stopped && index === last()) parts.push("stopped");
   $(".status").textContent = parts.join(" · ");
+  $(".exactly").textContent = frame.t < 0 ? "the nearest training image" : "the exact answer: what one would guess who remembers every training image";
   scrub.setAttribute("aria-valuetext", parts.slice(0, 2).join(", "));
 }
 
@@ -53,24 +117,59 @@ function path(alphaBars, count) {
   return d;
 }
 
-function dressed() {
-  const { head, total } = run, whole = path(head.alpha_bars, Infinity);
-  $(".curve").setAttribute("d", whole);
-  $(".area").setAttribute("d", `${whole}L1000 100L0 100Z`);
-  $(".caption").textContent = head.caption;
-  scrub.max = total - 1;
-  root.style.setProperty("--ratio", head.width / head.height);
+function available() {
+  const names = [...run.head.views];
+  if (parent) names.push("parent");
+  if (run.x0) names.push(...(run.head.hole ? [] : ["first"]), "x0");
+  return figures.map((f) => f.dataset.view).filter((v) => names.includes(v));
 }
 
-let ticking = false;
-function setPlaying(value) {
-  playing = value;
-  if (playing && !ticking) {
-    ticking = true;
-    requestAnimationFrame(tick);
-  }
-  playButton.textContent = playing ? "⏸︎" : "▶︎";
-  playButton.setAttribute("aria-label", playing ? "Pause" : "Play");
+// Which views are on the stage, and the chips that say so.
+function arrange() {
+  const names = available();
+  let visible = names.filter((v) => shown.has(v));
+  if (!visible.length) visible = ["x_t"];
+  figures.forEach((f) => { f.hidden = !visible.includes(f.dataset.view); });
+  root.style.setProperty("--across", visible.length <= 3 ? visible.length : visible.length === 4 ? 4 : 3);
+  $(".views").style.maxWidth = visible.length === 1 ? "560px" : "";
+  $(".chips").replaceChildren(...names.map((name) => {
+    const chip = document.createElement("button");
+    chip.type = "button";
+    chip.className = name;
+    chip.textContent = NAMES[name];
+    chip.setAttribute("aria-pressed", String(visible.includes(name)));
+    chip.addEventListener("click", () => {
+      shown = new Set(visible.includes(name) ? visible.filter((v) => v !== name) : [...visible, name]);
+      arrange();
+      draw(at);
+      [...$(".chips").children].find((c) => c.className === name)?.focus();
+    });
+    return chip;
+  }));
+  root.dataset.shown = visible.join(" ");
+}
+
+function dressed() {
+  const { head, total } = run, whole = path(head.alpha_bars, Infinity);
+  run.x0 = head.x0 ? bytes(head.x0) : null;
+  $(".curve").setAttribute("d", whole);
+  $(".area").setAttribute("d", `${whole}L1000 100L0 100Z`);
+  $(".caption").textContent = [head.caption, head.bound].filter(Boolean).join(". ");
+  scrub.max = total - 1;
+  const chosen = pick.value;
+  pick.replaceChildren(...Array.from({ length: head.images + 1 }, (_, i) => new Option(i ? String(i) : "all", i - 1)));
+  pick.value = Number(chosen) < head.images ? chosen : "-1";
+  $(".picked").style.display = head.images > 1 ? "" : "none";
+  root.dataset.images = head.images;
+  $(".fork").hidden = head.branch < 0;
+  $(".fork").style.left = `${(100 * head.branch) / Math.max(1, head.steps)}%`;
+  // What is new and to be compared is shown without being asked for.
+  if (head.branch >= 0 && parent) shown.add("parent"); else shown.delete("parent");
+  if (head.views.includes("exact")) shown.add("exact");
+  if (run.x0) { shown.add("x0"); if (!head.views.includes("exact") && !head.hole) shown.add("first"); }
+  $(".truth").textContent = head.hole ? "the picture; what was painted over is made anew" : "the true picture, which the network never sees clean";
+  root.toggleAttribute("data-picked", Number(pick.value) >= 0);
+  arrange();
 }
 
 function state() {
@@ -82,9 +181,9 @@ function state() {
   $(".track").style.setProperty("--received", share);
 }
 
-function say(sentence) {
-  $(".error").hidden = !sentence;
-  $(".error").textContent = sentence || "";
+function say(where, sentence) {
+  $(where).hidden = !sentence;
+  $(where).textContent = sentence || "";
 }
 
 function receive() {
@@ -93,15 +192,17 @@ function receive() {
   if (!message || (wanted !== null && message.run !== wanted)) return;
   if (message.error) {
     waiting = false;
-    say(message.error);
+    say(".error", message.error);
     return state();
   }
   if (!run || run.id !== message.run) {
     const first = run === null;
-    run = { id: message.run, total: message.total, frames: [], done: false, stopped: false, head: null };
+    run = { id: message.run, total: message.total, frames: [], done: false, stopped: false, head: null, card: "" };
     at = -1;
     waiting = false;
-    say("");
+    say(".error", "");
+    say(".note", "");
+    $(".kept").textContent = "";
     setPlaying(!(first && message.done));
   }
   if (message.head && !run.head) {
@@ -113,70 +214,15 @@ function receive() {
       run.frames[message.first + i] = { ...frame, px: frame.px.map(bytes) };
     }
   });
+  if (message.card) run.card = message.card;
+  if (message.note) say(".note", message.note);
   if (message.done) run.done = true;
   // What is there when the page opens stands in the middle of its walk, where there is most to see.
   if (at < 0 && run.done && !playing) draw(Math.round(0.6 * last()));
+  // The walk that branched off begins to move where it left its parent.
+  if (at < 0 && run.head && run.head.branch >= 0 && run.frames[0]) {
+    const fork = run.frames.findIndex((f) => f && f.i >= run.head.branch);
+    if (fork >= 0) draw(fork);
+  }
   state();
 }
-
-function tick(now) {
-  ticking = playing && root.isConnected;  // at rest, nothing runs
-  if (!ticking) return;
-  if (run && run.head && now - lastDraw >= 1000 / speed.value - 4) {
-    let next = at + 1;
-    while (next < run.frames.length && !run.frames[next]) next++;
-    if (next < run.frames.length) {
-      draw(next);
-      lastDraw = now;
-    } else if (run.done || run.stopped) {
-      if (loop.checked && last() > 0) { at = -1; lastDraw = now + 600; } else setPlaying(false);
-    }
-  }
-  requestAnimationFrame(tick);
-}
-
-function show(index) {
-  setPlaying(false);
-  draw(Math.max(0, Math.min(last(), index)));
-}
-
-function togglePlay() {
-  if (!playing && run && at >= last() && (run.done || run.stopped)) at = -1;
-  setPlaying(!playing);
-}
-
-scrub.addEventListener("input", () => show(Number(scrub.value)));
-playButton.addEventListener("click", togglePlay);
-$(".first").addEventListener("click", () => show(0));
-$(".back").addEventListener("click", () => show(at - 1));
-$(".next").addEventListener("click", () => show(at + 1));
-$(".last").addEventListener("click", () => show(last()));
-root.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey) return;
-  if (event.target.matches("select, button, .loop") && event.key !== "Home" && event.key !== "End") return;
-  const act = { " ": togglePlay, ArrowLeft: () => show(at - 1), ArrowRight: () => show(at + 1),
-    Home: () => show(0), End: () => show(last()) }[event.key];
-  if (act) { event.preventDefault(); act(); }
-});
-
-// The page's buttons speak to the player by these two.
-function stopRun() {
-  wanted = "";  // of the runs so far, nothing more is heeded
-  if (run && !run.done) {
-    run.stopped = true;
-    setPlaying(false);
-    if (run.frames[at]) describe(run.frames[at], at);
-  }
-}
-root.addEventListener("player:start", (event) => {
-  stopRun();
-  wanted = root.dataset.wanted = event.detail;
-  waiting = true;
-  say("");
-  state();
-});
-root.addEventListener("player:stop", () => { stopRun(); waiting = false; state(); });
-
-if (matchMedia("(prefers-reduced-motion: reduce)").matches) speed.value = "5";
-watch("value", receive);
-receive();

@@ -1,0 +1,141 @@
+"""Filling what is missing of a picture, with a network that was never trained for it.
+
+RePaint (Lugmayr et al. 2022, algorithm 1, with jumps of one step): the walk is the usual one, but
+after every step the known pixels are put back, noised to where the walk has come,
+
+    x_prev = mask · q(x_prev | x0) + (1 - mask) · p(x_prev | x_t).
+
+The two parts do not know of each other, so that the filling may not fit what surrounds it. Noising
+x_prev back to t and stepping again lets the network harmonise them; `resample` is how often a step
+is taken in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from .process import Denoiser, q_sample
+from .samplers import VARIANCES, Generators, SamplerStep, draw_noise
+from .schedule import NoiseSchedule, spaced_timesteps
+from .steps import estimate, step_weights, weighed
+
+INPAINTING_SAMPLERS = ("ddim", "ddpm")
+
+
+@torch.no_grad()
+def inpaint(
+    denoiser: Denoiser,
+    x0: Tensor,
+    mask: Tensor,
+    x_start: Tensor,
+    schedule: NoiseSchedule,
+    *,
+    sampler: str = "ddim",
+    num_steps: int = 50,
+    eta: float = 1.0,
+    spacing: str = "trailing",
+    resample: int = 1,
+    clip_x0: bool = True,
+    variance: str = "posterior",
+    generator: Generators,
+) -> Iterator[SamplerStep]:
+    """Walk from noise to images that agree with x0 where the mask is 1, and yield every step.
+
+    Every evaluation of the network is a step of its own: 1 + resample · (steps - 1) in all, since
+    the last step, which ends at ᾱ = 1, is taken once. Repeats have the same t and t_prev. In a
+    step, x_prev is after mixing, `weights` make up its unknown part, eps_hat and x0_hat are the
+    network's for all pixels. Between repeats the walk goes back to t:
+
+        x_t = sqrt(α) x_prev + sqrt(1 - α) z,   α = ᾱ_t / ᾱ_prev
+
+    The generator is asked, for all pixels, once in each step but the last (`noise`: the known part
+    uses it at the known pixels, the sampler at the others, so that no number is used twice), then
+    once more where the walk goes back. So with resample 1 a mask of zeros gives the walk of
+    `sample`, to the bit.
+
+    Args:
+        denoiser: (x_t, t) -> eps_hat; its `.predict(x_t, t) -> (eps_hat, x0_hat)` is preferred.
+        x0: The picture, (B, C, H, W); what it holds where the mask is 0 is of no account.
+        mask: (1, 1, H, W) or (B, 1, H, W): 1 keeps x0's pixel, 0 has it filled.
+        x_start: Standard normal noise to begin with, as x0.
+        schedule: Of the model.
+        sampler: Of the unknown part, one of `INPAINTING_SAMPLERS`.
+        num_steps: Steps of the walk, from 1 to T, without repeats.
+        eta: DDIM's stochasticity, from 0 to 1; the default 1 is ancestral. ddpm has no other.
+        spacing: How the timesteps are spread; see `spaced_timesteps`.
+        resample: How often each step but the last is taken; 1 repeats none.
+        clip_x0: Clip x0_hat to [-1, 1], for data that lie there.
+        variance: Of ddpm's noise: "posterior" or "beta".
+        generator: One for the batch or one an image, on the CPU.
+
+    Raises:
+        ValueError: when the first step is asked for, if an argument is out of range.
+    """
+    timesteps = spaced_timesteps(len(schedule), num_steps, spacing)
+    _check(sampler, eta, variance, resample)
+    known = _known(x0, mask, x_start)
+    x_t, index = x_start, 0
+    for t, t_prev in pairwise([*timesteps, -1]):
+        weights = step_weights(sampler, t, t_prev, schedule, eta=eta, variance=variance)
+        repeats = int(resample) if t_prev >= 0 else 1
+        for repeat in range(repeats):
+            eps_hat, x0_hat = estimate(denoiser, x_t, t, schedule, clip_x0)
+            pictures = {"x_t": x_t, "x0_hat": x0_hat, "eps_hat": eps_hat}
+            noise, x_known = None, x0
+            if t_prev >= 0:
+                noise = pictures["noise"] = _noise_like(x_t, generator)
+                x_known = q_sample(x0, t_prev, noise, schedule)
+            x_prev = torch.where(known, x_known, weighed(weights, pictures))
+            yield SamplerStep(
+                index, t, t_prev, x_t, eps_hat, x0_hat, noise, x_prev, index + 1, weights
+            )
+            index += 1
+            if repeat + 1 < repeats:
+                # Not schedule.betas: a step of the walk is many of the schedule.
+                alpha = schedule.alpha_bar(t) / schedule.alpha_bar(t_prev)
+                z = _noise_like(x_t, generator)
+                x_t = float(alpha.sqrt()) * x_prev + float((1 - alpha).sqrt()) * z
+        x_t = x_prev
+
+
+def _noise_like(x: Tensor, generator: Generators) -> Tensor:
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    return draw_noise(x.shape, generator, dtype).to(x.device, x.dtype)
+
+
+def _known(x0: Tensor, mask: Tensor, x_start: Tensor) -> Tensor:
+    """The mask as booleans where the images are."""
+    if x_start.ndim != 4 or not x_start.is_floating_point():
+        raise ValueError(f"x_start must be float (B, C, H, W), got {tuple(x_start.shape)}.")
+    if (x0.shape, x0.dtype, x0.device) != (x_start.shape, x_start.dtype, x_start.device):
+        raise ValueError(
+            f"x0 and x_start must be of one shape, dtype and device: {tuple(x0.shape)} {x0.dtype} "
+            f"{x0.device} and {tuple(x_start.shape)} {x_start.dtype} {x_start.device}."
+        )
+    B, _, H, W = x_start.shape
+    if mask.shape not in ((1, 1, H, W), (B, 1, H, W)):
+        raise ValueError(
+            f"The mask must be (1, 1, {H}, {W}) or ({B}, 1, {H}, {W}), got {tuple(mask.shape)}."
+        )
+    if not bool(((mask == 0) | (mask == 1)).all()):
+        raise ValueError("The mask must hold only 1, to keep a pixel, and 0, to have it filled.")
+    return mask.to(x_start.device).bool()
+
+
+def _check(sampler: str, eta: float, variance: str, resample: int) -> None:
+    if sampler not in INPAINTING_SAMPLERS:
+        raise ValueError(
+            f"Only {' and '.join(INPAINTING_SAMPLERS)} can inpaint, got {sampler!r}: choose one."
+        )
+    if variance not in VARIANCES:
+        raise ValueError(f"There is no variance {variance!r}; choose {' or '.join(VARIANCES)}.")
+    if not 0 <= eta <= 1:
+        raise ValueError(f"eta must lie between 0 and 1, got {eta}.")
+    if sampler == "ddpm" and eta not in (0, 1):
+        raise ValueError(f"eta belongs to ddim; ddpm always adds all its noise, got {eta}.")
+    if isinstance(resample, bool) or resample % 1 or resample < 1:  # inf % 1 is nan, and true
+        raise ValueError(f"resample must be a whole number of at least 1, got {resample}.")

@@ -1,0 +1,224 @@
+"""A walk recorded once: what the page shows live, scrubs, branches from and exports.
+
+Pictures are kept as bytes, with a bound on all of them together: where a walk would pass it, every
+k-th step is kept, and `Recording.stride` says so. Floats are kept at some steps only (`Moment`s);
+between them they are computed again, to the same bits, so a branch is exact from every step.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .checkpoint import Checkpoint
+from .exact import ExactDenoiser
+from .images import grid, to_uint8
+from .samplers import SamplerStep
+from .trajectory import Moment, Walker, moment_at
+from .walk import Given, Walk
+
+MAX_PICTURE_BYTES = 64 * 2**20
+MAX_MOMENT_BYTES = 32 * 2**20
+BINS, LOWEST, HIGHEST = 60, -3.0, 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One moment of a walk.
+
+    Attributes:
+        index: Steps done.
+        t: Timestep of x_t; -1 is the finished picture.
+        t_prev: Where the step that begins here leads.
+        alpha_bar: ᾱ_t.
+        nfe: Network evaluations so far, those of the step that begins here included.
+        ms: Milliseconds of computing so far, of the steps alone.
+        pictures: A sheet (H, W, C), uint8, for each of the recording's views.
+        weights: Of the step that begins here; see `steps.step_weights`.
+        histogram: Of all numbers of x_t, 60 bins of 0.1 from -3 to 3.
+        numbers: `mean_square` of x_t; `gain` by which the change is shown enlarged; where there is
+            one to compare with, the root mean square distance of x0_hat to the true `x0` and to
+            the `exact` answer.
+    """
+
+    index: int
+    t: int
+    t_prev: int
+    alpha_bar: float
+    nfe: int
+    ms: float
+    pictures: tuple[np.ndarray, ...]
+    weights: dict[str, float]
+    histogram: tuple[int, ...]
+    numbers: dict[str, float]
+
+
+class Recording:
+    """Computes a walk and keeps what it showed.
+
+    Args:
+        checkpoint: The model.
+        settings: What to compute.
+        given: What the walk begins with beside noise.
+        parent: For a branch, the recording of its parent: what it holds is not computed again.
+        exact: Where given, its answer to every x_t is recorded too, and in the end the training
+            image nearest to each result.
+
+    Attributes:
+        views: Names of the pictures in each frame: x_t, x0_hat, eps_hat, change and, where there
+            are such, noise and exact.
+        frames: Those kept so far.
+        stride: Every stride-th step is kept; 1 keeps all.
+        timesteps: Of the frames that there will be.
+        result: The finished pictures, (B, C, H, W), float32 on the CPU; None until then.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        settings: Walk,
+        given: Given | None = None,
+        parent: Recording | None = None,
+        exact: ExactDenoiser | None = None,
+    ) -> None:
+        """Check that all fits; nothing is computed until `run`.
+
+        Raises:
+            ValueError: if settings or picture do not fit the model.
+        """
+        self.checkpoint, self.settings, self.given, self.exact = checkpoint, settings, given, exact
+        near = None
+        if parent is not None and settings.parent == parent.settings:
+            near = parent.moment(int(settings.branch_step))
+        self.walker = Walker(checkpoint, settings, given, near)
+        timesteps = self.walker.timesteps
+        if settings.resample:  # every step but the last is taken several times
+            timesteps = [t for t in timesteps[:-1] for _ in range(settings.resample)]
+            timesteps.append(self.walker.timesteps[-1])
+        random = settings.random or settings.root.random
+        views = ["x_t", "x0_hat", "eps_hat", "change"]
+        self.views = (*views, *(["noise"] if random else []), *(["exact"] if exact else []))
+        C, H, W = checkpoint.image_shape
+        self.columns = settings.num_images if settings.seed_to is not None else None
+        one = grid(np.zeros((settings.num_images, H, W, C), np.uint8), columns=self.columns)
+        self.sheet_shape = one.shape
+        total = (len(timesteps) + 1) * len(self.views) * one.nbytes
+        self.stride = max(1, math.ceil(total / MAX_PICTURE_BYTES))
+        self.num_steps = len(timesteps)
+        self.timesteps = [*timesteps[:: self.stride], -1]
+        self.frames: list[Frame] = []
+        self.moments: dict[int, Moment] = {}
+        self.result: Tensor | None = None
+        if parent is not None and near is not None and parent.views == self.views:
+            self.frames = [f for f in parent.frames if f.index < settings.branch_step]
+
+    def run(self) -> Iterator[Frame]:
+        """Compute the walk and yield every kept frame, those of the parent first.
+
+        May be called once.
+        """
+        if self.settings.parent is not None and not self.frames:
+            yield from self._parents()
+        else:
+            yield from self.frames
+        ms = self.frames[-1].ms if self.frames else 0.0
+        began = self.walker.beginning()
+        every = math.ceil(self.num_steps * began.nbytes * 2 / MAX_MOMENT_BYTES)
+        steps, done = iter(self.walker), began.index
+        while True:
+            if done % every == 0 and not self.settings.resample:
+                self.moments[done] = self.walker.moment()
+            start = time.perf_counter()
+            step = next(steps, None)
+            ms += 1000 * (time.perf_counter() - start)
+            if step is None:
+                break
+            last, done = step, done + 1
+            if step.index % self.stride == 0:
+                self.frames.append(self._frame(step, ms))
+                yield self.frames[-1]
+        self.result = last.x_prev.float().cpu()
+        self.frames.append(self._end(last, ms))
+        yield self.frames[-1]
+
+    def moment(self, index: int) -> Moment:
+        """All that the steps from `index` on depend on, to the bits of the walk itself."""
+        before = [k for k in self.moments if k <= index]
+        near = self.moments[max(before)] if before else None
+        return moment_at(self.checkpoint, self.settings, index, self.given, near)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that pictures and moments take."""
+        pictures = sum(p.nbytes for f in self.frames for p in f.pictures)
+        return pictures + sum(m.nbytes for m in self.moments.values())
+
+    def _parents(self) -> Iterator[Frame]:
+        """What the parent showed until the branching step, where it is not at hand."""
+        assert self.settings.parent is not None
+        parent = Recording(self.checkpoint, self.settings.parent, self.given, exact=self.exact)
+        for frame in parent.run():
+            if frame.index >= self.settings.branch_step:
+                return
+            pictures = frame.pictures
+            if len(pictures) < len(self.views):  # the parent injected no noise, the branch does
+                pictures = (*pictures[:4], self._grey(), *pictures[4:])
+            self.frames.append(dataclasses.replace(frame, pictures=pictures))
+            yield self.frames[-1]
+
+    def _frame(self, step: SamplerStep, ms: float) -> Frame:
+        change = step.x_prev - step.x_t
+        gain = 1 / max(3 * _rms(change), 1e-6)
+        numbers = {"mean_square": float(step.x_t.float().square().mean()), "gain": gain}
+        pictures = [step.x_t, step.x0_hat, step.eps_hat, change * gain]
+        if "noise" in self.views:
+            pictures.append(torch.zeros_like(step.x_t) if step.noise is None else step.noise)
+        if self.exact is not None:
+            t = torch.full((len(step.x_t),), step.t, dtype=torch.int64)
+            answer = self.exact.predict(step.x_t, t)[1]
+            pictures.append(answer)
+            numbers["exact"] = _rms(step.x0_hat - answer)
+        if self.given is not None:
+            numbers["x0"] = _rms(step.x0_hat - self.given.picture.to(step.x0_hat))
+        return Frame(
+            step.index, step.t, step.t_prev,
+            float(self.checkpoint.schedule.alpha_bar(step.t)), step.nfe, ms,
+            tuple(self._sheet(p) for p in pictures), step.weights, _histogram(step.x_t), numbers,
+        )  # fmt: skip
+
+    def _end(self, step: SamplerStep, ms: float) -> Frame:
+        """The finished picture: where x_t, x0_hat and any answer are one, and no noise is left."""
+        end = self._sheet(step.x_prev)
+        pictures = [end if v in ("x_t", "x0_hat", "exact") else self._grey() for v in self.views]
+        numbers = {"mean_square": float(step.x_prev.float().square().mean()), "gain": 1.0}
+        if self.given is not None:
+            numbers["x0"] = _rms(step.x_prev - self.given.picture.to(step.x_prev))
+        if self.exact is not None:
+            numbers["exact"] = float(self.exact.nearest(step.x_prev)[1].mean())
+            pictures[-1] = self._sheet(self.exact.images[self.exact.nearest(step.x_prev)[0]])
+        return Frame(
+            self.num_steps, -1, -1, 1.0, step.nfe, ms, tuple(pictures), {},
+            _histogram(step.x_prev), numbers,
+        )  # fmt: skip
+
+    def _sheet(self, x: Tensor) -> np.ndarray:
+        """Images (B, C, H, W) in [-1, 1] as one picture, as the command line writes it."""
+        return grid(to_uint8(x), columns=self.columns)
+
+    def _grey(self) -> np.ndarray:
+        return np.full(self.sheet_shape, 128, np.uint8)
+
+
+def _rms(x: Tensor) -> float:
+    return float(x.float().square().mean().sqrt())
+
+
+def _histogram(x: Tensor) -> tuple[int, ...]:
+    return tuple(int(n) for n in torch.histc(x.float().cpu(), BINS, LOWEST, HIGHEST).tolist())

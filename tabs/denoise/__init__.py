@@ -1,0 +1,195 @@
+"""The Denoise tab: the reverse process, live."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from diffusion_core.schedule import SPACINGS
+from diffusion_core.walk import MAX_SEED
+
+from .. import models
+from ..components import component, why
+from ..player import player
+from . import beginning, costing, racing, returning
+from .asking import NO_CLASS, SAMPLER_CHOICES, WORDS
+from .explaining import code
+from .keeping import keep
+from .running import branch, card_values, denoise, opening, replay, stop
+
+__all__ = ["branch", "build", "denoise", "opening", "replay", "stop"]
+
+IMAGE_COUNTS = (1, 4, 16)
+CONCURRENT_WALKS = 4
+OWN_MODELS = not os.environ.get("SPACE_ID")  # on a Space no visitor names paths or Hub ids
+WHY = r"""
+At every step the network looks at the noisy picture $x_t$ and says what noise $\hat\epsilon$ it
+sees. Take it away, and what is left is its guess of the finished picture:
+
+$$\hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\;\hat\epsilon}{\sqrt{\bar\alpha_t}}
+\qquad\text{(Ho et al. 2020, eq. 15)}$$
+
+The walk goes only a little way towards that guess, to a picture with slightly less noise, and
+asks again:
+
+$$x_{t'} = \sqrt{\bar\alpha_{t'}}\;\hat x_0 + \sqrt{1 - \bar\alpha_{t'}}\;\hat\epsilon
+\qquad\text{(DDIM; Song et al. 2021, eq. 12, with } \eta = 0)$$
+
+Early guesses are blurs: the average of all pictures that could have become this noise. Details
+come last.
+
+*Try:* keep the seed and change the number of steps from 50 to 5. Which parts of the picture stay
+the same? Then stop at a middle step, raise the guidance, and branch.
+"""
+# The browser's part of a click: the player is told at once, before any answer of the server.
+TELL = """(...inputs) => {
+  const id = Math.random().toString(36).slice(2) + Date.now().toString(36);
+  const player = document.querySelector("#denoise-player .player"), ask = {};
+  player.dispatchEvent(new CustomEvent("player:ask", { detail: ask }));
+  player.dispatchEvent(new CustomEvent("player:start", { detail: { id, branch: %s } }));
+  return [...inputs.slice(0, -%d), %s id];
+}"""
+TELL_START = TELL % ("false", 1, "")
+TELL_BRANCH = TELL % ("true", 4, "ask.run, ask.card, ask.step,")
+TELL_STOP = """() => {
+  const player = document.querySelector("#denoise-player .player");
+  player.dispatchEvent(new Event("player:stop"));
+  return player.dataset.wanted || "";
+}"""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What other parts of the page speak to.
+
+    Attributes:
+        begins: Fed by `beginning.from_noise_tab`: begin, start, picture, t.
+        model: The model's menu.
+    """
+
+    begins: list[Any]
+    model: gr.Dropdown
+
+
+def classes(model: str) -> list[str]:
+    """Choices of the class menu for a model; only "none" where it cannot be read."""
+    try:
+        return [NO_CLASS, *models.get(model).config.class_names]
+    except ValueError:
+        return [NO_CLASS]
+
+
+def class_menu(model: str, label: str | None) -> gr.Dropdown:
+    """The class menu for another model; the choice stays where that model has it too."""
+    choices = classes(model)
+    if label in choices:
+        return gr.Dropdown(choices)
+    return gr.Dropdown(choices, value=NO_CLASS)
+
+
+def build() -> Parts:
+    """Lay out the tab and wire it; called inside a gr.Tab."""
+    choices = models.available()
+    first = choices[0][1] if choices else ""
+    class_choices = classes(first)
+    gr.Markdown(
+        "A network that has only ever learnt to see noise in pictures turns noise into a picture. "
+        "Choose a class, press Denoise, then drag along the curve.",
+        elem_classes=["lead"],
+    )
+    run_id, parent_id, parent_card = (gr.Textbox(visible=False) for _ in range(3))
+    step_index = gr.Number(visible=False)
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    runs: dict[str, Any] = {
+        "concurrency_id": "model", "concurrency_limit": CONCURRENT_WALKS,
+        "trigger_mode": "multiple", **quiet,
+    }  # fmt: skip
+    with gr.Row(elem_classes=["tab-row"]):
+        with gr.Column(scale=2, min_width=300):
+            model = gr.Dropdown(choices, value=first, label="Model", allow_custom_value=OWN_MODELS)
+            label = gr.Dropdown(
+                class_choices, value=class_choices[min(9, len(class_choices) - 1)], label="Class",
+                interactive=True,
+            )  # fmt: skip
+            with gr.Row():
+                run_button = gr.Button(
+                    "Denoise", variant="primary", min_width=120, elem_id="denoise-run"
+                )
+                stop_button = gr.Button("Stop", min_width=80)
+            steps = gr.Slider(
+                1, 1000, value=25, step=1, label="Steps", info="network looks, 1 to 1000"
+            )
+            guidance = gr.Slider(
+                0, 8, value=1, step=0.1, label="Guidance",
+                info="how hard to insist on the class; 1 is off, 0 ignores it",
+            )  # fmt: skip
+            images = gr.Radio(
+                [(str(n), n) for n in IMAGE_COUNTS], value=4, label="Images", type="value"
+            )
+            with gr.Row():
+                seed = gr.Number(
+                    7, label="Seed", precision=None, info="same seed, same noise", min_width=140
+                )
+                another = gr.Button("New seed", min_width=80, elem_classes=["beside"])
+            sampler = gr.Dropdown(SAMPLER_CHOICES, value="ddim", label="Sampler")
+            sampler_words = gr.Markdown(WORDS["ddim"], elem_classes=["hint"])
+            begin = beginning.controls(first)
+            with gr.Accordion("More", open=False):
+                eta = gr.Slider(
+                    0, 1, value=0, step=0.05, label="Eta",
+                    info="noise that ddim adds on the way; 0 none, 1 as much as ddpm",
+                )  # fmt: skip
+                spacing = gr.Dropdown(
+                    list(SPACINGS), value="trailing", label="Spacing",
+                    info="which of the timesteps are visited",
+                )  # fmt: skip
+                exact = gr.Checkbox(
+                    False, label="Show the exact answer beside",
+                    info="of a denoiser that remembers 200 training images",
+                )  # fmt: skip
+        with gr.Column(scale=5, elem_classes=["stage"]):
+            begins = gr.Markdown(visible=False, elem_classes=["begins"])
+            forget = gr.Button("Begin with noise again", visible=False, size="sm")
+            stage = player(opening(), "denoise-player", keep)
+            branch_button = gr.Button(
+                "Branch from this step, with the settings as they now are", size="md"
+            )
+            asked = [
+                model, label, guidance, sampler, steps, seed, images, eta, spacing, begin.begin,
+                begin.seed_to, begin.start, begin.hole, begin.resample, exact,
+            ]  # fmt: skip
+            with gr.Accordion("Race: several walks from the same noise", open=False):
+                racing.build(asked, run_id, runs)
+            with gr.Accordion("Whose picture comes back?", open=False):
+                returning.build(asked, run_id, runs)
+            with gr.Accordion("What steps cost", open=False) as cost_fold:
+                costing.build(asked, cost_fold)
+            with gr.Accordion("Code, and the paper's algorithms", open=False) as code_fold:
+                component("algorithm", "", "denoise-algorithm")
+                python = gr.Code("", language="python", label="The same in Python")
+            why(WHY)
+    run_button.click(denoise, [*asked, run_id], stage, js=TELL_START, **runs)
+    branch_button.click(
+        branch, [*asked, parent_id, parent_card, step_index, run_id], stage, js=TELL_BRANCH, **runs
+    )
+    # The player hands over a run card: opened, dropped on the page, or out of the address.
+    stage.submit(replay, run_id, stage, js=TELL_START, **runs)
+    stage.submit(
+        card_values, None, [label, guidance, sampler, steps, seed, images, eta, spacing], **quiet
+    )
+    stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **quiet)
+    another.click(
+        None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",
+        api_visibility="private",
+    )  # fmt: skip
+    model.change(class_menu, [model, label], label, **quiet)
+    sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **quiet)
+    beginning.wire(begin, model, begins, forget)
+    gr.on(
+        [code_fold.expand, *(c.change for c in asked if not isinstance(c, gr.HTML))],
+        code, asked, python, trigger_mode="always_last", **quiet,
+    )  # fmt: skip
+    return Parts([begin.begin, begin.start, begin.picture, begin.t], model)

@@ -1,0 +1,165 @@
+"""What the Denoise tab's controls ask for, as a walk."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.images import to_uint8
+from diffusion_core.walk import Given, Walk
+
+from .. import models
+from ..starts import Start
+
+NO_CLASS = "none"
+NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
+BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
+LARGE_VARIANCE = "ddpm, large variance"
+SAMPLER_CHOICES = [
+    ("ddim (few steps do)", "ddim"),
+    ("ddpm (wants many steps)", "ddpm"),
+    ("ddpm, large variance (wants all steps)", LARGE_VARIANCE),
+    ("heun (two looks a step)", "heun"),
+    ("dpmpp_2m (few steps do)", "dpmpp_2m"),
+]
+WORDS = {
+    "ddim": "Walks straight towards the guess, with no new noise: 20 to 50 steps do. "
+    "Song et al. 2021.",
+    "ddpm": "Adds fresh noise at every step, as the training's own chain does: good with hundreds "
+    "of steps. Ho et al. 2020.",
+    LARGE_VARIANCE: "The same with the larger of the paper's two variances, β: best with all the "
+    "steps, worst with few. Ho et al. 2020, section 3.2.",
+    "heun": "Looks where a step would lead, then goes the mean of both ways: two evaluations a "
+    "step, and the error falls with the square of the steps. Karras et al. 2022.",
+    "dpmpp_2m": "Draws a line through its last two guesses: second order for one evaluation a "
+    "step, so 10 to 20 steps do. Lu et al. 2022.",
+}
+
+
+class Asked(NamedTuple):
+    """The controls' values, in the order in which the page hands them over."""
+
+    model: str
+    label: str | None
+    guidance: float | None
+    sampler: str
+    steps: float | None
+    seed: float | None
+    images: float
+    eta: float
+    spacing: str
+    begin: str
+    seed_to: float | None
+    start: Start | None
+    hole: str | None
+    resample: float
+    exact: bool
+
+    def checkpoint(self) -> Checkpoint:
+        """The model.
+
+        Raises:
+            ValueError: if it cannot be had.
+        """
+        return models.get(self.model)
+
+    def walk(self, checkpoint: Checkpoint) -> tuple[Walk, Given | None]:
+        """The walk that is asked for, and what it begins with beside noise.
+
+        Raises:
+            ValueError: with a sentence for the page, if the values do not fit the model.
+        """
+        if self.seed is None or self.steps is None or self.guidance is None:
+            raise ValueError("Fill in seed, steps and guidance.")
+        chosen = None if self.label in (None, "", NO_CLASS) else self.label
+        if chosen is None and self.guidance != 1:
+            raise ValueError("Guidance needs a class: choose one, or set guidance to 1.")
+        given, t_start = self._given(checkpoint)
+        sampler, variance = sampler_of(self.sampler)
+        num_images = whole(self.images, "number of images")
+        seed_to = None
+        if self.begin == SEEDS:
+            if self.seed_to is None:
+                raise ValueError("Fill in the second seed.")
+            seed_to, num_images = whole(self.seed_to, "second seed"), max(num_images, 2)
+        walk = Walk(
+            num_images=num_images, label=chosen, sampler=sampler, variance=variance,
+            num_steps=whole(self.steps, "number of steps"),
+            eta=float(self.eta) if sampler == "ddim" else 0.0, spacing=self.spacing,
+            guidance_scale=float(self.guidance), seed=whole(self.seed, "seed"), seed_to=seed_to,
+            t_start=t_start if self.begin == PICTURE else None,
+            resample=whole(self.resample, "number of resamplings") if self.begin == HOLE else 0,
+        )  # fmt: skip
+        checkpoint.label(walk.label)
+        walk.timesteps(checkpoint)  # raises what does not fit this model
+        return walk, given
+
+    def _given(self, checkpoint: Checkpoint) -> tuple[Given | None, int | None]:
+        if self.begin not in (PICTURE, HOLE):
+            return None, None
+        if self.start is None:
+            raise ValueError("Choose a picture to begin with.")
+        x0, t = self.start.fit(checkpoint)
+        if self.begin == PICTURE:
+            return Given(x0), t
+        return Given(x0, mask_of(self.hole, checkpoint)), None
+
+
+def sampler_of(choice: str) -> tuple[str, str]:
+    """(sampler, variance) of a menu's choice."""
+    return ("ddpm", "beta") if choice == LARGE_VARIANCE else (choice, "posterior")
+
+
+def choice_of(walk: Walk) -> str:
+    """The menu's choice for a walk: the way back from `sampler_of`."""
+    return LARGE_VARIANCE if walk.variance == "beta" else walk.sampler
+
+
+def whole(value: float, name: str) -> int:
+    """A whole number.
+
+    Raises:
+        ValueError: with a sentence, if it is none.
+    """
+    if int(value) != value:
+        raise ValueError(f"The {name} must be a whole number, got {value}.")
+    return int(value)
+
+
+def hole_message(start: Start | None, model: str) -> str:
+    """For the painter: the picture as the model sees it, to paint a hole into."""
+    try:
+        checkpoint = models.get(model)
+    except ValueError:
+        return "{}"
+    if start is None:
+        return "{}"
+    C, H, W = checkpoint.image_shape
+    px = to_uint8(start.fit(checkpoint)[0])[0]
+    values: dict[str, Any] = {"width": W, "height": H, "channels": C}
+    return json.dumps(values | {"px": base64.b64encode(px.tobytes()).decode()})
+
+
+def mask_of(hole: str | None, checkpoint: Checkpoint) -> torch.Tensor:
+    """What the painter says is open, as a mask (1, 1, H, W): 1 keeps, 0 is to be filled.
+
+    Raises:
+        ValueError: if nothing is painted, or it was painted for another size.
+    """
+    _, H, W = checkpoint.image_shape
+    try:
+        values = json.loads(hole or "{}")
+        opened = np.frombuffer(base64.b64decode(values.get("mask") or ""), np.uint8)
+    except (ValueError, AttributeError, TypeError, binascii.Error):
+        opened = np.zeros(0, np.uint8)
+    if not opened.any():
+        raise ValueError("Paint over what is to be made anew, then press Denoise.")
+    if opened.size != H * W:
+        raise ValueError("The hole was painted for a model of another size; paint it again.")
+    return 1 - torch.from_numpy((opened > 0).astype(np.float32)).reshape(1, 1, H, W)

@@ -1,0 +1,64 @@
+"""What the player says of a walk: sizes, captions, the schedule under the scrubber."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from diffusion_core.images import to_uint8
+from diffusion_core.recording import MAX_PICTURE_BYTES, Recording
+
+from .asking import choice_of
+
+
+def head(record: Recording, prefix: str = "") -> dict[str, Any]:
+    """What the player needs beside the frames."""
+    checkpoint, settings = record.checkpoint, record.settings
+    schedule = checkpoint.schedule
+    C, H, W = checkpoint.image_shape
+    values: dict[str, Any] = {
+        "width": record.sheet_shape[1],
+        "height": record.sheet_shape[0],
+        "channels": C,
+        "tile": [W, H],
+        "columns": (record.sheet_shape[1] + 2) // (W + 2),
+        "images": settings.num_images,
+        "views": record.views,
+        "steps": record.num_steps,
+        "alpha_bars": [round(float(schedule.alpha_bar(t)), 5) for t in record.timesteps],
+        "sampler": settings.sampler,
+        "branch": settings.branch_step if settings.parent else -1,
+        "caption": prefix + " · ".join(_words(record)),
+        "bound": "",
+    }
+    if record.stride > 1:
+        values["bound"] = (
+            f"All {record.num_steps} steps are computed; every {record.stride}th is kept and shown,"
+            f" since together they would take more than {MAX_PICTURE_BYTES // 2**20} MB."
+        )
+    if record.given is not None:
+        px = to_uint8(record.given.picture)[0]
+        values["x0"] = base64.b64encode(px.tobytes()).decode()
+        values["hole"] = record.given.mask is not None
+    return values
+
+
+def _words(record: Recording) -> list[str]:
+    checkpoint, settings = record.checkpoint, record.settings
+    label, names = checkpoint.label(settings.label), checkpoint.config.class_names
+    named = "no class" if label is None else names[label] if names else f"class {label}"
+    last_seed = settings.seed + settings.num_images - 1
+    if settings.seed_to is not None:
+        seeds = f"seed {settings.seed} leading to {settings.seed_to}"
+    else:
+        seeds = f"seed {settings.seed}" + (f" to {last_seed}" if settings.num_images > 1 else "")
+    resampled = f", {settings.resample} times each" if settings.resample > 1 else ""
+    return [
+        checkpoint.name.rsplit("/", 1)[-1],
+        named,
+        f"{choice_of(settings)}, {len(record.walker.timesteps)} steps{resampled}",
+        f"guidance {settings.guidance_scale:g}",
+        *([f"eta {settings.eta:g}"] if settings.eta else []),
+        seeds,
+        f"weights {checkpoint.weights_hash[:8]}",
+    ]

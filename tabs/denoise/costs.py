@@ -1,0 +1,218 @@
+"""What steps cost: measured time and quality against how often a sampler asks the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+import plotly.graph_objects as go
+
+from diffusion_core.card import CardRow
+from diffusion_core.samplers import SAMPLERS
+
+from ..figures import CURVES
+
+MANY = 1000  # steps of ddpm, as in its paper
+NEAR = 1.05  # times the smallest distance: within 5 % of the best
+REFERENCE = "training images"
+COMMAND = "python -m diffusion_core evaluate --model FOLDER"
+MARKERS = ("circle", "square", "diamond", "triangle-up")
+NOW = "#8b5cf6"  # a violet between the page's two, for the line that is its cursor
+QUIET = "#7a7a82"
+EDGE = {"color": "rgba(255, 255, 255, 0.85)", "width": 1.5}  # parts marks that overlap
+TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000)
+TYPICAL = (5, MANY)  # evaluations that are always in view, so that the axis stands still
+HEIGHT, TOP, BOTTOM = 420, 100, 76
+
+
+def span(ms: float) -> str:
+    """A time to two digits, in the unit that reads best."""
+    if ms < 99.5:
+        return f"{ms:.2g} ms"
+    if ms < 119_500:
+        return f"{ms / 1000:.2g} s" if ms < 99_500 else f"{ms / 1000:.0f} s"
+    return f"{ms / 60_000:.2g} min" if ms < 99.5 * 60_000 else f"{ms / 3_600_000:.2g} h"
+
+
+def times(count: int) -> str:
+    """So many evaluations, in words."""
+    return f"{count:,} evaluation{'' if count == 1 else 's'}"
+
+
+def figure(
+    rows: Sequence[CardRow], choice_sampler: str, choice_evaluations: int,
+    ms_per_evaluation: float | None = None,
+) -> go.Figure:  # fmt: skip
+    """Frechet distance over network evaluations, both logarithmic, a curve for each sampler.
+
+    Rows with eta or guidance are single hollow marks. The axis says the time here under each
+    number of evaluations.
+
+    Args:
+        rows: Of a card; may be empty.
+        choice_sampler: That the page would run now.
+        choice_evaluations: That it would take, at least 1.
+        ms_per_evaluation: Measured on this machine; None while it is not known.
+    """
+    drawn = [r for r in rows if r.sampler and r.frechet > 0]  # a log axis has no place for 0
+    scale = [r for r in rows if r.name == REFERENCE and r.frechet > 0]
+    made = go.Figure()
+    for style, sampler in enumerate(SAMPLERS):
+        ours = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.evaluations)
+        colour, dash = CURVES[style]
+        look = {"size": 16, "symbol": MARKERS[style], "color": colour, "line": EDGE}
+        if plain := [r for r in ours if r.plain]:
+            _add(made, plain, sampler, "lines+markers", look, {"color": colour, "dash": dash})
+        for row in ours:
+            if not row.plain:
+                hollow = look | {
+                    "symbol": f"{MARKERS[style]}-open",
+                    "line": {"color": colour, "width": 3},
+                }
+                _add(made, [row], row.name, "markers+text", hollow, None)
+    counts = [*TYPICAL, choice_evaluations, *(r.evaluations for r in drawn)]
+    x_range = [math.log10(min(counts) / 1.2), math.log10(max(counts) * 1.25)]
+    distances = [r.frechet for r in [*drawn, *scale]] or [0.1, 1.0]
+    y_range = [math.log10(min(distances) / 1.4), math.log10(max(distances) * 1.25)]
+    _lay_out(made, x_range, y_range, ms_per_evaluation)
+    if scale:
+        y = scale[0].frechet
+        made.add_shape(
+            type="line", xref="paper", x0=0, x1=1, y0=y, y1=y, layer="below",
+            line={"color": QUIET, "width": 2.5, "dash": "8px,6px"},
+        )  # fmt: skip
+        made.add_annotation(
+            text=f"{REFERENCE}: {y:.2f}", xref="paper", x=0.93, xanchor="right", y=math.log10(y),
+            yanchor="bottom", showarrow=False,
+        )  # fmt: skip
+    if not drawn:
+        made.add_annotation(
+            text="this model's card has no measurements", xref="paper", yref="paper", x=0.5, y=0.5,
+            showarrow=False,
+        )  # fmt: skip
+    _mark_choice(made, choice_sampler, choice_evaluations, ms_per_evaluation, x_range)
+    return made
+
+
+def _add(
+    made: go.Figure, rows: list[CardRow], name: str, mode: str, marker: dict, line: dict | None
+) -> None:
+    made.add_scatter(
+        x=[r.evaluations for r in rows], y=[r.frechet for r in rows], name=name, mode=mode,
+        marker=marker, line=line and line | {"width": 3.5}, showlegend=line is not None,
+        text=[r.name.partition(", ")[2] for r in rows], textposition="middle right",
+        customdata=[_hover(r) for r in rows], hovertemplate="%{customdata}<extra></extra>",
+    )  # fmt: skip
+
+
+def _hover(row: CardRow) -> str:
+    lines = [
+        f"<b>{row.name}</b>",
+        times(row.evaluations),
+        f"Frechet distance {row.frechet:g}, of {row.samples:,} images",
+    ]
+    lines += [] if row.accuracy is None else [f"class as asked {row.accuracy:.1%}"]
+    lines += [] if row.ms_per_image is None else [f"{row.ms_per_image:g} ms an image in batches"]
+    return "<br>".join(lines)
+
+
+def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: float | None) -> None:
+    grid = {"gridcolor": "rgba(128, 128, 128, 0.25)", "zeroline": False, "type": "log"}
+    under = [f"{n}" if ms is None else f"{n}<br><i>{span(n * ms)}</i>" for n in TICKS]
+    title = "network evaluations" + ("" if ms is None else " and <i>time here</i>")
+    nice = [k * 10.0**e for e in range(-3, 4) for k in (1, 2, 5)]
+    made.update_layout(
+        template="none", height=HEIGHT, hovermode="closest",
+        margin={"l": 76, "r": 20, "t": TOP, "b": BOTTOM},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        font={"size": 16, "color": QUIET, "family": "system-ui, sans-serif"},
+        legend={"orientation": "h", "x": 0, "y": 1.19, "yanchor": "bottom", "font": {"size": 18},
+                "itemsizing": "trace"},
+        xaxis=grid | {"title": {"text": title, "standoff": 10}, "title_font_size": 16,
+                      "range": x_range, "tickvals": TICKS, "ticktext": under, "tickangle": 0},
+        yaxis=grid | {"title": {"text": "Frechet distance (low is good)", "standoff": 8},
+                      "title_font_size": 16, "range": y_range, "tickvals": nice,
+                      "ticktext": [f"{v:g}" for v in nice]},
+    )  # fmt: skip
+
+
+def _mark_choice(
+    made: go.Figure, sampler: str, count: int, ms: float | None, x_range: list[float]
+) -> None:
+    """The vertical line of the present choice, and its words above the plot."""
+    label = f"now: {sampler}, {times(count)}"
+    label += "" if ms is None else f",<br>about {span(count * ms)} here"
+    place = (math.log10(count) - x_range[0]) / (x_range[1] - x_range[0])
+    made.add_shape(
+        type="line", yref="paper", x0=count, x1=count, y0=0, y1=1, layer="below",
+        line={"color": NOW, "width": 3},
+    )  # fmt: skip
+    made.add_annotation(
+        text=f"<b>{label}</b>", x=math.log10(count), yref="paper", y=1, yanchor="bottom",
+        xanchor="left" if place < 0.2 else "right" if place > 0.6 else "center",
+        showarrow=False, font={"color": NOW, "size": 18},
+    )  # fmt: skip
+
+
+def words(
+    rows: Sequence[CardRow], sampler: str, evaluations: int, ms_per_evaluation: float | None = None
+) -> str:
+    """What the choice costs here, what a thousand steps would, and which row would do: Markdown.
+
+    Rows with guidance are not compared, since each of their evaluations is of two pictures.
+
+    Args:
+        rows: Of a card; may be empty.
+        sampler: That the page would run now.
+        evaluations: That it would take, at least 1.
+        ms_per_evaluation: Measured on this machine; None while it is not known.
+    """
+    said = [_cost(rows, sampler, evaluations, ms_per_evaluation)]
+    measured = [r for r in rows if r.sampler and r.guidance_scale == 1]
+    if not measured:
+        said.append(f"This model's card has no table of measured samplers; `{COMMAND}` makes it.")
+        return " ".join(said)
+    best = min(measured, key=lambda r: (r.frechet, r.evaluations))
+    near = [r for r in measured if r.frechet <= NEAR * best.frechet]
+    least = min(near, key=lambda r: (r.evaluations, r.frechet))
+    if least == best:
+        said.append(
+            f"On the card, **{best.name}** is the best (Frechet distance {best.frechet:g}), and "
+            f"nothing within 5 % of it takes fewer than its {times(best.evaluations)}."
+        )
+    else:
+        said.append(
+            f"On the card, **{least.name}** takes the fewest to come within 5 % of the best: "
+            f"{times(least.evaluations)} for a Frechet distance of {least.frechet:g}, against "
+            f"{best.evaluations:,} for {best.frechet:g} ({best.name})."
+        )
+    counts = {r.samples for r in measured}
+    if len(counts) > 1:
+        said.append(
+            f"The rows were measured on {min(counts):,} to {max(counts):,} images: the fewer, the "
+            "larger the distance comes out."
+        )
+    return " ".join(said)
+
+
+def _cost(rows: Sequence[CardRow], sampler: str, count: int, ms: float | None) -> str:
+    """The first sentence: the choice's time beside that of a thousand steps of ddpm."""
+    ratio = MANY / count
+    longer = f"{ratio:,.0f}" if ratio >= 9.95 else f"{ratio:.2g}"
+    more = f", {longer} times as long" if ratio >= 1.05 else ""
+    opening, many = f"**{sampler}** with {times(count)}", "a thousand steps of ddpm"
+    if ms is not None:
+        takes = f"{opening} takes about {span(count * ms)} here"
+        if sampler == "ddpm" and count == MANY:
+            return f"{takes}: that is {many}."
+        return f"{takes}; {many} would take about {span(MANY * ms)}{more}."
+    timed = [r.ms_per_image / r.evaluations for r in rows if r.plain and r.ms_per_image]
+    opening += " has not been timed here yet"
+    if not timed:
+        return f"{opening}; {many} is {MANY:,} evaluations{more.replace(' long', ' many')}."
+    there = median(timed)
+    return (
+        f"{opening}; where the card was measured it took about {span(count * there)} an image, "
+        f"and {many} about {span(MANY * there)}."
+    )

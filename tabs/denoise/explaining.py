@@ -1,0 +1,90 @@
+"""The lines of Python that make what the Denoise tab shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.walk import Walk
+
+from .asking import Asked
+
+
+def code(*values: Any) -> str:
+    """The lines for the controls' values, or the sentence that says what is wrong with them."""
+    asked = Asked(*values)
+    try:
+        checkpoint = asked.checkpoint()
+        # A picture and a hole are files of the reader's own: the lines say where to put them.
+        walk, _ = asked._replace(begin="noise").walk(checkpoint)
+        return lines(checkpoint, asked, walk)
+    except ValueError as error:
+        return f"# {error}"
+
+
+def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
+    """Python that computes a walk, with `images` in the end, (B, C, H, W) in [-1, 1]."""
+    C, H, _ = checkpoint.image_shape
+    folder = Path(checkpoint.name)
+    name = f"pretrained/{folder.name}" if folder.parent.name == "pretrained" else checkpoint.name
+    label = checkpoint.label(walk.label)
+    count = walk.num_images
+    imports = [
+        "import torch",
+        "from diffusion_core.checkpoint import load_checkpoint",
+        "from diffusion_core.samplers import draw_noise, sample",
+    ]
+    body = [f'model = load_checkpoint("{name}")']
+    guided = f", guidance_scale={walk.guidance_scale:g}" if walk.guidance_scale != 1 else ""
+    words = f"  # {walk.label}" if isinstance(walk.label, str) else ""
+    body.append(f"denoiser = model.denoiser({label}{guided}){words}")
+    seeds = f"{walk.seed} + i" if asked.begin != "two seeds" else f"{walk.seed}"
+    if asked.begin == "two seeds":
+        count = max(count, 2)
+    body.append(
+        f"generators = [torch.Generator().manual_seed({seeds}) for i in range({count})]",
+    )
+    body.append(f"x = draw_noise(({count}, *model.image_shape), generators)")
+    options = [f'sampler="{walk.sampler}"', f"num_steps={walk.num_steps}"]
+    if walk.eta:
+        options.append(f"eta={walk.eta:g}")
+    if walk.spacing != "trailing":
+        options.append(f'spacing="{walk.spacing}"')
+    if walk.variance != "posterior":
+        options.append(f'variance="{walk.variance}"')
+    call = "sample(denoiser, x, model.schedule, "
+    if asked.begin == "two seeds":
+        imports.append("from diffusion_core.trajectory import slerp")
+        body.append(f"end = torch.Generator().manual_seed({int(asked.seed_to or 0)})")
+        body.append(f"x = slerp(x[:1], draw_noise(x[:1].shape, end), {count})")
+    elif asked.begin in ("a picture", "a picture with a hole"):
+        imports.insert(1, "import numpy as np")
+        imports.append("from diffusion_core.images import from_uint8, to_pil")
+        imports.append("from diffusion_core.pictures import fit_picture, read_picture")
+        mode = "L" if C == 1 else "RGB"
+        body.append(f'square = fit_picture(read_picture("picture.png"), {H})')
+        body.append(f'picture = np.array(to_pil(square).convert("{mode}"))')
+        body.append(f"x0 = from_uint8(picture.reshape(1, {H}, {H}, {C}))")
+    if asked.begin == "a picture" and asked.start is not None:
+        _, t = asked.start.fit(checkpoint)
+        imports.append("from diffusion_core.process import q_sample")
+        body.append(f"x = q_sample(x0.expand_as(x), {t}, x, model.schedule)")
+        options.append(f"t_start={t}")
+    elif asked.begin == "a picture with a hole":
+        imports.remove("from diffusion_core.samplers import draw_noise, sample")
+        imports.append("from diffusion_core.samplers import draw_noise")
+        imports.append("from diffusion_core.inpainting import inpaint")
+        body.append("mask = torch.ones(1, 1, *x.shape[2:])  # 1 keeps, 0 is made anew")
+        body.append("mask[..., : x.shape[3] // 2] = 0")
+        call = "inpaint(denoiser, x0.expand_as(x), mask, x, model.schedule, "
+        if not walk.eta:
+            options.append("eta=0")
+        options.append(f"resample={int(asked.resample)}")
+    options.append("generator=generators")
+    joined = ", ".join(options)
+    body.append(f"for step in {call}\n                   {joined}):")
+    body.append("    print(step.t, step.nfe, float(step.x0_hat.std()))")
+    body.append("images = step.x_prev")
+    imports.sort(key=lambda line: (line.startswith("from"), line))
+    return "\n".join([*imports, "", *body])

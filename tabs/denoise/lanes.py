@@ -1,0 +1,70 @@
+"""The lanes of a race, and races worth seeing."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from .asking import LARGE_VARIANCE
+
+LANES = 4
+NETWORK, EXACT = "the network", "the exact answer"
+OWN = "my own"
+
+
+class Lane(NamedTuple):
+    """One walk of a race.
+
+    Attributes:
+        who: Who is asked at every step: the network, or the exact answer.
+        sampler, steps, eta, guidance: As in `Asked`; guidance is heeded by the network only.
+    """
+
+    who: str
+    sampler: str
+    steps: float
+    eta: float
+    guidance: float
+
+    @property
+    def name(self) -> str:
+        """What tells it apart, for people."""
+        parts = [f"{self.sampler}, {int(self.steps)} steps"]
+        parts += [f"eta {self.eta:g}"] if self.sampler == "ddim" and self.eta else []
+        parts += (
+            [f"guidance {self.guidance:g}"] if self.who == NETWORK and self.guidance != 1 else []
+        )
+        return ", ".join(parts) if self.who == NETWORK else f"exact answer, {', '.join(parts)}"
+
+
+PRESETS: dict[str, tuple[Lane, ...]] = {
+    "ten looks each: who comes furthest?": (
+        Lane(NETWORK, "ddim", 10, 0, 1), Lane(NETWORK, "ddpm", 10, 0, 1),
+        Lane(NETWORK, "heun", 5, 0, 1), Lane(NETWORK, "dpmpp_2m", 10, 0, 1),
+    ),
+    "the classic: ancestral sampling wants a thousand steps": (
+        Lane(NETWORK, LARGE_VARIANCE, 10, 0, 1), Lane(NETWORK, LARGE_VARIANCE, 100, 0, 1),
+        Lane(NETWORK, LARGE_VARIANCE, 1000, 0, 1), Lane(NETWORK, "ddim", 10, 0, 1),
+    ),
+    "from straight to ancestral: eta": (
+        Lane(NETWORK, "ddim", 50, 0, 1), Lane(NETWORK, "ddim", 50, 0.3, 1),
+        Lane(NETWORK, "ddim", 50, 0.7, 1), Lane(NETWORK, "ddim", 50, 1, 1),
+    ),
+    "how hard to insist: guidance": (
+        Lane(NETWORK, "ddim", 25, 0, 1), Lane(NETWORK, "ddim", 25, 0, 2),
+        Lane(NETWORK, "ddim", 25, 0, 4), Lane(NETWORK, "ddim", 25, 0, 8),
+    ),
+    "the network and one who remembers every picture": (
+        Lane(NETWORK, "ddim", 25, 0, 1), Lane(EXACT, "ddim", 25, 0, 1),
+    ),
+}  # fmt: skip
+
+
+def preset(name: str) -> list[Any]:
+    """Values of the lanes' number and of all lanes' controls for a preset."""
+    if name not in PRESETS:
+        return [gr.skip()] * (1 + 5 * LANES)
+    lanes = PRESETS[name]
+    filled = [*lanes, *(PRESETS[next(iter(PRESETS))][len(lanes) :])]
+    return [len(lanes), *(value for lane in filled for value in lane)]

@@ -1,0 +1,223 @@
+"""The race: up to four walks from the same noise, side by side, on one clock of computing time."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.images import grid, to_uint8
+from diffusion_core.samplers import SamplerStep
+from diffusion_core.trajectory import Walker
+
+from ..components import component
+from .asking import NOISE, SAMPLER_CHOICES, Asked
+from .lanes import EXACT, LANES, NETWORK, OWN, PRESETS, Lane, preset
+from .running import behind, exact_of, stop
+from .runs import STOPS
+
+MAX_IMAGES = 4
+KEPT_STEPS = 200
+MESSAGE_SECONDS = 1 / 15
+
+
+@dataclass
+class Runner:
+    """A lane while it runs: its walk, and the computing that it took.
+
+    Attributes:
+        walker: Computes it.
+        steps: The walk.
+        count: Its steps.
+        ms: Milliseconds of computing so far.
+        result: The finished pictures.
+        sent: Frames kept so far.
+        last: The step computed last.
+    """
+
+    walker: Walker
+    steps: Iterator[SamplerStep]
+    count: int
+    ms: float = 0.0
+    result: Tensor | None = None
+    sent: int = 0
+    last: SamplerStep | None = field(default=None)
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, lane: Lane, asked: Asked) -> Runner:
+        """Check that the lane fits, and stand at its beginning."""
+        guidance = lane.guidance if lane.who == NETWORK else 1.0
+        own = asked._replace(
+            sampler=lane.sampler, steps=lane.steps, eta=lane.eta, guidance=guidance, begin=NOISE,
+            images=min(int(asked.images), MAX_IMAGES), exact=False,
+        )  # fmt: skip
+        walk, _ = own.walk(checkpoint)
+        denoiser = exact_of(checkpoint, walk) if lane.who == EXACT else None
+        walker = Walker(checkpoint, walk, denoiser=denoiser)
+        return cls(walker, iter(walker), len(walker.timesteps))
+
+    def advance(self) -> dict[str, Any] | None:
+        """Compute one step; the frame to send, or None where this step is not kept."""
+        start = time.perf_counter()
+        step = next(self.steps, None)
+        self.ms += 1000 * (time.perf_counter() - start)
+        if step is None:
+            assert self.last is not None
+            self.result = self.last.x_prev.float().cpu()
+            return self._frame(self.count, -1, self.last.nfe, self.result, self.result)
+        self.last = step
+        if step.index % max(1, self.count // KEPT_STEPS):
+            return None
+        return self._frame(step.index, step.t, step.nfe, step.x_t, step.x0_hat)
+
+    def _frame(self, index: int, t: int, nfe: int, *pictures: Tensor) -> dict[str, Any]:
+        px = [base64.b64encode(grid(to_uint8(x)).tobytes()).decode() for x in pictures]
+        self.sent += 1
+        return {
+            "k": self.sent - 1,
+            "i": index,
+            "t": t,
+            "nfe": nfe,
+            "ms": round(self.ms, 2),
+            "px": px,
+        }
+
+
+def race(request: gr.Request, *values: Any) -> Iterator[str]:
+    """Handler of the Race button: messages for the race's stage.
+
+    The lane that has computed least goes next, so that all stand at the same time of the clock.
+
+    Args:
+        request: Of the session.
+        *values: Those of `Asked`; the number of lanes; five values a lane; the run's name.
+    """
+    width = len(Asked._fields)
+    asked, count, run_id = Asked(*values[:width]), int(values[width]), values[-1]
+    flat = values[width + 1 : -1]
+    lanes = [Lane(*flat[i : i + 5]) for i in range(0, 5 * count, 5)]
+    session = request.session_hash or ""
+    sign = STOPS.begin(session, run_id)
+    try:
+        if any(v is None for lane in lanes for v in lane):
+            raise ValueError("Fill in every number of the race.")
+        checkpoint = asked.checkpoint()
+        runners = [Runner.of(checkpoint, lane, asked) for lane in lanes]
+        head = _head(checkpoint, lanes, runners, asked)
+        waiting: list[dict[str, Any]] = []
+        repeated: list[dict[str, Any]] = []
+        sent = 0.0
+        while running := [i for i, r in enumerate(runners) if r.result is None]:
+            if sign.is_set():
+                return
+            lane = min(running, key=lambda i: runners[i].ms)
+            if frame := runners[lane].advance():
+                waiting.append({"lane": lane, **frame})
+            if waiting and time.monotonic() - sent >= MESSAGE_SECONDS and not behind(session):
+                yield json.dumps({"run": run_id, "head": head, "frames": repeated + waiting})
+                repeated, waiting, sent = waiting, [], time.monotonic()
+        last = {"run": run_id, "head": head, "frames": repeated + waiting, "done": True}
+        yield json.dumps(last | _ends(checkpoint, runners, asked))
+    except ValueError as error:
+        yield json.dumps({"run": run_id, "error": str(error)})
+    finally:
+        STOPS.end(session, run_id)
+
+
+def _head(
+    checkpoint: Checkpoint, lanes: list[Lane], runners: list[Runner], asked: Asked
+) -> dict[str, Any]:
+    walk = runners[0].walker.settings
+    C, H, W = checkpoint.image_shape
+    sheet = grid(to_uint8(torch.zeros(walk.num_images, C, H, W)))
+    label = "no class" if walk.label is None else str(walk.label)
+    kept = ""
+    if any(r.count // KEPT_STEPS > 1 for r in runners):
+        kept = f" Of long walks about {KEPT_STEPS} steps are shown; all are computed."
+    return {
+        "width": sheet.shape[1],
+        "height": sheet.shape[0],
+        "channels": C,
+        "lanes": [
+            {"name": lane.name, "steps": r.count} for lane, r in zip(lanes, runners, strict=True)
+        ],
+        "caption": f"All from the noise of seed {walk.seed}: {label}, "
+        f"{checkpoint.name.rsplit('/', 1)[-1]}, weights {checkpoint.weights_hash[:8]}.{kept}",
+    }
+
+
+def _ends(checkpoint: Checkpoint, runners: list[Runner], asked: Asked) -> dict[str, Any]:
+    """How far the results lie apart and, where training images are here, from the nearest one."""
+    results = [r.result for r in runners if r.result is not None]
+    apart = [[float((a - b).square().mean().sqrt()) for b in results] for a in results]
+    ends: dict[str, Any] = {"distances": [[round(d, 4) for d in row] for row in apart]}
+    try:
+        exact = exact_of(checkpoint, runners[0].walker.settings)
+    except ValueError:
+        return ends
+    return ends | {"nearest": [round(float(exact.nearest(x)[1].mean()), 4) for x in results]}
+
+
+TELL_RACE = """(...inputs) => {
+  const id = Math.random().toString(36).slice(2) + Date.now().toString(36);
+  document.querySelector("#denoise-race .race")?.dispatchEvent(
+    new CustomEvent("race:start", { detail: id }));
+  return [...inputs.slice(0, -1), id];
+}"""
+TELL_STOP = """() => {
+  const race = document.querySelector("#denoise-race .race");
+  race?.dispatchEvent(new Event("race:stop"));
+  return race?.dataset.wanted || "";
+}"""
+
+
+def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
+    """Lay the race out, in its fold, and wire it.
+
+    Args:
+        asked: The tab's controls, in the order of `Asked`.
+        run_id: Filled by the browser.
+        runs: Options of events that compute.
+    """
+    first = next(iter(PRESETS))
+    gr.Markdown(
+        "Up to four walks from the same noise, with the model, class, seed and images set at the "
+        "left. Each lane's clock counts its own computing.",
+        elem_classes=["hint"],
+    )
+    chosen = gr.Dropdown([*PRESETS, OWN], value=first, label="Race")
+    count = gr.Radio([2, 3, 4], value=len(PRESETS[first]), label="Lanes")
+    rows, controls = [], []
+    for i, lane in enumerate(PRESETS[first]):
+        with gr.Row(elem_classes=["lane-row"]) as row:
+            named = f"lane {i + 1}"
+            controls += [
+                gr.Dropdown(
+                    [NETWORK, EXACT], value=lane.who, label=f"Asked in {named}", min_width=130
+                ),
+                gr.Dropdown(
+                    SAMPLER_CHOICES, value=lane.sampler, label=f"Sampler of {named}", min_width=150
+                ),
+                gr.Number(lane.steps, label=f"Steps of {named}", min_width=90),
+                gr.Number(lane.eta, label=f"Eta of {named}", min_width=80, step=0.1),
+                gr.Number(lane.guidance, label=f"Guidance of {named}", min_width=90, step=0.5),
+            ]
+        rows.append(row)
+    with gr.Row():
+        start = gr.Button("Race", variant="primary", min_width=120)
+        halt = gr.Button("Stop the race", min_width=80)
+    stage = component("race", "{}", "denoise-race")
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    chosen.input(preset, chosen, [count, *controls], **quiet)
+    count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **quiet)
+    gr.on([c.input for c in controls], lambda: OWN, None, chosen, **quiet)
+    start.click(race, [*asked, count, *controls, run_id], stage, js=TELL_RACE, **runs)
+    halt.click(stop, run_id, js=TELL_STOP, queue=False, **quiet)

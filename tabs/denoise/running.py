@@ -1,0 +1,228 @@
+"""Runs of the Denoise tab: from what is asked to the player's messages."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import gradio as gr
+import torch
+from gradio.context import LocalContext
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.data import load_dataset
+from diffusion_core.exact import ExactDenoiser
+from diffusion_core.recording import Recording
+from diffusion_core.run_card import RunCard
+from diffusion_core.walk import Walk
+
+from .. import models
+from ..player import Run, failure
+from .asking import Asked, choice_of
+from .captions import head
+from .runs import SHELF, STOPS
+
+OPENING = Walk(num_images=4, num_steps=25, seed=7)
+OPENING_CLASS = 8
+EXACT_IMAGES = 200
+
+
+def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
+    """Handler of the Denoise button: messages for the player, about 30 a second.
+
+    Args:
+        request: Of the session.
+        *values: Those of `Asked`, then the run's name, which the browser gives, so that it knows
+            its messages from those of one that it gave up.
+    """
+    *asked, run_id = values
+
+    def prepare() -> tuple[Recording, str]:
+        wanted = Asked(*asked)
+        checkpoint = wanted.checkpoint()
+        walk, given = wanted.walk(checkpoint)
+        prefix = ""
+        if given is not None:
+            where = wanted.start.where if wanted.start else ""
+            prefix = (
+                "a hole filled · " if given.mask is not None else f"from {where or 'a picture'} · "
+            )
+        exact = exact_of(checkpoint, walk) if wanted.exact else None
+        return Recording(checkpoint, walk, given, exact=exact), prefix
+
+    yield from stream(prepare, run_id, request.session_hash or "")
+
+
+def branch(request: gr.Request, *values: Any) -> Iterator[str]:
+    """Handler of "Branch from this step": the parent until then, then what the controls now ask.
+
+    Args:
+        request: Of the session.
+        *values: Those of `Asked`; the parent run's name and its card, which stands in for a
+            recording that is no longer here; the step; the run's name.
+    """
+    *asked, parent_id, parent_card, index, run_id = values
+
+    def prepare() -> tuple[Recording, str]:
+        wanted = Asked(*asked)
+        parent = SHELF.get(parent_id)
+        checkpoint = wanted.checkpoint()
+        if parent is not None:
+            before, given = parent.settings, parent.given
+            weights = parent.checkpoint.weights_hash
+        elif parent_card:
+            card = RunCard.from_json(parent_card)
+            before, given, weights = card.walk, card.given, card.weights
+        else:
+            raise ValueError("Press Denoise first, then choose a step to branch from.")
+        if checkpoint.weights_hash != weights:
+            raise ValueError("A branch goes on with its parent's model; choose that one again.")
+        mine, _ = wanted._replace(begin="noise", images=before.num_images).walk(checkpoint)
+        mine = dataclasses.replace(
+            mine, seed_to=before.seed_to, t_start=before.t_start, parent=before,
+            branch_step=int(index),
+        )  # fmt: skip
+        exact = exact_of(checkpoint, mine) if wanted.exact else None
+        record = Recording(checkpoint, mine, given, parent=parent, exact=exact)
+        return record, f"branched after {int(index)} steps · "
+
+    yield from stream(prepare, run_id, request.session_hash or "")
+
+
+def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[str]:
+    """Walk a run card's walk again; the last message says whether it came to the same.
+
+    Args:
+        run_id: The browser's name for the run.
+        event: Carries the card's text.
+        request: Of the session.
+    """
+    said: list[RunCard] = []
+
+    def prepare() -> tuple[Recording, str]:
+        card = RunCard.from_json(str(event.card))
+        known = [checkpoint for _, checkpoint in models.readable()]
+        same = [c for c in known if c.weights_hash == card.weights]
+        checkpoint = same[0] if same else card.checkpoint(models.folders())
+        said.append(card)
+        return Recording(checkpoint, card.walk, card.given), "replayed from a run card · "
+
+    def note(record: Recording) -> str:
+        assert record.result is not None
+        return said[0].compare(record.checkpoint, record.result)
+
+    yield from stream(prepare, run_id, request.session_hash or "", note)
+
+
+def stream(
+    prepare: Callable[[], tuple[Recording, str]],
+    run_id: str,
+    session: str,
+    note: Callable[[Recording], str] | None = None,
+) -> Iterator[str]:
+    """Compute a recording and yield the player's messages; errors become one too.
+
+    Args:
+        prepare: Makes the recording, and a prefix for its caption; may raise ValueError.
+        run_id: The browser's name for the run.
+        session: Whose Stop it heeds.
+        note: What to say of it in the end.
+    """
+    sign = STOPS.begin(session, run_id)
+    try:
+        record, prefix = prepare()
+        run = Run(head(record, prefix), run_id)
+        SHELF.put(run_id, record)
+        for frame in record.run():
+            if sign.is_set():
+                return
+            run.add(frame)
+            if run.due() and not behind(session):
+                yield run.message()
+        SHELF.put(run_id, record)
+        assert record.result is not None
+        card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
+        yield run.message(done=True, card=card.to_json(), note=note(record) if note else "")
+    except ValueError as error:
+        yield failure(str(error), run_id)
+    finally:
+        STOPS.end(session, run_id)
+
+
+def behind(session: str) -> bool:
+    """Whether the session's browser has not yet taken up what was sent to it.
+
+    Frames then wait in the run and go out together. Gradio has no public word for this.
+    """
+    blocks = LocalContext.blocks.get(None)
+    queue = getattr(blocks, "_queue", None)
+    waiting = getattr(queue, "pending_messages_per_session", {})
+    return session in waiting and waiting[session].qsize() > 2
+
+
+def stop(run_id: str, request: gr.Request) -> None:
+    """Handler of the Stop button; the browser says which run it means."""
+    STOPS.stop(request.session_hash or "", run_id)
+
+
+def opening() -> str:
+    """The walk that is there when the page opens, computed at start-up."""
+    choices = models.available()
+    if not choices:
+        sentence = "There is no checkpoint in pretrained/; train one on the command line."
+        return failure(sentence, "opening")
+    checkpoint = models.get(choices[0][1])
+    settings = OPENING
+    if checkpoint.unet.config.num_classes:
+        settings = dataclasses.replace(OPENING, label=OPENING_CLASS)
+    record = Recording(checkpoint, settings)
+    run = Run(head(record, "Computed at start-up · "), "opening")
+    for frame in record.run():
+        run.add(frame)
+    SHELF.put("opening", record)
+    assert record.result is not None
+    card = RunCard.of(checkpoint, settings, None, record.result)
+    return run.message(done=True, card=card.to_json())
+
+
+def exact_of(checkpoint: Checkpoint, walk: Walk) -> ExactDenoiser:
+    """The best denoiser of a few hundred embedded training images, of the walk's class if any.
+
+    Raises:
+        ValueError: if this model was trained on something that is not embedded.
+    """
+    if not checkpoint.config.dataset.startswith("fashion-mnist"):
+        raise ValueError(
+            "The exact answer needs the training images, and those of "
+            f"{checkpoint.config.dataset or 'this model'} are not here."
+        )
+    return _exact(checkpoint, checkpoint.label(walk.label))
+
+
+@lru_cache(maxsize=16)
+def _exact(checkpoint: Checkpoint, label: int | None) -> ExactDenoiser:
+    dataset = load_dataset("fashion-mnist-2000")
+    images, labels = dataset.batch(torch.arange(len(dataset)))
+    if label is not None and labels is not None:
+        images = images[labels == label]
+    return ExactDenoiser(images[:: max(1, len(images) // EXACT_IMAGES)], checkpoint.schedule)
+
+
+def card_values(event: gr.EventData) -> list[Any]:
+    """Values of the controls for a run card's walk, so that the page shows what it replays.
+
+    Returns:
+        label, guidance, sampler, steps, seed, images, eta, spacing; gr.skip() where it is no card.
+    """
+    try:
+        walk = RunCard.from_json(str(event.card)).walk
+    except ValueError:
+        return [gr.skip()] * 8
+    images: Any = walk.num_images if walk.num_images in (1, 4, 16) else gr.skip()
+    label = gr.skip() if walk.label is None else walk.label
+    return [
+        label, walk.guidance_scale, choice_of(walk), walk.num_steps, walk.seed, images, walk.eta,
+        walk.spacing,
+    ]  # fmt: skip
