@@ -116,7 +116,7 @@ class ExactDenoiser:
 
     def _flat(self, x: Tensor) -> Tensor:
         """Images as rows, (B, D), float64, where the work is done."""
-        if x.shape[1:] != self.images.shape[1:] or x.ndim != 4 or not x.is_floating_point():
+        if x.shape[1:] != self.images.shape[1:] or not x.is_floating_point():
             raise ValueError(
                 f"Images must be float (B, {', '.join(map(str, self.images.shape[1:]))}), "
                 f"got {x.dtype} {tuple(x.shape)}."

@@ -39,7 +39,7 @@ def beyond(page: Page) -> list[str]:
     """What reaches past the right edge of the page, and is not inside something that scrolls."""
     return page.evaluate(
         """() => [...document.querySelectorAll("main *")].filter((e) => {
-          const scrolls = e.closest(".wide, .equation, svg, .tab-wrapper");
+          const scrolls = e.closest(".wide, .equation, svg, .tab-wrapper, .cm-scroller");
           return e.offsetParent && !scrolls && e.getBoundingClientRect().right > innerWidth + 1;
         }).map((e) => e.outerHTML.slice(0, 100)).slice(0, 5)"""
     )

@@ -130,8 +130,9 @@ function arrange() {
   let visible = names.filter((v) => shown.has(v));
   if (!visible.length) visible = ["x_t"];
   figures.forEach((f) => { f.hidden = !visible.includes(f.dataset.view); });
-  root.style.setProperty("--across", visible.length <= 3 ? visible.length : visible.length === 4 ? 4 : 3);
-  $(".views").style.maxWidth = visible.length === 1 ? "560px" : "";
+  const wide = run.head.row && Number(pick.value) < 0;  // a row of pictures wants the whole width
+  root.style.setProperty("--across", wide ? 1 : visible.length <= 4 ? visible.length : 3);
+  $(".views").style.maxWidth = visible.length === 1 && !wide ? "560px" : "";
   $(".chips").replaceChildren(...names.map((name) => {
     const chip = document.createElement("button");
     chip.type = "button";
@@ -161,6 +162,10 @@ function dressed() {
   pick.value = Number(chosen) < head.images ? chosen : "-1";
   $(".picked").style.display = head.images > 1 ? "" : "none";
   root.dataset.images = head.images;
+  $(".along").hidden = !head.row;
+  $(".along input").max = head.images - 1;
+  $(".along .place").textContent = "all";
+  if (head.row) pick.value = "-1";
   $(".fork").hidden = head.branch < 0;
   $(".fork").style.left = `${(100 * head.branch) / Math.max(1, head.steps)}%`;
   // What is new and to be compared is shown without being asked for.

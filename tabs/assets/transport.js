@@ -52,7 +52,14 @@ root.addEventListener("keydown", (event) => {
 
 pick.addEventListener("change", () => {
   root.toggleAttribute("data-picked", Number(pick.value) >= 0);
+  if (Number(pick.value) >= 0) $(".along input").value = pick.value;
+  $(".along .place").textContent = Number(pick.value) < 0 ? "all" : `${Number(pick.value) + 1} of ${run?.head?.images}`;
+  if (run?.head) arrange();
   draw(at);
+});
+$(".along input").addEventListener("input", () => {
+  pick.value = $(".along input").value;
+  pick.dispatchEvent(new Event("change"));
 });
 // A click on one picture of the grid shows it large; another click shows the grid again.
 $(".views").addEventListener("click", (event) => {

@@ -20,6 +20,7 @@ from ..starts import Start
 NO_CLASS = "none"
 NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
 BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
+ROW = 9  # pictures from seed to seed
 LARGE_VARIANCE = "ddpm, large variance"
 SAMPLER_CHOICES = [
     ("ddim (few steps do)", "ddim"),
@@ -87,7 +88,7 @@ class Asked(NamedTuple):
         if self.begin == SEEDS:
             if self.seed_to is None:
                 raise ValueError("Fill in the second seed.")
-            seed_to, num_images = whole(self.seed_to, "second seed"), max(num_images, 2)
+            seed_to, num_images = whole(self.seed_to, "second seed"), ROW
         walk = Walk(
             num_images=num_images, label=chosen, sampler=sampler, variance=variance,
             num_steps=whole(self.steps, "number of steps"),

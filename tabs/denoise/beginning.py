@@ -61,7 +61,7 @@ def controls(model: str) -> Beginning:
     with gr.Group(visible=False) as seeds:
         seed_to = gr.Number(
             42, label="Second seed", precision=None,
-            info=f"the noise leads to this one's, 0 to {MAX_SEED}",
+            info=f"nine pictures lead from the first seed's noise to this one's; 0 to {MAX_SEED}",
         )  # fmt: skip
     with gr.Group(visible=False) as of_picture:
         picture = picture_input(

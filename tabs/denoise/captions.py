@@ -23,6 +23,7 @@ def head(record: Recording, prefix: str = "") -> dict[str, Any]:
         "tile": [W, H],
         "columns": (record.sheet_shape[1] + 2) // (W + 2),
         "images": settings.num_images,
+        "row": settings.seed_to is not None,
         "views": record.views,
         "steps": record.num_steps,
         "alpha_bars": [round(float(schedule.alpha_bar(t)), 5) for t in record.timesteps],

@@ -8,7 +8,7 @@ from typing import Any
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.walk import Walk
 
-from .asking import Asked
+from .asking import HOLE, NOISE, PICTURE, ROW, SEEDS, Asked
 
 
 def code(*values: Any) -> str:
@@ -17,7 +17,7 @@ def code(*values: Any) -> str:
     try:
         checkpoint = asked.checkpoint()
         # A picture and a hole are files of the reader's own: the lines say where to put them.
-        walk, _ = asked._replace(begin="noise").walk(checkpoint)
+        walk, _ = asked._replace(begin=NOISE).walk(checkpoint)
         return lines(checkpoint, asked, walk)
     except ValueError as error:
         return f"# {error}"
@@ -29,7 +29,7 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
     folder = Path(checkpoint.name)
     name = f"pretrained/{folder.name}" if folder.parent.name == "pretrained" else checkpoint.name
     label = checkpoint.label(walk.label)
-    count = walk.num_images
+    count = ROW if asked.begin == SEEDS else walk.num_images
     imports = [
         "import torch",
         "from diffusion_core.checkpoint import load_checkpoint",
@@ -39,9 +39,7 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
     guided = f", guidance_scale={walk.guidance_scale:g}" if walk.guidance_scale != 1 else ""
     words = f"  # {walk.label}" if isinstance(walk.label, str) else ""
     body.append(f"denoiser = model.denoiser({label}{guided}){words}")
-    seeds = f"{walk.seed} + i" if asked.begin != "two seeds" else f"{walk.seed}"
-    if asked.begin == "two seeds":
-        count = max(count, 2)
+    seeds = f"{walk.seed}" if asked.begin == SEEDS else f"{walk.seed} + i"
     body.append(
         f"generators = [torch.Generator().manual_seed({seeds}) for i in range({count})]",
     )
@@ -54,11 +52,11 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
     if walk.variance != "posterior":
         options.append(f'variance="{walk.variance}"')
     call = "sample(denoiser, x, model.schedule, "
-    if asked.begin == "two seeds":
+    if asked.begin == SEEDS:
         imports.append("from diffusion_core.trajectory import slerp")
         body.append(f"end = torch.Generator().manual_seed({int(asked.seed_to or 0)})")
         body.append(f"x = slerp(x[:1], draw_noise(x[:1].shape, end), {count})")
-    elif asked.begin in ("a picture", "a picture with a hole"):
+    elif asked.begin in (PICTURE, HOLE):
         imports.insert(1, "import numpy as np")
         imports.append("from diffusion_core.images import from_uint8, to_pil")
         imports.append("from diffusion_core.pictures import fit_picture, read_picture")
@@ -66,12 +64,12 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
         body.append(f'square = fit_picture(read_picture("picture.png"), {H})')
         body.append(f'picture = np.array(to_pil(square).convert("{mode}"))')
         body.append(f"x0 = from_uint8(picture.reshape(1, {H}, {H}, {C}))")
-    if asked.begin == "a picture" and asked.start is not None:
+    if asked.begin == PICTURE and asked.start is not None:
         _, t = asked.start.fit(checkpoint)
         imports.append("from diffusion_core.process import q_sample")
         body.append(f"x = q_sample(x0.expand_as(x), {t}, x, model.schedule)")
         options.append(f"t_start={t}")
-    elif asked.begin == "a picture with a hole":
+    elif asked.begin == HOLE:
         imports.remove("from diffusion_core.samplers import draw_noise, sample")
         imports.append("from diffusion_core.samplers import draw_noise")
         imports.append("from diffusion_core.inpainting import inpaint")

@@ -1,0 +1,285 @@
+"""What stands beside the Denoise tab's walk: code, files, race, return, controls; as functions."""
+
+import base64
+import dataclasses
+import io
+import json
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from conftest import last
+from PIL import Image
+from test_denoise_tab import REQUEST, asked, gathered, messages
+
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.images import from_uint8, grid, to_uint8
+from diffusion_core.recording import Recording
+from diffusion_core.run_card import RunCard
+from diffusion_core.trajectory import walk
+from diffusion_core.walk import Walk
+from tabs.denoise import asking, beginning, explaining, keeping, lanes, racing, returning, running
+from tabs.denoise.runs import SHELF, Shelf, recorded
+from tabs.starts import Start
+
+HALF = np.zeros((28, 28), np.uint8)
+HALF[:, :14] = 1
+
+
+@pytest.fixture
+def start():
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[8:32, 8:32] = (200, 100, 50)
+    return Start(picture, 0.3)
+
+
+def hole(opened=HALF):
+    return json.dumps({"mask": base64.b64encode(opened.tobytes()).decode()})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {}, {"sampler": "ddpm"}, {"sampler": asking.LARGE_VARIANCE}, {"eta": 0.4},
+        {"label": "none"},
+        {"sampler": "heun", "spacing": "leading"}, {"sampler": "dpmpp_2m", "guidance": 2.5},
+        {"begin": asking.SEEDS}, {"begin": asking.PICTURE}, {"begin": asking.HOLE, "eta": 1.0},
+        {"begin": asking.HOLE, "resample": 3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_code_makes_the_same_pictures(tiny_folder, start, changes, tmp_path, monkeypatch):
+    mine = asked(tiny_folder, start=start, hole=hole(), **changes)
+    checkpoint = load_checkpoint(tiny_folder)
+    settings, given = mine.walk(checkpoint)
+    want = last(walk(checkpoint, settings, given)).x_prev
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(start.picture).save("picture.png")
+    space: dict = {}
+    exec(explaining.code(*mine), space)
+    torch.testing.assert_close(space["images"], want, atol=1e-6, rtol=0)
+    assert to_uint8(space["images"]).tolist() == to_uint8(want).tolist()
+
+
+def test_the_code_says_what_is_wrong(tiny_folder):
+    assert explaining.code(*asked(tiny_folder, steps=0)).startswith("# ")
+
+
+@pytest.mark.parametrize("kind", ["gif", "mp4", "strip"])
+def test_files_of_a_run_are_made_of_its_record_or_walked_again(tiny_folder, kind, monkeypatch):
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
+    parts = messages(tiny_folder, run_id=f"keep {kind}")
+    wanted = {"run": f"keep {kind}", "card": parts[-1]["card"], "kind": kind, "view": "x0_hat"}
+    first = json.loads(keeping.keep(wanted))
+    assert first["name"].startswith("walk-x0_hat.")
+    SHELF.records.clear()  # another process: only the browser still has the card
+    again = json.loads(keeping.keep(wanted))
+    assert again["name"] == first["name"]
+    if kind == "mp4":  # its encoder's threads do not agree to the byte
+        assert len(again["data"]) == pytest.approx(len(first["data"]), rel=0.05)
+    else:
+        assert again == first
+    if kind == "strip":
+        sheets = np.array(Image.open(io.BytesIO(base64.b64decode(again["data"]))))
+        assert sheets.shape == (58, 7 * 62 - 4)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"run": "nowhere", "card": "", "kind": "gif", "view": "x_t"}, "walk it to the end"),
+        ({"run": "nowhere", "card": "{}", "kind": "gif", "view": "x_t"}, "no run card"),
+        ({}, "walk it to the end"),
+    ],
+)
+def test_what_cannot_be_kept_is_one_sentence(wanted, words):
+    assert words in json.loads(keeping.keep(wanted))["error"]
+
+
+def test_the_shelf_forgets_the_oldest_when_it_is_full(tiny_folder):
+    checkpoint, shelf = load_checkpoint(tiny_folder), Shelf(limit=1)
+    for name in "ab":
+        record = Recording(checkpoint, Walk(num_steps=2))
+        list(record.run())
+        shelf.put(name, record)
+    assert shelf.get("a") is None and shelf.get("b") is not None
+
+
+def branch(folder, parent, card, index, run_id, **changes):
+    stream = running.branch(REQUEST, *asked(folder, **changes), parent, card, index, run_id)
+    return [json.loads(m) for m in stream]
+
+
+def test_a_branch_from_the_shelf_and_from_the_card_are_one(tiny_folder):
+    card = messages(tiny_folder, run_id="trunk", sampler="ddpm")[-1]["card"]
+    a = branch(tiny_folder, "trunk", card, 3, "twig a", label="Dress", sampler="ddpm")
+    SHELF.records.clear()
+    b = branch(tiny_folder, "trunk", card, 3, "twig b", label="Dress", sampler="ddpm")
+    one, other = gathered(a), gathered(b)
+    assert all(one[i]["px"] == other[i]["px"] for i in range(7))
+    assert a[0]["head"]["branch"] == 3
+    found = RunCard.from_json(a[-1]["card"]).walk
+    assert found.branch_step == 3 and found.parent == RunCard.from_json(card).walk
+    (nothing,) = branch(tiny_folder, "gone", "", 1, "twig c")
+    assert "Press Denoise first" in nothing["error"]
+
+
+def test_a_replay_says_whether_it_is_the_same(tiny_folder, monkeypatch):
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
+    card = messages(tiny_folder, run_id="played")[-1]["card"]
+    event = SimpleNamespace(card=card)
+    parts = [json.loads(m) for m in running.replay("again", event, REQUEST)]
+    assert parts[-1]["note"] == "The replay's result is the same, to the bit."
+    assert running.card_values(event)[3:5] == [6, 3]
+    (broken,) = [json.loads(m) for m in running.replay("no", SimpleNamespace(card="x"), REQUEST)]
+    assert "no run card" in broken["error"]
+
+
+def race(folder, *wanted, run_id="race", **changes):
+    flat = [value for lane in wanted for value in lane]
+    values = [*asked(folder, **changes), len(wanted), *flat, run_id]
+    return [json.loads(m) for m in racing.race(REQUEST, *values)]
+
+
+def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_folder):
+    wanted = [
+        lanes.Lane(lanes.NETWORK, "ddim", 5, 0.0, 1.0),
+        lanes.Lane(lanes.NETWORK, "heun", 4, 0.0, 1.0),
+        lanes.Lane(lanes.NETWORK, "ddpm", 12, 0.0, 2.0),
+        lanes.Lane(lanes.EXACT, "ddim", 6, 0.0, 1.0),
+    ]
+    parts = race(tiny_folder, *wanted)
+    frames = {(f["lane"], f["k"]): f for p in parts for f in p["frames"]}
+    assert [sum(k[0] == i for k in frames) for i in range(4)] == [6, 5, 13, 7]
+    firsts = {frames[i, 0]["px"][0] for i in range(4)}
+    assert len(firsts) == 1
+    checkpoint = load_checkpoint(tiny_folder)
+    for i, lane in enumerate(wanted[:3]):
+        mine = Walk(
+            num_images=4, label="Bag", sampler=lane.sampler, num_steps=int(lane.steps), seed=3,
+            guidance_scale=lane.guidance,
+        )  # fmt: skip
+        end = last(walk(checkpoint, mine))
+        frame = frames[i, int(lane.steps)]
+        raw = np.frombuffer(base64.b64decode(frame["px"][0]), np.uint8)
+        assert np.array_equal(raw.reshape(58, 58, 1), grid(to_uint8(end.x_prev)))
+        assert frame["nfe"] == end.nfe
+    d = np.array(parts[-1]["distances"])
+    assert d.shape == (4, 4) and np.allclose(d, d.T) and (np.diag(d) == 0).all()
+    assert (d[~np.eye(4, dtype=bool)] > 0.01).all()
+    assert parts[-1]["nearest"][3] < 0.01 < parts[-1]["nearest"][0]
+
+
+def test_a_race_refuses_in_one_sentence(tiny_folder):
+    bad = lanes.Lane(lanes.NETWORK, "ddim", 1001, 0.0, 1.0)
+    assert "1 to 1000" in race(tiny_folder, bad)[0]["error"]
+    empty = lanes.Lane(lanes.NETWORK, "ddim", None, 0.0, 1.0)
+    assert "Fill in" in race(tiny_folder, empty)[0]["error"]
+
+
+def test_every_preset_fills_every_lane():
+    for name in lanes.PRESETS:
+        values = lanes.preset(name)
+        assert len(values) == 1 + 5 * lanes.LANES and 2 <= values[0] <= 4
+
+
+def test_the_picture_comes_back_from_little_noise_and_not_from_much(tiny_folder, start):
+    stream = list(returning.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
+    plot, message = stream[-1]
+    done = json.loads(message)
+    assert done["done"] and len(stream) == returning.TIMES + 1
+    for trace in plot.data:
+        assert list(trace.x)[0] == 0 and trace.y[0] < 0.1 < trace.y[-1]
+    true, noised, look, walked = (r["cells"] for r in done["rows"])
+    assert len({*true}) == 1 and len({*walked}) > 3 and noised[0] != noised[8]
+    assert "one look" in done["words"] and look[4] != walked[4]
+
+
+def test_refinement_brings_the_picture_nearer(tiny_folder, start):
+    errors = []
+    for rounds in (0, 2):
+        values = [*asked(tiny_folder, start=start, steps=20), rounds, f"lead {rounds}"]
+        done = json.loads(last(returning.lead_to_noise(REQUEST, *values)))
+        assert done["done"]
+        errors.append(float(done["words"].split("error of ")[1].split()[0]))
+        assert f"{20 * (1 + rounds)} evaluations up and 20 down" in done["words"]
+    assert errors[1] < errors[0]
+
+
+def test_a_hole_is_filled_and_nothing_else(tiny_folder, start):
+    parts = messages(tiny_folder, begin=asking.HOLE, start=start, hole=hole(), eta=1.0)
+    x0 = to_uint8(start.fit(load_checkpoint(tiny_folder))[0])[0]
+    frames = gathered(parts)
+    raw = np.frombuffer(base64.b64decode(frames[max(frames)]["px"][0]), np.uint8)
+    tile = raw.reshape(58, 58, 1)[:28, :28]
+    assert np.array_equal(tile[:, 14:], x0[:, 14:]) and not np.array_equal(tile, x0)
+    assert len(frames) == 2 * 5 + 1 + 1 == parts[0]["total"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"begin": asking.PICTURE}, "Choose a picture"),
+        ({"begin": asking.HOLE, "start": 1}, "Paint over"),
+        ({"begin": asking.HOLE, "start": 1, "hole": hole(np.ones(9, np.uint8))}, "another size"),
+        ({"begin": asking.HOLE, "start": 1, "hole": "nonsense"}, "Paint over"),
+        ({"begin": asking.HOLE, "start": 1, "hole": hole(), "sampler": "heun"}, "heun"),
+        ({"begin": asking.SEEDS, "seed_to": None}, "second seed"),
+        ({"begin": asking.SEEDS, "seed_to": -4}, "second seed"),
+    ],
+)
+def test_what_a_walk_cannot_begin_with_is_one_sentence(tiny_folder, start, changes, words):
+    if changes.get("start"):
+        changes = {**changes, "start": start}
+    error = messages(tiny_folder, **changes)[-1]["error"]
+    assert words in error and error.endswith(".")
+
+
+def test_the_exact_answer_of_pictures_that_are_not_here_is_refused(tmp_path):
+    from conftest import save_tiny
+
+    folder = save_tiny(tmp_path / "other", dataset="my holiday")
+    (message,) = messages(folder, exact=True)
+    assert "my holiday are not here" in message["error"]
+
+
+def test_the_noise_tabs_picture_becomes_the_beginning(tiny_folder, start):
+    values = beginning.from_noise_tab(start, str(tiny_folder))
+    assert values[:2] == [asking.PICTURE, start]
+    assert values[3] == start.fit(load_checkpoint(tiny_folder))[1]
+    assert beginning.from_noise_tab(None, str(tiny_folder)) == [gr.skip()] * 4
+    own = beginning.own_start(start.picture, 250, str(tiny_folder))
+    assert own.fit(load_checkpoint(tiny_folder))[1] == 250
+    assert beginning.own_start(None, 250, str(tiny_folder)) is None
+
+
+def test_a_stopped_walk_is_not_taken_for_a_whole_one(tiny_folder):
+    checkpoint = load_checkpoint(tiny_folder)
+    record = Recording(checkpoint, Walk(num_steps=6))
+    next(record.run())
+    SHELF.put("half", record)
+    with pytest.raises(ValueError, match="was stopped"):
+        recorded("half", "")
+
+
+def test_a_long_walks_bound_is_said(tiny_folder, monkeypatch):
+    from diffusion_core import recording
+
+    monkeypatch.setattr(recording, "MAX_PICTURE_BYTES", 100_000)
+    parts = messages(tiny_folder, steps=50)
+    assert (
+        "every" in parts[0]["head"]["bound"]
+        and "All 50 steps are computed" in parts[0]["head"]["bound"]
+    )
+    frames = gathered(parts)
+    assert len(frames) == parts[0]["total"] < 51 and frames[max(frames)]["t"] == -1
+
+
+def test_cards_of_pictures_keep_them(tiny_folder, start):
+    card = messages(tiny_folder, begin=asking.PICTURE, start=start)[-1]["card"]
+    found = RunCard.from_json(card)
+    assert torch.equal(found.given.picture, start.fit(load_checkpoint(tiny_folder))[0])
+    assert from_uint8(to_uint8(found.given.picture)).equal(found.given.picture)
+    assert dataclasses.replace(found.walk, t_start=None).t_start is None
