@@ -12,11 +12,10 @@ from diffusion_core.schedule import SPACINGS
 from diffusion_core.walk import MAX_SEED
 
 from .. import models
-from ..components import component, why
+from ..components import why
 from ..player import player
-from . import beginning, costing, racing, returning
+from . import beginning, following, racing, returning
 from .asking import NO_CLASS, SAMPLER_CHOICES, WORDS
-from .explaining import code
 from .keeping import keep
 from .running import branch, card_values, denoise, opening, replay, stop
 
@@ -165,11 +164,7 @@ def build() -> Parts:
                 racing.build(asked, run_id, runs)
             with gr.Accordion("Whose picture comes back?", open=False):
                 returning.build(asked, run_id, runs)
-            with gr.Accordion("What steps cost", open=False) as cost_fold:
-                costing.build(asked, cost_fold)
-            with gr.Accordion("Code, and the paper's algorithms", open=False) as code_fold:
-                component("algorithm", "", "denoise-algorithm")
-                python = gr.Code("", language="python", label="The same in Python")
+            following.build(asked)
             why(WHY)
     run_button.click(denoise, [*asked, run_id], stage, js=TELL_START, **runs)
     branch_button.click(
@@ -188,8 +183,4 @@ def build() -> Parts:
     model.change(class_menu, [model, label], label, **quiet)
     sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **quiet)
     beginning.wire(begin, model, begins, forget)
-    gr.on(
-        [code_fold.expand, *(c.change for c in asked if not isinstance(c, gr.HTML))],
-        code, asked, python, trigger_mode="always_last", **quiet,
-    )  # fmt: skip
     return Parts([begin.begin, begin.start, begin.picture, begin.t], model)

@@ -16,10 +16,6 @@ from .asking import NOISE, Asked, choice_of
 from .costs import figure, words
 from .runs import SHELF
 
-# The run whose time is taken stands in the player.
-SEND_RUN = """(...inputs) => [...inputs.slice(0, -1),
-  document.querySelector("#denoise-player .player")?.dataset.run || ""]"""
-
 
 def costs(*values: Any) -> tuple[go.Figure | Any, str]:
     """The figure and what it says, for the controls' values and the run in the player.
@@ -44,20 +40,3 @@ def costs(*values: Any) -> tuple[go.Figure | Any, str]:
             ms = record.frames[-1].ms / record.frames[-1].nfe
     name = choice_of(walk)
     return figure(rows, name, count, ms), words(rows, name, count, ms)
-
-
-def build(asked: list[Any], fold: gr.Accordion) -> None:
-    """Lay the fold out and wire it.
-
-    Args:
-        asked: The tab's controls, in the order of `Asked`.
-        fold: Opening it brings the figure up to date.
-    """
-    plot = gr.Plot(show_label=False, container=False, elem_id="denoise-costs")
-    said = gr.Markdown(elem_classes=["costs"])
-    run_id = gr.Textbox(visible=False)
-    gr.on(
-        [fold.expand, *(c.change for c in asked if isinstance(c, gr.Slider | gr.Dropdown))],
-        costs, [*asked, run_id], [plot, said], js=SEND_RUN, trigger_mode="always_last",
-        show_progress="hidden", api_visibility="private",
-    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""The folds that follow the controls: what steps cost, and the code. Closed, they cost nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from ..components import component
+from .costing import costs
+from .explaining import code
+
+# The run whose time is taken stands in the player.
+SEND_RUN = """(...inputs) => [...inputs.slice(0, -1),
+  document.querySelector("#denoise-player .player")?.dataset.run || ""]"""
+
+
+def follow(*values: Any) -> list[Any]:
+    """Plot and words of the costs, and the code; gr.skip() for what is in a closed fold.
+
+    Args:
+        *values: Those of `Asked`; whether each of the two folds is open; a run of this machine.
+    """
+    *asked, costs_open, code_open, run_id = values
+    plot, words = costs(*asked, run_id) if costs_open else (gr.skip(), gr.skip())
+    return [plot, words, code(*asked) if code_open else gr.skip()]
+
+
+def build(asked: list[Any]) -> None:
+    """Lay both folds out and wire them.
+
+    Args:
+        asked: The tab's controls, in the order of `Asked`.
+    """
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    run_id = gr.Textbox(visible=False)
+    with gr.Accordion("What steps cost", open=False) as costs_fold:
+        plot = gr.Plot(show_label=False, container=False, elem_id="denoise-costs")
+        said = gr.Markdown(elem_classes=["costs"])
+    with gr.Accordion("Code, and the paper's algorithms", open=False) as code_fold:
+        component("algorithm", "", "denoise-algorithm")
+        python = gr.Code("", language="python", label="The same in Python", wrap_lines=True)
+    opened = []
+    for fold in (costs_fold, code_fold):
+        is_open = gr.State(False)
+        fold.expand(lambda: True, outputs=is_open, **quiet)
+        fold.collapse(lambda: False, outputs=is_open, **quiet)
+        opened.append(is_open)
+    gr.on(
+        [*(s.change for s in opened), *(c.change for c in asked if not isinstance(c, gr.HTML))],
+        follow, [*asked, *opened, run_id], [plot, said, python], js=SEND_RUN,
+        trigger_mode="always_last", **quiet,
+    )  # fmt: skip
