@@ -50,6 +50,48 @@ def test_sample_writes_every_kind_of_file_with_the_same_pictures(tiny_folder, tm
     assert len(iio.imread(tmp_path / "o.mp4", plugin="pyav")) == 6 + 25
 
 
+def test_a_run_card_is_walked_again(tiny_folder, tmp_path):
+    card = tmp_path / "card.json"
+    first = cli(
+        "sample", "--model", tiny_folder, "--num", 2, "--steps", 4, "--sampler", "ddpm",
+        "--variance", "beta", "--save-card", card, "--out", tmp_path / "a.npz",
+    )  # fmt: skip
+    assert first.returncode == 0, first.stderr
+    again = cli("sample", "--card", card, "--model", tiny_folder, "--out", tmp_path / "b.npz")
+    assert again.returncode == 0 and "the same, to the bit" in again.stderr
+    with np.load(tmp_path / "a.npz") as a, np.load(tmp_path / "b.npz") as b:
+        assert np.array_equal(a["images"], b["images"])
+    # its model is looked for by name
+    found = cli("sample", "--card", card, "--out", tmp_path / "c.npz", cwd=tmp_path)
+    assert found.returncode == 2 and "name it by --model" in found.stderr
+    (tmp_path / "pretrained").symlink_to(tiny_folder.parent)
+    found = cli("sample", "--card", card, "--out", tmp_path / "c.gif", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--card", "nowhere.json"], "nowhere.json"),
+        (["--card", "README.md"], "no run card"),
+        ([], "--model FOLDER, or a run card"),
+    ],
+)
+def test_a_bad_card_or_none_is_one_sentence(arguments, words, tmp_path):
+    done = cli("sample", *arguments, "--out", tmp_path / "o.png")
+    assert done.returncode == 2 and words in done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_from_seed_to_seed_is_a_row(tiny_folder, tmp_path):
+    done = cli(
+        "sample", "--model", tiny_folder, "--num", 5, "--steps", 3, "--seed-to", 9,
+        "--out", tmp_path / "row.png",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert np.asarray(Image.open(tmp_path / "row.png")).shape == (28, 5 * 30 - 2)
+
+
 def test_another_seed_class_or_image_number_changes_the_picture_as_it_should(tiny_folder):
     checkpoint = load_checkpoint(tiny_folder)
 

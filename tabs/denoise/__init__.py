@@ -106,8 +106,8 @@ def build() -> Parts:
         "concurrency_id": "model", "concurrency_limit": CONCURRENT_WALKS,
         "trigger_mode": "multiple", **quiet,
     }  # fmt: skip
-    with gr.Row(elem_classes=["tab-row"]):
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes=["tab-row", "with-folds"]):
+        with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
             model = gr.Dropdown(choices, value=first, label="Model", allow_custom_value=OWN_MODELS)
             label = gr.Dropdown(
                 class_choices, value=class_choices[min(9, len(class_choices) - 1)], label="Class",
@@ -160,6 +160,7 @@ def build() -> Parts:
                 model, label, guidance, sampler, steps, seed, images, eta, spacing, begin.begin,
                 begin.seed_to, begin.start, begin.hole, begin.resample, exact,
             ]  # fmt: skip
+        with gr.Column(scale=5, elem_classes=["folds"]):
             with gr.Accordion("Race: several walks from the same noise", open=False):
                 racing.build(asked, run_id, runs)
             with gr.Accordion("Whose picture comes back?", open=False):
