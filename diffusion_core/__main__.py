@@ -7,6 +7,7 @@ import json
 import shlex
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -42,18 +43,15 @@ def train(
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
     save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 500,
+    log: Annotated[str, typer.Option(help="tensorboard, into FOLDER/logs; else none.")] = "",
 ) -> None:
     """Train a UNet. Interrupted, the same command goes on from the last save."""
     from accelerate import Accelerator
     from tqdm import tqdm
 
-    from .checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
     from .data import load_dataset
-    from .schedule import make_schedule
-    from .state import load_average
-    from .training import STATE_FILE, TrainConfig
-    from .training import train as run
-    from .unet import UNet, UNetConfig
+    from .fitting import Plan, Progress, fit
+    from .train_config import TrainConfig
 
     try:
         widths = tuple(int(c) for c in channels.split(","))
@@ -65,50 +63,38 @@ def train(
         label_dropout=label_dropout, prediction_type=prediction, loss_weighting=weighting,
         precision=precision, seed=seed, save_every=save_every,
     )  # fmt: skip
-    noise = {"name": schedule, "num_train_timesteps": timesteps}
-    betas = make_schedule(**noise)  # type: ignore[arg-type]
+    if log not in ("", "tensorboard"):
+        raise ValueError(f"There is no log {log!r}; choose tensorboard, or leave it out.")
+    if log and find_spec("tensorboard") is None:
+        raise ValueError("TensorBoard is not installed; run `pip install tensorboard` first.")
     data = load_dataset(dataset, size=size)
     for reason in data.unreadable[:5]:
         typer.echo(f"left out: {reason}", err=True)
-    C, H, W = data.shape
-    shape = UNetConfig(
-        image_size=(H, W), in_channels=C, out_channels=C, patch_size=patch_size, channels=widths,
-        blocks_per_level=blocks, attention=(False,) * (len(widths) - 1) + (True,),
-        scale_shift=scale_shift, num_classes=len(data.class_names) or None,
+    plan = Plan.for_data(
+        data, config, {"name": schedule, "num_train_timesteps": timesteps}, widths, blocks=blocks,
+        patch_size=patch_size, scale_shift=scale_shift, init=init,
+        command=shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
     )  # fmt: skip
-    initial = None if init is None else load_checkpoint(init).unet
-    if initial is not None and initial.config != shape:
-        raise ValueError(f"The network of {init} has another shape than the one asked for.")
-    accelerator = Accelerator()
-    done: dict[str, object] = {
-        "settings": dataclasses.asdict(config),
-        "command": shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
-    }
-
-    def write(unet: UNet, step: int) -> None:
-        training = done | {"steps": step}
-        names = data.class_names
-        full = CheckpointConfig(shape, noise, prediction, names, data.name, training)
-        save_checkpoint(out, unet, full)
-
-    steps_done = run(config, shape, betas, data, out, initial=initial, accelerator=accelerator)
+    accelerator = Accelerator(log_with=log or None, project_dir=out / "logs" if log else None)
+    if log:
+        accelerator.init_trackers("train", config=dataclasses.asdict(config))
+    steps_done = fit(plan, data, out, accelerator=accelerator)
     told = _stop_signs()
     bar = tqdm(total=steps, unit="step", disable=not accelerator.is_main_process)
-    smooth = 0.0
+    progress = Progress(steps, batch_size, timesteps)
     for s in steps_done:
+        progress.add(s)
         bar.update(s.step - bar.n)
-        smooth = s.loss if not smooth else smooth + 0.02 * (s.loss - smooth)
-        bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
-        if accelerator.is_main_process and s.step % save_every == 0:
-            write(s.unet, s.step)
+        bar.set_postfix(loss=f"{progress.loss:.4f}", refresh=False)
+        if log:
+            known = {"loss": s.loss, "learning_rate": s.learning_rate, "grad_norm": s.grad_norm}
+            accelerator.log(known, step=s.step)
         if told:
             break
-    steps_done.close()  # saves the state, also of steps since the last save
-    if accelerator.is_main_process:
-        # From the state, so that also a run that was over already leaves its checkpoint.
-        average = UNet(shape)
-        write(average, load_average(out / STATE_FILE, average))
+    steps_done.close()
     bar.close()
+    if log:
+        accelerator.end_training()
     if told:
         typer.echo("Stopped; the state is saved, and the same command goes on from it.", err=True)
         raise typer.Exit(130)

@@ -162,6 +162,20 @@ def test_train_then_sample_and_go_on_after_an_interruption(tmp_path):
     assert evaluated.returncode == 2 and "test set" in evaluated.stderr
 
 
+def test_a_training_is_logged_for_tensorboard(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    done = cli(
+        "train", "--dataset", "fashion-mnist-2000", "--out", tmp_path / "run", "--steps", 3,
+        "--batch-size", 4, "--channels", "32,32", "--log", "tensorboard",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (folder,) = {f.parent for f in (tmp_path / "run" / "logs").rglob("events.*") if "train" in str(f)
+                 and f.parent.name == "train"}  # fmt: skip
+    events = EventAccumulator(str(folder)).Reload()
+    assert [e.step for e in events.Scalars("loss")] == [1, 2, 3]
+
+
 def test_a_training_that_is_told_to_stop_saves_first(tmp_path):
     command = [sys.executable, "-m", "diffusion_core", "train", "--dataset", "fashion-mnist-2000",
                "--out", str(tmp_path), "--channels", "32,32", "--blocks", "1", "--batch-size", "8",

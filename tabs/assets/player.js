@@ -10,7 +10,7 @@ let at = -1;           // index of the frame on the canvases
 let playing = false;
 let waiting = false;   // Denoise was pressed, nothing has come yet
 let wanted = null;     // the run whose messages are heeded; null takes what is there at the start
-let lastDraw = 0;
+let lastDraw = 0, lastStatistics = 0;
 let shown = new Set(["x_t", "x0_hat"]);
 
 function last() {
@@ -68,12 +68,14 @@ function draw(index) {
   $(".gain").textContent = frame.t < 0 ? "nothing more" : `shown × ${frame.n.gain.toPrecision(2)}`;
   describe(frame, index);
   equation($(".step-equation"), frame, run.head.sampler);
-  statistics(frame);
+  // While frames move, the charts follow more slowly than the pictures: drawing them takes the longest.
+  if (!playing || frame.t < 0 || performance.now() - lastStatistics > 150) statistics(frame);
   document.dispatchEvent(new CustomEvent("player:frame", { detail: { t: frame.t, tp: frame.tp, index, noise: "noise" in frame.w, sampler: run.head.sampler } }));
 }
 
 // Theory needs the clean pictures: the finished ones, or until they are there the present guess.
 function statistics(frame) {
+  lastStatistics = performance.now();
   const finished = run.frames[run.total - 1], { channels, tile, width, columns, images } = run.head;
   const px = finished ? finished.px[0] : frame.px[1];
   if (run.levelsOf !== px) {

@@ -1,6 +1,7 @@
 // The player's playing, keys, picking and keeping; goes after player.js.
 let ticking = false;
 function setPlaying(value) {
+  if (playing && !value && run?.head && run.frames[at]) statistics(run.frames[at]);
   playing = value;
   if (playing && !ticking) {
     ticking = true;
