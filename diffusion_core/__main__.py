@@ -122,7 +122,7 @@ def sample(
     save_card: Annotated[Path | None, typer.Option(help="Run card to write.")] = None,
 ) -> None:
     """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
-    from .checkpoint import best_device, load_checkpoint, write_text
+    from .checkpoint import best_device, checkpoint_folders, load_checkpoint, write_text
     from .exports import write_walk
     from .run_card import RunCard
     from .walk import Walk
@@ -131,7 +131,7 @@ def sample(
     if card is not None:
         known = RunCard.from_json(card.read_text(encoding="utf-8", errors="replace"))
         settings, given = known.walk, known.given
-        checkpoint = load_checkpoint(model) if model else known.checkpoint([Path("pretrained")])
+        checkpoint = load_checkpoint(model) if model else known.checkpoint(checkpoint_folders())
     elif model is None:
         raise ValueError("Name a checkpoint by --model FOLDER, or a run card by --card FILE.")
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,13 @@ def without_table(card: str) -> str:
     head, mark, rest = card.partition(TABLE_BEGIN)
     _, end, tail = rest.partition(TABLE_END)
     return f"{head}{mark}\n{end}{tail}" if end else card
+
+
+def checkpoint_folders() -> list[Path]:
+    """Where checkpoints lie: in pretrained/, and in the folder that DIFFUSION_MODELS names."""
+    own = Path(__file__).parents[1] / "pretrained"
+    extra = os.environ.get("DIFFUSION_MODELS")
+    return [own, *([Path(extra)] if extra else [])]
 
 
 def best_device() -> torch.device:

@@ -110,9 +110,13 @@ class ExactDenoiser:
             index = torch.where(far < best, at + first, index)
             best, first = torch.minimum(best, far), first + len(images)
         # From the difference, since |x|² - 2xy + |y|² of equal images is not exactly 0.
-        found = self.images[index].flatten(1).double()
+        found = self.image(index).to(flat.device).flatten(1).double()
         rms = (flat - found).square().mean(1).sqrt()
         return index.to(x.device), rms.to(x.device, x.dtype)
+
+    def image(self, index: Tensor) -> Tensor:
+        """Images of the set by their indices, (B,): (B, C, H, W), where the set lies."""
+        return self.images[index.to(self.images.device)]
 
     def _flat(self, x: Tensor) -> Tensor:
         """Images as rows, (B, D), float64, where the work is done."""
@@ -126,7 +130,5 @@ class ExactDenoiser:
 
     def _slices(self, x: Tensor) -> Iterator[Tensor]:
         """The set as rows, (n, D), float64, on x's device, a slice at a time."""
-        if self.images.device != x.device:
-            self.images = self.images.to(x.device)
         for part in self.images.flatten(1).split(max(1, _CHUNK // max(x.shape))):
-            yield part.double()
+            yield part.to(x.device).double()

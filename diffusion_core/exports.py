@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
 from .checkpoint import Checkpoint
 from .images import grid, to_pil, to_uint8
+from .recording import Recording
 from .state import replace_file
 from .trajectory import Walker
 from .walk import Given, Walk
 
 OUTPUTS = (".png", ".gif", ".mp4", ".npz")
+MAX_FRAMES = 300
 
 
 def write_walk(
@@ -24,7 +28,8 @@ def write_walk(
     """Walk, with a progress bar, and write what the file's name asks for.
 
     Args:
-        path: .png and .npz hold the finished pictures, .gif and .mp4 the whole walk.
+        path: .png and .npz hold the finished pictures, .gif and .mp4 the whole walk, that of a
+            branch with its parent's steps.
         checkpoint: The model.
         settings: What to compute.
         given: What the walk begins with beside noise.
@@ -38,19 +43,19 @@ def write_walk(
     path = Path(path)
     if path.suffix not in OUTPUTS:
         raise ValueError(f"The output must end in {', '.join(OUTPUTS)}; got {path.name!r}.")
-    moving = path.suffix in (".gif", ".mp4")
+    if path.suffix in (".gif", ".mp4"):
+        record = Recording(checkpoint, settings, given)
+        for _ in tqdm(record.run(), total=len(record.timesteps), unit="step"):
+            pass
+        assert record.result is not None
+        write_animation(path, [frame.pictures["x_t"] for frame in record.frames])
+        return record.result
     walker = Walker(checkpoint, settings, given)
     columns = settings.num_images if settings.seed_to is not None else None
-    sheets = []
-    for step in tqdm(walker, total=len(walker.timesteps), unit="step"):
-        if moving:
-            sheets.append(grid(to_uint8(step.x_t), columns))
-    pictures = to_uint8(step.x_prev)
-    if moving:
-        write_animation(path, [*sheets, grid(pictures, columns)])
-    else:
-        write_pictures(path, pictures, checkpoint.label(settings.label), columns)
-    return step.x_prev
+    for step in tqdm(walker, total=walker.num_evaluated, unit="step"):
+        last = step
+    write_pictures(path, to_uint8(last.x_prev), checkpoint.label(settings.label), columns)
+    return last.x_prev
 
 
 def strip(sheets: list[np.ndarray], count: int = 8, gap: int = 4) -> np.ndarray:
@@ -93,38 +98,53 @@ def write_pictures(
 
 
 def write_animation(
-    path: str | Path, frames: list[np.ndarray], *, fps: int = 25, scale: int | None = None
+    path: str | Path, frames: Sequence[np.ndarray], *, fps: int = 25, scale: int | None = None
 ) -> None:
     """Write frames as .gif or .mp4, enlarged crisp; the last is held for a second.
+
+    They are enlarged one at a time, so that memory does not grow with their number. Of more than
+    `MAX_FRAMES`, so many are written, evenly chosen.
 
     Args:
         path: Ends in .gif or .mp4.
         frames: Sheets (H, W, C), uint8, all of one size.
         fps: Frames a second.
-        scale: Each pixel becomes scale × scale; None makes the shorter side about 280 pixels.
+        scale: Each pixel becomes scale × scale; None makes the shorter side about 280 pixels,
+            and the longer at most about 1,000.
     """
-    import imageio.v3 as iio
-
     path = Path(path)
-    scale = scale or max(1, math.ceil(280 / min(frames[0].shape[:2])))
-    large = [f.repeat(scale, axis=0).repeat(scale, axis=1) for f in frames]
-    large = [np.repeat(f, 3, axis=2) if f.shape[2] == 1 else f for f in large] + [large[-1]] * fps
-    large = [np.broadcast_to(f, (*f.shape[:2], 3)) for f in large]
+    height, width = frames[0].shape[:2]
+    fitting = min(math.ceil(280 / min(height, width)), 1000 // max(height, width))
+    scale = scale or max(1, fitting)
+    chosen = range(len(frames))
+    if len(frames) > MAX_FRAMES:
+        chosen = np.linspace(0, len(frames) - 1, MAX_FRAMES).round().astype(int).tolist()  # type: ignore[assignment]
+
+    def large(index: int) -> np.ndarray:
+        return frames[index].repeat(scale, axis=0).repeat(scale, axis=1)
+
     if path.suffix == ".gif":
-        images = np.stack(large)
+        images = (to_pil(large(i)) for i in chosen)
+        first = next(images)
+        times = [1000 / fps] * (len(chosen) - 1) + [1000 / fps + 1000]
         replace_file(
             path,
-            lambda file: iio.imwrite(file, images, extension=".gif", duration=1000 / fps, loop=0),
+            lambda file: first.save(
+                file, format="GIF", save_all=True, append_images=images, duration=times, loop=0
+            ),
         )
         return
     # yuv420p, which every player shows, wants even sides.
-    pad = [(0, large[0].shape[0] % 2), (0, large[0].shape[1] % 2), (0, 0)]
-    images = np.stack([np.pad(f, pad, mode="edge") for f in large])
+    pad = [(0, height * scale % 2), (0, width * scale % 2), (0, 0)]
 
     def write(file: Path) -> None:
         temporary = file.with_suffix(".mp4")
         try:
-            iio.imwrite(temporary, images, plugin="pyav", codec="libx264", fps=fps)
+            with iio.imopen(temporary, "w", plugin="pyav") as movie:
+                movie.init_video_stream("libx264", fps=fps)
+                for i in [*chosen, *([chosen[-1]] * fps)]:
+                    colour = np.broadcast_to(large(i), (height * scale, width * scale, 3))
+                    movie.write_frame(np.pad(colour, pad, mode="edge"))
             temporary.replace(file)
         finally:
             temporary.unlink(missing_ok=True)

@@ -40,7 +40,7 @@ class Frame:
         alpha_bar: ᾱ_t.
         nfe: Network evaluations so far, those of the step that begins here included.
         ms: Milliseconds of computing so far, of the steps alone.
-        pictures: A sheet (H, W, C), uint8, for each of the recording's views.
+        pictures: A sheet (H, W, C), uint8, by view, in the order of the recording's views.
         weights: Of the step that begins here; see `steps.step_weights`.
         histogram: Of all numbers of x_t, 60 bins of 0.1 from -3 to 3.
         numbers: `mean_square` of x_t; `gain` by which the change is shown enlarged; where there is
@@ -54,7 +54,7 @@ class Frame:
     alpha_bar: float
     nfe: int
     ms: float
-    pictures: tuple[np.ndarray, ...]
+    pictures: dict[str, np.ndarray]
     weights: dict[str, float]
     histogram: tuple[int, ...]
     numbers: dict[str, float]
@@ -70,12 +70,13 @@ class Recording:
         parent: For a branch, the recording of its parent: what it holds is not computed again.
         exact: Where given, its answer to every x_t is recorded too, and in the end the training
             image nearest to each result.
+        stride: Keep every stride-th step; None keeps as many as the bound allows.
 
     Attributes:
         views: Names of the pictures in each frame: x_t, x0_hat, eps_hat, change and, where there
             are such, noise and exact.
         frames: Those kept so far.
-        stride: Every stride-th step is kept; 1 keeps all.
+        stride: One in so many steps is kept; 1 keeps all.
         timesteps: Of the frames that there will be.
         result: The finished pictures, (B, C, H, W), float32 on the CPU; None until then.
     """
@@ -87,6 +88,7 @@ class Recording:
         given: Given | None = None,
         parent: Recording | None = None,
         exact: ExactDenoiser | None = None,
+        stride: int | None = None,
     ) -> None:
         """Check that all fits; nothing is computed until `run`.
 
@@ -102,7 +104,7 @@ class Recording:
         if settings.resample:  # every step but the last is taken several times
             timesteps = [t for t in timesteps[:-1] for _ in range(settings.resample)]
             timesteps.append(self.walker.timesteps[-1])
-        random = settings.random or settings.root.random
+        random = any(walk.random for walk in settings.chain) or settings.resample > 0
         views = ["x_t", "x0_hat", "eps_hat", "change"]
         self.views = (*views, *(["noise"] if random else []), *(["exact"] if exact else []))
         C, H, W = checkpoint.image_shape
@@ -110,14 +112,18 @@ class Recording:
         one = grid(np.zeros((settings.num_images, H, W, C), np.uint8), columns=self.columns)
         self.sheet_shape = one.shape
         total = (len(timesteps) + 1) * len(self.views) * one.nbytes
-        self.stride = max(1, math.ceil(total / MAX_PICTURE_BYTES))
+        self.stride = stride or max(1, math.ceil(total / MAX_PICTURE_BYTES))
         self.num_steps = len(timesteps)
         self.timesteps = [*timesteps[:: self.stride], -1]
         self.frames: list[Frame] = []
         self.moments: dict[int, Moment] = {}
         self.result: Tensor | None = None
-        if parent is not None and near is not None and parent.views == self.views:
-            self.frames = [f for f in parent.frames if f.index < settings.branch_step]
+        if parent is not None and near is not None and self._can_take_from(parent):
+            self.frames = [
+                self._inherited(f)
+                for f in list(parent.frames)
+                if f.index < settings.branch_step and f.index % self.stride == 0
+            ]
 
     def run(self) -> Iterator[Frame]:
         """Compute the walk and yield every kept frame, those of the parent first.
@@ -150,61 +156,79 @@ class Recording:
 
     def moment(self, index: int) -> Moment:
         """All that the steps from `index` on depend on, to the bits of the walk itself."""
-        before = [k for k in self.moments if k <= index]
-        near = self.moments[max(before)] if before else None
+        known = dict(list(self.moments.items()))  # another thread may still be adding to it
+        before = [k for k in known if k <= index]
+        near = known[max(before)] if before else None
         return moment_at(self.checkpoint, self.settings, index, self.given, near)
 
     @property
     def nbytes(self) -> int:
         """Memory that pictures and moments take."""
-        pictures = sum(p.nbytes for f in self.frames for p in f.pictures)
-        return pictures + sum(m.nbytes for m in self.moments.values())
+        pictures = sum(p.nbytes for f in list(self.frames) for p in f.pictures.values())
+        return pictures + sum(m.nbytes for m in list(self.moments.values()))
+
+    def _can_take_from(self, parent: Recording) -> bool:
+        """Whether the parent kept the steps and the views that are shown here."""
+        return self.stride % parent.stride == 0 and set(self.views) - set(parent.views) <= {"noise"}
+
+    def _inherited(self, frame: Frame) -> Frame:
+        """A frame of the parent with the views of this recording; where it drew no noise, grey."""
+        pictures = {v: frame.pictures.get(v, self._grey()) for v in self.views}
+        return dataclasses.replace(frame, pictures=pictures)
 
     def _parents(self) -> Iterator[Frame]:
         """What the parent showed until the branching step, where it is not at hand."""
-        assert self.settings.parent is not None
-        parent = Recording(self.checkpoint, self.settings.parent, self.given, exact=self.exact)
+        settings = self.settings
+        assert settings.parent is not None
+        parent = Recording(
+            self.checkpoint, settings.parent, self.given, exact=self.exact, stride=self.stride
+        )
         for frame in parent.run():
-            if frame.index >= self.settings.branch_step:
-                return
-            pictures = frame.pictures
-            if len(pictures) < len(self.views):  # the parent injected no noise, the branch does
-                pictures = (*pictures[:4], self._grey(), *pictures[4:])
-            self.frames.append(dataclasses.replace(frame, pictures=pictures))
+            if frame.index >= settings.branch_step:
+                break
+            self.frames.append(self._inherited(frame))
             yield self.frames[-1]
+        near = parent.moment(int(settings.branch_step))
+        self.walker = Walker(self.checkpoint, settings, self.given, near)
 
     def _frame(self, step: SamplerStep, ms: float) -> Frame:
         change = step.x_prev - step.x_t
         gain = 1 / max(3 * _rms(change), 1e-6)
         numbers = {"mean_square": float(step.x_t.float().square().mean()), "gain": gain}
-        pictures = [step.x_t, step.x0_hat, step.eps_hat, change * gain]
+        pictures = {
+            "x_t": step.x_t, "x0_hat": step.x0_hat, "eps_hat": step.eps_hat,
+            "change": change * gain,
+        }  # fmt: skip
         if "noise" in self.views:
-            pictures.append(torch.zeros_like(step.x_t) if step.noise is None else step.noise)
+            none = torch.zeros_like(step.x_t)
+            pictures["noise"] = none if step.noise is None else step.noise
         if self.exact is not None:
             t = torch.full((len(step.x_t),), step.t, dtype=torch.int64)
             answer = self.exact.predict(step.x_t, t)[1]
-            pictures.append(answer)
+            pictures["exact"] = answer
             numbers["exact"] = _rms(step.x0_hat - answer)
         if self.given is not None:
             numbers["x0"] = _rms(step.x0_hat - self.given.picture.to(step.x0_hat))
+        alpha_bar = float(self.checkpoint.schedule.alpha_bar(step.t))
+        sheets = {v: self._sheet(pictures[v]) for v in self.views}
         return Frame(
-            step.index, step.t, step.t_prev,
-            float(self.checkpoint.schedule.alpha_bar(step.t)), step.nfe, ms,
-            tuple(self._sheet(p) for p in pictures), step.weights, _histogram(step.x_t), numbers,
+            step.index, step.t, step.t_prev, alpha_bar, step.nfe, ms, sheets, step.weights,
+            _histogram(step.x_t), numbers,
         )  # fmt: skip
 
     def _end(self, step: SamplerStep, ms: float) -> Frame:
         """The finished picture: where x_t, x0_hat and any answer are one, and no noise is left."""
         end = self._sheet(step.x_prev)
-        pictures = [end if v in ("x_t", "x0_hat", "exact") else self._grey() for v in self.views]
+        pictures = {v: end if v in ("x_t", "x0_hat") else self._grey() for v in self.views}
         numbers = {"mean_square": float(step.x_prev.float().square().mean()), "gain": 1.0}
         if self.given is not None:
             numbers["x0"] = _rms(step.x_prev - self.given.picture.to(step.x_prev))
         if self.exact is not None:
-            numbers["exact"] = float(self.exact.nearest(step.x_prev)[1].mean())
-            pictures[-1] = self._sheet(self.exact.images[self.exact.nearest(step.x_prev)[0]])
+            index, distances = self.exact.nearest(step.x_prev)
+            numbers["exact"] = float(distances.mean())
+            pictures["exact"] = self._sheet(self.exact.image(index))
         return Frame(
-            self.num_steps, -1, -1, 1.0, step.nfe, ms, tuple(pictures), {},
+            self.num_steps, -1, -1, 1.0, step.nfe, ms, pictures, {},
             _histogram(step.x_prev), numbers,
         )  # fmt: skip
 

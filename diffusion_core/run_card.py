@@ -11,7 +11,9 @@ import dataclasses
 import hashlib
 import io
 import json
+import math
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,7 +108,10 @@ class RunCard:
             )  # fmt: skip
         except _OutOfRange as error:
             raise ValueError(f"The run card asks for what there is not. {error}") from None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):
+        except (
+            ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError,
+            OverflowError, SyntaxError, Image.DecompressionBombError,
+        ):  # fmt: skip
             raise ValueError(f"This is no run card: a JSON file of the form {FORMAT}.") from None
         if card.needs_given and card.given is None:
             raise ValueError(
@@ -120,7 +125,7 @@ class RunCard:
         Raises:
             ValueError: if there is none of its name.
         """
-        if Path(self.model).name != self.model and self.model.count("/") != 1:
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", self.model) or self.model.startswith("."):
             raise ValueError("The run card's model is neither a name nor a Hub id.")
         for folder in folders:
             if (folder / self.model / CONFIG).is_file():
@@ -196,6 +201,8 @@ def _walk(values: dict[str, Any], depth: int = 0) -> Walk:
         if isinstance(value, bool) and bool not in wanted:
             raise ValueError(name)
         if name not in known or not isinstance(value, wanted):
+            raise ValueError(name)
+        if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(name)
     try:
         return Walk(**values)

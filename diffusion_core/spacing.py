@@ -35,7 +35,7 @@ def spaced_timesteps(
         raise ValueError(f"The number of steps must be a whole number from 1 to {T}, got {N}.")
     N = int(N)
     if t_start is not None:
-        if isinstance(t_start, bool) or int(t_start) != t_start or not 0 <= t_start < T:
+        if isinstance(t_start, bool) or not 0 <= t_start < T or int(t_start) != t_start:
             raise ValueError(f"t_start must be a whole number from 0 to {T - 1}, got {t_start}.")
         T = int(t_start) + 1
         N = min(N, T)

@@ -90,6 +90,13 @@ class Walker:
         if settings.resample and (given is None or given.mask is None):
             raise ValueError("Filling in needs a mask: paint what is to be made anew.")
 
+    @property
+    def num_evaluated(self) -> int:
+        """Steps that are yielded: from where it begins, those of a hole as often as taken."""
+        began = self._from.index if self._from else self.settings.branch_step
+        n = len(self.timesteps) - int(began)
+        return 1 + self.settings.resample * (n - 1) if self.settings.resample else n
+
     def beginning(self) -> Moment:
         """Where the first step begins: at x_T, or at what the parent of a branch came to."""
         settings, near = self.settings, self._from

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -88,9 +89,27 @@ class Walk:
         return self.sampler == "ddpm" or self.eta > 0
 
     @property
+    def chain(self) -> tuple[Walk, ...]:
+        """This walk, its parent, and so on to the one from the beginning."""
+        return (self, *(self.parent.chain if self.parent else ()))
+
+    @property
     def root(self) -> Walk:
         """The walk from the beginning that this one goes back to; itself, if it is one."""
-        return self if self.parent is None else self.parent.root
+        return self.chain[-1]
+
+    def cost(self, checkpoint: Checkpoint) -> int:
+        """Evaluations of the network on one picture each, about: images times steps.
+
+        Steps count as often as they are taken, heun's twice, guided ones twice, and those of the
+        parents up to the branching step are among them.
+        """
+        total, until = 0, len(self.timesteps(checkpoint))
+        for walk in self.chain:
+            each = (2 if walk.sampler == "heun" else 1) * (2 if walk.guidance_scale != 1 else 1)
+            total += each * max(walk.resample, 1) * (until - int(walk.branch_step))
+            until = int(walk.branch_step)
+        return total * self.num_images
 
     def timesteps(self, checkpoint: Checkpoint) -> list[int]:
         """The timesteps that it visits with this model, descending, those of its parent included.
@@ -117,6 +136,8 @@ class Walk:
 
 
 def _whole(value: float, lowest: int, highest: int) -> bool:
+    if not math.isfinite(value):
+        return False
     return lowest <= value <= highest and int(value) == value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,22 +10,15 @@ from diffusion_core.checkpoint import (
     WEIGHTS,
     Checkpoint,
     best_device,
+    checkpoint_folders,
     load_checkpoint,
 )
-
-PRETRAINED = Path(__file__).parents[1] / "pretrained"
-
-
-def folders() -> list[Path]:
-    """Where checkpoints lie: pretrained/, and the folder that DIFFUSION_MODELS names."""
-    extra = os.environ.get("DIFFUSION_MODELS")
-    return [PRETRAINED] + ([Path(extra)] if extra else [])
 
 
 def available() -> list[tuple[str, str]]:
     """(name, path) of every checkpoint at hand, for a menu."""
     found = []
-    for folder in folders():
+    for folder in checkpoint_folders():
         for config in sorted(folder.glob(f"*/{CONFIG}")):
             text = config.read_text(encoding="utf-8", errors="replace")
             if (config.parent / WEIGHTS).exists() and '"diffusion-playground/' in text:
@@ -43,6 +35,18 @@ def readable() -> list[tuple[str, Checkpoint]]:
         except ValueError:
             continue
     return found
+
+
+def by_hash(weights: str) -> tuple[str, Checkpoint] | None:
+    """(path, checkpoint) of the one at hand with these weights, if there is one."""
+    for _, path in available():
+        try:
+            checkpoint = get(path)
+        except ValueError:
+            continue
+        if checkpoint.weights_hash == weights:
+            return path, checkpoint
+    return None
 
 
 def get(name_or_path: str) -> Checkpoint:

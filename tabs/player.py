@@ -39,7 +39,7 @@ def encode(frame: Frame) -> dict[str, Any]:
         "w": {name: float(f"{weight:.6g}") for name, weight in frame.weights.items()},
         "h": frame.histogram,
         "n": {name: float(f"{number:.6g}") for name, number in frame.numbers.items()},
-        "px": [base64.b64encode(p.tobytes()).decode() for p in frame.pictures],
+        "px": [base64.b64encode(p.tobytes()).decode() for p in frame.pictures.values()],
     }
 
 

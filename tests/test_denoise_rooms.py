@@ -20,7 +20,17 @@ from diffusion_core.recording import Recording
 from diffusion_core.run_card import RunCard
 from diffusion_core.trajectory import walk
 from diffusion_core.walk import Walk
-from tabs.denoise import asking, beginning, explaining, keeping, lanes, racing, returning, running
+from tabs.denoise import (
+    asking,
+    beginning,
+    explaining,
+    keeping,
+    lanes,
+    racing,
+    replaying,
+    returning,
+    running,
+)
 from tabs.denoise.runs import SHELF, Shelf, recorded
 from tabs.starts import Start
 
@@ -132,7 +142,7 @@ def test_a_replay_says_whether_it_is_the_same(tiny_folder, monkeypatch):
     event = SimpleNamespace(card=card)
     parts = [json.loads(m) for m in running.replay("again", event, REQUEST)]
     assert parts[-1]["note"] == "The replay's result is the same, to the bit."
-    assert running.card_values(event)[3:5] == [6, 3]
+    assert replaying.card_values(event)[4:6] == [6, 3]
     (broken,) = [json.loads(m) for m in running.replay("no", SimpleNamespace(card="x"), REQUEST)]
     assert "no run card" in broken["error"]
 
@@ -189,8 +199,8 @@ def test_the_picture_comes_back_from_little_noise_and_not_from_much(tiny_folder,
     stream = list(returning.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
     plot, message = stream[-1]
     done = json.loads(message)
-    assert done["done"] and len(stream) == returning.TIMES + 1
-    for trace in plot.data:
+    assert done["state"] == "done" and len(stream) == returning.TIMES + 1
+    for trace in plot["value"].data:
         assert list(trace.x)[0] == 0 and trace.y[0] < 0.1 < trace.y[-1]
     true, noised, look, walked = (r["cells"] for r in done["rows"])
     assert len({*true}) == 1 and len({*walked}) > 3 and noised[0] != noised[8]
@@ -201,8 +211,8 @@ def test_refinement_brings_the_picture_nearer(tiny_folder, start):
     errors = []
     for rounds in (0, 2):
         values = [*asked(tiny_folder, start=start, steps=20), rounds, f"lead {rounds}"]
-        done = json.loads(last(returning.lead_to_noise(REQUEST, *values)))
-        assert done["done"]
+        done = json.loads(last(leading.lead_to_noise(REQUEST, *values)))
+        assert done["state"] == "done"
         errors.append(float(done["words"].split("error of ")[1].split()[0]))
         assert f"{20 * (1 + rounds)} evaluations up and 20 down" in done["words"]
     assert errors[1] < errors[0]

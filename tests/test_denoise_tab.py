@@ -76,7 +76,7 @@ def test_messages_overlap_so_that_a_lost_one_loses_nothing():
     picture = np.zeros((2, 2, 1), np.uint8)
     sent = []
     for i in range(9):
-        run.add(Frame(i, 9 - i, 8 - i, 0.5, i, 0.0, (picture,), {}, (), {}))
+        run.add(Frame(i, 9 - i, 8 - i, 0.5, i, 0.0, {"x_t": picture}, {}, (), {}))
         if i % 2:
             sent.append(json.loads(run.message()))
     sent.append(json.loads(run.message(done=True)))
@@ -92,7 +92,7 @@ def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypat
     def look(step):
         computed.append(step.index)
         if step.index == 2:
-            running.stop("to stop", REQUEST)
+            running.stop("to stop")
 
     watch_steps(monkeypatch, look)
     parts = messages(tiny_folder, steps=50, run_id="to stop")
@@ -103,7 +103,7 @@ def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypat
 def test_a_stop_that_comes_before_its_run_stops_it_and_no_other(tiny_folder, monkeypatch):
     computed = []
     watch_steps(monkeypatch, computed.append)
-    running.stop("early", REQUEST)
+    running.stop("early")
     assert messages(tiny_folder, steps=50, run_id="early") == [] and len(computed) <= 1
     assert messages(tiny_folder, run_id="other")[-1]["done"]
 

@@ -281,7 +281,9 @@ def test_the_exact_answer_remembers(tab):
     fold(tab, "More")
     tab.get_by_label("Show the exact answer beside").check()
     run(tab)
-    expect(tab.locator(f"{PLAYER} .status")).to_contain_text("from the nearest training image")
+    expect(tab.locator(f"{PLAYER} .status")).to_contain_text(
+        "from the nearest of 200 training images"
+    )
     nearest = pixels(tab, "exact answer")
     tab.get_by_label("Scrubber").press("Home")
     blur = pixels(tab, "exact answer")

@@ -139,7 +139,8 @@ def test_a_recording_shows_what_the_walk_computed(checkpoint):
     assert record.views == ("x_t", "x0_hat", "eps_hat", "change", "noise")
     assert [f.t for f in frames] == record.timesteps == [*[s.t for s in steps], -1]
     for frame, step in zip(frames, steps, strict=False):
-        shown = dict(zip(record.views, frame.pictures, strict=True))
+        shown = frame.pictures
+        assert tuple(shown) == record.views
         for name in ("x_t", "x0_hat", "eps_hat"):
             assert np.array_equal(shown[name], grid(to_uint8(getattr(step, name))))
         change = (step.x_prev - step.x_t) * frame.numbers["gain"]
@@ -148,7 +149,7 @@ def test_a_recording_shows_what_the_walk_computed(checkpoint):
         assert frame.numbers["mean_square"] == pytest.approx(float(step.x_t.square().mean()))
         inside = int(((step.x_t >= -3) & (step.x_t <= 3)).sum())
         assert len(frame.histogram) == 60 and sum(frame.histogram) == inside
-    assert np.array_equal(frames[-1].pictures[0], grid(to_uint8(steps[-1].x_prev)))
+    assert np.array_equal(frames[-1].pictures["x_t"], grid(to_uint8(steps[-1].x_prev)))
     assert torch.equal(record.result, steps[-1].x_prev)
     assert [f.ms for f in frames] == sorted(f.ms for f in frames) and frames[0].ms > 0
 
@@ -160,14 +161,16 @@ def test_a_branchs_recording_holds_its_parents_steps_too(checkpoint):
     branch = Recording(checkpoint, mine, parent=parent)
     got = list(branch.run())
     assert [f.t for f in got] == [f.t for f in frames]
-    assert all(a is b for a, b in zip(got[:5], frames[:5], strict=True))
-    assert np.array_equal(got[5].pictures[0], frames[5].pictures[0])
-    assert not np.array_equal(got[5].pictures[1], frames[5].pictures[1])
+    assert all(
+        a.pictures["x_t"] is b.pictures["x_t"] for a, b in zip(got[:5], frames[:5], strict=True)
+    )
+    assert np.array_equal(got[5].pictures["x_t"], frames[5].pictures["x_t"])
+    assert not np.array_equal(got[5].pictures["x0_hat"], frames[5].pictures["x0_hat"])
     alone = Recording(checkpoint, mine)  # the parent is not at hand: it is walked again
     again = list(alone.run())
     assert torch.equal(alone.result, branch.result)
     for a, b in zip(got, again, strict=True):
-        assert all(map(np.array_equal, a.pictures, b.pictures)) and a.nfe == b.nfe
+        assert all(map(np.array_equal, a.pictures.values(), b.pictures.values())) and a.nfe == b.nfe
     noisy = dataclasses.replace(settings(), sampler="ddpm", parent=settings(), branch_step=5)
     shown = list(Recording(checkpoint, noisy, parent=parent).run())
     assert [len(f.pictures) for f in shown] == [5] * 10
@@ -183,7 +186,7 @@ def test_memory_is_bounded_and_says_so_and_a_branch_is_exact_between_what_is_kep
     frames = list(record.run())
     assert record.stride > 1 and [f.t for f in frames] == record.timesteps
     assert [f.index for f in frames[:-1]] == list(range(0, 60, record.stride))
-    assert sum(p.nbytes for f in frames for p in f.pictures) <= 110_000
+    assert sum(p.nbytes for f in frames for p in f.pictures.values()) <= 110_000
     kept = len(record.moments)
     assert 2 < kept < 60 and record.nbytes < 320_000
     k = next(i for i in range(1, 60) if i not in record.moments)
@@ -205,7 +208,7 @@ def test_exact_answer_and_true_picture_are_recorded_beside(checkpoint, given):
     want = float((step.x0_hat - given.picture).square().mean().sqrt())
     assert frames[0].numbers["x0"] == pytest.approx(want, rel=1e-4)
     answer = exact.predict(step.x_t, torch.full((2,), 600))[1]
-    assert np.array_equal(frames[0].pictures[-1], grid(to_uint8(answer)))
+    assert np.array_equal(frames[0].pictures["exact"], grid(to_uint8(answer)))
 
 
 def test_filling_in_keeps_what_the_mask_keeps(checkpoint, given):
@@ -308,3 +311,54 @@ def test_a_branch_past_the_end_or_a_picture_of_another_size_is_one_sentence(chec
         Walker(checkpoint, settings(), given)
     with pytest.raises(ValueError, match="needs a mask"):
         Walker(checkpoint, settings(resample=1), Given(given.picture))
+
+
+def test_strides_and_views_of_a_branch_need_not_be_its_parents(checkpoint, monkeypatch):
+    monkeypatch.setattr(recording, "MAX_PICTURE_BYTES", 100_000)
+    trunk = Recording(checkpoint, settings(sampler="ddpm", num_steps=60))
+    list(trunk.run())
+    mine = dataclasses.replace(
+        settings(num_steps=9), parent=trunk.settings, branch_step=21, label=8
+    )  # fmt: skip
+    for parent in (trunk, None):
+        branch = Recording(checkpoint, mine, parent=parent)
+        frames = list(branch.run())
+        assert branch.stride < trunk.stride
+        assert [f.t for f in frames] == branch.timesteps
+        assert all(tuple(f.pictures) == branch.views for f in frames)
+
+
+def test_a_branch_of_a_branch_shows_each_view_under_its_own_name(checkpoint):
+    images = torch.randn(9, 1, 28, 28, generator=torch.Generator().manual_seed(1)).clamp(-1, 1)
+    exact = ExactDenoiser(images, checkpoint.schedule)
+    root = Recording(checkpoint, settings(), exact=exact)
+    list(root.run())
+    middle = dataclasses.replace(
+        settings(sampler="ddpm"), parent=root.settings, branch_step=2
+    )  # fmt: skip
+    middle_record = Recording(checkpoint, middle, parent=root, exact=exact)
+    list(middle_record.run())
+    leaf = dataclasses.replace(settings(label=9), parent=middle, branch_step=5)
+    record = Recording(checkpoint, leaf, parent=middle_record, exact=exact)
+    frames = list(record.run())
+    assert record.views == ("x_t", "x0_hat", "eps_hat", "change", "noise", "exact")
+    for k in range(5):
+        want = middle_record.frames[k].pictures
+        assert all(np.array_equal(frames[k].pictures[v], want[v]) for v in record.views)
+
+
+def test_a_branch_without_its_parent_at_hand_walks_it_once(checkpoint, monkeypatch):
+    from conftest import watch_steps
+
+    computed = []
+    watch_steps(monkeypatch, lambda step: computed.append(step.index))
+    mine = settings(num_steps=60, parent=settings(num_steps=60), branch_step=50, label=1)
+    list(Recording(checkpoint, mine).run())
+    assert len(computed) <= 60 + 2
+
+
+def test_numbers_that_are_none_are_refused(checkpoint):
+    with pytest.raises(ValueError, match="whole number"):
+        Walk(num_images=float("inf"))
+    with pytest.raises(ValueError, match="start"):
+        Walker(checkpoint, settings(t_start=float("inf")), Given(torch.zeros(1, 1, 28, 28)))

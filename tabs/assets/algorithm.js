@@ -7,7 +7,7 @@ function light(detail) {
   else {
     lit.add("4");
     if (detail.noise) lit.add("3");
-    if (detail.index === 0) lit.add("1");
+    if (detail.index === 0 && !detail.picture) lit.add("1");
   }
   root.querySelectorAll("[data-line]").forEach((line) => {
     if (lit.has(line.dataset.line)) line.setAttribute("aria-current", "step");

@@ -26,7 +26,7 @@ function receive() {
   m.columns.forEach((column) => { const words = document.createElement("span"); words.className = "column"; words.textContent = column; children.push(words); });
   cells.replaceChildren(...children);
   root.querySelector(".words").textContent = m.words || "";
-  root.dataset.state = m.done ? "done" : "running";
+  root.dataset.state = m.state;
 }
 
 watch("value", receive);

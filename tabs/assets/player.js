@@ -6,6 +6,7 @@ const scrub = $(".scrub"), playButton = $(".play"), speed = $("[aria-label=Speed
 const NAMES = { x_t: "xₜ", x0_hat: "x̂₀", eps_hat: "ε̂", change: "change", noise: "fresh noise z", parent: "parent", exact: "exact answer", first: "first guess", x0: "true x₀" };
 let run = null;        // {id, head, total, done, stopped, frames: [], card, note}
 let parent = null;     // the run that the present one branched from
+let nextParent = null; // what it will be, when the run that was asked for is there
 let at = -1;           // index of the frame on the canvases
 let playing = false;
 let waiting = false;   // Denoise was pressed, nothing has come yet
@@ -67,10 +68,10 @@ function draw(index) {
   $(".seen").setAttribute("d", path(run.head.alpha_bars, index + 1));
   $(".gain").textContent = frame.t < 0 ? "nothing more" : `shown × ${frame.n.gain.toPrecision(2)}`;
   describe(frame, index);
-  equation($(".step-equation"), frame, run.head.sampler);
+  equation($(".step-equation"), frame, run.head.sampler, run.head.hole);
   // While frames move, the charts follow more slowly than the pictures: drawing them takes the longest.
   if (!playing || frame.t < 0 || performance.now() - lastStatistics > 150) statistics(frame);
-  document.dispatchEvent(new CustomEvent("player:frame", { detail: { t: frame.t, tp: frame.tp, index, noise: "noise" in frame.w, sampler: run.head.sampler } }));
+  document.dispatchEvent(new CustomEvent("player:frame", { detail: { t: frame.t, tp: frame.tp, index, noise: "noise" in frame.w || (run.head.hole && frame.tp >= 0), sampler: run.head.sampler, picture: Boolean(run.x0) && !run.head.hole } }));
 }
 
 // Theory needs the clean pictures: the finished ones, or until they are there the present guess.
@@ -103,10 +104,10 @@ function describe(frame, index) {
   const parts = [where, `step ${frame.i} of ${run.head.steps}`, left,
     `${frame.nfe} evaluation${frame.nfe === 1 ? "" : "s"}`, time];
   if ("x0" in frame.n) parts.push(`${frame.n.x0.toFixed(2)} from the true picture`);
-  if ("exact" in frame.n) parts.push(frame.t < 0 ? `${frame.n.exact.toFixed(2)} from the nearest training image` : `${frame.n.exact.toFixed(2)} from the exact answer`);
+  if ("exact" in frame.n) parts.push(frame.t < 0 ? `${frame.n.exact.toFixed(2)} from the nearest of ${run.head.known} training images` : `${frame.n.exact.toFixed(2)} from the exact answer`);
   if (run.stopped && index === last()) parts.push("stopped");
   $(".status").textContent = parts.join(" · ");
-  $(".exactly").textContent = frame.t < 0 ? "the nearest training image" : "the exact answer: what one would guess who remembers every training image";
+  $(".exactly").textContent = frame.t < 0 ? `the nearest of ${run.head.known} training images` : `the exact answer: what one would guess who remembers ${run.head.known} training images`;
   scrub.setAttribute("aria-valuetext", parts.slice(0, 2).join(", "));
 }
 
@@ -204,6 +205,7 @@ function receive() {
   }
   if (!run || run.id !== message.run) {
     const first = run === null;
+    if (!first) parent = nextParent;
     run = { id: message.run, total: message.total, frames: [], done: false, stopped: false, head: null, card: "" };
     at = -1;
     waiting = false;

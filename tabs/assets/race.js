@@ -44,7 +44,7 @@ function dressed() {
 function table(message) {
   const cell = (kind, text, scope) => { const c = document.createElement(kind); c.textContent = text; if (scope) c.scope = scope; return c; };
   const row = (cells) => { const r = document.createElement("tr"); r.append(...cells); return r; };
-  $("thead").replaceChildren(row([cell("th", "", "col"), ...race.lanes.map((l) => cell("th", l.name, "col")), ...(message.nearest ? [cell("th", "nearest training image", "col")] : [])]));
+  $("thead").replaceChildren(row([cell("th", "", "col"), ...race.lanes.map((l) => cell("th", l.name, "col")), ...(message.nearest ? [cell("th", `nearest of ${message.known} training images`, "col")] : [])]));
   $("tbody").replaceChildren(...message.distances.map((d, i) => row([cell("th", race.lanes[i].name, "row"), ...d.map((v, j) => cell("td", i === j ? "" : v.toFixed(3))), ...(message.nearest ? [cell("td", message.nearest[i].toFixed(3))] : [])])));
   $("table").hidden = false;
 }

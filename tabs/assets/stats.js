@@ -3,7 +3,7 @@ const SYMBOLS = {
   x_t: ["x_t", "x<sub>t</sub>"], x0_hat: ["x0_hat", "x̂<sub>0</sub>"], eps_hat: ["eps_hat", "ε̂"], noise: ["noise", "z"],
   x0_before: ["x0_hat", "x̂<sub>0</sub> before"], eps_there: ["eps_hat", "ε̂ there"],
 };
-// What the numbers are: ᾱ′ is ᾱ at t′, α = ᾱ / ᾱ′.
+// What the numbers are, and under the equation what their letters mean.
 const COEFFICIENTS = {
   ddim: { x0_hat: "√ᾱ′", eps_hat: "√(1 − ᾱ′ − σ²)", noise: "σ" },
   ddpm: { x0_hat: "√ᾱ′ (1 − α) / (1 − ᾱ)", x_t: "√α (1 − ᾱ′) / (1 − ᾱ)", noise: "σ" },
@@ -11,7 +11,12 @@ const COEFFICIENTS = {
   dpmpp_2m: { x_t: "√(1 − ᾱ′) / √(1 − ᾱ)", x0_hat: "c (1 + 1/2r)", x0_before: "−c / 2r" },
 };
 
-function equation(holder, frame, sampler) {
+const LETTERS = {
+  ddim: "ᾱ at t, ᾱ′ at t′; σ² = η² (1 − ᾱ′)/(1 − ᾱ) (1 − ᾱ/ᾱ′)", ddpm: "ᾱ at t, ᾱ′ at t′; α = ᾱ/ᾱ′; σ² the variance of the step",
+  heun: "ᾱ at t, ᾱ′ at t′; Δσ = √(1/ᾱ′ − 1) − √(1/ᾱ − 1)", dpmpp_2m: "ᾱ at t, ᾱ′ at t′; c = √ᾱ′ − √((1 − ᾱ′)/(1 − ᾱ)) √ᾱ; r the last step in log-SNR over this one",
+};
+
+function equation(holder, frame, sampler, hole) {
   const names = Object.keys(frame.w);
   const term = (html, under) => `<span class="term"><span>${html}</span><small>${under}</small></span>`;
   if (!names.length) {
@@ -24,10 +29,15 @@ function equation(holder, frame, sampler) {
   names.forEach((name, k) => {
     const weight = frame.w[name], [tone, symbol] = SYMBOLS[name];
     const sign = weight < 0 ? "−" : k ? "+" : "";
+    if (sampler === "dpmpp_2m" && name === "x0_hat" && !("x0_before" in frame.w)) {
+      html += term(`${sign} ${weight.toFixed(3)} <b class="${tone}">${symbol}</b>`, "c");
+      return;
+    }
     const under = euler && name === "eps_hat" ? "√(1 − ᾱ′)" : (COEFFICIENTS[sampler] || {})[name] || "";
     html += term(`${sign} ${Math.abs(weight) < 0.0005 && weight ? Math.abs(weight).toExponential(1) : Math.abs(weight).toFixed(3)} <b class="${tone}">${symbol}</b>`, under);
   });
-  holder.innerHTML = html;
+  const filled = " Where the picture is kept: √ᾱ′ x₀ + √(1 − ᾱ′) z instead; and where the step is taken again, the whole is noised back to t.";
+  holder.innerHTML = `${html}<small class="letters">${LETTERS[sampler] || ""}.${hole ? filled : ""}</small>`;
 }
 
 // Standard normal distribution function, to 1e-7 (Abramowitz and Stegun 26.2.17).
@@ -42,6 +52,10 @@ function expected(levels, alphaBar) {
   const signal = Math.sqrt(alphaBar), noise = Math.max(Math.sqrt(1 - alphaBar), 1e-6), bins = new Float64Array(60);
   levels.forEach((share, level) => {
     if (!share) return;
+    if (alphaBar > 1 - 1e-9) {  // no noise is left: a level lies in the bin that it is counted in
+      bins[Math.min(59, Math.floor((level / 127.5 - 1 + 3) * 10 + 1e-9))] += share;
+      return;
+    }
     const centre = signal * (level / 127.5 - 1);
     let before = below((-3 - centre) / noise);
     for (let i = 0; i < 60; i++) {

@@ -45,7 +45,7 @@ $(".next").addEventListener("click", () => show(at + 1));
 $(".last").addEventListener("click", () => show(last()));
 root.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
-  if (event.target.matches("select, button, .loop") && event.key !== "Home" && event.key !== "End") return;
+  if (event.target !== scrub && event.target.closest("input, select, button, label")) return;
   const act = { " ": togglePlay, ArrowLeft: () => show(at - 1), ArrowRight: () => show(at + 1),
     Home: () => show(0), End: () => show(last()) }[event.key];
   if (act) { event.preventDefault(); act(); }
@@ -129,21 +129,40 @@ function stopRun() {
 }
 root.addEventListener("player:start", (event) => {
   stopRun();
-  parent = event.detail.branch ? run : null;
+  nextParent = event.detail.branch ? run : null;
+  root.dataset.before = root.dataset.wanted || "";
   wanted = root.dataset.wanted = event.detail.id;
+  const query = new URLSearchParams(location.search);
+  if (query.has("run") && !opening) {  // the address names another walk
+    query.delete("run");
+    history.replaceState(null, "", `${location.pathname}?${query}`);
+  }
+  opening = false;
   waiting = true;
   say(".error", "");
   say(".note", "");
+  state();
+});
+root.addEventListener("player:failed", () => {
+  if (!waiting) return;
+  waiting = false;
+  say(".error", "This could not begin: a value of the controls is out of range, or too many are waiting. Change it, or try again.");
   state();
 });
 root.addEventListener("player:stop", () => { stopRun(); waiting = false; state(); });
 root.addEventListener("player:ask", (event) => {  // what a branch needs to know of the run that is here
   event.detail.run = run ? run.id : "";
   event.detail.card = run ? run.card : "";
-  event.detail.step = run && run.frames[at] ? Math.min(run.frames[at].i, run.head.steps - 1) : 0;
+  const here = run && (run.frames[at] || run.frames[Number(scrub.value)]);
+  event.detail.step = here ? Math.min(here.i, run.head.steps - 1) : 0;
 });
 
-document.addEventListener("player:tell", () => { if (root.isConnected) draw(at); });
+// Listeners of the document are taken away with the player that they speak for.
+function listen(name, act, capture = false) {
+  const heard = (event) => { if (root.isConnected) act(event); else document.removeEventListener(name, heard, capture); };
+  document.addEventListener(name, heard, capture);
+}
+listen("player:tell", () => draw(at));
 
 // A run card comes as a file, chosen or dropped anywhere on the page, or in the page's address.
 async function open(file) {
@@ -154,16 +173,19 @@ $(".open input").addEventListener("change", (event) => {
   event.target.value = "";
 });
 const dropped = (event) => [...(event.dataTransfer?.items || [])].some((i) => i.type === "application/json");
-document.addEventListener("dragover", (event) => { if (dropped(event)) event.preventDefault(); });
-document.addEventListener("drop", (event) => {
+listen("dragover", (event) => { if (dropped(event)) event.preventDefault(); });
+listen("drop", (event) => {
   const file = [...(event.dataTransfer?.files || [])].find((f) => f.name.endsWith(".json"));
-  if (!file || !root.isConnected) return;
+  if (!file) return;
   event.preventDefault();
   event.stopPropagation();
+  [...document.querySelectorAll('[role="tab"]')].find((tab) => tab.textContent.trim() === "Denoise")?.click();
   open(file);
 }, true);
 const asked = new URLSearchParams(location.search).get("run");
-if (asked) {
+let opening = Boolean(asked) && !window.openedFromAddress;
+if (opening) {
+  window.openedFromAddress = true;
   let card = "no card";
   try { card = decodeURIComponent(escape(atob(asked.replace(/-/g, "+").replace(/_/g, "/")))); } catch {}
   setTimeout(() => trigger("submit", { card }), 0);

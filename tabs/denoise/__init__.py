@@ -17,7 +17,8 @@ from ..player import player
 from . import beginning, following, racing, returning
 from .asking import NO_CLASS, SAMPLER_CHOICES, WORDS
 from .keeping import keep
-from .running import branch, card_values, denoise, opening, replay, stop
+from .replaying import card_values
+from .running import branch, denoise, opening, replay, stop
 
 __all__ = ["branch", "build", "denoise", "opening", "replay", "stop"]
 
@@ -45,7 +46,7 @@ the same? Then stop at a middle step, raise the guidance, and branch.
 """
 # The browser's part of a click: the player is told at once, before any answer of the server.
 TELL = """(...inputs) => {
-  const id = Math.random().toString(36).slice(2) + Date.now().toString(36);
+  const id = [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
   const player = document.querySelector("#denoise-player .player"), ask = {};
   player.dispatchEvent(new CustomEvent("player:ask", { detail: ask }));
   player.dispatchEvent(new CustomEvent("player:start", { detail: { id, branch: %s } }));
@@ -53,6 +54,13 @@ TELL = """(...inputs) => {
 }"""
 TELL_START = TELL % ("false", 1, "")
 TELL_BRANCH = TELL % ("true", 4, "ask.run, ask.card, ask.step,")
+GIVEN_UP = """async () => {
+  await new Promise((done) => setTimeout(done, 0));
+  return document.querySelector("#denoise-player .player").dataset.before || "";
+}"""
+# What did not even begin: a value that a control refuses, a full queue.
+TELL_FAILED = """() => document.querySelector("#denoise-player .player").dispatchEvent(
+  new Event("player:failed"))"""
 TELL_STOP = """() => {
   const player = document.querySelector("#denoise-player .player");
   player.dispatchEvent(new Event("player:stop"));
@@ -167,15 +175,28 @@ def build() -> Parts:
                 returning.build(asked, run_id, runs)
             following.build(asked)
             why(WHY)
-    run_button.click(denoise, [*asked, run_id], stage, js=TELL_START, **runs)
-    branch_button.click(
-        branch, [*asked, parent_id, parent_card, step_index, run_id], stage, js=TELL_BRANCH, **runs
-    )
+    started = [
+        run_button.click(denoise, [*asked, run_id], stage, js=TELL_START, **runs),
+        branch_button.click(
+            branch, [*asked, parent_id, parent_card, step_index, run_id], stage, js=TELL_BRANCH,
+            **runs,
+        ),
+    ]  # fmt: skip
+    for event in started:
+        event.failure(None, js=TELL_FAILED, api_visibility="private")
     # The player hands over a run card: opened, dropped on the page, or out of the address.
     stage.submit(replay, run_id, stage, js=TELL_START, **runs)
     stage.submit(
-        card_values, None, [label, guidance, sampler, steps, seed, images, eta, spacing], **quiet
-    )
+        card_values, None,
+        [
+            model, label, guidance, sampler, steps, seed, images, eta, spacing, begin.begin,
+            begin.seed_to, begin.start, begin.picture, begin.t, begin.hole, begin.resample,
+        ],
+        **quiet,
+    )  # fmt: skip
+    # A walk that another takes the place of is stopped at once: the new one may wait in line.
+    for begins_anew in (run_button.click, branch_button.click, stage.submit):
+        begins_anew(stop, run_id, js=GIVEN_UP, queue=False, **quiet)
     stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **quiet)
     another.click(
         None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",

@@ -34,9 +34,11 @@ def head(record: Recording, prefix: str = "") -> dict[str, Any]:
     }
     if record.stride > 1:
         values["bound"] = (
-            f"All {record.num_steps} steps are computed; every {record.stride}th is kept and shown,"
-            f" since together they would take more than {MAX_PICTURE_BYTES // 2**20} MB."
+            f"All {record.num_steps} steps are computed; one in {record.stride} is kept and shown, "
+            f"since together they would take more than {MAX_PICTURE_BYTES // 2**20} MB."
         )
+    if record.exact is not None:
+        values["known"] = len(record.exact.images)
     if record.given is not None:
         px = to_uint8(record.given.picture)[0]
         values["x0"] = base64.b64encode(px.tobytes()).decode()

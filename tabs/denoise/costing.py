@@ -12,7 +12,7 @@ from diffusion_core.card import read_table
 from diffusion_core.checkpoint import CARD
 from diffusion_core.evaluation import evaluations
 
-from .asking import NOISE, Asked, choice_of
+from .asking import HOLE, NOISE, PICTURE, Asked, choice_of
 from .costs import figure, words
 from .runs import SHELF
 
@@ -27,8 +27,13 @@ def costs(*values: Any) -> tuple[go.Figure | Any, str]:
     asked = Asked(*asked_values)
     try:
         checkpoint = asked.checkpoint()
-        walk, _ = asked._replace(begin=NOISE).walk(checkpoint)
-        count = evaluations(checkpoint.schedule, walk.sampler, walk.num_steps, walk.spacing)
+        begin = asked.begin if asked.start or asked.begin != PICTURE else NOISE
+        walk, _ = asked._replace(begin=NOISE if begin == HOLE else begin).walk(checkpoint)
+        count = evaluations(
+            checkpoint.schedule, walk.sampler, walk.num_steps, walk.spacing, walk.t_start
+        )
+        if begin == HOLE:  # every step but the last is taken several times
+            count = 1 + int(asked.resample) * (count - 1)
     except ValueError as error:
         return gr.skip(), str(error)
     card = Path(checkpoint.name) / CARD
@@ -36,7 +41,9 @@ def costs(*values: Any) -> tuple[go.Figure | Any, str]:
     ms = None
     record = SHELF.get(run_id)
     if record is not None and record.frames and record.frames[-1].nfe:
-        if record.checkpoint is checkpoint and record.settings.num_images == walk.num_images:
+        then = record.settings
+        guided = (walk.guidance_scale != 1) == (then.guidance_scale != 1)  # two pictures, or one
+        if record.checkpoint is checkpoint and guided and then.num_images == walk.num_images:
             ms = record.frames[-1].ms / record.frames[-1].nfe
     name = choice_of(walk)
     return figure(rows, name, count, ms), words(rows, name, count, ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
         "from diffusion_core.checkpoint import load_checkpoint",
         "from diffusion_core.samplers import draw_noise, sample",
     ]
-    body = [f'model = load_checkpoint("{name}")']
+    body = [f"model = load_checkpoint({json.dumps(name, ensure_ascii=False)})"]
     guided = f", guidance_scale={walk.guidance_scale:g}" if walk.guidance_scale != 1 else ""
-    words = f"  # {walk.label}" if isinstance(walk.label, str) else ""
+    words = f"  # {' '.join(walk.label.split())}" if isinstance(walk.label, str) else ""
     body.append(f"denoiser = model.denoiser({label}{guided}){words}")
     seeds = f"{walk.seed}" if asked.begin == SEEDS else f"{walk.seed} + i"
     body.append(

@@ -31,7 +31,7 @@ def keep(wanted: dict[str, Any]) -> str:
         record = recorded(str(wanted.get("run")), str(wanted.get("card") or ""))
         if kind not in KINDS or view not in record.views:
             raise ValueError("There is no such file to be kept.")
-        sheets = [frame.pictures[record.views.index(view)] for frame in record.frames]
+        sheets = [frame.pictures[view] for frame in record.frames]
         if kind == "strip":
             buffer = io.BytesIO()
             to_pil(strip(sheets)).save(buffer, format="PNG")

@@ -55,7 +55,7 @@ PRESETS: dict[str, tuple[Lane, ...]] = {
         Lane(NETWORK, "ddim", 25, 0, 1), Lane(NETWORK, "ddim", 25, 0, 2),
         Lane(NETWORK, "ddim", 25, 0, 4), Lane(NETWORK, "ddim", 25, 0, 8),
     ),
-    "the network and one who remembers every picture": (
+    "the network and one who remembers 200 pictures": (
         Lane(NETWORK, "ddim", 25, 0, 1), Lane(EXACT, "ddim", 25, 0, 1),
     ),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,8 +22,8 @@ from diffusion_core.trajectory import Walker
 from ..components import component
 from .asking import NOISE, SAMPLER_CHOICES, Asked
 from .lanes import EXACT, LANES, NETWORK, OWN, PRESETS, Lane, preset
-from .running import behind, exact_of, stop
-from .runs import STOPS
+from .running import BROKE_OFF, behind, exact_of, stop
+from .runs import REPLAY_LIMIT, STOPS, within
 
 MAX_IMAGES = 4
 KEPT_STEPS = 200
@@ -105,12 +106,14 @@ def race(request: gr.Request, *values: Any) -> Iterator[str]:
     flat = values[width + 1 : -1]
     lanes = [Lane(*flat[i : i + 5]) for i in range(0, 5 * count, 5)]
     session = request.session_hash or ""
-    sign = STOPS.begin(session, run_id)
+    sign = STOPS.begin(f"{session} race", run_id)
     try:
         if any(v is None for lane in lanes for v in lane):
             raise ValueError("Fill in every number of the race.")
         checkpoint = asked.checkpoint()
         runners = [Runner.of(checkpoint, lane, asked) for lane in lanes]
+        for runner in runners:
+            within(runner.walker.settings, checkpoint, REPLAY_LIMIT)
         head = _head(checkpoint, lanes, runners, asked)
         waiting: list[dict[str, Any]] = []
         repeated: list[dict[str, Any]] = []
@@ -128,8 +131,11 @@ def race(request: gr.Request, *values: Any) -> Iterator[str]:
         yield json.dumps(last | _ends(checkpoint, runners, asked))
     except ValueError as error:
         yield json.dumps({"run": run_id, "error": str(error)})
+    except Exception:
+        logging.exception("A race broke off")
+        yield json.dumps({"run": run_id, "error": BROKE_OFF})
     finally:
-        STOPS.end(session, run_id)
+        STOPS.end(f"{session} race", run_id)
 
 
 def _head(
@@ -161,13 +167,14 @@ def _ends(checkpoint: Checkpoint, runners: list[Runner], asked: Asked) -> dict[s
     ends: dict[str, Any] = {"distances": [[round(d, 4) for d in row] for row in apart]}
     try:
         exact = exact_of(checkpoint, runners[0].walker.settings)
+        nearest = [round(float(exact.nearest(x)[1].mean()), 4) for x in results]
     except ValueError:
         return ends
-    return ends | {"nearest": [round(float(exact.nearest(x)[1].mean()), 4) for x in results]}
+    return ends | {"nearest": nearest, "known": len(exact.images)}
 
 
 TELL_RACE = """(...inputs) => {
-  const id = Math.random().toString(36).slice(2) + Date.now().toString(36);
+  const id = [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
   document.querySelector("#denoise-race .race")?.dispatchEvent(
     new CustomEvent("race:start", { detail: id }));
   return [...inputs.slice(0, -1), id];
@@ -189,8 +196,8 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     """
     first = next(iter(PRESETS))
     gr.Markdown(
-        "Up to four walks from the same noise, with the model, class, seed and images set at the "
-        "left. Each lane's clock counts its own computing.",
+        "Up to four walks from the same noise, with the model, class, seed and images (four at "
+        "most) set with the other controls. Each lane's clock counts its own computing.",
         elem_classes=["hint"],
     )
     chosen = gr.Dropdown([*PRESETS, OWN], value=first, label="Race")

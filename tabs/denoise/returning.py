@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import base64
+import dataclasses
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,10 +15,8 @@ import torch
 from torch import Tensor
 
 from diffusion_core.checkpoint import Checkpoint
-from diffusion_core.images import to_uint8
-from diffusion_core.inversion import invert
 from diffusion_core.process import q_sample
-from diffusion_core.samplers import draw_noise, sample
+from diffusion_core.samplers import SamplerStep, draw_noise
 from diffusion_core.steps import estimate
 from diffusion_core.trajectory import walk as compute
 from diffusion_core.walk import Given, Walk
@@ -25,8 +24,9 @@ from diffusion_core.walk import Given, Walk
 from ..components import component
 from ..figures import Curve, curves
 from .asking import PICTURE, Asked
-from .running import stop
-from .runs import STOPS
+from .leading import as_base64, distance, lead_to_noise
+from .running import BROKE_OFF, stop
+from .runs import REPLAY_LIMIT, STOPS, within
 
 TIMES = 9
 MAX_REFINE = 10
@@ -43,64 +43,73 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
         The plot, once at the end, and the gallery's message.
     """
     *asked_values, run_id = values
-    asked, session = Asked(*asked_values), request.session_hash or ""
-    sign = STOPS.begin(session, run_id)
+    asked, stage = Asked(*asked_values), f"{request.session_hash} return"
+    sign = STOPS.begin(stage, run_id)
     try:
         checkpoint = asked.checkpoint()
         walk, given = asked._replace(begin=PICTURE, images=1, exact=False).walk(checkpoint)
         assert given is not None
+        within(dataclasses.replace(walk, t_start=None), checkpoint, REPLAY_LIMIT // TIMES)
+        device = next(checkpoint.unet.parameters()).device
         times = np.linspace(0, len(checkpoint.schedule) - 1, TIMES).round().astype(int).tolist()
-        eps = draw_noise(given.picture.shape, torch.Generator().manual_seed(walk.seed))
+        x0 = given.picture
+        eps = draw_noise(x0.shape, torch.Generator().manual_seed(walk.seed))
         denoiser = checkpoint.denoiser(checkpoint.label(walk.label), walk.guidance_scale)
-        noised, looks, walks = [], [], []
+        noised: list[Tensor] = []
+        looks: list[Tensor] = []
+        walks: list[Tensor] = []
         for t in times:
-            x_t = q_sample(given.picture, t, eps, checkpoint.schedule)
+            x_t = q_sample(x0, t, eps, checkpoint.schedule)
             with torch.no_grad():
-                looks.append(estimate(denoiser, x_t, t, checkpoint.schedule, walk.clip_x0)[1])
+                look = estimate(denoiser, x_t.to(device), t, checkpoint.schedule, walk.clip_x0)[1]
             noised.append(x_t)
-            walks.append(_walked(checkpoint, walk, given, t))
-            if sign.is_set():
-                return
-            yield gr.skip(), _gallery(given.picture, times, noised, looks, walks, done=False)
-        plot = curve(times, _errors(looks, given.picture), _errors(walks, given.picture))
-        yield plot, _gallery(given.picture, times, noised, looks, walks, done=True)
+            looks.append(look.cpu())
+            yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id)
+            for step in _walked(checkpoint, walk, given, t):
+                if sign.is_set():
+                    yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id, "stopped")
+                    return
+                if step.index % 16 == 15:
+                    yield gr.skip(), gr.skip()  # where Gradio, too, can end it
+            walks.append(step.x_prev.cpu())
+        plot = curve(times, errors(looks, x0), errors(walks, x0))
+        shown = gr.update(value=plot, visible=True)
+        yield shown, _gallery(x0, times, noised, looks, walks, run_id, "done")
     except ValueError as error:
         yield gr.skip(), json.dumps({"error": str(error)})
+    except Exception:
+        logging.exception("A walk back broke off")
+        yield gr.skip(), json.dumps({"error": BROKE_OFF})
     finally:
-        STOPS.end(session, run_id)
+        STOPS.end(stage, run_id)
 
 
-def _walked(checkpoint: Checkpoint, walk: Walk, given: Given, t: int) -> Tensor:
-    """The walk's end from t, with its own share of the steps that a whole walk would take."""
+def _walked(checkpoint: Checkpoint, walk: Walk, given: Given, t: int) -> Iterator[SamplerStep]:
+    """The walk from t, with its own share of the steps that a whole walk would take."""
     share = max(1, round(walk.num_steps * (t + 1) / len(checkpoint.schedule)))
     own = Walk(
         label=walk.label, sampler=walk.sampler, num_steps=min(share, t + 1), eta=walk.eta,
         spacing=walk.spacing, variance=walk.variance, guidance_scale=walk.guidance_scale,
         seed=walk.seed, t_start=t,
     )  # fmt: skip
-    for step in compute(checkpoint, own, given):
-        last = step
-    return last.x_prev
+    return compute(checkpoint, own, given)
 
 
-def _errors(pictures: list[Tensor], x0: Tensor) -> list[float]:
-    return [float((x - x0).square().mean().sqrt()) for x in pictures]
-
-
-def _base64(x: Tensor) -> str:
-    return base64.b64encode(to_uint8(x)[0].tobytes()).decode()
+def errors(pictures: list[Tensor], x0: Tensor) -> list[float]:
+    """Root mean square distances to the true picture."""
+    return [distance(x, x0) for x in pictures]
 
 
 def _gallery(
     x0: Tensor, times: list[int], noised: list[Tensor], looks: list[Tensor], walks: list[Tensor],
-    *, done: bool,
+    run_id: str, state: str = "running",
 ) -> str:  # fmt: skip
     def cells(pictures: list[Tensor]) -> list[str | None]:
-        return [_base64(x) for x in pictures] + [None] * (len(times) - len(pictures))
+        return [as_base64(x) for x in pictures] + [None] * (len(times) - len(pictures))
 
-    words = ""
-    if done:
-        by_look, by_walk = _errors(looks, x0), _errors(walks, x0)
+    words = "Stopped." if state == "stopped" else ""
+    if state == "done":
+        by_look, by_walk = errors(looks, x0), errors(walks, x0)
         middle = len(times) // 2
         words = (
             f"Root mean square distance to the true picture at t = {times[middle]}: "
@@ -113,12 +122,12 @@ def _gallery(
         "width": x0.shape[3], "height": x0.shape[2], "channels": x0.shape[1],
         "columns": [f"t = {t}" for t in times], "cell": 66,
         "rows": [
-            {"name": "true x₀", "tone": "x0", "cells": [_base64(x0)] * len(times)},
+            {"name": "true x₀", "tone": "x0", "cells": [as_base64(x0)] * len(times)},
             {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
             {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(looks)},
             {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
         ],
-        "words": words, "done": done,
+        "words": words, "state": state, "run": run_id,
     })  # fmt: skip
 
 
@@ -135,77 +144,9 @@ def curve(times: list[int], looks: list[float], walks: list[float]) -> go.Figure
     return figure
 
 
-def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
-    """DDIM inversion: picture to noise and back; messages for the gallery.
-
-    Args:
-        request: Of the session.
-        *values: Those of `Asked`; the rounds of refinement; the run's name.
-    """
-    *asked_values, refine, run_id = values
-    asked, session = Asked(*asked_values), request.session_hash or ""
-    sign = STOPS.begin(session, run_id)
-    try:
-        checkpoint = asked.checkpoint()
-        asked = asked._replace(begin=PICTURE, images=1, sampler="ddim", eta=0, exact=False)
-        walk, given = asked.walk(checkpoint)
-        assert given is not None
-        denoiser = checkpoint.denoiser(checkpoint.label(walk.label), walk.guidance_scale)
-        schedule, x0 = checkpoint.schedule, given.picture
-        for up in invert(
-            denoiser, x0, schedule, num_steps=walk.num_steps, spacing=walk.spacing,
-            refine=int(refine),
-        ):  # fmt: skip
-            if sign.is_set():
-                return
-            if up.index % 8 == 7:
-                yield _both_ways(x0, up.x_next, None, f"t = {up.t_next} on the way to noise")
-        noise = up.x_next
-        for down in sample(
-            denoiser, noise, schedule, num_steps=walk.num_steps, spacing=walk.spacing,
-            clip_x0=False,
-        ):  # fmt: skip
-            if sign.is_set():
-                return
-            if down.index % 8 == 7:
-                yield _both_ways(x0, noise, down.x_prev, f"t = {down.t_prev} on the way back")
-        again = down.x_prev
-        neighbours = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
-        yield _both_ways(
-            x0, noise, again,
-            f"The noise that leads to this picture has mean {float(noise.mean()):.2f} and standard "
-            f"deviation {float(noise.std()):.2f}; neighbours agree by {float(neighbours):.2f} "
-            "(of plain noise: 0, 1 and 0). "
-            f"The picture comes back with an error of {_errors([again], x0)[0]:.3f} after "
-            f"{up.nfe} evaluations up and {down.nfe} down. More steps or more rounds bring it "
-            "nearer.",
-            done=True,
-        )  # fmt: skip
-    except ValueError as error:
-        yield json.dumps({"error": str(error)})
-    finally:
-        STOPS.end(session, run_id)
-
-
-def _both_ways(
-    x0: Tensor, noise: Tensor, again: Tensor | None, words: str, *, done: bool = False
-) -> str:
-    apart = None if again is None or not done else 5 * (again - x0)
-    shown = [x0, noise, again, apart]
-    return json.dumps({
-        "width": x0.shape[3], "height": x0.shape[2], "channels": x0.shape[1], "cell": 132,
-        "columns": ["the picture", "its noise", "the picture again", "difference × 5"],
-        "rows": [{
-            "name": "", "tones": ["x0", "eps", "x0-hat", "x-t"],
-            "cells": [None if x is None else _base64(x) for x in shown],
-        }],
-        "words": words, "done": done,
-    })  # fmt: skip
-
-
 # A run of its own name, which its Stop can mean.
 TELL = """(...inputs) => {
-  const id = Math.random().toString(36).slice(2) + Date.now().toString(36);
+  const id = [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
   window.returningRun = id;
   return [...inputs.slice(0, -1), id];
 }"""
@@ -241,10 +182,7 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
             info="of each step up; each round costs an evaluation",
         )  # fmt: skip
     both = component("gallery", "{}", "denoise-inversion")
-    back.click(come_back, [*asked, run_id], [plot, gallery], js=TELL, **runs).then(
-        lambda: gr.Plot(visible=True), outputs=plot, show_progress="hidden",
-        api_visibility="private",
-    )  # fmt: skip
+    back.click(come_back, [*asked, run_id], [plot, gallery], js=TELL, **runs)
     lead.click(lead_to_noise, [*asked, refine, run_id], both, js=TELL, **runs)
     halt.click(
         stop, run_id, js='() => window.returningRun || ""', queue=False, show_progress="hidden",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -20,13 +21,24 @@ from diffusion_core.walk import Walk
 
 from .. import models
 from ..player import Run, failure
-from .asking import Asked, choice_of
+from .asking import Asked
 from .captions import head
-from .runs import SHELF, STOPS
+from .runs import (
+    OPENING_RUN,
+    REPLAY_LIMIT,
+    SHELF,
+    STOPS,
+    WALK_LIMIT,
+    found,
+    within,
+)
 
 OPENING = Walk(num_images=4, num_steps=25, seed=7)
 OPENING_CLASS = 8
 EXACT_IMAGES = 200
+BROKE_OFF = (
+    "The computation broke off, for a reason that is in the server's log; try other settings."
+)
 
 
 def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
@@ -49,6 +61,7 @@ def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
             prefix = (
                 "a hole filled · " if given.mask is not None else f"from {where or 'a picture'} · "
             )
+        within(walk, checkpoint, WALK_LIMIT)
         exact = exact_of(checkpoint, walk) if wanted.exact else None
         return Recording(checkpoint, walk, given, exact=exact), prefix
 
@@ -84,6 +97,7 @@ def branch(request: gr.Request, *values: Any) -> Iterator[str]:
             mine, seed_to=before.seed_to, t_start=before.t_start, parent=before,
             branch_step=int(index),
         )  # fmt: skip
+        within(mine, checkpoint, WALK_LIMIT)
         exact = exact_of(checkpoint, mine) if wanted.exact else None
         record = Recording(checkpoint, mine, given, parent=parent, exact=exact)
         return record, f"branched after {int(index)} steps · "
@@ -103,9 +117,8 @@ def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[st
 
     def prepare() -> tuple[Recording, str]:
         card = RunCard.from_json(str(event.card))
-        known = [checkpoint for _, checkpoint in models.readable()]
-        same = [c for c in known if c.weights_hash == card.weights]
-        checkpoint = same[0] if same else card.checkpoint(models.folders())
+        checkpoint = found(card)
+        within(card.walk, checkpoint, REPLAY_LIMIT)
         said.append(card)
         return Recording(checkpoint, card.walk, card.given), "replayed from a run card · "
 
@@ -130,8 +143,11 @@ def stream(
         session: Whose Stop it heeds.
         note: What to say of it in the end.
     """
-    sign = STOPS.begin(session, run_id)
+    sign = STOPS.begin(f"{session} player", run_id)
+    record = None
     try:
+        if run_id == OPENING_RUN:
+            raise ValueError("A run cannot be called so; press Denoise again.")
         record, prefix = prepare()
         run = Run(head(record, prefix), run_id)
         SHELF.put(run_id, record)
@@ -141,14 +157,18 @@ def stream(
             run.add(frame)
             if run.due() and not behind(session):
                 yield run.message()
-        SHELF.put(run_id, record)
         assert record.result is not None
         card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
         yield run.message(done=True, card=card.to_json(), note=note(record) if note else "")
     except ValueError as error:
         yield failure(str(error), run_id)
+    except Exception:
+        logging.exception("A walk broke off")
+        yield failure(BROKE_OFF, run_id)
     finally:
-        STOPS.end(session, run_id)
+        STOPS.end(f"{session} player", run_id)
+        if record is not None:
+            SHELF.put(run_id, record)  # its size is known now
 
 
 def behind(session: str) -> bool:
@@ -162,9 +182,9 @@ def behind(session: str) -> bool:
     return session in waiting and waiting[session].qsize() > 2
 
 
-def stop(run_id: str, request: gr.Request) -> None:
-    """Handler of the Stop button; the browser says which run it means."""
-    STOPS.stop(request.session_hash or "", run_id)
+def stop(run_id: str) -> None:
+    """Handler of the Stop buttons; the browser says which run it means."""
+    STOPS.stop(run_id)
 
 
 def opening() -> str:
@@ -172,16 +192,16 @@ def opening() -> str:
     choices = models.available()
     if not choices:
         sentence = "There is no checkpoint in pretrained/; train one on the command line."
-        return failure(sentence, "opening")
+        return failure(sentence, OPENING_RUN)
     checkpoint = models.get(choices[0][1])
     settings = OPENING
     if checkpoint.unet.config.num_classes:
         settings = dataclasses.replace(OPENING, label=OPENING_CLASS)
     record = Recording(checkpoint, settings)
-    run = Run(head(record, "Computed at start-up · "), "opening")
+    run = Run(head(record, "Computed at start-up · "), OPENING_RUN)
     for frame in record.run():
         run.add(frame)
-    SHELF.put("opening", record)
+    SHELF.put(OPENING_RUN, record)
     assert record.result is not None
     card = RunCard.of(checkpoint, settings, None, record.result)
     return run.message(done=True, card=card.to_json())
@@ -193,7 +213,8 @@ def exact_of(checkpoint: Checkpoint, walk: Walk) -> ExactDenoiser:
     Raises:
         ValueError: if this model was trained on something that is not embedded.
     """
-    if not checkpoint.config.dataset.startswith("fashion-mnist"):
+    known = checkpoint.config.dataset.startswith("fashion-mnist")
+    if not known or checkpoint.image_shape != (1, 28, 28):
         raise ValueError(
             "The exact answer needs the training images, and those of "
             f"{checkpoint.config.dataset or 'this model'} are not here."
@@ -208,21 +229,3 @@ def _exact(checkpoint: Checkpoint, label: int | None) -> ExactDenoiser:
     if label is not None and labels is not None:
         images = images[labels == label]
     return ExactDenoiser(images[:: max(1, len(images) // EXACT_IMAGES)], checkpoint.schedule)
-
-
-def card_values(event: gr.EventData) -> list[Any]:
-    """Values of the controls for a run card's walk, so that the page shows what it replays.
-
-    Returns:
-        label, guidance, sampler, steps, seed, images, eta, spacing; gr.skip() where it is no card.
-    """
-    try:
-        walk = RunCard.from_json(str(event.card)).walk
-    except ValueError:
-        return [gr.skip()] * 8
-    images: Any = walk.num_images if walk.num_images in (1, 4, 16) else gr.skip()
-    label = gr.skip() if walk.label is None else walk.label
-    return [
-        label, walk.guidance_scale, choice_of(walk), walk.num_steps, walk.seed, images, walk.eta,
-        walk.spacing,
-    ]  # fmt: skip

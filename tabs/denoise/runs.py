@@ -6,42 +6,52 @@ import threading
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
+from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.recording import Recording
 from diffusion_core.run_card import RunCard
+from diffusion_core.walk import Walk
 
 from .. import models
 
 
 @dataclass
 class Stops:
-    """One stop sign for each session, so that Stop is heeded after the step being computed.
+    """One stop sign for each stage of a session, heeded after the step being computed.
 
-    A Stop may arrive before the run that it means: the last ones are remembered by name.
+    A new run of a stage raises the sign of the one before; a Stop may arrive before the run that
+    it means, so the last ones are remembered by name.
     """
 
     signs: dict[str, tuple[str, threading.Event]] = field(default_factory=dict)
     refused: deque[str] = field(default_factory=lambda: deque(maxlen=256))
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, session: str, run_id: str) -> threading.Event:
-        """A sign for a new run; an older run of the session sees its own raised."""
-        if session in self.signs:
-            self.signs.pop(session)[1].set()
+    def begin(self, stage: str, run_id: str) -> threading.Event:
+        """A sign for a new run; an older run of the stage sees its own raised."""
         sign = threading.Event()
-        if run_id in self.refused:
-            sign.set()
-        self.signs[session] = (run_id, sign)
+        with self.lock:
+            if before := self.signs.pop(stage, None):
+                before[1].set()
+            if run_id in self.refused:
+                sign.set()
+            self.signs[stage] = (run_id, sign)
         return sign
 
-    def end(self, session: str, run_id: str) -> None:
+    def end(self, stage: str, run_id: str) -> None:
         """Forget a run that is over, unless another has taken its place."""
-        if session in self.signs and self.signs[session][0] == run_id:
-            del self.signs[session]
+        with self.lock:
+            if self.signs.get(stage, ("",))[0] == run_id:
+                del self.signs[stage]
 
-    def stop(self, session: str, run_id: str) -> None:
+    def stop(self, run_id: str) -> None:
         """Raise the sign of a run, now or as soon as it begins; other runs go on."""
-        self.refused.append(run_id)
-        if session in self.signs and self.signs[session][0] == run_id:
-            self.signs.pop(session)[1].set()
+        if not run_id:
+            return
+        with self.lock:
+            self.refused.append(run_id)
+            for name, sign in self.signs.values():
+                if name == run_id:
+                    sign.set()
 
 
 @dataclass
@@ -72,13 +82,46 @@ class Shelf:
 
 
 STOPS, SHELF = Stops(), Shelf()
+ONE_AT_A_TIME = threading.Semaphore(1)
+OPENING_RUN = "opening"  # no browser may call a run so
+WALK_LIMIT, REPLAY_LIMIT = 100_000, 20_000
+
+
+def found(card: RunCard) -> Checkpoint:
+    """The model of a run card, among those at hand: a page fetches none from elsewhere.
+
+    Raises:
+        ValueError: if there is none with its weights, nor one of its name.
+    """
+    if known := models.by_hash(card.weights):
+        return known[1]
+    if card.model in dict(models.available()):
+        return models.get(card.model)
+    raise ValueError(
+        f"The run card was made with the model {card.model}, which is not on this page; walk it "
+        "with python -m diffusion_core sample --card FILE --model FOLDER."
+    )
+
+
+def within(walk: Walk, checkpoint: Checkpoint, limit: int) -> None:
+    """Refuse what would keep this machine busy for too long.
+
+    Raises:
+        ValueError: if the walk evaluates the network on more than `limit` pictures.
+    """
+    cost = walk.cost(checkpoint)
+    if cost > limit:
+        raise ValueError(
+            f"This walk asks the network about {cost:,} pictures, and the page does at most "
+            f"{limit:,}; walk it with python -m diffusion_core sample --card FILE."
+        )
 
 
 def recorded(run_id: str, card_text: str) -> Recording:
     """The recording of a run; where it is no longer here, walked again from its card.
 
     Raises:
-        ValueError: if there is neither.
+        ValueError: if there is neither, or the model's weights are others now.
     """
     record = SHELF.get(run_id)
     if record is not None and record.result is not None:
@@ -86,8 +129,13 @@ def recorded(run_id: str, card_text: str) -> Recording:
     if not card_text:
         raise ValueError("This walk was stopped; walk it to the end, then keep it.")
     card = RunCard.from_json(card_text)
-    record = Recording(card.checkpoint(models.folders()), card.walk, card.given)
-    for _ in record.run():
-        pass
+    checkpoint = found(card)
+    if checkpoint.weights_hash != card.weights:
+        raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
+    within(card.walk, checkpoint, REPLAY_LIMIT)
+    record = Recording(checkpoint, card.walk, card.given)
+    with ONE_AT_A_TIME:
+        for _ in record.run():
+            pass
     SHELF.put(run_id, record)
     return record

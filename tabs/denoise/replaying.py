@@ -1,0 +1,82 @@
+"""A run card's walk in the page's controls, so that the page shows what it replays."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.images import to_uint8
+from diffusion_core.run_card import RunCard
+from diffusion_core.walk import Given, Walk
+
+from .. import models
+from ..starts import Start
+from .asking import HOLE, NO_CLASS, NOISE, PICTURE, SEEDS, choice_of, hole_message
+
+GUIDANCE, STEPS = (0.0, 8.0), (1, 1000)  # what the sliders can hold
+
+
+def card_values(event: gr.EventData) -> list[Any]:
+    """Values of the controls for a run card.
+
+    Args:
+        event: Carries the card's text.
+
+    Returns:
+        For model, label, guidance, sampler, steps, seed, images, eta, spacing, begin, seed_to,
+        start, picture, t, hole, resample; gr.skip() for all where the card is not for this page.
+    """
+    nothing = [gr.skip()] * 16
+    try:
+        card = RunCard.from_json(str(event.card))
+    except ValueError:
+        return nothing
+    known = models.by_hash(card.weights)
+    if known is None:
+        return nothing
+    path, checkpoint = known
+    walk, root = card.walk, card.walk.root
+    try:
+        label = checkpoint.label(walk.label)
+        walk.timesteps(checkpoint)
+    except ValueError:
+        return nothing
+    names = checkpoint.config.class_names
+    named = NO_CLASS if label is None or label >= len(names) else names[label]
+    return [
+        path,
+        gr.Dropdown([NO_CLASS, *names], value=named),
+        min(max(walk.guidance_scale, GUIDANCE[0]), GUIDANCE[1]),
+        choice_of(walk),
+        min(max(walk.num_steps, STEPS[0]), STEPS[1]),
+        walk.seed,
+        walk.num_images if walk.num_images in (1, 4, 16) else gr.skip(),
+        walk.eta,
+        walk.spacing,
+        *_beginning(checkpoint, path, walk, root, card.given),
+    ]
+
+
+def _beginning(
+    checkpoint: Checkpoint, path: str, walk: Walk, root: Walk, given: Given | None
+) -> list[Any]:
+    """Values of begin, seed_to, start, picture, t, hole, resample."""
+    skip = gr.skip()
+    if root.seed_to is not None:
+        return [SEEDS, root.seed_to, *[skip] * 5]
+    if given is None:
+        return [NOISE, *[skip] * 6]
+    t = len(checkpoint.schedule) // 2 if root.t_start is None else root.t_start
+    picture = to_uint8(given.picture)[0]
+    start = Start(picture, float(checkpoint.schedule.log_snr(t)))
+    if given.mask is None:
+        return [PICTURE, skip, start, picture, t, skip, skip]
+    opened = (given.mask[0, 0] == 0).numpy().astype(np.uint8)
+    hole = json.loads(hole_message(start, path))
+    hole["mask"] = base64.b64encode(opened.tobytes()).decode()
+    return [HOLE, skip, start, picture, t, json.dumps(hole), walk.resample]
