@@ -23,9 +23,11 @@ from diffusion_core.walk import Walk
 from tabs.denoise import (
     asking,
     beginning,
+    costing,
     explaining,
     keeping,
     lanes,
+    leading,
     racing,
     replaying,
     returning,
@@ -279,10 +281,7 @@ def test_a_long_walks_bound_is_said(tiny_folder, monkeypatch):
 
     monkeypatch.setattr(recording, "MAX_PICTURE_BYTES", 100_000)
     parts = messages(tiny_folder, steps=50)
-    assert (
-        "every" in parts[0]["head"]["bound"]
-        and "All 50 steps are computed" in parts[0]["head"]["bound"]
-    )
+    assert "All 50 steps are computed; one in 7 is kept" in parts[0]["head"]["bound"]
     frames = gathered(parts)
     assert len(frames) == parts[0]["total"] < 51 and frames[max(frames)]["t"] == -1
 
@@ -293,3 +292,138 @@ def test_cards_of_pictures_keep_them(tiny_folder, start):
     assert torch.equal(found.given.picture, start.fit(load_checkpoint(tiny_folder))[0])
     assert from_uint8(to_uint8(found.given.picture)).equal(found.given.picture)
     assert dataclasses.replace(found.walk, t_start=None).t_start is None
+
+
+def replays(card):
+    return [json.loads(m) for m in running.replay("r", SimpleNamespace(card=card), REQUEST)]
+
+
+def changed(card, **walk_changes):
+    values = json.loads(card)
+    values["walk"] |= walk_changes
+    return values
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"num_images": 1024, "num_steps": 1000}, "does at most"),
+        ({"t_start": float("inf")}, "no run card"),
+        ({"label": "Hat"}, "There is no class"),
+    ],
+)
+def test_a_card_that_asks_for_too_much_is_refused(tiny_folder, monkeypatch, change, words):
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
+    card = messages(tiny_folder)[-1]["card"]
+    (answer,) = replays(json.dumps(changed(card, **change)))
+    assert words in answer["error"]
+
+
+@pytest.mark.parametrize("model", ["attacker/huge", "/etc", "../x", "elsewhere"])
+def test_a_page_fetches_no_model_for_a_card(tiny_folder, monkeypatch, model):
+    import huggingface_hub
+
+    fetched = []
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: fetched.append(a))
+    card = json.loads(messages(tiny_folder)[-1]["card"]) | {"model": model, "weights": "0" * 64}
+    (answer,) = replays(json.dumps(card))
+    assert "not on this page" in answer["error"] and fetched == []
+
+
+def test_a_walk_that_breaks_off_says_so(tiny_folder, monkeypatch):
+    def broken(self):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(running.Recording, "run", broken)
+    (answer,) = messages(tiny_folder)
+    assert "broke off" in answer["error"] and "memory" not in answer["error"]
+
+
+def test_player_race_and_return_do_not_stop_each_other(tiny_folder, start):
+    walking = running.denoise(REQUEST, *asked(tiny_folder, steps=400), "player run")
+    assert "frames" in json.loads(next(walking))
+    race(tiny_folder, lanes.Lane(lanes.NETWORK, "ddim", 3, 0.0, 1.0))
+    list(returning.come_back(REQUEST, *asked(tiny_folder, start=start), "back run"))
+    assert json.loads(last(walking))["done"]
+
+
+def test_no_browser_can_put_itself_in_the_opening_walks_place(tiny_folder):
+    (answer,) = messages(tiny_folder, run_id="opening")
+    assert "cannot be called so" in answer["error"]
+
+
+def test_a_card_fills_the_controls_with_what_they_can_hold(tiny_folder, monkeypatch, start):
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
+    card = messages(tiny_folder)[-1]["card"]
+
+    def values(**change):
+        text = json.dumps(changed(card, **change))
+        return replaying.card_values(SimpleNamespace(card=text))
+
+    assert values()[0] == str(tiny_folder) and values()[1].value == "Bag"
+    assert values(label="3")[1].value == "Dress" and values(label=4)[1].value == "Coat"
+    assert values(label=None)[1].value == "none"
+    assert values(guidance_scale=50.0)[2] == 8 and values(seed_to=5)[9:11] == ["two seeds", 5]
+    opened = messages(tiny_folder, begin=asking.HOLE, start=start, hole=hole())[-1]["card"]
+    filled = replaying.card_values(SimpleNamespace(card=opened))
+    again = asked(tiny_folder)._replace(
+        begin=filled[9], start=filled[11], hole=filled[14], resample=filled[15]
+    )  # fmt: skip
+    walk_again, given = again.walk(load_checkpoint(tiny_folder))
+    assert walk_again.resample == 2 and given.mask.sum() == 28 * 14
+    assert torch.equal(given.picture, RunCard.from_json(opened).given.picture)
+
+
+def test_keeping_what_another_model_made_is_refused(tmp_path, monkeypatch):
+    from conftest import save_tiny
+
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path))
+    folder = save_tiny(tmp_path / "mine", seed=1)
+    card = messages(folder, run_id="old weights")[-1]["card"]
+    SHELF.records.clear()
+    save_tiny(tmp_path / "mine", seed=2)
+    wanted = {"run": "old weights", "card": card, "kind": "gif", "view": "x_t"}
+    assert "no longer here" in json.loads(keeping.keep(wanted))["error"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"sampler": "heun"}, {"begin": asking.PICTURE}, {"begin": asking.HOLE, "resample": 3}],
+    ids=str,
+)
+def test_the_costs_count_what_the_walk_takes(tiny_folder, start, changes):
+    run_id = f"cost {changes}"
+    frames = gathered(messages(tiny_folder, start=start, hole=hole(), run_id=run_id, **changes))
+    mine = asked(tiny_folder, start=start, hole=hole(), **changes)
+    figure, _ = costing.costs(*mine, "")
+    assert f"{frames[max(frames)]['nfe']} evaluations" in figure.to_json()
+
+
+def test_what_is_given_goes_where_the_network_is(tiny_folder, start, monkeypatch):
+    """As on a GPU: a network elsewhere must not be asked with what lies on the CPU."""
+    from diffusion_core import guidance
+
+    class Elsewhere(torch.Tensor):
+        pass
+
+    asked_with = []
+    real, real_to = guidance.ModelDenoiser.predict, torch.Tensor.to
+
+    def watched(self, x_t, t):
+        asked_with.append(isinstance(x_t, Elsewhere))
+        return real(self, x_t, t)
+
+    def to(self, *a, **k):
+        result = real_to(self, *a, **k)
+        there = a and isinstance(a[0], torch.device)
+        return result.as_subclass(Elsewhere) if there else result
+
+    def cpu(self):
+        return real_to(self, "cpu").as_subclass(torch.Tensor)
+
+    monkeypatch.setattr(guidance.ModelDenoiser, "predict", watched)
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    monkeypatch.setattr(torch.Tensor, "cpu", cpu)
+    list(returning.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
+    list(leading.lead_to_noise(REQUEST, *asked(tiny_folder, start=start), 1, "lead"))
+    assert len(asked_with) > 20 and all(asked_with)

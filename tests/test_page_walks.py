@@ -317,6 +317,39 @@ def test_a_race_is_run_on_one_clock_and_can_be_run_again(tab):
     expect(tab.locator("#denoise-race .error")).to_contain_text("1 to 1000")
 
 
+def test_a_race_beside_a_walk_disturbs_neither(tab):
+    number(tab, "Steps", 150)
+    fold(tab, "Race: several walks")
+    press(tab, "Denoise")
+    tab.wait_for_selector(f"{PLAYER}[data-state=running]")
+    press(tab, "Race")
+    tab.wait_for_selector("#denoise-race .race[data-state=done]")
+    tab.wait_for_selector(f"{PLAYER}[data-state=done]")
+    assert tab.locator(PLAYER).get_attribute("data-frames") == "151"
+
+
+def test_a_refused_run_changes_nothing_of_what_is_shown(tab):
+    run(tab)
+    end = pixels(tab, "x_t")
+    choose(tab, "Model", "two")
+    press(tab, "Branch from this step, with the settings as they now are")
+    expect(tab.locator(f"{PLAYER} .error")).to_contain_text("its parent's model")
+    assert "parent" not in tab.get_by_role("group", name="Views").inner_text()
+    assert np.array_equal(pixels(tab, "x_t"), end)
+    expect(tab.locator(PLAYER)).to_have_attribute("data-state", "done")
+
+
+def test_the_row_is_walked_along_by_keyboard(tab):
+    tab.get_by_label("two seeds").check()
+    run(tab)
+    frame = tab.locator(PLAYER).get_attribute("data-frame")
+    along = tab.get_by_label("Along the row")
+    along.press("ArrowRight")
+    along.press("ArrowRight")
+    expect(tab.locator(f"{PLAYER} .along .place")).to_have_text("3 of 9")
+    assert tab.locator(PLAYER).get_attribute("data-frame") == frame
+
+
 def test_a_race_can_be_stopped(tab):
     fold(tab, "Race: several walks")
     choose(tab, "Race", "the classic")
