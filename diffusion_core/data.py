@@ -12,7 +12,9 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,9 @@ DATASETS = ("fashion-mnist", "fashion-mnist-2000")
 EMBEDDED = Path(__file__).parent / "datasets" / "fashion-mnist-2000.npz"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _IDX_FILES = {"train": "train", "test": "t10k"}
+
+Source = tuple[str, str, Callable[[], np.ndarray]]
+"""A picture to be read: its name for messages, its class or "", and what reads it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +102,7 @@ def load_dataset(
     if not folder.is_dir():
         raise ValueError(f"{name} is a file; give the folder that holds the pictures.")
     size = 32 if size is None else size
-    if not 1 <= size <= 1024:
-        raise ValueError(f"The size of a picture must be from 1 to 1024 pixels, got {size}.")
+    check_size(size)
     return _folder(folder, size)
 
 
@@ -139,23 +143,67 @@ def _fashion_mnist(split: str) -> ImageDataset:
 def _folder(folder: Path, size: int) -> ImageDataset:
     """Every readable picture below a folder; the first level of subfolders names the classes."""
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    pictures, classes, unreadable = [], [], []
-    for file in files:
-        try:
-            picture = fit_picture(read_picture(file), size)
-        except ValueError as error:
-            unreadable.append(f"{file.name}: {error}")
-            continue
-        pictures.append(np.broadcast_to(picture, (size, size, 3)))
-        relative = file.relative_to(folder).parts
-        classes.append(relative[0] if len(relative) > 1 else "")
-    if not pictures:
+    inside = [file.relative_to(folder).parts for file in files]
+    sources: list[Source] = [
+        (file.name, parts[0] if len(parts) > 1 else "", partial(read_picture, file))
+        for file, parts in zip(files, inside, strict=True)
+    ]
+    dataset = gather(folder.name, sources, size)
+    if not len(dataset):
         seen = f"none of its {len(files)} pictures can be read" if files else "it holds no pictures"
         raise ValueError(f"{folder} cannot be used: {seen} ({', '.join(SUFFIXES)}).")
-    stack = np.stack(pictures)
-    if (stack == stack[..., :1]).all():
-        stack = stack[..., :1]  # grey pictures stay grey
+    return dataset
+
+
+def check_size(size: int) -> None:
+    """Refuse a side that pictures cannot be resized to.
+
+    Raises:
+        ValueError: if it is not from 1 to 1024.
+    """
+    if not 1 <= size <= 1024:
+        raise ValueError(f"The size of a picture must be from 1 to 1024 pixels, got {size}.")
+
+
+def gather(
+    name: str,
+    sources: Sequence[Source],
+    size: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImageDataset:
+    """Read pictures one after the other, and make a data set of those that can be read.
+
+    Grey stays grey only if all are. Classes count only if every picture has one and there are at
+    least two. In memory are the pictures at size × size, and one at a time as it came.
+
+    Args:
+        name: Of the data set.
+        sources: Where the pictures come from, in order; what cannot be read raises ValueError.
+        size: Each is cropped to a square and resized to size × size.
+        progress: Called with (done, total) after each.
+
+    Returns:
+        The data set; without any picture, if none can be read.
+    """
+    stack = np.empty((len(sources), size, size, 3), np.uint8)
+    classes: list[str] = []
+    unreadable: list[str] = []
+    grey = True
+    for done, (shown, label, read) in enumerate(sources, start=1):
+        try:
+            picture = fit_picture(read(), size)
+        except ValueError as error:
+            unreadable.append(f"{shown}: {error}")
+        else:
+            grey = grey and bool((picture == picture[..., :1]).all())
+            stack[len(classes)] = picture
+            classes.append(label)
+        if progress is not None:
+            progress(done, len(sources))
+    pictures = stack[: len(classes), ..., :1].copy() if grey else stack[: len(classes)]
     names = tuple(sorted(set(classes)))
-    labelled = len(names) > 1 and "" not in names
-    labels = torch.tensor([names.index(c) for c in classes]) if labelled else None
-    return ImageDataset(folder.name, stack, labels, names if labelled else (), tuple(unreadable))
+    if len(names) < 2 or "" in names:
+        return ImageDataset(name, pictures, unreadable=tuple(unreadable))
+    number = {label: index for index, label in enumerate(names)}
+    labels = torch.tensor([number[label] for label in classes])
+    return ImageDataset(name, pictures, labels, names, tuple(unreadable))

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 40_000_000
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # others may call programs of the system
 CROPS = ("centre", "top or left", "bottom or right", "whole picture")
 _ALIGN = {"centre": 0.5, "top or left": 0.0, "bottom or right": 1.0}
 _BROKEN = (
@@ -49,7 +50,7 @@ def read_picture(file: str | Path) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(file) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 return _decode(image)

@@ -126,7 +126,7 @@ def train(
     ):
         raise ValueError(
             f"The pictures are {' × '.join(map(str, dataset.shape))}, but the network takes "
-            f" {unet_config.in_channels} channels and sides that are multiples of "
+            f"{unet_config.in_channels} channels and sides that are multiples of "
             f"{unet_config.divisor}."
         )
     if unet_config.num_classes is not None and dataset.labels is None:

@@ -24,7 +24,9 @@ from diffusion_core.recording import Frame
 
 from .components import component
 
-MESSAGE_SECONDS = 1 / 30
+MESSAGE_SECONDS = (
+    1 / 15
+)  # each costs the server as much as a small step; the player spreads the frames
 
 
 def encode(frame: Frame) -> dict[str, Any]:

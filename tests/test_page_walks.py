@@ -294,7 +294,8 @@ def test_the_exact_answer_remembers(tab):
 def test_a_race_is_run_on_one_clock_and_can_be_run_again(tab):
     fold(tab, "Race: several walks")
     choose(tab, "Race", "the network and one who")
-    expect(tab.get_by_label("Asked in lane 2")).to_have_value("the exact answer")
+    fold(tab, "The lanes, one by one")
+    expect(tab.get_by_label("Asked in lane 2")).to_have_value("exact answer")
     for lane, steps in ((1, 40), (2, 8)):
         number(tab, f"Steps of lane {lane}", steps)
     press(tab, "Race")
@@ -408,7 +409,14 @@ def test_every_fold_fits_and_can_be_read(browser, url, scheme, width):
     page.wait_for_selector(f"{PLAYER}[data-state=done]")
     page.get_by_label("a picture with a hole").check()
     page.wait_for_selector("#denoise-hole .hole[data-open]")
-    for name in ("More", "Race: several", "Whose picture", "What steps cost", "Code, and"):
+    for name in (
+        "More",
+        "Race: several",
+        "The lanes",
+        "Whose picture",
+        "What steps cost",
+        "Code, and",
+    ):
         fold(page, name)
     page.wait_for_selector("#denoise-costs .js-plotly-plot .main-svg")
     press(page, "Race")

@@ -68,8 +68,7 @@ function draw(index) {
   $(".seen").setAttribute("d", path(run.head.alpha_bars, index + 1));
   $(".gain").textContent = frame.t < 0 ? "nothing more" : `shown × ${frame.n.gain.toPrecision(2)}`;
   describe(frame, index);
-  equation($(".step-equation"), frame, run.head.sampler, run.head.hole);
-  // While frames move, the charts follow more slowly than the pictures: drawing them takes the longest.
+  // While frames move, charts and equation follow more slowly than the pictures: laying them out takes the longest.
   if (!playing || frame.t < 0 || performance.now() - lastStatistics > 150) statistics(frame);
   document.dispatchEvent(new CustomEvent("player:frame", { detail: { t: frame.t, tp: frame.tp, index, noise: "noise" in frame.w || (run.head.hole && frame.tp >= 0), sampler: run.head.sampler, picture: Boolean(run.x0) && !run.head.hole } }));
 }
@@ -77,6 +76,7 @@ function draw(index) {
 // Theory needs the clean pictures: the finished ones, or until they are there the present guess.
 function statistics(frame) {
   lastStatistics = performance.now();
+  equation($(".step-equation"), frame, run.head.sampler, run.head.hole);
   const finished = run.frames[run.total - 1], { channels, tile, width, columns, images } = run.head;
   const px = finished ? finished.px[0] : frame.px[1];
   if (run.levelsOf !== px) {

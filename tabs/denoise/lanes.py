@@ -9,7 +9,8 @@ import gradio as gr
 from .asking import LARGE_VARIANCE
 
 LANES = 4
-NETWORK, EXACT = "the network", "the exact answer"
+LANE_SAMPLERS = ("ddim", "ddpm", LARGE_VARIANCE, "heun", "dpmpp_2m")
+NETWORK, EXACT = "network", "exact answer"
 OWN = "my own"
 
 

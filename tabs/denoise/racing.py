@@ -20,8 +20,8 @@ from diffusion_core.samplers import SamplerStep
 from diffusion_core.trajectory import Walker
 
 from ..components import component
-from .asking import NOISE, SAMPLER_CHOICES, Asked
-from .lanes import EXACT, LANES, NETWORK, OWN, PRESETS, Lane, preset
+from .asking import NOISE, Asked
+from .lanes import EXACT, LANE_SAMPLERS, LANES, NETWORK, OWN, PRESETS, Lane, preset
 from .running import BROKE_OFF, behind, exact_of, stop
 from .runs import REPLAY_LIMIT, STOPS, within
 
@@ -201,27 +201,31 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
         elem_classes=["hint"],
     )
     chosen = gr.Dropdown([*PRESETS, OWN], value=first, label="Race")
-    count = gr.Radio([2, 3, 4], value=len(PRESETS[first]), label="Lanes")
-    rows, controls = [], []
-    for i, lane in enumerate(PRESETS[first]):
-        with gr.Row(elem_classes=["lane-row"]) as row:
-            named = f"lane {i + 1}"
-            controls += [
-                gr.Dropdown(
-                    [NETWORK, EXACT], value=lane.who, label=f"Asked in {named}", min_width=130
-                ),
-                gr.Dropdown(
-                    SAMPLER_CHOICES, value=lane.sampler, label=f"Sampler of {named}", min_width=150
-                ),
-                gr.Number(lane.steps, label=f"Steps of {named}", min_width=90),
-                gr.Number(lane.eta, label=f"Eta of {named}", min_width=80, step=0.1),
-                gr.Number(lane.guidance, label=f"Guidance of {named}", min_width=90, step=0.5),
-            ]
-        rows.append(row)
     with gr.Row():
         start = gr.Button("Race", variant="primary", min_width=120)
         halt = gr.Button("Stop the race", min_width=80)
     stage = component("race", "{}", "denoise-race")
+    rows, controls = [], []
+    with gr.Accordion("The lanes, one by one", open=False):
+        count = gr.Radio([2, 3, 4], value=len(PRESETS[first]), label="Lanes")
+        for i, lane in enumerate(PRESETS[first]):
+            with gr.Row(elem_classes=["lane-row"]) as row:
+                named = f"lane {i + 1}"
+                controls += [
+                    gr.Dropdown(
+                        [NETWORK, EXACT], value=lane.who, label=f"Asked in {named}", min_width=130
+                    ),
+                    gr.Dropdown(
+                        list(LANE_SAMPLERS),
+                        value=lane.sampler,
+                        label=f"Sampler of {named}",
+                        min_width=150,
+                    ),
+                    gr.Number(lane.steps, label=f"Steps of {named}", min_width=90),
+                    gr.Number(lane.eta, label=f"Eta of {named}", min_width=80, step=0.1),
+                    gr.Number(lane.guidance, label=f"Guidance of {named}", min_width=90, step=0.5),
+                ]
+            rows.append(row)
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     chosen.input(preset, chosen, [count, *controls], **quiet)
     count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **quiet)
