@@ -198,6 +198,7 @@ def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
     other = context.new_page()
     other.goto(url)
     other.wait_for_selector("#denoise-player .player[data-state=done]")
+    delay(other, 50)
     choose(other, "Model", "one")
     number(other, "Steps", 1000)
     press(other, "Denoise")
