@@ -119,7 +119,7 @@ def build() -> Parts:
             model = gr.Dropdown(choices, value=first, label="Model", allow_custom_value=OWN_MODELS)
             label = gr.Dropdown(
                 class_choices, value=class_choices[min(9, len(class_choices) - 1)], label="Class",
-                interactive=True,
+                interactive=True, allow_custom_value=True,  # what it cannot be is said by the walk
             )  # fmt: skip
             with gr.Row():
                 run_button = gr.Button(
