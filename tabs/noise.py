@@ -25,13 +25,17 @@ SHIPPED = {
 WHY = r"""
 One step of the forward process shrinks the picture a little and adds a little noise:
 
-$$q(x_t \mid x_{t-1}) = \mathcal N\big(\sqrt{1 - \beta_t}\,x_{t-1},\; \beta_t I\big)
-\qquad\text{(Ho et al. 2020, eq. 2)}$$
+$$q(x_t \mid x_{t-1}) = \mathcal N\big(\sqrt{1 - \beta_t}\,x_{t-1},\; \beta_t I\big)$$
+
+(Ho et al. 2020, eq. 2)
 
 A sum of Gaussians is Gaussian, so all steps up to $t$ can be done at once:
 
-$$x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1 - \bar\alpha_t}\,\epsilon, \qquad
-\bar\alpha_t = \prod_{s \le t} (1 - \beta_s) \qquad\text{(eq. 4)}$$
+$$x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1 - \bar\alpha_t}\,\epsilon,$$
+
+$$\bar\alpha_t = \prod_{s \le t} (1 - \beta_s)$$
+
+(eq. 4)
 
 The two weights are a cosine and a sine: their squares add up to 1. So a picture of variance 1 keeps
 variance 1, and the last $x_t$ is noise that knows nothing of the picture. $t$ counts from 0, where

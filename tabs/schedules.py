@@ -209,7 +209,9 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
                 save = gr.Button("Make CSV", size="md", min_width=120)
                 file = gr.File(label="schedules.csv", interactive=False, visible=False)
             with gr.Accordion("Code", open=False):
-                lines = gr.Code(opening[3], language="python", label="The same in Python")
+                lines = gr.Code(
+                    opening[3], language="python", label="The same in Python", wrap_lines=True
+                )
             why(WHY)
     addressed = [what, axis, *choice]
     address = ADDRESS % ["what", "axis", *FIELDS]

@@ -176,7 +176,9 @@ def test_it_fits_and_can_be_read(browser, url, scheme, width):
     page.goto(url)
     page.get_by_role("tab", name="Noise", exact=True).click()
     page.wait_for_selector(f"{STAGE} .noise[data-t]")
-    settle(page, 200)
+    for fold in ("More", "Markov chain", "Why?"):
+        page.get_by_role("button", name=fold).first.click()
+    settle(page, 500)
     assert beyond(page) == []
     assert faults(page) == []
     context.close()

@@ -205,7 +205,9 @@ def test_it_fits_and_can_be_read(browser, url, scheme, width):
     page.goto(f"{url}?tab=schedules")
     page.wait_for_selector(READY)
     page.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
-    settle(page, 300)
+    for fold in ("Parameters", "Draw your own", "Code", "Why?"):
+        page.get_by_role("button", name=fold).first.click()
+    settle(page, 500)
     assert beyond(page) == []
     assert faults(page) == []
     context.close()

@@ -29,14 +29,16 @@ WHY = r"""
 At every step the network looks at the noisy picture $x_t$ and says what noise $\hat\epsilon$ it
 sees. Take it away, and what is left is its guess of the finished picture:
 
-$$\hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\;\hat\epsilon}{\sqrt{\bar\alpha_t}}
-\qquad\text{(Ho et al. 2020, eq. 15)}$$
+$$\hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\;\hat\epsilon}{\sqrt{\bar\alpha_t}}$$
+
+(Ho et al. 2020, eq. 15)
 
 The walk goes only a little way towards that guess, to a picture with slightly less noise, and
 asks again:
 
-$$x_{t'} = \sqrt{\bar\alpha_{t'}}\;\hat x_0 + \sqrt{1 - \bar\alpha_{t'}}\;\hat\epsilon
-\qquad\text{(DDIM; Song et al. 2021, eq. 12, with } \eta = 0)$$
+$$x_{t'} = \sqrt{\bar\alpha_{t'}}\;\hat x_0 + \sqrt{1 - \bar\alpha_{t'}}\;\hat\epsilon$$
+
+(DDIM; Song et al. 2021, eq. 12, with $\eta = 0$)
 
 Early guesses are blurs: the average of all pictures that could have become this noise. Details
 come last.
