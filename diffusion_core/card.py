@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
-from .checkpoint import CARD, TABLE_BEGIN, TABLE_END, Checkpoint, write_text
+from .checkpoint import CARD, TABLE_BEGIN, TABLE_END, Checkpoint
 from .evaluation import Row, table
 from .samplers import SAMPLERS
+from .state import write_text
 
 HEADINGS = {  # how each column's heading begins, in small letters
     "name": "sampler",

@@ -6,77 +6,26 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from .checkpoint_config import CONFIG, CheckpointConfig
 from .guidance import ClassifierFreeGuidance, ModelDenoiser
 from .process import Denoiser
 from .schedule import NoiseSchedule, make_schedule
-from .state import replace_file
-from .train_config import PREDICTION_TYPES
-from .unet import UNet, UNetConfig
+from .state import replace_file, write_text
+from .unet import UNet
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-FORMAT = "diffusion-playground/1"
+WEIGHTS, CARD = "model.safetensors", "README.md"
 TABLE_BEGIN, TABLE_END = "<!-- table -->", "<!-- /table -->"
-
-
-@dataclass(frozen=True)
-class CheckpointConfig:
-    """Everything but the weights.
-
-    Attributes:
-        unet: The network's shape.
-        schedule: Arguments of `make_schedule`: name, num_train_timesteps, parameters.
-        prediction_type: What the network's output means.
-        class_names: In label order; empty for an unconditional network.
-        dataset: What it was trained on, in words.
-        training: How it was trained: the settings, steps and command; for the card.
-        sampling: Sampler, steps and guidance that suit it; the page begins with them.
-    """
-
-    unet: UNetConfig
-    schedule: dict[str, Any]
-    prediction_type: str = "epsilon"
-    class_names: tuple[str, ...] = ()
-    dataset: str = ""
-    training: dict[str, Any] = field(default_factory=dict)
-    sampling: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse what does not fit together."""
-        object.__setattr__(self, "class_names", tuple(self.class_names))
-        if self.prediction_type not in PREDICTION_TYPES:
-            raise ValueError(f"There is no prediction_type {self.prediction_type!r}.")
-        if self.class_names and len(self.class_names) != self.unet.num_classes:
-            raise ValueError("There must be one class name for each of the network's classes.")
-
-    def to_json(self) -> str:
-        """The configuration as JSON."""
-        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> CheckpointConfig:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ValueError: if it is something else.
-        """
-        values = json.loads(text)
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-            raise ValueError(f"its {CONFIG} is not of the form {FORMAT}")
-        values["unet"] = UNetConfig.from_dict(values["unet"])
-        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,8 +196,3 @@ def best_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file beside its name, then rename it into place."""
-    replace_file(path, lambda file: file.write_text(text, encoding="utf-8"))

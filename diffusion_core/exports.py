@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 from torch import Tensor
 from tqdm import tqdm
@@ -134,6 +133,8 @@ def write_animation(
             ),
         )
         return
+    import imageio.v3 as iio  # slow to import, and only wanted here
+
     # yuv420p, which every player shows, wants even sides.
     pad = [(0, height * scale % 2), (0, width * scale % 2), (0, 0)]
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from .process import Denoiser, q_sample
-from .samplers import VARIANCES, Generators, SamplerStep, draw_noise
+from .samplers import Generators, SamplerStep, check_chance, noise_like
 from .schedule import NoiseSchedule, spaced_timesteps
 from .steps import estimate, step_weights, weighed
 
@@ -87,7 +87,7 @@ def inpaint(
             pictures = {"x_t": x_t, "x0_hat": x0_hat, "eps_hat": eps_hat}
             noise, x_known = None, x0
             if t_prev >= 0:
-                noise = pictures["noise"] = _noise_like(x_t, generator)
+                noise = pictures["noise"] = noise_like(x_t, generator)
                 x_known = q_sample(x0, t_prev, noise, schedule)
             x_prev = torch.where(known, x_known, weighed(weights, pictures))
             yield SamplerStep(
@@ -97,14 +97,9 @@ def inpaint(
             if repeat + 1 < repeats:
                 # Not schedule.betas: a step of the walk is many of the schedule.
                 alpha = schedule.alpha_bar(t) / schedule.alpha_bar(t_prev)
-                z = _noise_like(x_t, generator)
+                z = noise_like(x_t, generator)
                 x_t = float(alpha.sqrt()) * x_prev + float((1 - alpha).sqrt()) * z
         x_t = x_prev
-
-
-def _noise_like(x: Tensor, generator: Generators) -> Tensor:
-    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
-    return draw_noise(x.shape, generator, dtype).to(x.device, x.dtype)
 
 
 def _known(x0: Tensor, mask: Tensor, x_start: Tensor) -> Tensor:
@@ -131,11 +126,6 @@ def _check(sampler: str, eta: float, variance: str, resample: int) -> None:
         raise ValueError(
             f"Only {' and '.join(INPAINTING_SAMPLERS)} can inpaint, got {sampler!r}: choose one."
         )
-    if variance not in VARIANCES:
-        raise ValueError(f"There is no variance {variance!r}; choose {' or '.join(VARIANCES)}.")
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta must lie between 0 and 1, got {eta}.")
-    if sampler == "ddpm" and eta not in (0, 1):
-        raise ValueError(f"eta belongs to ddim; ddpm always adds all its noise, got {eta}.")
+    check_chance(sampler, eta, variance)
     if isinstance(resample, bool) or resample % 1 or resample < 1:  # inf % 1 is nan, and true
         raise ValueError(f"resample must be a whole number of at least 1, got {resample}.")

@@ -75,12 +75,18 @@ def draw_noise(
     return torch.stack([torch.randn(tuple(shape[1:]), generator=g, dtype=dtype) for g in generator])
 
 
-def _check(
-    x_start: Tensor, denoiser: Denoiser, schedule: NoiseSchedule, first: int, sampler: str,
-    eta: float, variance: str,
-) -> None:  # fmt: skip
-    if sampler not in SAMPLERS:
-        raise ValueError(f"There is no sampler {sampler!r}; choose one of {', '.join(SAMPLERS)}.")
+def noise_like(x: Tensor, generator: Generators) -> Tensor:
+    """Standard normal noise for x, (B, ...), drawn by `draw_noise` and taken to x's device."""
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    return draw_noise(x.shape, generator, dtype).to(x.device, x.dtype)
+
+
+def check_chance(sampler: str, eta: float, variance: str) -> None:
+    """Refuse an eta or a variance that the sampler does not take, in one sentence.
+
+    Raises:
+        ValueError: with it.
+    """
     if variance not in VARIANCES:
         raise ValueError(f"There is no variance {variance!r}; choose {' or '.join(VARIANCES)}.")
     if not 0 <= eta <= 1:
@@ -89,6 +95,13 @@ def _check(
         raise ValueError(f"eta belongs to ddim; ddpm always adds all its noise, got {eta}.")
     if eta and sampler in ("heun", "dpmpp_2m"):
         raise ValueError(f"eta belongs to ddim; {sampler} adds no noise, so leave eta at 0.")
+
+
+def _check(
+    x_start: Tensor, denoiser: Denoiser, schedule: NoiseSchedule, first: int, sampler: str
+) -> None:
+    if sampler not in SAMPLERS:
+        raise ValueError(f"There is no sampler {sampler!r}; choose one of {', '.join(SAMPLERS)}.")
     if x_start.ndim != 4 or not x_start.is_floating_point():
         raise ValueError(f"x_start must be float (B, C, H, W), got {tuple(x_start.shape)}.")
     if schedule.alpha_bar(first) == 0 and not hasattr(denoiser, "predict"):
@@ -141,7 +154,8 @@ def sample(
         timesteps = spaced_timesteps(len(schedule), num_steps, spacing, t_start)
     if not timesteps or any(a <= b for a, b in pairwise([*timesteps, -1])):
         raise ValueError("Timesteps must descend, and end at 0 or above.")
-    _check(x_start, denoiser, schedule, timesteps[0], sampler, eta, variance)
+    _check(x_start, denoiser, schedule, timesteps[0], sampler)
+    check_chance(sampler, eta, variance)
     random = sampler == "ddpm" or eta > 0
     if random and generator is None:
         raise ValueError(f"{sampler} with eta {eta} injects noise and needs a generator.")
@@ -157,9 +171,7 @@ def sample(
         noise = None
         if random and t_prev >= 0:
             assert generator is not None
-            dtype = torch.float64 if x_t.dtype == torch.float64 else torch.float32
-            noise = draw_noise(x_t.shape, generator, dtype).to(x_t.device, x_t.dtype)
-            pictures["noise"] = noise
+            noise = pictures["noise"] = noise_like(x_t, generator)
         if "eps_there" in weights:
             trial = weighed(euler_weights(t, t_prev, schedule), pictures)
             pictures["eps_there"], _ = estimate(denoiser, trial, t_prev, schedule, clip_x0)

@@ -31,6 +31,11 @@ def replace_file(path: Path, write: Any) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file beside its name, then rename it into place."""
+    replace_file(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
 def write_state(
     path: Path,
     settings: dict[str, Any],

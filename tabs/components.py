@@ -9,6 +9,8 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
+# Of events that are the page's own affair: nothing blinks, and nobody calls them from outside.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def component(

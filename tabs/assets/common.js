@@ -36,3 +36,13 @@ function unpack(message) {
     eps: Float64Array.from(new Int16Array(bytes(message.eps).buffer), (k) => k / 4096),
   };
 }
+
+// The face of a play button. words: beside the sign; of: what is played, for who cannot see it.
+function facePlay(button, playing, words = false, of = "") {
+  const name = playing ? "Pause" : "Play";
+  button.textContent = (playing ? "❚❚" : "▶︎") + (words ? ` ${name}` : "");
+  button.setAttribute("aria-label", name + of);
+}
+
+// The name of a run: the browser gives it, and nobody else can guess it.
+window.newRun = () => [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");

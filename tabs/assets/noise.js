@@ -104,8 +104,7 @@ function setPlaying(value) {
     ticking = true;
     requestAnimationFrame(tick);
   }
-  playButton.textContent = playing ? "❚❚ Pause" : "▶︎ Play";
-  playButton.setAttribute("aria-label", playing ? "Pause" : "Play");
+  facePlay(playButton, playing, true);
 }
 
 function go(t) {

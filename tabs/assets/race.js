@@ -81,8 +81,7 @@ function receive() {
 
 function setPlaying(value) {
   playing = value;
-  playButton.textContent = playing ? "❚❚" : "▶︎";
-  playButton.setAttribute("aria-label", playing ? "Pause the race" : "Play the race");
+  facePlay(playButton, playing, false, " the race");
   if (playing) requestAnimationFrame(tick);
 }
 

@@ -7,8 +7,7 @@ function setPlaying(value) {
     ticking = true;
     requestAnimationFrame(tick);
   }
-  playButton.textContent = playing ? "❚❚" : "▶︎";
-  playButton.setAttribute("aria-label", playing ? "Pause" : "Play");
+  facePlay(playButton, playing);
 }
 
 function tick(now) {

@@ -12,7 +12,7 @@ from diffusion_core.schedule import SPACINGS
 from diffusion_core.walk import MAX_SEED
 
 from .. import models
-from ..components import why
+from ..components import QUIET, why
 from ..player import player
 from . import beginning, following, racing, returning
 from .asking import NO_CLASS, SAMPLER_CHOICES, WORDS
@@ -48,7 +48,7 @@ the same? Then stop at a middle step, raise the guidance, and branch.
 """
 # The browser's part of a click: the player is told at once, before any answer of the server.
 TELL = """(...inputs) => {
-  const id = [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
+  const id = newRun();
   const player = document.querySelector("#denoise-player .player"), ask = {};
   player.dispatchEvent(new CustomEvent("player:ask", { detail: ask }));
   player.dispatchEvent(new CustomEvent("player:start", { detail: { id, branch: %s } }));
@@ -111,10 +111,9 @@ def build() -> Parts:
     )
     run_id, parent_id, parent_card = (gr.Textbox(visible=False) for _ in range(3))
     step_index = gr.Number(visible=False)
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     runs: dict[str, Any] = {
         "concurrency_id": "model", "concurrency_limit": CONCURRENT_WALKS,
-        "trigger_mode": "multiple", **quiet,
+        "trigger_mode": "multiple", **QUIET,
     }  # fmt: skip
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
@@ -194,17 +193,17 @@ def build() -> Parts:
             model, label, guidance, sampler, steps, seed, images, eta, spacing, begin.begin,
             begin.seed_to, begin.start, begin.picture, begin.t, begin.hole, begin.resample,
         ],
-        **quiet,
+        **QUIET,
     )  # fmt: skip
     # A walk that another takes the place of is stopped at once: the new one may wait in line.
     for begins_anew in (run_button.click, branch_button.click, stage.submit):
-        begins_anew(stop, run_id, js=GIVEN_UP, queue=False, **quiet)
-    stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **quiet)
+        begins_anew(stop, run_id, js=GIVEN_UP, queue=False, **QUIET)
+    stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)
     another.click(
         None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",
         api_visibility="private",
     )  # fmt: skip
-    model.change(class_menu, [model, label], label, **quiet)
-    sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **quiet)
+    model.change(class_menu, [model, label], label, **QUIET)
+    sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **QUIET)
     beginning.wire(begin, model, begins, forget)
     return Parts([begin.begin, begin.start, begin.picture, begin.t], model)

@@ -12,7 +12,7 @@ from diffusion_core.pictures import read_picture
 from diffusion_core.walk import MAX_RESAMPLE, MAX_SEED
 
 from .. import models
-from ..components import ASSETS, component
+from ..components import ASSETS, QUIET, component
 from ..starts import Start
 from ..uploads import picture_input
 from .asking import BEGINNINGS, HOLE, NOISE, PICTURE, SEEDS, hole_message
@@ -92,19 +92,18 @@ def wire(parts: Beginning, model: gr.Dropdown, begins: gr.Markdown, forget: gr.B
         begins: Says what happens to the picture.
         forget: Goes back to noise.
     """
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     # On the user's own doing only: what the Noise tab hands over comes as a `Start` already.
     gr.on(
         [parts.picture.input, parts.picture.clear, parts.t.input],
         own_start, [parts.picture, parts.t, model], parts.start,
-        trigger_mode="always_last", **quiet,
+        trigger_mode="always_last", **QUIET,
     )  # fmt: skip
     gr.on(
         [parts.start.change, parts.begin.change, model.change],
         shown, [parts.begin, parts.start, model],
-        [begins, forget, *parts.groups, parts.t, parts.hole], **quiet,
+        [begins, forget, *parts.groups, parts.t, parts.hole], **QUIET,
     )  # fmt: skip
-    forget.click(lambda: NOISE, outputs=parts.begin, **quiet)
+    forget.click(lambda: NOISE, outputs=parts.begin, **QUIET)
 
 
 def own_start(picture: np.ndarray | None, t: float, model: str) -> Any:

@@ -1,4 +1,4 @@
-"""The folds that follow the controls: what steps cost, and the code. Closed, they cost nothing."""
+"""The folds that follow the controls: costs and code. Closed, they compute nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..components import component
+from ..components import QUIET, component
 from .costing import costs
 from .explaining import code
 
@@ -32,7 +32,6 @@ def build(asked: list[Any]) -> None:
     Args:
         asked: The tab's controls, in the order of `Asked`.
     """
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     run_id = gr.Textbox(visible=False)
     with gr.Accordion("What steps cost", open=False) as costs_fold:
         plot = gr.Plot(show_label=False, container=False, elem_id="denoise-costs")
@@ -43,11 +42,11 @@ def build(asked: list[Any]) -> None:
     opened = []
     for fold in (costs_fold, code_fold):
         is_open = gr.State(False)
-        fold.expand(lambda: True, outputs=is_open, **quiet)
-        fold.collapse(lambda: False, outputs=is_open, **quiet)
+        fold.expand(lambda: True, outputs=is_open, **QUIET)
+        fold.collapse(lambda: False, outputs=is_open, **QUIET)
         opened.append(is_open)
     gr.on(
         [*(s.change for s in opened), *(c.change for c in asked if not isinstance(c, gr.HTML))],
         follow, [*asked, *opened, run_id], [plot, said, python], js=SEND_RUN,
-        trigger_mode="always_last", **quiet,
+        trigger_mode="always_last", **QUIET,
     )  # fmt: skip

@@ -5,20 +5,21 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 from torch import Tensor
 
+from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.images import to_uint8
 from diffusion_core.inversion import invert
 from diffusion_core.samplers import sample
+from diffusion_core.walk import Walk
 
 from .asking import PICTURE, Asked
-from .running import BROKE_OFF
-from .runs import REPLAY_LIMIT, STOPS, within
+from .runs import REPLAY_LIMIT, STOPS, sentence_of, within
 
 
 def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
@@ -30,67 +31,80 @@ def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
     """
     *asked_values, refine, run_id = values
     asked, stage = Asked(*asked_values), f"{request.session_hash} lead"
-    sign = STOPS.begin(stage, run_id)
     try:
-        checkpoint = asked.checkpoint()
-        asked = asked._replace(begin=PICTURE, images=1, sampler="ddim", eta=0, exact=False)
-        walk, given = asked.walk(checkpoint)
-        assert given is not None
-        rounds = 2 + int(refine)
-        within(dataclasses.replace(walk, t_start=None), checkpoint, REPLAY_LIMIT // rounds)
-        device = next(checkpoint.unet.parameters()).device
-        denoiser = checkpoint.denoiser(checkpoint.label(walk.label), walk.guidance_scale)
-        schedule, x0 = checkpoint.schedule, given.picture
-        noise, again, ups, downs = x0, None, 0, 0
-        for up in invert(
-            denoiser, x0.to(device), schedule, num_steps=walk.num_steps, spacing=walk.spacing,
-            refine=int(refine),
-        ):  # fmt: skip
-            noise, ups = up.x_next.cpu(), up.nfe
-            if sign.is_set():
-                yield _both_ways(x0, noise, None, "Stopped.", run_id, "stopped")
-                return
-            if up.index % 8 == 7:
-                words = f"t = {up.t_next} on the way to noise"
-                yield _both_ways(x0, noise, None, words, run_id)
-        for down in sample(
-            denoiser, noise.to(device), schedule, num_steps=walk.num_steps, spacing=walk.spacing,
-            clip_x0=False,
-        ):  # fmt: skip
-            again, downs = down.x_prev.cpu(), down.nfe
-            if sign.is_set():
-                yield _both_ways(x0, noise, again, "Stopped.", run_id, "stopped")
-                return
-            if down.index % 8 == 7:
-                words = f"t = {down.t_prev} on the way back"
-                yield _both_ways(x0, noise, again, words, run_id)
-        assert again is not None
-        neighbours = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
-        yield _both_ways(
-            x0, noise, again,
-            f"The noise that leads to this picture has mean {float(noise.mean()):.2f} and standard "
-            f"deviation {float(noise.std()):.2f}; neighbours agree by {float(neighbours):.2f} "
-            "(of plain noise: 0, 1 and 0). "
-            f"The picture comes back with an error of {distance(again, x0):.3f} after "
-            f"{ups} evaluations up and {downs} down. More steps or more rounds bring it "
-            "nearer.",
-            run_id, "done",
-        )  # fmt: skip
-    except ValueError as error:
-        yield json.dumps({"error": str(error)})
-    except Exception:
-        logging.exception("A way to noise broke off")
-        yield json.dumps({"error": BROKE_OFF})
-    finally:
-        STOPS.end(stage, run_id)
+        with STOPS.heeded(stage, run_id) as sign:
+            checkpoint = asked.checkpoint()
+            asked = asked._replace(begin=PICTURE, images=1, sampler="ddim", eta=0, exact=False)
+            walk, given = asked.walk(checkpoint)
+            assert given is not None
+            rounds = 2 + int(refine)
+            within(dataclasses.replace(walk, t_start=None), checkpoint, REPLAY_LIMIT // rounds)
+            x0 = given.picture
+            for way in there_and_back(checkpoint, walk, x0, int(refine)):
+                if sign.is_set():
+                    yield _both_ways(x0, way, "Stopped.", run_id, "stopped")
+                    return
+                if way.index % 8 == 7:
+                    yield _both_ways(x0, way, way.words, run_id)
+            yield _both_ways(x0, way, _ends(x0, way), run_id, "done")
+    except Exception as error:
+        yield json.dumps({"error": sentence_of(error)})
 
 
-def _both_ways(
-    x0: Tensor, noise: Tensor, again: Tensor | None, words: str, run_id: str,
-    state: str = "running",
-) -> str:  # fmt: skip
-    apart = None if again is None or state != "done" else 5 * (again - x0)
-    shown = [x0, noise, again, apart]
+@dataclass(frozen=True, eq=False)
+class Way:
+    """How far a picture has been led to its noise and back.
+
+    Attributes:
+        index: Of the step, up or down.
+        noise: What it has become on the way up, (1, C, H, W), on the CPU.
+        again: What that has become on the way down; None on the way up.
+        up, down: Evaluations of the network so far.
+        words: Where it is.
+    """
+
+    index: int
+    noise: Tensor
+    again: Tensor | None
+    up: int
+    down: int
+    words: str
+
+
+def there_and_back(checkpoint: Checkpoint, walk: Walk, x0: Tensor, refine: int) -> Iterator[Way]:
+    """Lead a picture to its noise, and walk back from there by the same timesteps."""
+    device = next(checkpoint.unet.parameters()).device
+    denoiser = checkpoint.denoiser(checkpoint.label(walk.label), walk.guidance_scale)
+    steps, spacing = walk.num_steps, walk.spacing
+    for up in invert(
+        denoiser, x0.to(device), checkpoint.schedule, num_steps=steps, spacing=spacing,
+        refine=refine,
+    ):  # fmt: skip
+        noise = up.x_next.cpu()
+        yield Way(up.index, noise, None, up.nfe, 0, f"t = {up.t_next} on the way to noise")
+    for down in sample(
+        denoiser, up.x_next, checkpoint.schedule, num_steps=steps, spacing=spacing, clip_x0=False
+    ):
+        words = f"t = {down.t_prev} on the way back"
+        yield Way(down.index, noise, down.x_prev.cpu(), up.nfe, down.nfe, words)
+
+
+def _ends(x0: Tensor, way: Way) -> str:
+    noise = way.noise
+    assert way.again is not None
+    neighbours = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
+    return (
+        f"The noise that leads to this picture has mean {float(noise.mean()):.2f} and standard "
+        f"deviation {float(noise.std()):.2f}; neighbours agree by {float(neighbours):.2f} "
+        "(of plain noise: 0, 1 and 0). "
+        f"The picture comes back with an error of {distance(way.again, x0):.3f} after "
+        f"{way.up} evaluations up and {way.down} down. More steps or more rounds bring it nearer."
+    )
+
+
+def _both_ways(x0: Tensor, way: Way, words: str, run_id: str, state: str = "running") -> str:
+    apart = None if way.again is None or state != "done" else 5 * (way.again - x0)
+    shown = [x0, way.noise, way.again, apart]
     return json.dumps({
         "width": x0.shape[3], "height": x0.shape[2], "channels": x0.shape[1], "cell": 132,
         "columns": ["the picture", "its noise", "the picture again", "difference × 5"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,11 +18,11 @@ from diffusion_core.images import grid, to_uint8
 from diffusion_core.samplers import SamplerStep
 from diffusion_core.trajectory import Walker
 
-from ..components import component
+from ..components import QUIET, component
 from .asking import NOISE, Asked
 from .lanes import EXACT, LANE_SAMPLERS, LANES, NETWORK, OWN, PRESETS, Lane, preset
-from .running import BROKE_OFF, behind, exact_of, stop
-from .runs import REPLAY_LIMIT, STOPS, within
+from .running import behind, exact_of, stop
+from .runs import REPLAY_LIMIT, STOPS, sentence_of, within
 
 MAX_IMAGES = 4
 KEPT_STEPS = 200
@@ -106,36 +105,31 @@ def race(request: gr.Request, *values: Any) -> Iterator[str]:
     flat = values[width + 1 : -1]
     lanes = [Lane(*flat[i : i + 5]) for i in range(0, 5 * count, 5)]
     session = request.session_hash or ""
-    sign = STOPS.begin(f"{session} race", run_id)
     try:
-        if any(v is None for lane in lanes for v in lane):
-            raise ValueError("Fill in every number of the race.")
-        checkpoint = asked.checkpoint()
-        runners = [Runner.of(checkpoint, lane, asked) for lane in lanes]
-        for runner in runners:
-            within(runner.walker.settings, checkpoint, REPLAY_LIMIT)
-        head = _head(checkpoint, lanes, runners, asked)
-        waiting: list[dict[str, Any]] = []
-        repeated: list[dict[str, Any]] = []
-        sent = 0.0
-        while running := [i for i, r in enumerate(runners) if r.result is None]:
-            if sign.is_set():
-                return
-            lane = min(running, key=lambda i: runners[i].ms)
-            if frame := runners[lane].advance():
-                waiting.append({"lane": lane, **frame})
-            if waiting and time.monotonic() - sent >= MESSAGE_SECONDS and not behind(session):
-                yield json.dumps({"run": run_id, "head": head, "frames": repeated + waiting})
-                repeated, waiting, sent = waiting, [], time.monotonic()
-        last = {"run": run_id, "head": head, "frames": repeated + waiting, "done": True}
-        yield json.dumps(last | _ends(checkpoint, runners, asked))
-    except ValueError as error:
-        yield json.dumps({"run": run_id, "error": str(error)})
-    except Exception:
-        logging.exception("A race broke off")
-        yield json.dumps({"run": run_id, "error": BROKE_OFF})
-    finally:
-        STOPS.end(f"{session} race", run_id)
+        with STOPS.heeded(f"{session} race", run_id) as sign:
+            if any(v is None for lane in lanes for v in lane):
+                raise ValueError("Fill in every number of the race.")
+            checkpoint = asked.checkpoint()
+            runners = [Runner.of(checkpoint, lane, asked) for lane in lanes]
+            for runner in runners:
+                within(runner.walker.settings, checkpoint, REPLAY_LIMIT)
+            head = _head(checkpoint, lanes, runners, asked)
+            waiting: list[dict[str, Any]] = []
+            repeated: list[dict[str, Any]] = []
+            sent = 0.0
+            while running := [i for i, r in enumerate(runners) if r.result is None]:
+                if sign.is_set():
+                    return
+                lane = min(running, key=lambda i: runners[i].ms)
+                if frame := runners[lane].advance():
+                    waiting.append({"lane": lane, **frame})
+                if waiting and time.monotonic() - sent >= MESSAGE_SECONDS and not behind(session):
+                    yield json.dumps({"run": run_id, "head": head, "frames": repeated + waiting})
+                    repeated, waiting, sent = waiting, [], time.monotonic()
+            last = {"run": run_id, "head": head, "frames": repeated + waiting, "done": True}
+            yield json.dumps(last | _ends(checkpoint, runners, asked))
+    except Exception as error:
+        yield json.dumps({"run": run_id, "error": sentence_of(error)})
 
 
 def _head(
@@ -174,7 +168,7 @@ def _ends(checkpoint: Checkpoint, runners: list[Runner], asked: Asked) -> dict[s
 
 
 TELL_RACE = """(...inputs) => {
-  const id = [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
+  const id = newRun();
   document.querySelector("#denoise-race .race")?.dispatchEvent(
     new CustomEvent("race:start", { detail: id }));
   return [...inputs.slice(0, -1), id];
@@ -226,9 +220,8 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
                     gr.Number(lane.guidance, label=f"Guidance of {named}", min_width=90, step=0.5),
                 ]
             rows.append(row)
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    chosen.input(preset, chosen, [count, *controls], **quiet)
-    count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **quiet)
-    gr.on([c.input for c in controls], lambda: OWN, None, chosen, **quiet)
+    chosen.input(preset, chosen, [count, *controls], **QUIET)
+    count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **QUIET)
+    gr.on([c.input for c in controls], lambda: OWN, None, chosen, **QUIET)
     start.click(race, [*asked, count, *controls, run_id], stage, js=TELL_RACE, **runs)
-    halt.click(stop, run_id, js=TELL_STOP, queue=False, **quiet)
+    halt.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)

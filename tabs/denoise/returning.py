@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,12 +20,12 @@ from diffusion_core.steps import estimate
 from diffusion_core.trajectory import walk as compute
 from diffusion_core.walk import Given, Walk
 
-from ..components import component
+from ..components import QUIET, component
 from ..figures import Curve, curves
 from .asking import PICTURE, Asked
 from .leading import as_base64, distance, lead_to_noise
-from .running import BROKE_OFF, stop
-from .runs import REPLAY_LIMIT, STOPS, within
+from .running import stop
+from .runs import REPLAY_LIMIT, STOPS, sentence_of, within
 
 TIMES = 9
 MAX_REFINE = 10
@@ -44,44 +43,41 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
     """
     *asked_values, run_id = values
     asked, stage = Asked(*asked_values), f"{request.session_hash} return"
-    sign = STOPS.begin(stage, run_id)
     try:
-        checkpoint = asked.checkpoint()
-        walk, given = asked._replace(begin=PICTURE, images=1, exact=False).walk(checkpoint)
-        assert given is not None
-        within(dataclasses.replace(walk, t_start=None), checkpoint, REPLAY_LIMIT // TIMES)
-        device = next(checkpoint.unet.parameters()).device
-        times = np.linspace(0, len(checkpoint.schedule) - 1, TIMES).round().astype(int).tolist()
-        x0 = given.picture
-        eps = draw_noise(x0.shape, torch.Generator().manual_seed(walk.seed))
-        denoiser = checkpoint.denoiser(checkpoint.label(walk.label), walk.guidance_scale)
-        noised: list[Tensor] = []
-        looks: list[Tensor] = []
-        walks: list[Tensor] = []
-        for t in times:
-            x_t = q_sample(x0, t, eps, checkpoint.schedule)
-            with torch.no_grad():
-                look = estimate(denoiser, x_t.to(device), t, checkpoint.schedule, walk.clip_x0)[1]
-            noised.append(x_t)
-            looks.append(look.cpu())
-            yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id)
-            for step in _walked(checkpoint, walk, given, t):
-                if sign.is_set():
-                    yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id, "stopped")
-                    return
-                if step.index % 16 == 15:
-                    yield gr.skip(), gr.skip()  # where Gradio, too, can end it
-            walks.append(step.x_prev.cpu())
-        plot = curve(times, errors(looks, x0), errors(walks, x0))
-        shown = gr.update(value=plot, visible=True)
-        yield shown, _gallery(x0, times, noised, looks, walks, run_id, "done")
-    except ValueError as error:
-        yield gr.skip(), json.dumps({"error": str(error)})
-    except Exception:
-        logging.exception("A walk back broke off")
-        yield gr.skip(), json.dumps({"error": BROKE_OFF})
-    finally:
-        STOPS.end(stage, run_id)
+        with STOPS.heeded(stage, run_id) as sign:
+            checkpoint = asked.checkpoint()
+            walk, given = asked._replace(begin=PICTURE, images=1, exact=False).walk(checkpoint)
+            assert given is not None
+            within(dataclasses.replace(walk, t_start=None), checkpoint, REPLAY_LIMIT // TIMES)
+            schedule = checkpoint.schedule
+            device = next(checkpoint.unet.parameters()).device
+            times = np.linspace(0, len(schedule) - 1, TIMES).round().astype(int).tolist()
+            x0 = given.picture
+            eps = draw_noise(x0.shape, torch.Generator().manual_seed(walk.seed))
+            denoiser = checkpoint.denoiser(checkpoint.label(walk.label), walk.guidance_scale)
+            noised: list[Tensor] = []
+            looks: list[Tensor] = []
+            walks: list[Tensor] = []
+            for t in times:
+                x_t = q_sample(x0, t, eps, schedule)
+                with torch.no_grad():
+                    _, look = estimate(denoiser, x_t.to(device), t, schedule, walk.clip_x0)
+                noised.append(x_t)
+                looks.append(look.cpu())
+                yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id)
+                for step in _walked(checkpoint, walk, given, t):
+                    if sign.is_set():
+                        seen = _gallery(x0, times, noised, looks, walks, run_id, "stopped")
+                        yield gr.skip(), seen
+                        return
+                    if step.index % 16 == 15:
+                        yield gr.skip(), gr.skip()  # where Gradio, too, can end it
+                walks.append(step.x_prev.cpu())
+            plot = curve(times, errors(looks, x0), errors(walks, x0))
+            shown = gr.update(value=plot, visible=True)
+            yield shown, _gallery(x0, times, noised, looks, walks, run_id, "done")
+    except Exception as error:
+        yield gr.skip(), json.dumps({"error": sentence_of(error)})
 
 
 def _walked(checkpoint: Checkpoint, walk: Walk, given: Given, t: int) -> Iterator[SamplerStep]:
@@ -146,7 +142,7 @@ def curve(times: list[int], looks: list[float], walks: list[float]) -> go.Figure
 
 # A run of its own name, which its Stop can mean.
 TELL = """(...inputs) => {
-  const id = [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
+  const id = newRun();
   window.returningRun = id;
   return [...inputs.slice(0, -1), id];
 }"""
@@ -185,6 +181,5 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     back.click(come_back, [*asked, run_id], [plot, gallery], js=TELL, **runs)
     lead.click(lead_to_noise, [*asked, refine, run_id], both, js=TELL, **runs)
     halt.click(
-        stop, run_id, js='() => window.returningRun || ""', queue=False, show_progress="hidden",
-        api_visibility="private",
+        stop, run_id, js='() => window.returningRun || ""', queue=False, **QUIET,
     )  # fmt: skip

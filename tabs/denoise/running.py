@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -30,15 +29,13 @@ from .runs import (
     STOPS,
     WALK_LIMIT,
     found,
+    sentence_of,
     within,
 )
 
 OPENING = Walk(num_images=4, num_steps=25, seed=7)
 OPENING_CLASS = 8
 EXACT_IMAGES = 200
-BROKE_OFF = (
-    "The computation broke off, for a reason that is in the server's log; try other settings."
-)
 
 
 def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
@@ -143,30 +140,26 @@ def stream(
         session: Whose Stop it heeds.
         note: What to say of it in the end.
     """
-    sign = STOPS.begin(f"{session} player", run_id)
     record = None
     try:
-        if run_id == OPENING_RUN:
-            raise ValueError("A run cannot be called so; press Denoise again.")
-        record, prefix = prepare()
-        run = Run(head(record, prefix), run_id)
-        SHELF.put(run_id, record)
-        for frame in record.run():
-            if sign.is_set():
-                return
-            run.add(frame)
-            if run.due() and not behind(session):
-                yield run.message()
-        assert record.result is not None
-        card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
-        yield run.message(done=True, card=card.to_json(), note=note(record) if note else "")
-    except ValueError as error:
-        yield failure(str(error), run_id)
-    except Exception:
-        logging.exception("A walk broke off")
-        yield failure(BROKE_OFF, run_id)
+        with STOPS.heeded(f"{session} player", run_id) as sign:
+            if run_id == OPENING_RUN:
+                raise ValueError("A run cannot be called so; press Denoise again.")
+            record, prefix = prepare()
+            run = Run(head(record, prefix), run_id)
+            SHELF.put(run_id, record)
+            for frame in record.run():
+                if sign.is_set():
+                    return
+                run.add(frame)
+                if run.due() and not behind(session):
+                    yield run.message()
+            assert record.result is not None
+            card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
+            yield run.message(done=True, card=card.to_json(), note=note(record) if note else "")
+    except Exception as error:
+        yield failure(sentence_of(error), run_id)
     finally:
-        STOPS.end(f"{session} player", run_id)
         if record is not None:
             SHELF.put(run_id, record)  # its size is known now
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from diffusion_core.checkpoint import Checkpoint
@@ -37,11 +40,16 @@ class Stops:
             self.signs[stage] = (run_id, sign)
         return sign
 
-    def end(self, stage: str, run_id: str) -> None:
-        """Forget a run that is over, unless another has taken its place."""
-        with self.lock:
-            if self.signs.get(stage, ("",))[0] == run_id:
-                del self.signs[stage]
+    @contextmanager
+    def heeded(self, stage: str, run_id: str) -> Iterator[threading.Event]:
+        """The sign of a new run, forgotten when the run is over, however it ends."""
+        sign = self.begin(stage, run_id)
+        try:
+            yield sign
+        finally:
+            with self.lock:  # unless another has taken its place
+                if self.signs.get(stage, ("",))[0] == run_id:
+                    del self.signs[stage]
 
     def stop(self, run_id: str) -> None:
         """Raise the sign of a run, now or as soon as it begins; other runs go on."""
@@ -81,10 +89,21 @@ class Shelf:
             return self.records.get(run_id)
 
 
+def sentence_of(error: Exception) -> str:
+    """What the page says of an error: its own sentence, or that something broke off."""
+    if isinstance(error, ValueError):
+        return str(error)
+    logging.error("A computation broke off", exc_info=error)
+    return BROKE_OFF
+
+
 STOPS, SHELF = Stops(), Shelf()
 ONE_AT_A_TIME = threading.Semaphore(1)
 OPENING_RUN = "opening"  # no browser may call a run so
 WALK_LIMIT, REPLAY_LIMIT = 100_000, 20_000
+BROKE_OFF = (
+    "The computation broke off, for a reason that is in the server's log; try other settings."
+)
 
 
 def found(card: RunCard) -> Checkpoint:

@@ -1,0 +1,62 @@
+"""What a checkpoint says of itself: everything but the weights, as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from .train_config import PREDICTION_TYPES
+from .unet_config import UNetConfig
+
+CONFIG = "config.json"
+FORMAT = "diffusion-playground/1"
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """Everything but the weights.
+
+    Attributes:
+        unet: The network's shape.
+        schedule: Arguments of `make_schedule`: name, num_train_timesteps, parameters.
+        prediction_type: What the network's output means.
+        class_names: In label order; empty for an unconditional network.
+        dataset: What it was trained on, in words.
+        training: How it was trained: the settings, steps and command; for the card.
+        sampling: Sampler, steps and guidance that suit it; the page begins with them.
+    """
+
+    unet: UNetConfig
+    schedule: dict[str, Any]
+    prediction_type: str = "epsilon"
+    class_names: tuple[str, ...] = ()
+    dataset: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    sampling: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together."""
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        if self.prediction_type not in PREDICTION_TYPES:
+            raise ValueError(f"There is no prediction_type {self.prediction_type!r}.")
+        if self.class_names and len(self.class_names) != self.unet.num_classes:
+            raise ValueError("There must be one class name for each of the network's classes.")
+
+    def to_json(self) -> str:
+        """The configuration as JSON."""
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> CheckpointConfig:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: if it is something else.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+            raise ValueError(f"its {CONFIG} is not of the form {FORMAT}")
+        values["unet"] = UNetConfig.from_dict(values["unet"])
+        return cls(**values)
