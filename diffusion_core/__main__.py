@@ -41,6 +41,7 @@ def train(
     ema_decay: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.9995,
     label_dropout: Annotated[float, typer.Option(help="Share of labels left out.")] = 0.1,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
     save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 500,
     log: Annotated[str, typer.Option(help="tensorboard, into FOLDER/logs; else none.")] = "",
@@ -50,7 +51,8 @@ def train(
     from tqdm import tqdm
 
     from .data import load_dataset
-    from .fitting import Plan, Progress, fit
+    from .fitting import Plan, fit
+    from .progress import Progress
     from .train_config import TrainConfig
 
     try:
@@ -61,7 +63,7 @@ def train(
         num_steps=steps, batch_size=batch_size, learning_rate=learning_rate,
         warmup_steps=warmup_steps, decay_steps=decay_steps, ema_decay=ema_decay,
         label_dropout=label_dropout, prediction_type=prediction, loss_weighting=weighting,
-        precision=precision, seed=seed, save_every=save_every,
+        precision=precision, flip=flip, seed=seed, save_every=save_every,
     )  # fmt: skip
     if log not in ("", "tensorboard"):
         raise ValueError(f"There is no log {log!r}; choose tensorboard, or leave it out.")

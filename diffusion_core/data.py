@@ -1,26 +1,29 @@
 """Data sets as tensors in [-1, 1].
 
-A data set is held as uint8 in memory and turned into floats a batch at a time. Three kinds:
+A data set is held as uint8 in memory and turned into floats a batch at a time. Four kinds:
 
-    fashion-mnist        the whole set, 60,000 + 10,000 pictures; read from disk, else downloaded
     fashion-mnist-2000   2,000 of its training pictures, 200 a class, embedded in this package
+    fashion-mnist        the whole set, 60,000 + 10,000 pictures; read from disk, else downloaded
+    mnist, kmnist, cifar10   as torchvision downloads them; see `downloads`
     a folder             of pictures; subfolders, if there are any, name the classes
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .downloads import SETS, cache_folder, download
 from .images import from_uint8
 from .pictures import fit_picture, read_picture
 
@@ -28,7 +31,11 @@ FASHION_CLASSES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
-DATASETS = ("fashion-mnist", "fashion-mnist-2000")
+DATASETS = (
+    "fashion-mnist",
+    "fashion-mnist-2000",
+    *(name for name in SETS if name != "fashion-mnist"),
+)
 EMBEDDED = Path(__file__).parent / "datasets" / "fashion-mnist-2000.npz"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _IDX_FILES = {"train": "train", "test": "t10k"}
@@ -65,6 +72,14 @@ class ImageDataset:
         H, W, C = self.pictures.shape[1:]
         return C, H, W
 
+    @cached_property
+    def content(self) -> str:
+        """A hash of all pictures and labels, hex: equal names may hide other pictures."""
+        digest = hashlib.blake2b(np.ascontiguousarray(self.pictures).data, digest_size=16)
+        if self.labels is not None:
+            digest.update(self.labels.numpy().tobytes())
+        return digest.hexdigest()
+
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
         """Images (B, C, H, W) in [-1, 1] and their labels (B,), for int64 indices (B,)."""
         images = from_uint8(self.pictures[indices.numpy()])
@@ -78,17 +93,22 @@ def load_dataset(
 
     Args:
         name_or_folder: One of `DATASETS`, or a path.
-        split: "train" or "test"; only fashion-mnist has a test split.
+        split: "train" or "test"; only whole sets have a test split.
         size: Pictures of a folder are cropped to a square and resized to size × size; None is 32.
 
     Raises:
         ValueError: if there is no such data set, folder or split, or nothing in it can be read.
     """
     name = str(name_or_folder)
+    if name in SETS and split not in _IDX_FILES:
+        raise ValueError(f"{name} has the splits train and test, not {split!r}.")
     if name == "fashion-mnist":
         return _fashion_mnist(split)
+    if name in SETS:
+        pictures, targets = download(name, split, "use fashion-mnist-2000")
+        return ImageDataset(name, pictures, targets, SETS[name][1])
     if split != "train":
-        raise ValueError(f"{name} has no {split} split; only fashion-mnist has one.")
+        raise ValueError(f"{name} has no {split} split; only {', '.join(SETS)} have one.")
     if name == "fashion-mnist-2000":
         with np.load(EMBEDDED, allow_pickle=False) as file:
             pictures, labels = file["pictures"][..., None], torch.from_numpy(file["labels"]).long()
@@ -108,11 +128,8 @@ def load_dataset(
 
 def _fashion_mnist(split: str) -> ImageDataset:
     """Read the IDX files where they lie, else let torchvision download them."""
-    if split not in _IDX_FILES:
-        raise ValueError(f"fashion-mnist has the splits train and test, not {split!r}.")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diffusion-playground"
     roots = [os.environ.get("FASHION_MNIST_DIR"), "/usr/share/datasets/fashion-mnist"]
-    for root in [Path(r) for r in roots if r] + [cache / "FashionMNIST" / "raw"]:
+    for root in [Path(r) for r in roots if r] + [cache_folder() / "FashionMNIST" / "raw"]:
         files = [
             root / f"{_IDX_FILES[split]}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")
         ]
@@ -120,24 +137,19 @@ def _fashion_mnist(split: str) -> ImageDataset:
             try:
                 pixels = np.frombuffer(gzip.decompress(files[0].read_bytes()), np.uint8, offset=16)
                 labels = np.frombuffer(gzip.decompress(files[1].read_bytes()), np.uint8, offset=8)
-                pictures, targets = pixels.reshape(-1, 28, 28), torch.from_numpy(labels.copy())
+                return _fashion(
+                    pixels.reshape(-1, 28, 28, 1).copy(), torch.from_numpy(labels.copy())
+                )
             except (OSError, EOFError, ValueError, zlib.error) as error:
                 raise ValueError(f"The files of fashion-mnist in {root} are broken.") from error
-            break
-    else:
-        from torchvision.datasets import FashionMNIST
+    return _fashion(*download(
+        "fashion-mnist", split,
+        "use fashion-mnist-2000, or set FASHION_MNIST_DIR to a folder with its .gz files",
+    ))  # fmt: skip
 
-        try:
-            downloaded = FashionMNIST(str(cache), train=split == "train", download=True)
-        except (RuntimeError, OSError) as error:
-            raise ValueError(
-                "Fashion-MNIST is not on this machine and could not be downloaded; use "
-                "fashion-mnist-2000, or set FASHION_MNIST_DIR to a folder with its .gz files."
-            ) from error
-        pictures, targets = downloaded.data.numpy(), downloaded.targets
-    return ImageDataset(
-        "fashion-mnist", pictures[..., None].copy(), targets.long(), FASHION_CLASSES
-    )
+
+def _fashion(pictures: np.ndarray, labels: Tensor) -> ImageDataset:
+    return ImageDataset("fashion-mnist", pictures, labels.long(), FASHION_CLASSES)
 
 
 def _folder(folder: Path, size: int) -> ImageDataset:

@@ -43,6 +43,9 @@ def draw_step(
     generator = seeded(config.seed, "step", step)
     t = torch.randint(len(schedule), (len(x0),), generator=generator)
     eps = torch.randn(x0.shape, generator=generator)
+    if config.flip:  # from its own generator: all else is drawn as without it
+        mirrored = torch.rand(len(x0), generator=seeded(config.seed, "flip", step)) < 0.5
+        x0 = torch.where(mirrored[:, None, None, None], x0.flip(3), x0)
     if unet.num_classes is None or y is None:
         return x0, t, eps, None
     if unet.null_label:

@@ -16,6 +16,8 @@ from .schedule import NoiseSchedule
 
 # What a resumed run may change; all else must be the same.
 _FREE = ("num_steps", "decay_steps", "save_every", "precision", "learning_rate")
+# What states of before it existed do not name: they had it off, or nothing can be told.
+_LATER = {"flip": False, "content": None}
 
 
 def replace_file(path: Path, write: Any) -> None:
@@ -87,7 +89,14 @@ def read_state(
     for part in ours:
         for name, value in ours[part].items():
             other = theirs.get(part, {}).get(name)
+            if other is None and name in _LATER and _LATER[name] in (None, value):
+                continue
             if name not in _FREE and other != value:
+                if name == "content":
+                    raise ValueError(
+                        f"{path.parent} holds a run on other pictures; choose another folder, or "
+                        "the same pictures."
+                    )
                 raise ValueError(
                     f"{path.parent} holds a run with {name} = {other}, not {value}; choose "
                     "another folder, or the same settings."

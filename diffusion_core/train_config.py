@@ -32,6 +32,7 @@ class TrainConfig:
         loss_weighting: "none", or "min_snr".
         min_snr_gamma: Its γ.
         precision: "bf16" or "fp32"; "auto" measures which is faster here.
+        flip: Mirror half of the pictures, left to right: for what has no left and right.
         seed: Of the weights and of every step's draws.
         save_every: Steps between saves of the state.
     """
@@ -49,6 +50,7 @@ class TrainConfig:
     loss_weighting: str = "none"
     min_snr_gamma: float = 5.0
     precision: str = "auto"
+    flip: bool = False
     seed: int = 0
     save_every: int = 500
 

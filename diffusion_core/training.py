@@ -49,6 +49,7 @@ class TrainStep:
         learning_rate, grad_norm: Of this step; the norm before clipping.
         seconds: What the step took.
         unet: The averaged (EMA) network as it now stands; read it, do not change it.
+        raw: The network in training, likewise.
     """
 
     step: int
@@ -59,6 +60,7 @@ class TrainStep:
     grad_norm: float
     seconds: float
     unet: UNet
+    raw: UNet
 
 
 def training_target(
@@ -155,7 +157,7 @@ def train(
     settings = {
         "train": dataclasses.asdict(config),
         "unet": dataclasses.asdict(unet_config),
-        "data": {"dataset": dataset.name, "pictures": len(dataset)},
+        "data": {"dataset": dataset.name, "pictures": len(dataset), "content": dataset.content},
     }
     if resume and path.exists():
         done, used = read_state(path, settings, schedule, unet, ema, optimizer)
@@ -206,7 +208,7 @@ def train(
                 saved = done
             yield TrainStep(
                 done, float(accelerator.reduce(loss.detach(), "mean")), t, losses.detach().cpu(),
-                rate, float(norm), time.perf_counter() - start, cast(UNet, ema.module),
+                rate, float(norm), time.perf_counter() - start, cast(UNet, ema.module), unet,
             )  # fmt: skip
     finally:
         # Left between steps: keep them. Broken off inside one: the last save is the last good one.

@@ -9,7 +9,9 @@ from conftest import TINY, wake
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.fitting import LOSS_BINS, Plan, Progress, fit, memory_of_training
+from diffusion_core.fitting import Plan, fit
+from diffusion_core.progress import LOSS_BINS, Progress
+from diffusion_core.resources import memory_of_training
 from diffusion_core.train_config import TrainConfig
 from diffusion_core.training import TrainStep
 from diffusion_core.unet import UNet
@@ -75,7 +77,7 @@ def test_a_run_can_begin_with_another_ones_weights(dataset, tmp_path):
 
 def a_step(k, t, losses):
     return TrainStep(
-        k, float(np.mean(losses)), torch.tensor(t), torch.tensor(losses), 1e-3, 1.0, 0.5, None
+        k, float(np.mean(losses)), torch.tensor(t), torch.tensor(losses), 1e-3, 1.0, 0.5, None, None
     )  # fmt: skip
 
 

@@ -1,0 +1,81 @@
+"""What training takes on this machine: memory and time, known before it begins."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from .train_config import fastest_precision
+from .unet import UNet
+from .unet_config import UNetConfig
+
+MEASURED = 2**16  # pixels of a batch, at patches of one pixel, that a measurement may take
+PATIENCE = 4.0  # seconds
+
+
+@lru_cache(maxsize=64)
+def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: str) -> float:
+    """Seconds of one training step, measured: forward, backward and AdamW, on pictures of noise.
+
+    Once to warm up, then the median of three, where it is not slow; remembered. Of large pictures
+    only some of the batch are computed, and the rest is counted.
+
+    Args:
+        config: Of the network.
+        batch_size: Images a step.
+        precision: "bf16", "fp32", or "auto" for the faster.
+        device: As torch names it.
+    """
+    where = torch.device(device)
+    if precision == "auto":
+        precision = fastest_precision(where)
+    unet = UNet(config).to(where)
+    optimizer = torch.optim.AdamW(unet.parameters(), fused=where.type != "mps")
+    H, W = config.image_size
+    count = max(1, min(batch_size, MEASURED * config.patch_size**2 // (H * W)))
+    x = torch.randn(count, config.in_channels, H, W, device=where)
+    t = torch.zeros(count, dtype=torch.int64, device=where)
+    took: list[float] = []
+    for _ in range(4):
+        start = time.perf_counter()
+        with torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16"):
+            loss = (unet(x, t, t if config.num_classes else None).float() - x).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()  # waits for the device
+        took.append(time.perf_counter() - start)
+        if sum(took) > PATIENCE:
+            break
+    return statistics.median(took[1:] or took) * batch_size / count
+
+
+def memory_of_training(unet: UNet, batch_size: int) -> int:
+    """Bytes that a training step takes, about.
+
+    Weights, gradients, AdamW's two moments and the average are five times the weights; what is
+    kept for the backward pass is measured on one image and counted for the batch.
+
+    Args:
+        unet: The network, on the CPU.
+        batch_size: Images a step.
+    """
+    weights = sum(p.numel() * p.element_size() for p in unet.parameters())
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    config = unet.config
+    x = torch.zeros(1, config.in_channels, *config.image_size)
+    y = torch.zeros(1, dtype=torch.int64) if config.num_classes else None
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        unet(x, torch.zeros(1, dtype=torch.int64), y).sum()
+    own = {p.data_ptr() for p in unet.parameters()}
+    activations = sum(size for pointer, size in kept.items() if pointer not in own)
+    return 5 * weights + batch_size * activations
