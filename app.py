@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from tabs import denoise, noise, schedules
+from tabs import denoise, noise, schedules, train
 from tabs.denoise import beginning
 
 CSS = Path(__file__).parent / "tabs" / "assets" / "theme.css"
@@ -25,7 +25,7 @@ THEME = gr.themes.Default(
 )
 
 
-TABS = ("noise", "schedules", "denoise")
+TABS = ("noise", "schedules", "denoise", "train")
 
 
 def opened_tab(request: gr.Request) -> Any:
@@ -47,6 +47,8 @@ def build() -> gr.Blocks:
                 addressed = schedules.build(tab, picture)
             with gr.Tab("Denoise", id="denoise"):
                 parts = denoise.build()
+            with gr.Tab("Train", id="train") as tab:
+                train.build(tab, parts.model, tabs)
         # "Denoise from here": what the Noise tab hands over, the Denoise tab begins with.
         noised.change(
             lambda given, model: [
@@ -58,6 +60,7 @@ def build() -> gr.Blocks:
             api_visibility="private",
         )  # fmt: skip
         demo.load(schedules.from_address, outputs=addressed, api_visibility="private")
+        demo.unload(train.forget)
         demo.load(opened_tab, outputs=tabs, api_visibility="private")
     return demo.queue(max_size=128)
 
@@ -67,7 +70,7 @@ def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     return demo.launch(
         run_history=False,
         enable_monitoring=False,
-        max_file_size="10mb",
+        max_file_size="100mb" if os.environ.get("SPACE_ID") else "2gb",
         theme=THEME,
         css_paths=[CSS],
         footer_links=[],

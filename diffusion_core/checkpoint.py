@@ -185,10 +185,14 @@ def without_table(card: str) -> str:
 
 
 def checkpoint_folders() -> list[Path]:
-    """Where checkpoints lie: in pretrained/, and in the folder that DIFFUSION_MODELS names."""
-    own = Path(__file__).parents[1] / "pretrained"
+    """Where checkpoints lie: in pretrained/, and in the folder of one's own."""
+    return [Path(__file__).parents[1] / "pretrained", own_folder()]
+
+
+def own_folder() -> Path:
+    """Where one's own models are kept: the folder that DIFFUSION_MODELS names, else runs/."""
     extra = os.environ.get("DIFFUSION_MODELS")
-    return [own, *([Path(extra)] if extra else [])]
+    return Path(extra) if extra else Path(__file__).parents[1] / "runs"
 
 
 def best_device() -> torch.device:

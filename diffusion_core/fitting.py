@@ -20,7 +20,7 @@ from .data import ImageDataset
 from .schedule import make_schedule
 from .state import load_average
 from .train_config import TrainConfig
-from .training import STATE_FILE, TrainStep, train
+from .training import STATE_FILE, TrainStep, fresh_unet, train
 from .unet import UNet, UNetConfig
 
 
@@ -104,6 +104,29 @@ class Plan:
         )  # fmt: skip
 
 
+def beginning(plan: Plan) -> UNet:
+    """The network that a run begins with, on the CPU: random, or with the weights of `init`.
+
+    Those of a checkpoint may have been trained for another size of pictures, or for other classes:
+    then the embeddings of the classes begin at random, and all else is taken over.
+
+    Raises:
+        ValueError: if the checkpoint cannot be had, or its network has another shape.
+    """
+    unet = fresh_unet(plan.unet, plan.train.seed)
+    if plan.init is None:
+        return unet
+    known = load_checkpoint(plan.init).unet
+    free = {"image_size": plan.unet.image_size, "num_classes": plan.unet.num_classes}
+    if dataclasses.replace(known.config, **free) != plan.unet:
+        raise ValueError(f"The network of {plan.init} has another shape than the one asked for.")
+    weights = known.state_dict()
+    if known.config.num_classes != plan.unet.num_classes:
+        weights = {k: v for k, v in weights.items() if not k.startswith("class_embedding.")}
+    unet.load_state_dict(unet.state_dict() | weights)
+    return unet
+
+
 def fit(
     plan: Plan,
     dataset: ImageDataset,
@@ -125,9 +148,7 @@ def fit(
         ValueError: if plan, data and what is in `out` do not fit together.
     """
     accelerator = accelerator or Accelerator()
-    initial = None if plan.init is None else load_checkpoint(plan.init).unet
-    if initial is not None and initial.config != plan.unet:
-        raise ValueError(f"The network of {plan.init} has another shape than the one asked for.")
+    initial = None if plan.init is None else beginning(plan)
 
     def write(unet: UNet, step: int) -> None:
         if accelerator.is_main_process:

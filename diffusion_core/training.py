@@ -83,6 +83,13 @@ def loss_weights(config: TrainConfig, t: Tensor, schedule: NoiseSchedule) -> Ten
     return (in_x0 / (snr + 1) if config.prediction_type == "v_prediction" else in_x0).float()
 
 
+def fresh_unet(config: UNetConfig, seed: int) -> UNet:
+    """The network with the random weights that this seed begins a run with, on the CPU."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return UNet(config)
+
+
 def _ema_update(decay: float) -> Any:
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
@@ -142,9 +149,7 @@ def train(
     if config.batch_size % accelerator.num_processes:
         raise ValueError("batch_size must be a multiple of the number of processes.")
     device = accelerator.device
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        unet = UNet(unet_config)
+    unet = fresh_unet(unet_config, config.seed)
     if initial is not None:
         unet.load_state_dict(initial.state_dict())
     unet.to(device)

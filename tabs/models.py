@@ -14,11 +14,18 @@ from diffusion_core.checkpoint import (
     load_checkpoint,
 )
 
+from .own import OWNERS
 
-def available() -> list[tuple[str, str]]:
-    """(name, path) of every checkpoint at hand, for a menu."""
+
+def available(session: str = "") -> list[tuple[str, str]]:
+    """(name, path) of every checkpoint at hand, for a menu.
+
+    Args:
+        session: Whose own models are among them, where visitors are strangers to each other.
+    """
     found = []
-    for folder in checkpoint_folders():
+    own = [OWNERS.folder(session)] if OWNERS.public and session else []
+    for folder in [*checkpoint_folders(), *own]:
         for config in sorted(folder.glob(f"*/{CONFIG}")):
             text = config.read_text(encoding="utf-8", errors="replace")
             if (config.parent / WEIGHTS).exists() and '"diffusion-playground/' in text:

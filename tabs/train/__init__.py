@@ -1,0 +1,233 @@
+"""The Train tab: a UNet learns pictures while one watches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from diffusion_core.train_config import PRECISIONS, PREDICTION_TYPES, WEIGHTINGS
+
+from .. import models
+from ..components import QUIET, component, why
+from ..own import OWNERS, PUBLIC
+from .limits import Limits
+from .lines import LINE
+from .pictures import SHIPPED, SIZES, SOURCES
+from .plans import ATTENTION, FRESH, OWN, PRESETS, SCHEDULES
+from .running import (
+    begins,
+    chosen_pictures,
+    delete,
+    facts_now,
+    first_pictures,
+    go_on,
+    measured_presets,
+    own_menu,
+    preset_values,
+    shown_inputs,
+    stop,
+    train,
+    watch,
+    zip_file,
+)
+
+__all__ = ["build", "forget"]
+
+WHY = r"""
+Training is one sentence, said a hundred thousand times: take a picture $x_0$, draw a timestep $t$
+and noise $\epsilon$, mix them, and ask the network what was added.
+
+$$L = \mathbb{E}_{x_0,\;t,\;\epsilon}\;\big\lVert\,\epsilon - \hat\epsilon\big(\sqrt{\bar\alpha_t}\;
+x_0 + \sqrt{1 - \bar\alpha_t}\;\epsilon,\; t\big)\big\rVert^2$$
+
+(Ho et al. 2020, eq. 14 and algorithm 1)
+
+Here the network answers with $v = \sqrt{\bar\alpha_t}\;\epsilon - \sqrt{1 - \bar\alpha_t}\;x_0$ if
+you do not choose otherwise (Salimans and Ho 2022): with as much to learn at every timestep.
+
+The loss falls fast and then looks flat, though the pictures go on getting better for hours. It has
+a floor that no network can go below, since noise cannot be known, and most of it is that floor.
+What still falls is small beside it: look at it timestep by timestep.
+
+What samples is not the network of this very step but a running average of its weights (EMA): single
+steps jitter, their average does not.
+
+*Try:* train for a coffee, then set training time to the middle and walk through sampling time.
+Which is learned first, where things are or what they look like?
+"""
+
+
+def forget(request: gr.Request) -> None:
+    """A page was closed: what belonged to it alone goes, as the public page promises."""
+    session = request.session_hash or ""
+    if OWNERS.public:
+        LINE.forget(session)
+    OWNERS.forget(session)
+
+
+def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
+    """Lay out the tab and wire it; called inside `tab`.
+
+    Args:
+        tab: Itself; opening it shows what is there.
+        denoise_model: The Denoise tab's menu, which lists what was trained at once.
+        tabs: All tabs, to go over to that one.
+    """
+    limits = Limits.here()
+    gr.Markdown(
+        "A network that knows nothing learns to see noise in pictures: these, or your own. Press "
+        "Train and watch the same noise become better and better pictures.",
+        elem_classes=["lead"],
+    )
+    with gr.Row(elem_classes=["tab-row", "with-folds"]):
+        with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
+            source = gr.Dropdown(SOURCES, value=SHIPPED, label="Pictures")
+            with gr.Group(visible=False) as upload:
+                files = gr.File(
+                    label="A zip, or several pictures", file_count="multiple", height=140
+                )
+            with gr.Group(visible=False) as local:
+                folder = gr.Textbox(
+                    label="Folder", placeholder="/home/me/pictures",
+                    info="one subfolder each names a class",
+                )  # fmt: skip
+            with gr.Group(visible=False) as sized:
+                size = gr.Dropdown(
+                    [s for s in SIZES if s <= limits.size], value=32, label="Size",
+                    info="pixels of a side; pictures are cropped square",
+                )  # fmt: skip
+            preset = gr.Radio(
+                [*PRESETS, OWN], value="a coffee", label="How long", elem_id="train-preset"
+            )
+            with gr.Row():
+                run_button = gr.Button(
+                    "Train", variant="primary", min_width=120, elem_id="train-run"
+                )
+                stop_button = gr.Button("Stop", min_width=80, elem_id="train-stop")
+            facts = gr.Markdown("", elem_classes=["hint"], elem_id="train-facts")
+            name = gr.Textbox("my-model", label="Name", max_length=40)
+            begin = gr.Dropdown(
+                [FRESH, *models.available()], value=FRESH, label="Begin with",
+                info="or train a model further, on these pictures", allow_custom_value=True,
+            )  # fmt: skip
+            with gr.Accordion("Everything", open=False):
+                everything = _everything(limits)
+        with gr.Column(scale=5, elem_classes=["stage"]):
+            stage = component("training", first_pictures(), "train-stage")
+            words = gr.Markdown("", elem_id="train-words")
+        with gr.Column(scale=5, elem_classes=["folds"]):
+            with gr.Accordion("Your models", open=True):
+                own = gr.Dropdown(
+                    [], label="Model of yours", interactive=True, allow_custom_value=True
+                )
+                with gr.Row():
+                    use = gr.Button("Denoise with it", size="md", min_width=120)
+                    resume = gr.Button("Go on training", size="md", min_width=120)
+                    zipping = gr.Button("Make a zip", size="md", min_width=100)
+                    remove = gr.Button("Delete", size="md", min_width=80)
+                file = gr.File(label="The checkpoint", interactive=False, visible=False)
+                said = gr.Markdown(
+                    "On this public page your pictures and models are yours alone, and vanish when "
+                    f"you close it. A training has at most {limits.steps:,} steps and "
+                    f"{limits.minutes:g} minutes."
+                    if PUBLIC else "They are kept in a folder beside the playground.",
+                    elem_classes=["hint"], elem_id="train-said",
+                )  # fmt: skip
+            why(WHY)
+    settings = [begin, *everything]
+    reading = [source, files, folder, size]
+    menus = [own, begin, denoise_model]
+    watching: dict[str, Any] = {
+        "concurrency_limit": 16, "concurrency_id": "watch",
+        "trigger_mode": "multiple", **QUIET,
+    }  # fmt: skip
+    source.change(shown_inputs, source, [upload, local, sized], **QUIET)
+    read = gr.on(
+        [source.change, files.change, folder.submit, size.change], chosen_pictures, reading,
+        [stage, words], trigger_mode="always_last", **QUIET,
+    )  # fmt: skip
+    opened = tab.select(chosen_pictures, reading, [stage, words], **QUIET)
+    tab.select(own_menu, [own, begin, denoise_model], menus, **QUIET)
+    preset.input(preset_values, preset, [everything[0], everything[3], everything[11]], **QUIET)
+    gr.on([c.input for c in everything], lambda: OWN, None, preset, **QUIET)
+    begin.input(begins, [begin, size], size, **QUIET)
+    measuring: dict[str, Any] = {
+        "trigger_mode": "always_last",
+        "concurrency_id": "measure",
+        **QUIET,
+    }
+    for event in (read, opened):
+        event.then(facts_now, settings, facts, **measuring).then(
+            measured_presets, settings, preset, **measuring
+        )
+    gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)
+    opened.then(watch, None, stage, **watching)
+    for event in (
+        run_button.click(train, [name, *settings], stage, **watching),
+        resume.click(go_on, own, stage, **watching),
+    ):
+        event.then(own_menu, [own, begin, denoise_model], menus, **QUIET)
+    stop_button.click(stop, None, None, queue=False, **QUIET)
+    use.click(
+        lambda path: [gr.skip(), gr.skip()] if not path else [path, gr.Tabs(selected="denoise")],
+        own, [denoise_model, tabs], **QUIET,
+    )  # fmt: skip
+    zipping.click(zip_file, own, [file, said], **QUIET)
+    remove.click(
+        delete, own, said,
+        js='(path) => path && confirm("Delete this model for good?") ? path : ""', **QUIET,
+    ).then(own_menu, [own, begin, denoise_model], menus, **QUIET)  # fmt: skip
+
+
+def _everything(limits: Limits) -> list[Any]:
+    """The controls of the fold, in the order of `Settings` after its first."""
+    steps, channels, ema = PRESETS["a coffee"]
+    with gr.Row():
+        made: list[Any] = [
+            gr.Number(
+                steps, label="Training steps", precision=0, info=f"1 to {limits.steps:,}",
+                min_width=120,
+            ),
+            gr.Number(
+                min(64, limits.batch), label="Batch", precision=0, info="pictures a step",
+                min_width=100,
+            ),
+        ]  # fmt: skip
+    with gr.Row():
+        made.append(
+            gr.Number(1e-3, label="Learning rate", info="peak; rises, falls at last", min_width=120)
+        )
+        made.append(
+            gr.Textbox(
+                channels, label="Channels", info="of each level, fine to coarse", min_width=120
+            )
+        )
+    with gr.Row():
+        made.append(gr.Number(2, label="Blocks", precision=0, info="a level", min_width=90))
+        made.append(
+            gr.Number(2, label="Patch", precision=0, info="pixels folded, p × p", min_width=90)
+        )
+    made.append(gr.Dropdown(list(ATTENTION), value=next(iter(ATTENTION)), label="Attention at"))
+    with gr.Row():
+        made.append(gr.Dropdown(list(SCHEDULES), value="cosine", label="Schedule", min_width=120))
+        made.append(gr.Number(1000, label="Timesteps T", precision=0, min_width=100))
+    with gr.Row():
+        made.append(
+            gr.Dropdown(
+                list(PREDICTION_TYPES), value="v_prediction", label="It predicts", min_width=120
+            )
+        )
+        made.append(
+            gr.Dropdown(list(WEIGHTINGS), value="none", label="Loss weighting", min_width=100)
+        )
+    with gr.Row():
+        made.append(gr.Number(ema, label="EMA decay", info="of the average", min_width=100))
+        made.append(gr.Dropdown(list(PRECISIONS), value="auto", label="Precision", min_width=100))
+    with gr.Row():
+        made.append(
+            gr.Number(0.1, label="Label dropout", info="share, for guidance", min_width=110)
+        )
+        made.append(gr.Checkbox(False, label="Mirror half of the pictures", min_width=110))
+    made.append(gr.Number(0, label="Seed of the training", precision=0))
+    return made

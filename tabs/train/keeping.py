@@ -1,0 +1,84 @@
+"""What was trained here: the list, a zip of one, and its end."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+from diffusion_core.checkpoint import CARD, WEIGHTS
+from diffusion_core.checkpoint_config import CONFIG
+from diffusion_core.fitting import Plan
+from diffusion_core.training import STATE_FILE
+
+from ..own import OWNERS
+from .folders import PLAN_FILE, kept_pictures
+from .jobs import Job
+from .limits import Limits
+from .lines import LINE
+
+
+def own_models(session: str) -> list[tuple[str, str]]:
+    """(name, path) of each model that was trained here, the latest first."""
+    folder = OWNERS.folder(session)
+    found = [each for each in folder.glob("*") if (each / PLAN_FILE).exists()]
+    found.sort(key=lambda each: (each / PLAN_FILE).stat().st_mtime, reverse=True)
+    return [(each.name, str(each)) for each in found]
+
+
+def chosen(path: str | None, session: str) -> Path:
+    """The folder of a choice.
+
+    Raises:
+        ValueError: if it is none of the session's models.
+    """
+    if not path or path not in [p for _, p in own_models(session)]:
+        raise ValueError("Choose one of your models first; Train makes one.")
+    return Path(path)
+
+
+def zipped(path: str | None, session: str) -> str:
+    """A zip of config, weights and card: a checkpoint folder as it stands. Gives the file's path.
+
+    Raises:
+        ValueError: if it has no weights yet.
+    """
+    folder = chosen(path, session)
+    if not (folder / WEIGHTS).exists():
+        raise ValueError(f"{folder.name} has not been saved yet; wait for its first save.")
+    file = Path(tempfile.mkdtemp()) / f"{folder.name}.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (CONFIG, WEIGHTS, CARD):
+            if (folder / name).exists():
+                archive.write(folder / name, f"{folder.name}/{name}")
+    return str(file)
+
+
+def deleted(path: str | None, session: str) -> str:
+    """Delete a model with all that belongs to it; gives its name.
+
+    Raises:
+        ValueError: if it is being trained.
+    """
+    folder = chosen(path, session)
+    if any(job.folder == folder and not job.over for job in list(LINE.jobs)):
+        raise ValueError(f"{folder.name} is being trained; stop it first.")
+    shutil.rmtree(folder)
+    return folder.name
+
+
+def resumed(path: str | None, session: str, limits: Limits) -> Job:
+    """A stopped training, to go on from its last save.
+
+    Raises:
+        ValueError: if it is over, or what it needs is not there.
+    """
+    folder = chosen(path, session)
+    plan = Plan.from_json((folder / PLAN_FILE).read_text(encoding="utf-8"))
+    job = Job(folder.name, session, plan, kept_pictures(folder), folder, limits.minutes)
+    if job.progress.step >= plan.train.num_steps and (folder / STATE_FILE).exists():
+        raise ValueError(
+            f"{folder.name} has done all its steps; choose it under Begin with to train it further."
+        )
+    return job

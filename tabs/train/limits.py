@@ -1,0 +1,53 @@
+"""How large a training may be: nearly without bounds at home, small on a public page."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, fields
+
+from ..own import PUBLIC
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one training may have; each is also set by TRAIN_MAX_ and its name.
+
+    Attributes:
+        steps: Of the optimiser.
+        batch: Pictures a step.
+        size: Pixels of a picture's side.
+        pictures: To learn from.
+        millions: Of parameters.
+        minutes: Of training; then it ends as by Stop.
+        megabytes: Of pictures, unpacked.
+    """
+
+    steps: int = 1_000_000
+    batch: int = 1024
+    size: int = 256
+    pictures: int = 60_000
+    millions: float = 200
+    minutes: float = math.inf
+    megabytes: int = 2048
+
+    @classmethod
+    def here(cls) -> Limits:
+        """Of this page: by the environment, else by whether it is public."""
+        most = PUBLIC_LIMITS if PUBLIC else cls()
+        values = {}
+        for each in fields(cls):
+            kind = type(getattr(most, each.name))
+            text = os.environ.get(f"TRAIN_MAX_{each.name.upper()}")
+            try:
+                values[each.name] = getattr(most, each.name) if text is None else kind(text)
+            except ValueError:
+                raise ValueError(
+                    f"TRAIN_MAX_{each.name.upper()} must be a number, not {text!r}."
+                ) from None
+        return cls(**values)
+
+
+PUBLIC_LIMITS = Limits(
+    steps=4000, batch=64, size=64, pictures=2000, millions=6, minutes=10, megabytes=100
+)

@@ -1,0 +1,222 @@
+"""From the tab's controls to a plan, and what the page says of it before it begins."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from diffusion_core.checkpoint import Checkpoint, best_device
+from diffusion_core.data import ImageDataset
+from diffusion_core.fitting import Plan
+from diffusion_core.health import check_schedule
+from diffusion_core.resources import memory_of_training, step_seconds
+from diffusion_core.schedule import make_schedule
+from diffusion_core.train_config import TrainConfig
+from diffusion_core.unet import UNet
+
+from .. import models
+from .limits import Limits
+
+FRESH = "random weights"
+OWN = "own settings, below"
+ATTENTION = {"the coarsest level": 1, "the two coarsest": 2, "none": 0}
+SCHEDULES = ("cosine", "linear", "scaled_linear", "sigmoid", "sigmoid_beta")
+SAVE_SECONDS = 30
+
+
+class Settings(NamedTuple):
+    """Values of the controls, in their order."""
+
+    begin: str
+    steps: float
+    batch: float
+    learning_rate: float
+    channels: str
+    blocks: float
+    patch: float
+    attention: str
+    schedule: str
+    T: float
+    prediction: str
+    weighting: str
+    ema: float
+    precision: str
+    dropout: float
+    flip: bool
+    seed: float
+
+
+# What each preset fills in: steps, channels, EMA.
+PRESETS: dict[str, tuple[int, str, float]] = {
+    "a coffee": (1500, "64,128", 0.995),
+    "a lunch": (9000, "64,128", 0.999),
+    "a night": (40_000, "96,192", 0.9995),
+}
+
+
+def patch_for(size: int) -> int:
+    """So many pixels folded into channels that at most 16 × 16 or so are left."""
+    return 1 if size <= 16 else 2 if size <= 48 else 4
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Channels from text.
+
+    Raises:
+        ValueError: if it is not whole numbers and commas.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"Channels must be whole numbers and commas, as in 64,128, not {text!r}."
+        ) from None
+
+
+def fitted(dataset: ImageDataset, checkpoint: Checkpoint) -> ImageDataset:
+    """The pictures in as many colours as a checkpoint's network takes."""
+    C = checkpoint.image_shape[0]
+    if dataset.shape[0] == C:
+        return dataset
+    x = dataset.pictures
+    if C == 1:
+        grey = np.rint(x @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)[..., None]
+        return dataclasses.replace(dataset, pictures=grey)
+    return dataclasses.replace(dataset, pictures=x.repeat(C, axis=3))
+
+
+def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, ImageDataset]:
+    """The plan that the controls ask for, and the pictures as its network takes them.
+
+    Raises:
+        ValueError: in one sentence, if it cannot be, or is more than this page allows.
+    """
+    if any(value is None for value in s):
+        raise ValueError("Fill in every number under Everything.")
+    steps, batch = _whole("Training steps", s.steps), _whole("The batch", s.batch)
+    if steps > limits.steps:
+        raise ValueError(f"Here a training has at most {limits.steps:,} steps; choose fewer.")
+    if batch > limits.batch:
+        raise ValueError(f"Here a batch has at most {limits.batch} pictures; choose fewer.")
+    train = TrainConfig(
+        num_steps=steps, batch_size=batch, learning_rate=float(s.learning_rate),
+        warmup_steps=min(500, steps // 10), decay_steps=int(0.3 * steps), ema_decay=float(s.ema),
+        label_dropout=float(s.dropout), prediction_type=s.prediction, loss_weighting=s.weighting,
+        precision=s.precision, flip=bool(s.flip), seed=_whole("The seed", s.seed, 0),
+    )  # fmt: skip
+    noise: dict[str, Any] = {
+        "name": s.schedule, "num_train_timesteps": _whole("T", s.T, 2)
+    }  # fmt: skip
+    make_schedule(**noise)
+    if s.begin == FRESH:
+        levels = widths(s.channels)
+        attend = ATTENTION[s.attention]
+        attention = tuple(i >= len(levels) - attend for i in range(len(levels)))
+        plan = Plan.for_data(
+            dataset, train, noise, levels, blocks=_whole("Blocks", s.blocks),
+            patch_size=_whole("The patch", s.patch), attention=attention,
+        )  # fmt: skip
+        if not attend:
+            plan = dataclasses.replace(
+                plan, unet=dataclasses.replace(plan.unet, mid_attention=False)
+            )
+    else:
+        known = models.get(s.begin)
+        dataset = fitted(dataset, known)
+        unet = dataclasses.replace(
+            known.unet.config, image_size=dataset.shape[1:],
+            num_classes=len(dataset.class_names) or None,
+        )  # fmt: skip
+        # What its output means, and at which noise, is what it was trained for.
+        train = dataclasses.replace(train, prediction_type=known.config.prediction_type)
+        plan = Plan(train, unet, known.config.schedule, init=s.begin)
+    _check_shape(plan, dataset)
+    if (millions := parameters(plan) / 1e6) > limits.millions:
+        raise ValueError(
+            f"Here a network has at most {limits.millions:g} million parameters, and this has "
+            f"{millions:.1f}; choose fewer channels."
+        )
+    return plan, dataset
+
+
+def _whole(name: str, value: float, lowest: int = 1) -> int:
+    if value != int(value) or value < lowest:
+        raise ValueError(f"{name} must be a whole number from {lowest} on, got {value:g}.")
+    return int(value)
+
+
+def _check_shape(plan: Plan, dataset: ImageDataset) -> None:
+    H, d = dataset.shape[1], plan.unet.divisor
+    if H % d:
+        raise ValueError(
+            f"Pictures of {H} pixels cannot be halved so often: with {len(plan.unet.channels)} "
+            f"levels and patches of {plan.unet.patch_size} the size must be a multiple of {d}."
+        )
+
+
+def parameters(plan: Plan) -> int:
+    """Of its network."""
+    return sum(p.numel() for p in UNet(plan.unet).parameters())
+
+
+def seconds_a_step(plan: Plan) -> float:
+    """Measured on this machine; see `step_seconds`."""
+    train = plan.train
+    return step_seconds(plan.unet, train.batch_size, train.precision, str(best_device()))
+
+
+def with_saves(plan: Plan, seconds: float) -> Plan:
+    """The plan with a save about every half minute."""
+    every = round(SAVE_SECONDS / max(seconds, 1e-3))
+    train = dataclasses.replace(plan.train, save_every=min(1000, max(10, every)))
+    return dataclasses.replace(plan, train=train)
+
+
+def span(seconds: float) -> str:
+    """A time in words, to the minute or two digits."""
+    if seconds < 90:
+        return f"{max(1, seconds):.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.2g} hours"
+
+
+def facts(plan: Plan, dataset: ImageDataset, seconds: float | None) -> str:
+    """Parameters, megabytes, memory, time, and what is to be minded: Markdown.
+
+    Args:
+        plan: The run.
+        dataset: On what.
+        seconds: Of one step, measured; None where that is not known.
+    """
+    count, train = parameters(plan), plan.train
+    memory = memory_of_training(UNet(plan.unet), train.batch_size)
+    epochs = train.num_steps * train.batch_size / len(dataset)
+    takes = (
+        "its time is not measured while another training runs"
+        if seconds is None
+        else f"**about {span(train.num_steps * seconds)}** on this machine "
+        f"({1000 * seconds:.0f} ms a step, measured)"
+    )
+    said = (
+        f"**{count / 1e6:.2f} million parameters**, {2 * count / 1e6:.1f} MB on disk; training "
+        f"takes about {memory / 1e9:.2g} GB of memory. {train.num_steps:,} steps of "
+        f"{train.batch_size} pictures see each picture {epochs:,.1f} times; {takes}."
+    )
+    minded = [
+        c.words for c in check_schedule(make_schedule(**plan.noise), train.prediction_type)
+        if not c.ok
+    ]  # fmt: skip
+    return " ".join([said, *minded])
+
+
+def preset_choices(seconds: Sequence[float | None]) -> list[tuple[str, str]]:
+    """(words with the time, name) of each preset, for the menu."""
+    choices = []
+    for (name, (steps, _, _)), each in zip(PRESETS.items(), seconds, strict=True):
+        time = "" if each is None else f", about {span(steps * each)}"
+        choices.append((f"{name}: {steps:,} steps{time}", name))
+    return [*choices, (OWN, OWN)]
