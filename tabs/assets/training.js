@@ -76,6 +76,7 @@ function drawMap(all) {
   g.lineWidth = 2;
   g.strokeRect(c * (width + gap) - 1, r * (height + gap) - 1, width + 2, height + 2);
   map.style.width = `${across * 52}px`;
+  $(".of").replaceChildren(...shown.map((index) => { const e = document.createElement("span"); e.textContent = `step ${thousand(all[index].step)}`; return e; }));
 }
 
 const number = (v) => (v >= 0.1 ? v.toFixed(2) : v >= 0.01 ? v.toFixed(3) : v.toExponential(0));
@@ -84,6 +85,7 @@ function logAxis(values) {
   const low = Math.min(...values) / 1.15, high = Math.max(...values) * 1.15, y = (v) => 124 - (116 * Math.log(v / low)) / Math.log(high / low);
   const ticks = [];
   for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++) for (const f of [1, 2, 5]) { const v = f * 10 ** e; if (v >= low && v <= high) ticks.push(v); }
+  if (ticks.length < 2) ticks.splice(0, 2, Math.min(...values), Math.max(...values));
   const few = ticks.length > 6 ? ticks.filter((v) => /^[1]/.test(v.toExponential())) : ticks;
   const rules = (few.length > 1 ? few : ticks).map((v) => `<line class="rule" x1="36" x2="316" y1="${y(v)}" y2="${y(v)}"/><text x="32" y="${y(v) + 4}" text-anchor="end">${number(v)}</text>`).join("");
   return { y, rules };

@@ -23,6 +23,8 @@ from .running import (
     first_pictures,
     go_on,
     measured_presets,
+    newest,
+    opened,
     own_menu,
     preset_values,
     shown_inputs,
@@ -147,7 +149,7 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         [source.change, files.change, folder.submit, size.change], chosen_pictures, reading,
         [stage, words], trigger_mode="always_last", **QUIET,
     )  # fmt: skip
-    opened = tab.select(chosen_pictures, reading, [stage, words], **QUIET)
+    opening = tab.select(opened, reading, [stage, words], **QUIET)
     tab.select(own_menu, [own, begin, denoise_model], menus, **QUIET)
     preset.input(preset_values, preset, [everything[0], everything[3], everything[11]], **QUIET)
     gr.on([c.input for c in everything], lambda: OWN, None, preset, **QUIET)
@@ -157,17 +159,17 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         "concurrency_id": "measure",
         **QUIET,
     }
-    for event in (read, opened):
+    for event in (read, opening):
         event.then(facts_now, settings, facts, **measuring).then(
             measured_presets, settings, preset, **measuring
         )
     gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)
-    opened.then(watch, None, stage, **watching)
+    opening.then(watch, None, stage, **watching)
     for event in (
         run_button.click(train, [name, *settings], stage, **watching),
         resume.click(go_on, own, stage, **watching),
     ):
-        event.then(own_menu, [own, begin, denoise_model], menus, **QUIET)
+        event.then(newest, [own, begin, denoise_model], menus, **QUIET)
     stop_button.click(stop, None, None, queue=False, **QUIET)
     use.click(
         lambda path: [gr.skip(), gr.skip()] if not path else [path, gr.Tabs(selected="denoise")],

@@ -40,10 +40,19 @@ def shown_inputs(source: str) -> list[gr.Group]:
 
 
 def chosen_pictures(
-    source: str, files: list[str] | None, folder: str, size: int, request: gr.Request
+    source: str,
+    files: list[str] | None,
+    folder: str,
+    size: int,
+    request: gr.Request,
+    *,
+    opening: bool = False,
 ) -> Iterator[tuple[Any, Any]]:
     """Read what was chosen: a sheet for the stage, and words. What cannot be read is said."""
     session = request.session_hash or ""
+    if opening and OWNERS.chosen(session) is not None:
+        yield gr.skip(), gr.skip()
+        return
     if (source == MINE and not files) or (source == FOLDER and not folder.strip()):
         yield gr.skip(), "Choose a zip, pictures or a folder; they will be shown here."
         return
@@ -66,6 +75,13 @@ def chosen_pictures(
     job = LINE.of(session, OWNERS.public)
     runs = job is not None and not job.over  # then the stage is its own
     yield gr.skip() if runs else before(dataset, f"before {time.monotonic()}"), words(dataset)
+
+
+def opened(
+    source: str, files: list[str] | None, folder: str, size: int, request: gr.Request
+) -> Iterator[tuple[Any, Any]]:
+    """The tab is opened: read what the controls say, unless that was done."""
+    yield from chosen_pictures(source, files, folder, size, request, opening=True)
 
 
 def _plan(session: str, values: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -168,6 +184,11 @@ def own_menu(own: str | None, begin: str, model: str, request: gr.Request) -> li
         gr.Dropdown([FRESH, *all_], value=begin if begin in known else FRESH),
         gr.Dropdown(all_) if model in known or not PUBLIC else gr.Dropdown(all_, value=known[1]),
     ]
+
+
+def newest(own: str | None, begin: str, model: str, request: gr.Request) -> list[Any]:
+    """The same menus after a training, with what was trained last chosen."""
+    return own_menu(None, begin, model, request)
 
 
 def zip_file(path: str | None, request: gr.Request) -> list[Any]:

@@ -1,0 +1,416 @@
+"""The Train tab's rooms, as plain functions."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from conftest import save_tiny
+from PIL import Image
+
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.data import ImageDataset, load_dataset
+from diffusion_core.growth import load_history, milestones
+from tabs import models
+from tabs.own import OWNERS, Owners
+from tabs.train import jobs as jobs_module
+from tabs.train import keeping, limits, pictures, plans, running, watching
+from tabs.train.folders import free_folder, kept_pictures
+from tabs.train.jobs import Job
+from tabs.train.limits import PUBLIC_LIMITS, Limits
+from tabs.train.lines import LINE, Line
+from tabs.train.plans import FRESH, Settings, plan_of
+
+SMALL = Settings(
+    FRESH, 12, 4, 1e-3, "32,32", 1, 2, "the coarsest level", "cosine", 50, "v_prediction", "none",
+    0.9, "fp32", 0.1, False, 0,
+)  # fmt: skip
+ME = SimpleNamespace(session_hash="me")
+YOU = SimpleNamespace(session_hash="you")
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    whole = load_dataset("fashion-mnist-2000")
+    return ImageDataset("some", whole.pictures[::40], whole.labels[::40], whole.class_names)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch, dataset):
+    """A folder for models, and pictures chosen by me."""
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path / "models"))
+    OWNERS.keep("me", dataset)
+    yield tmp_path / "models"
+    for job in list(LINE.jobs):
+        job.stop.set()
+    wait_for(lambda: not LINE.jobs)
+    LINE.late.clear()
+    OWNERS.pictures.clear()
+
+
+def wait_for(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def messages(generator):
+    return [json.loads(m) for m in generator]
+
+
+def a_job(dataset, folder, name="a", session="me", **changes) -> Job:
+    plan, data = plan_of(SMALL._replace(**changes), dataset, Limits())
+    return Job(name, session, plan, data, folder / name, float("inf"))
+
+
+def test_a_training_is_told_of_from_beginning_to_end_and_stands_in_the_lists(home):
+    told = messages(running.train(ME, "My Shoes", *SMALL))
+    assert told[-1]["state"] == "done" and told[-1]["step"] == told[-1]["total"] == 12
+    assert "my-shoes stands in the Denoise tab's list" in told[-1]["line"]
+    assert told[-1]["steps"] == milestones(12) == [0, 8, 9, 10, 11, 12]
+    seen = {new["step"]: new for m in told for new in m["new"]}
+    assert sorted(seen) == milestones(12)
+    for new in seen.values():
+        assert len(new["walk"]) == 11 and len(new["looks"]) == 8
+    assert len({new["walk"][0] for new in seen.values()}) == 1  # the same noise
+    assert len({new["walk"][-1] for new in seen.values()}) > 1  # other pictures
+    assert told[0]["task"]["times"] == [3, 9, 15, 21, 28, 34, 40, 46]
+    assert ("my-shoes", str(home / "my-shoes")) in models.available()
+    own, begin, denoise = running.newest(None, FRESH, models.available()[0][1], ME)
+    assert own.value == str(home / "my-shoes")
+    assert str(home / "my-shoes") in [path for _, path in denoise.choices]
+    assert load_checkpoint(home / "my-shoes").config.training["steps"] == 12
+
+
+def test_stopped_and_gone_on_ends_where_an_unbroken_one_does(home, dataset, monkeypatch):
+    whole = a_job(dataset, home, "whole")
+    whole.run()
+    broken = a_job(dataset, home, "broken")
+    grow = Job._grow
+
+    def stops(self, step, unet):
+        grow(self, step, unet)
+        if step == 9:
+            self.stop.set()
+
+    monkeypatch.setattr(Job, "_grow", stops)
+    broken.run()
+    assert broken.state == "stopped" and broken.progress.step == 9
+    assert "go on" in watching.line(broken)
+    monkeypatch.setattr(Job, "_grow", grow)
+    again = keeping.resumed(str(home / "broken"), "me", Limits())
+    assert again.growth.steps == [0, 8, 9] and again.progress.step == 9
+    again.run()
+    assert again.state == "done" and again.growth.steps == whole.growth.steps
+    for a, b in zip(again.growth.walks, whole.growth.walks, strict=True):
+        assert (a == b).all()
+    assert again.progress.losses == whole.progress.losses
+    with pytest.raises(ValueError, match="all its steps"):
+        keeping.resumed(str(home / "broken"), "me", Limits())
+
+
+def test_killed_at_any_moment_it_loses_at_most_what_came_after_the_last_save(home, dataset):
+    program = """
+import dataclasses, os, sys
+sys.path[:0] = [".", "tests"]
+import test_train_tab as t
+whole = t.load_dataset("fashion-mnist-2000")
+data = t.ImageDataset("some", whole.pictures[::40], whole.labels[::40], whole.class_names)
+job = t.a_job(data, t.keeping.Path(os.environ["DIFFUSION_MODELS"]), "k", steps=5000)
+often = dataclasses.replace(job.plan.train, save_every=5)
+job.plan = dataclasses.replace(job.plan, train=often)
+print("begins", flush=True)
+job.run()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
+    assert process.stdout.readline() == "begins\n"
+    wait_for(lambda: (load_history(home / "k") or [None])[0] is not None, 120)
+    time.sleep(0.3)  # any moment
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    progress, growth = load_history(home / "k")
+    done = load_checkpoint(home / "k").config.training["steps"]
+    assert done % 5 == 0 and progress.step % 5 == 0 and abs(done - progress.step) <= 5
+    job = keeping.resumed(str(home / "k"), "me", Limits())
+    thread = threading.Thread(target=job.run)
+    thread.start()
+    wait_for(lambda: job.progress.step > done + 5 or job.over, 120)
+    job.stop.set()
+    thread.join()
+    assert job.state == "stopped", job.words
+    assert [k for k, _ in job.progress.history] == list(range(1, job.progress.step + 1))
+
+
+def test_one_trains_at_a_time_and_the_others_wait_in_line(home, dataset):
+    line = Line()
+    first, second = a_job(dataset, home, "a", steps=4000), a_job(dataset, home, "b", session="you")
+    line.enter(first)
+    wait_for(lambda: first.progress.step > 1)
+    line.enter(second)
+    assert second.state == "waiting" and line.ahead(second) == [first]
+    with pytest.raises(ValueError, match="of yours runs"):
+        line.enter(a_job(dataset, home, "c"))
+    with pytest.raises(ValueError, match="in training already"):
+        line.enter(a_job(dataset, home, "a", session="else"))
+    first.stop.set()
+    wait_for(lambda: second.over)
+    assert first.state == "stopped" and second.state == "done"
+    assert not line.busy
+    waiting = a_job(dataset, home, "d")
+    waiting.stop.set()  # stopped while it waits: nothing is made
+    waiting.run()
+    assert waiting.state == "stopped" and not waiting.folder.exists()
+
+
+def test_the_line_says_how_many_are_before(home, dataset, monkeypatch):
+    monkeypatch.setattr(watching, "LINE", SimpleNamespace(ahead=lambda job: [a, a]))
+    a, b = a_job(dataset, home, "a"), a_job(dataset, home, "b")
+    a.progress.seconds, a.progress.total = 1.0, 60
+    assert watching.line(b) == "In line: 2 trainings are before yours, about 2 min in all."
+
+
+def test_strangers_neither_see_nor_stop_each_others_trainings(dataset):
+    line = Line()
+    job = SimpleNamespace(session="me", over=False, stop=threading.Event())
+    line.jobs.append(job)
+    line.late["me"] = job
+    assert line.of("you", public=True) is None and line.of("you", public=False) is job
+    line.forget("you")
+    assert not job.stop.is_set()
+    line.forget("me")
+    assert job.stop.is_set()
+    owners = Owners(public=True)
+    mine, yours = owners.folder("me"), owners.folder("you")
+    assert mine != yours and owners.folder("me") == mine
+    owners.keep("me", dataset)
+    assert owners.chosen("you") is None
+    owners.forget("me")
+    assert not mine.exists() and owners.chosen("me") is None and yours.exists()
+    owners.forget("you")
+
+
+def test_on_a_public_page_a_model_is_listed_for_its_own_session_alone(monkeypatch, dataset):
+    owners = Owners(public=True)
+    monkeypatch.setattr(models, "OWNERS", owners)
+    folder = save_tiny(owners.folder("me") / "secret")
+    assert ("secret", str(folder)) in models.available("me")
+    assert "secret" not in dict(models.available("you")) | dict(models.available())
+    monkeypatch.setattr(running, "PUBLIC", True)
+    told = messages(running.train(ME, "x", *SMALL._replace(begin=str(folder.parent / "other"))))
+    assert told == [{"error": "Begin with one of the menu's models."}]
+    owners.forget("me")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": 0}, "Training steps must be a whole number from 1 on"),
+        ({"steps": 1.5}, "Training steps must be"),
+        ({"steps": 2_000_000}, "at most 1,000,000 steps"),
+        ({"batch": 4096}, "at most 1024 pictures"),
+        ({"channels": "64;128"}, "as in 64,128"),
+        ({"channels": "60,60"}, "60 channels are not a multiple of 32"),
+        ({"channels": "32,32,32,32"}, "must be a multiple of 16"),
+        ({"channels": "2048,4096"}, "at most 200 million parameters"),
+        ({"learning_rate": -1}, "must be above 0"),
+        ({"ema": 1.0}, "ema_decay"),
+        ({"T": 1}, "T must be a whole number from 2 on"),
+        ({"seed": None}, "Fill in every number"),
+        ({"begin": "no/such"}, "no such checkpoint"),
+    ],
+)
+def test_bad_settings_are_one_sentence_and_nothing_is_begun(change, words, home):
+    told = messages(running.train(ME, "x", *SMALL._replace(**change)))
+    assert len(told) == 1 and words in told[0]["error"] and "\n" not in told[0]["error"]
+    assert not home.exists() and not LINE.jobs
+
+
+def test_without_pictures_there_is_nothing_to_train(home):
+    told = messages(running.train(YOU, "x", *SMALL))
+    assert told == [{"error": running.NOTHING}]
+
+
+def test_the_public_page_has_narrower_bounds(dataset, monkeypatch):
+    for change, words in (
+        ({"steps": 4001}, "at most 4,000 steps"),
+        ({"batch": 65}, "at most 64"),
+        ({"channels": "256,256"}, "at most 6 million"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            plan_of(SMALL._replace(**change), dataset, PUBLIC_LIMITS)
+    with pytest.raises(ValueError, match="at most 64 pixels"):
+        pictures.read(pictures.MINE, [], "", 96, PUBLIC_LIMITS)
+    assert len(pictures._shortened(dataset, limits.Limits(pictures=7))) == 7
+    monkeypatch.setenv("TRAIN_MAX_STEPS", "77")
+    assert Limits.here().steps == 77
+    monkeypatch.setenv("TRAIN_MAX_STEPS", "many")
+    with pytest.raises(ValueError, match="TRAIN_MAX_STEPS must be a number"):
+        Limits.here()
+
+
+def test_a_training_ends_when_its_minutes_are_over(home, dataset):
+    job = a_job(dataset, home, "a", steps=4000)
+    job.minutes = 1e-6
+    job.run()
+    assert job.state == "stopped" and "minutes that a training may take" in watching.line(job)
+    assert load_checkpoint(home / "a").config.training["steps"] == job.progress.step
+
+
+def uploads(tmp_path, count=5, size=(40, 30)):
+    rng, file = np.random.default_rng(0), tmp_path / "mine.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        for i in range(count):
+            Image.fromarray(rng.integers(0, 255, (*size, 3), dtype=np.uint8)).save(
+                tmp_path / "p.png"
+            )
+            archive.write(tmp_path / "p.png", f"{'ab'[i % 2]}/{i}.png")
+        archive.writestr("a/broken.png", b"no picture")
+    return str(file)
+
+
+def test_uploads_are_shown_as_the_network_will_see_them(tmp_path):
+    said = list(running.chosen_pictures(pictures.MINE, [uploads(tmp_path)], "", 16, ME))
+    message, told = json.loads(said[-1][0]), said[-1][1]
+    assert message["state"] == "before" and message["sheet"]["channels"] == 3
+    assert "**5 pictures**, 16 × 16, in colour" in told and "**2 classes:** a (3), b (2)" in told
+    assert "Left out, as they cannot be read: 1. a/broken.png" in told
+    assert OWNERS.chosen("me").shape == (3, 16, 16)
+    again = list(running.opened(pictures.SHIPPED, None, "", 28, ME))
+    assert again == [(gr.skip(), gr.skip())]  # opening the tab does not forget them
+
+
+@pytest.mark.parametrize(
+    ("source", "folder", "words"),
+    [
+        (pictures.MINE, "", "broken or no zip"),
+        (pictures.FOLDER, "/no/such/folder", "There is no data set or folder"),
+        ("something", "", "Choose one of the menu's data sets"),
+    ],
+)
+def test_pictures_that_cannot_be_had_are_one_sentence_and_the_old_ones_stay(
+    source, folder, words, tmp_path, dataset
+):
+    bad = tmp_path / "bad.zip"
+    bad.write_bytes(b"PK nothing")
+    said = list(running.chosen_pictures(source, [str(bad)], folder, 32, ME))
+    assert words in json.loads(said[-1][0])["error"]
+    assert OWNERS.chosen("me") is dataset
+
+
+def test_pictures_of_ones_own_are_kept_with_the_run_and_named_ones_are_not(home, tmp_path):
+    list(running.chosen_pictures(pictures.MINE, [uploads(tmp_path)], "", 16, ME))
+    mine = OWNERS.chosen("me")
+    messages(running.train(ME, "mine", *SMALL._replace(steps=2, batch=2)))
+    kept = kept_pictures(home / "mine")
+    assert kept.content == mine.content and kept.class_names == ("a", "b")
+    OWNERS.keep("me", load_dataset("fashion-mnist-2000"))
+    messages(running.train(ME, "theirs", *SMALL._replace(steps=1, batch=2)))
+    assert not (home / "theirs" / "pictures.npz").exists()
+    assert kept_pictures(home / "theirs").content == load_dataset("fashion-mnist-2000").content
+
+
+def test_a_full_disk_is_said_before_anything_is_begun(home, dataset, monkeypatch):
+    monkeypatch.setattr(
+        jobs_module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000)
+    )  # fmt: skip
+    job = a_job(dataset, home, "a")
+    job.run()
+    assert job.state == "failed" and job.words.startswith("The disk is full")
+    assert jobs_module.sentence_of(OSError(errno.ENOSPC, "x")) == jobs_module.FULL
+
+
+def test_a_model_is_trained_further_on_other_pictures_and_classes(home, dataset):
+    messages(running.train(ME, "first", *SMALL))
+    colour = ImageDataset(
+        "colour", np.repeat(dataset.pictures[:6], 3, 3), None, ()
+    )  # fmt: skip
+    OWNERS.keep("me", colour)
+    fine = SMALL._replace(begin=str(home / "first"), learning_rate=1e-9, steps=1, batch=2)
+    told = messages(running.train(ME, "second", *fine))
+    assert told[-1]["state"] == "done", told[-1]
+    a, b = load_checkpoint(home / "first"), load_checkpoint(home / "second")
+    assert b.image_shape == (1, 28, 28) and b.unet.config.num_classes is None
+    assert b.config.training["init"] == str(home / "first")
+    theirs = a.unet.state_dict()
+    for name, weight in b.unet.state_dict().items():
+        assert abs(weight - theirs[name]).max() < 2e-3
+
+
+def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
+    messages(running.train(ME, "mine", *SMALL._replace(steps=2)))
+    file, _ = running.zip_file(str(home / "mine"), ME)
+    with zipfile.ZipFile(file.value["path"]) as z:
+        assert sorted(z.namelist()) == [
+            "mine/README.md",
+            "mine/config.json",
+            "mine/model.safetensors",
+        ]
+        z.extractall(tmp_path / "out")
+    again = load_checkpoint(tmp_path / "out" / "mine")
+    assert again.weights_hash == load_checkpoint(home / "mine").weights_hash
+    for path in ("", "/etc", str(home / "else"), None):
+        assert running.zip_file(path, ME)[1] == "Choose one of your models first; Train makes one."
+
+
+def test_a_model_is_deleted_and_nothing_else_is(home, dataset):
+    shipped = models.available()[0][1]
+    assert "Choose one of your models" in running.delete(shipped, ME)
+    job = a_job(dataset, home, "a", steps=4000)
+    LINE.enter(job)
+    wait_for(lambda: job.progress.step > 1)
+    assert "stop it first" in running.delete(str(home / "a"), ME)
+    running.stop(ME)
+    wait_for(lambda: not LINE.jobs)
+    assert running.delete("", ME) == gr.skip()
+    assert running.delete(str(home / "a"), ME) == "a is deleted."
+    assert not (home / "a").exists()
+
+
+def test_names_become_folders_and_none_is_taken_twice(tmp_path):
+    for name, folder in (
+        ("My shoes!", "my-shoes"), ("../../etc", "etc"), ("", "my-model"), ("..", "my-model"),
+        ("Ünder", "nder"), ("x" * 99, "x" * 40),
+    ):  # fmt: skip
+        made = free_folder(tmp_path, name)
+        assert made.name == folder and made.parent == tmp_path
+    (tmp_path / "my-shoes").mkdir()
+    assert free_folder(tmp_path, "my shoes!").name == "my-shoes-2"
+
+
+def test_the_page_says_what_a_training_takes(dataset, monkeypatch):
+    plan, data = plan_of(SMALL._replace(steps=100), dataset, Limits())
+    told = plans.facts(plan, data, 0.5)
+    assert "see each picture 8.0 times" in told and "**about 50 s** on this machine (500 ms" in told
+    linear, _ = plan_of(SMALL._replace(schedule="linear", T=50), dataset, Limits())
+    assert "At the last timestep" in plans.facts(linear, data, None)
+    assert "not measured while another" in plans.facts(linear, data, None)
+    assert plans.with_saves(plan, 0.3).train.save_every == 100
+    assert [name for _, name in plans.preset_choices([1.0, None, 3600.0])][-1] == plans.OWN
+    assert "about 25 min" in plans.preset_choices([1.0, None, 3600.0])[0][0]
+
+
+def test_messages_overlap_and_miss_nothing(home, dataset):
+    job = a_job(dataset, home, "a", steps=40)
+    job.run()
+    watch, told = watching.Watch(job), []
+    while watch.behind or watch.count < 3:
+        told.append(json.loads(watch.message()))
+    steps = [[new["step"] for new in m["new"]] for m in told]
+    seen: set[int] = set()
+    for now, later in zip(steps, [*steps[1:], steps[-1]], strict=True):
+        assert set(now) - seen <= set(later)  # what is new in one stands in the next one too
+        seen |= set(now)
+    assert {s for each in steps for s in each} == set(job.growth.steps)
+    assert max(map(len, steps)) <= 2 * watching.AT_ONCE
