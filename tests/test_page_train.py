@@ -76,7 +76,9 @@ def test_train_watch_scrub_and_denoise_with_it(page, models_folder):
     assert (untrained != finished).mean() > 0.3
     assert "before any training" in page.locator(f"{STAGE} .made").inner_text()
     look = pixels(page, "thumbnail x0_hat t = 187", STAGE)
-    box = page.locator(f"{STAGE} .map").bounding_box()
+    grown = page.locator(f"{STAGE} .map")
+    grown.scroll_into_view_if_needed()
+    box = grown.bounding_box()
     page.mouse.click(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5)
     assert stage(page, "step") == "30" and (pixels(page, "x_t", STAGE) == finished).all()
     assert (pixels(page, "thumbnail x0_hat t = 187", STAGE) != look).any()
@@ -113,7 +115,9 @@ def stage_of_player(page):
     return page.locator("#denoise-player .player").get_attribute("data-run")
 
 
-def test_stop_close_come_back_and_go_on(page, browser, url):
+def test_stop_close_come_back_and_go_on(browser, url):
+    page = browser.new_context().new_page()
+    page.goto(url)
     delay(page, 50)
     open_tab(page)
     small(page, steps=4000, name="long-one")
@@ -128,7 +132,7 @@ def test_stop_close_come_back_and_go_on(page, browser, url):
     second.get_by_role("tab", name="Train").click()
     second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=60_000)
     before = int(second.locator(f"{STAGE} .training").get_attribute("data-done"))
-    page.goto("about:blank")
+    page.context.close()
     second.wait_for_function(
         f"+document.querySelector('{STAGE} .training').dataset.done > {before + 10}"
     )
