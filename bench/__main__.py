@@ -3,6 +3,7 @@
 walk    a 50-step DDIM walk in the page, from the click until the last frame has arrived and is
         drawn, against the bare loop over `sample()` in the same process
 unet    our UNet against diffusers' UNet2DModel, same configuration, weights and inputs
+train   a training step of ours against diffusers' and lucidrains' loops, see training.py
 """
 
 from __future__ import annotations
@@ -123,6 +124,16 @@ def bench_walk() -> None:
     demo.close()
 
 
+def bench_train() -> None:
+    """A training step; the ratio is of times, its inverse how many times as fast ours is."""
+    from .training import STEPS, cases
+
+    for what, mine, theirs in cases():
+        mine(), theirs()
+        a, b, ratio = alternate(mine, theirs)
+        report(f"train: {what}, {1 / ratio:.2f} times as fast", a / STEPS, b / STEPS, ratio)
+
+
 WHOLE = 'player.dataset.state === "done"'
 # From the click until the new run has come so far: until the page holds every frame of it.
 CLICK_AND_WAIT = """() => new Promise((done) => {
@@ -150,6 +161,6 @@ def report(what: str, a: float, b: float, ratio: float) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    chosen = sys.argv[1:] or ["walk", "unet"]
+    chosen = sys.argv[1:] or ["walk", "unet", "train"]
     for name in chosen:
-        {"walk": bench_walk, "unet": bench_unet}[name]()
+        {"walk": bench_walk, "unet": bench_unet, "train": bench_train}[name]()
