@@ -21,9 +21,7 @@ from diffusion_core.training import train
 from diffusion_core.unet import UNet, UNetConfig
 
 BATCH, SIDE, STEPS = 64, 32, 2
-SAME = UNetConfig(
-    image_size=(SIDE, SIDE), channels=(64, 128), attention=(False, True), head_dim=32
-)
+SAME = UNetConfig(image_size=(SIDE, SIDE), channels=(64, 128), attention=(False, True), head_dim=32)
 PATCHED = UNetConfig(
     image_size=(SIDE, SIDE), patch_size=2, channels=(64, 128), attention=(False, True),
     head_dim=32, scale_shift=True,

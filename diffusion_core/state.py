@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -13,11 +14,16 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .schedule import NoiseSchedule
+from .train_config import TrainConfig
+from .unet_config import UNetConfig
 
 # What a resumed run may change; all else must be the same.
 _FREE = ("num_steps", "decay_steps", "save_every", "precision", "learning_rate")
-# What states of before it existed do not name: they had it off, or nothing can be told.
-_LATER = {"flip": False, "content": None}
+# A state of before a setting existed does not name it: it had what is now the default.
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "train": dataclasses.asdict(TrainConfig()),
+    "unet": dataclasses.asdict(UNetConfig()),
+}
 
 
 def replace_file(path: Path, write: Any) -> None:
@@ -89,8 +95,10 @@ def read_state(
     for part in ours:
         for name, value in ours[part].items():
             other = theirs.get(part, {}).get(name)
-            if other is None and name in _LATER and _LATER[name] in (None, value):
-                continue
+            if name not in theirs.get(part, {}):
+                default = json.loads(json.dumps(_DEFAULTS.get(part, {name: value}).get(name)))
+                if value == default:
+                    continue
             if name not in _FREE and other != value:
                 if name == "content":
                     raise ValueError(

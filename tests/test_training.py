@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel
 
 from diffusion_core import training
@@ -186,6 +188,27 @@ def test_settings_of_another_run_are_refused(tmp_path):
     (tmp_path / STATE_FILE).write_bytes(b"broken")
     with pytest.raises(ValueError, match="not a readable training state"):
         run(tmp_path)
+
+
+def test_a_state_of_before_a_setting_existed_had_its_default(tmp_path):
+    whole = run(tmp_path / "whole")
+    run(tmp_path / "old", stop_at=2)
+    path = tmp_path / "old" / STATE_FILE
+    with safe_open(str(path), "pt") as file:
+        metadata, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    settings = json.loads(metadata["settings"])
+    del settings["train"]["flip"], settings["unet"]["dropout"], settings["data"]["content"]
+    save_file(tensors, str(path), metadata | {"settings": json.dumps(settings)})
+    with pytest.raises(ValueError, match="flip = None, not True"):
+        run(tmp_path / "old", dataclasses.replace(CONFIG, flip=True))
+    assert run(tmp_path / "old") == whole[2:]
+
+
+def test_a_state_of_other_pictures_of_the_same_name_is_refused(tmp_path):
+    run(tmp_path, stop_at=1)
+    other = dataclasses.replace(DATA, pictures=DATA.pictures[::-1].copy())
+    with pytest.raises(ValueError, match="run on other pictures"):
+        next(train(CONFIG, TINY, SCHEDULE, other, tmp_path))
 
 
 @pytest.mark.parametrize(
