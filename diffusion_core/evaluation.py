@@ -31,6 +31,8 @@ ROWS: tuple[tuple[str, int, float, float], ...] = (
     ("dpmpp_2m", 10, 0.0, 1.0),
     ("dpmpp_2m", 20, 0.0, 1.0),
     ("heun", 10, 0.0, 1.0),
+    ("ddpm", 10, 0.0, 1.0),
+    ("ddpm", 50, 0.0, 1.0),
     ("ddpm", 1000, 0.0, 1.0),
 )
 BATCH = 250

@@ -401,6 +401,19 @@ def test_the_page_says_what_a_training_takes(dataset, monkeypatch):
     assert "about 25 min" in plans.preset_choices([1.0, None, 3600.0])[0][0]
 
 
+def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):
+    job = a_job(dataset, home, "a", steps=4000)
+    LINE.enter(job)
+    first = running.watch(ME)
+    next(first)
+    second = running.watch(ME)
+    assert json.loads(next(second))["state"] in ("waiting", "running")
+    assert list(first) == []
+    job.stop.set()
+    assert json.loads(list(second)[-1])["state"] == "stopped"
+    assert watching.FOLLOWED == {}
+
+
 def test_messages_overlap_and_miss_nothing(home, dataset):
     job = a_job(dataset, home, "a", steps=40)
     job.run()

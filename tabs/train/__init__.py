@@ -33,6 +33,7 @@ from .running import (
     watch,
     zip_file,
 )
+from .watching import FOLLOWED
 
 __all__ = ["build", "forget"]
 
@@ -65,6 +66,7 @@ def forget(request: gr.Request) -> None:
     session = request.session_hash or ""
     if OWNERS.public:
         LINE.forget(session)
+    FOLLOWED.pop(session, None)
     OWNERS.forget(session)
 
 
@@ -164,8 +166,8 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
             measured_presets, settings, preset, **measuring
         )
     gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)
-    opening.then(watch, None, stage, **watching)
     for event in (
+        opening.then(watch, None, stage, **watching),
         run_button.click(train, [name, *settings], stage, **watching),
         resume.click(go_on, own, stage, **watching),
     ):

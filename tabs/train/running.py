@@ -143,7 +143,7 @@ def train(request: gr.Request, name: str, *values: Any) -> Iterator[str]:
     except Exception as error:
         yield failed(sentence_of(error))
         return
-    yield from follow(job)
+    yield from follow(job, session)
 
 
 def go_on(path: str | None, request: gr.Request) -> Iterator[str]:
@@ -155,14 +155,15 @@ def go_on(path: str | None, request: gr.Request) -> Iterator[str]:
     except Exception as error:
         yield failed(sentence_of(error))
         return
-    yield from follow(job)
+    yield from follow(job, session)
 
 
 def watch(request: gr.Request) -> Iterator[str]:
     """What runs already, for a page that is opened while it does."""
-    job = LINE.of(request.session_hash or "", OWNERS.public)
+    session = request.session_hash or ""
+    job = LINE.of(session, OWNERS.public)
     if job is not None:
-        yield from follow(job)
+        yield from follow(job, session)
 
 
 def stop(request: gr.Request) -> None:

@@ -24,6 +24,7 @@ from .plans import span
 SECONDS = 0.35
 POINTS = 240  # of the loss curve
 AT_ONCE = 4  # milestones in a message
+FOLLOWED: dict[str, Watch] = {}  # by session
 
 
 def base64_of(pixels: np.ndarray) -> str:
@@ -148,15 +149,21 @@ def line(job: Job) -> str:
     return job.words
 
 
-def follow(job: Job) -> Iterator[str]:
-    """Messages until the job is over and all that it showed is sent."""
+def follow(job: Job, session: str) -> Iterator[str]:
+    """Messages until the job is over and all that it showed is sent.
+
+    A page is told by one only: where it asks anew, as when the tab is opened again, the one before
+    ends.
+    """
     watch, stamp = Watch(job), None
-    while True:
+    FOLLOWED[session] = watch
+    while FOLLOWED.get(session) is watch:
         over = job.over
         now = (job.state, job.progress.step, len(job.growth.steps), line(job))
         if now != stamp or watch.behind or watch.count < 3:
             stamp = now
             yield watch.message()
         if over and not watch.behind and watch.count >= 3:
+            FOLLOWED.pop(session, None)
             return
         time.sleep(SECONDS)
