@@ -80,8 +80,8 @@ def unet_config(values: Mapping[str, Any]) -> UNetConfig:
     into, out = values.get("in_channels", 3), values.get("out_channels", 3)
     if into != out:
         raise ValueError(
-            f"it takes {into} channels and gives {out}, while here what comes out is like what goes "
-            f"in; {WITH_DIFFUSERS}"
+            f"it takes {into} channels and gives {out}, while here as many come out as go in; "
+            + WITH_DIFFUSERS
         )
     classes = values.get("num_class_embeds")
     mid_groups = values.get("attn_norm_num_groups")
@@ -189,8 +189,8 @@ def scheduler_config(values: Mapping[str, Any]) -> dict[str, Any]:
         notes.append(f"diffusers would visit timesteps later by {offset} (steps_offset).")
     if kind == "DDIMScheduler" and not values.get("set_alpha_to_one", True):
         notes.append(
-            "diffusers' DDIM would keep the noise of timestep 0 (set_alpha_to_one is false); here a "
-            "walk ends without noise."
+            "diffusers' DDIM would keep the noise of timestep 0 (set_alpha_to_one is false); here "
+            "walks end without noise."
         )
     return {
         "schedule": _schedule(values),

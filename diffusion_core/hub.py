@@ -70,7 +70,7 @@ def _fetch(
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What a download can raise; the transport's own errors have a base in common with the Hub's."""
+    """What a download can raise; the Hub's errors and the transport's have a base in common."""
     from huggingface_hub.errors import HfHubHTTPError
 
     bases = tuple(b for b in HfHubHTTPError.__bases__ if issubclass(b, Exception))
