@@ -39,9 +39,8 @@ def test_outputs_and_a_ddim_walk_agree_with_diffusers(name, tmp_path):
         out = ours.unet(x, torch.tensor([t]), y)
         torch.testing.assert_close(out, theirs(x, torch.tensor([t])), rtol=0, atol=1e-4)
 
-    # Smaller pictures for the walk of the largest networks; to a convolution they are all one.
-    side = {"google/ddpm-cifar10-32": 16}.get(name, 32)
-    x = x[..., :side, :side] if name.startswith("google") else x
+    if name == "google/ddpm-cifar10-32":  # to a convolution smaller pictures are as good, and cheap
+        x = x[..., :16, :16]
     scheduler = pipe.scheduler.config
     betas = {"beta_schedule": "linear", "trained_betas": pipe.scheduler.betas.tolist()}
     ddim = DDIMScheduler.from_config(  # which does not know of the sigmoid
