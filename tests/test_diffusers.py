@@ -10,6 +10,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
 from twins import MODELS, pipeline, to_old
 
+from diffusion_core.__main__ import main
 from diffusion_core.checkpoint import load_checkpoint, save_checkpoint
 from diffusion_core.diffusers_config import scheduler_config, unet_config
 from diffusion_core.samplers import sample
@@ -259,3 +260,23 @@ def test_a_read_model_can_be_saved_as_ours(small, tmp_path):
     assert again.config == read.config
     x, t = torch.randn(1, 3, 16, 16), torch.tensor([300])
     torch.testing.assert_close(again.unet(x, t), read.unet(x, t), rtol=1e-2, atol=1e-2)
+
+
+def test_its_own_variance_is_sampled_with_and_its_run_card_walks_again(
+    tmp_path, monkeypatch, capsys
+):
+    pipe = pipeline("odd sizes")
+    pipe.scheduler = DDPMScheduler(variance_type="fixed_large")
+    pipe.save_pretrained(tmp_path / "theirs")
+
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["diffusion_core", "sample", *map(str, words)])
+        assert main() == 0
+        return capsys.readouterr().err
+
+    sampled = ["--sampler", "ddpm", "--steps", 3, "--num", 1, "--out", tmp_path / "o.npz"]
+    card = tmp_path / "card.json"
+    run("--model", tmp_path / "theirs", *sampled, "--save-card", card)
+    assert json.loads(card.read_text())["walk"]["variance"] == "beta"
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path))  # there it is found by its name
+    assert "the same, to the bit" in run("--card", card, "--out", tmp_path / "again.npz")
