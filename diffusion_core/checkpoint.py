@@ -116,8 +116,8 @@ def load_checkpoint(folder_or_hub_id: str | Path, progress: Progress | None = No
     It may be one of ours, or a pipeline of diffusers with a `UNet2DModel` and a DDPM or DDIM
     scheduler, whole or flat, today's or older. Where averaged weights (EMA) lie beside those of the
     training's last step, they are taken, which diffusers' own pipeline would not do; see
-    `layouts`. What its files ask for and walks here do otherwise is told in `config.notes`. A `Walk`
-    clips as the model asks; to `samplers.sample` hand `clip_x0=config.clip_x0`.
+    `layouts`. What its files ask for and walks here do otherwise is told in `config.notes`. A
+    `Walk` clips as the model asks; to `samplers.sample` hand `clip_x0=config.clip_x0`.
 
     Args:
         folder_or_hub_id: A folder goes before a Hub id of the same name.
