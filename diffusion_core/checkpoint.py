@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .checkpoint_config import CONFIG, CheckpointConfig
 from .guidance import ClassifierFreeGuidance, ModelDenoiser
-from .hub import CARD, Progress, check_cached, download
+from .hub import CARD, Progress, check_cached, download, plain_id
 from .layouts import (
     WEIGHTS,
     files_in,
@@ -126,7 +126,7 @@ def load_checkpoint(folder_or_hub_id: str | Path, progress: Progress | None = No
     Raises:
         ValueError: if it is not there, is broken, or cannot be represented, in one sentence.
     """
-    name = str(folder_or_hub_id)
+    name = plain_id(str(folder_or_hub_id))
     folder = Path(folder_or_hub_id)
     if not folder.is_dir():
         folder = download(name, progress)

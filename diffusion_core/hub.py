@@ -23,6 +23,11 @@ _SITE = re.compile(r"https?://(www\.)?(huggingface\.co|hf\.co)/")
 _LOAD_AGAIN = "load it again to go on"
 
 
+def plain_id(hub_id: str) -> str:
+    """The id that an address of the Hub's site names; any other text as it is."""
+    return _SITE.sub("", hub_id).rstrip("/") if _SITE.match(hub_id) else hub_id
+
+
 def download(hub_id: str, progress: Progress | None = None) -> Path:
     """Bring a checkpoint's files here, unless they are, and give their folder.
 
@@ -35,7 +40,7 @@ def download(hub_id: str, progress: Progress | None = None) -> Path:
     Raises:
         ValueError: if it cannot be had or is nothing to be used, in one sentence.
     """
-    hub_id = _SITE.sub("", hub_id).rstrip("/")
+    hub_id = plain_id(hub_id)
     if hub_id.count("/") != 1 or hub_id.startswith((".", "/", "~")):
         raise ValueError(
             f"There is no checkpoint at {hub_id}; give a folder or a Hub id owner/name."

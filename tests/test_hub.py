@@ -45,7 +45,9 @@ def test_ours_comes_with_progress_and_stays(hub, tiny_folder):
     assert checkpoint.weights_hash == load_checkpoint(tiny_folder).weights_hash
     hub.seen.clear()
     told.clear()
-    load_checkpoint("https://huggingface.co/me/tiny", lambda *numbers: told.append(numbers))
+    address = "https://huggingface.co/me/tiny/"
+    again = load_checkpoint(address, lambda *numbers: told.append(numbers))
+    assert again.name == "me/tiny"
     assert hub.fetched() == [] and told == []  # all is there
     hub.close()
     assert load_checkpoint("me/tiny").config == checkpoint.config  # without a network
