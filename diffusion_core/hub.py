@@ -109,7 +109,7 @@ def _why(hub_id: str, error: BaseException) -> str:
     code = next((c for c in codes if c is not None), None)
     licence = f"accept its licence at https://huggingface.co/{hub_id} and set HF_TOKEN"
     if met(errors.GatedRepoError) or code == 403:
-        return f"The Hub lets not everybody read {hub_id}: {licence} to a token of your account."
+        return f"{hub_id} is gated: {licence} to a token of the account that accepted it."
     if met(errors.RepositoryNotFoundError, errors.RevisionNotFoundError) or code in (401, 404):
         if met(errors.EntryNotFoundError):
             return f"The Hub lists a file of {hub_id} that it does not have; try again later."

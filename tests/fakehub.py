@@ -56,6 +56,7 @@ class FakeHub:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # clients hang up
         self.thread = Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
 

@@ -147,9 +147,9 @@ def test_what_cannot_be_used_is_refused_before_its_weights_travel(hub, theirs):
 def test_a_gated_repository_says_what_to_do_and_opens_with_the_token(hub, theirs, monkeypatch):
     hub.add("me/theirs", theirs)
     hub.gated.add("me/theirs")
-    refused("me/theirs", "accept its licence at .*me/theirs and set HF_TOKEN")
+    refused("me/theirs", "is gated: accept its licence at .*me/theirs and set HF_TOKEN")
     monkeypatch.setenv("HF_TOKEN", "hf_other")
-    refused("me/theirs", "accept its licence")  # 403
+    refused("me/theirs", "is gated: accept its licence")  # 403
     monkeypatch.setenv("HF_TOKEN", hub.token)
     load_checkpoint("me/theirs")
 
