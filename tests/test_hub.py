@@ -216,12 +216,12 @@ def test_the_environment_is_heeded_from_the_command_line(tiny_folder, tmp_path):
            "HF_TOKEN": server.token, "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}  # fmt: skip
     line = [sys.executable, "-m", "diffusion_core", "sample", "--model", "me/tiny", "--num", "1",
             "--steps", "2", "--out", str(tmp_path / "o.png")]  # fmt: skip
-    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "home" / "hub").glob("models--me--tiny/snapshots/*/model.safetensors"))
     server.close()
     env.pop("HF_TOKEN")
-    again = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    again = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert again.returncode == 0, again.stderr
 
 
