@@ -1,4 +1,4 @@
-"""The command line: train · sample · evaluate. See `python -m diffusion_core --help`."""
+"""The command line: train · sample · evaluate · export. See `python -m diffusion_core --help`."""
 
 from __future__ import annotations
 
@@ -115,9 +115,9 @@ def sample(
     guidance_scale: Annotated[float, typer.Option(help="1 is off.")] = 1.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
     spacing: Annotated[str, typer.Option(help="trailing, leading or linspace.")] = "trailing",
-    variance: Annotated[str, typer.Option(help="Of ddpm's noise: posterior or beta.")] = (
-        "posterior"
-    ),
+    variance: Annotated[
+        str | None, typer.Option(help="Of ddpm's noise: posterior or beta; else the model's own.")
+    ] = None,
     card: Annotated[
         Path | None, typer.Option(help="Run card to walk again, instead of all options above.")
     ] = None,
@@ -138,12 +138,12 @@ def sample(
     elif model is None:
         raise ValueError("Name a checkpoint by --model FOLDER, or a run card by --card FILE.")
     else:
+        checkpoint = load_checkpoint(model)
         settings = Walk(
             num_images=num, label=label, sampler=sampler, num_steps=steps, eta=eta,
             spacing=spacing, guidance_scale=guidance_scale, seed=seed, seed_to=seed_to,
-            variance=variance,
+            variance=variance or checkpoint.config.sampling.get("variance", "posterior"),
         )  # fmt: skip
-        checkpoint = load_checkpoint(model)
     checkpoint.unet.to(best_device())
     result = write_walk(out, checkpoint, settings, given)
     if known is not None:
@@ -205,6 +205,21 @@ def evaluate(
     typer.echo(table(measured))
     if write and Path(model).is_dir():
         write_card(Path(model), checkpoint, measured, facts, precision)
+
+
+@app.command()
+def export(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Folder to write, in the layout of diffusers.")],
+    label: Annotated[str | None, typer.Option(help="Class that it draws; else none.")] = None,
+    keep_classes: Annotated[bool, typer.Option(help="Keep all classes, for UNet2DModel.")] = False,
+) -> None:
+    """Export a checkpoint without patches, so that diffusers' DDPMPipeline reads it."""
+    from .checkpoint import load_checkpoint
+    from .diffusers_export import export_diffusers
+
+    export_diffusers(out, load_checkpoint(model), label, keep_classes=keep_classes)
+    typer.echo(str(out))
 
 
 def _stop_signs() -> list[int]:

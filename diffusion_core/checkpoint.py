@@ -7,24 +7,31 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .checkpoint_config import CONFIG, CheckpointConfig
 from .guidance import ClassifierFreeGuidance, ModelDenoiser
+from .hub import CARD, Progress, check_cached, download, plain_id
+from .layouts import (
+    WEIGHTS,
+    files_in,
+    fill,
+    in_a_sentence,
+    modern_names,
+    read_settings,
+    weights_file,
+)
 from .process import Denoiser
-from .schedule import NoiseSchedule, make_schedule
+from .schedule import NoiseSchedule
 from .state import replace_file, write_text
 from .unet import UNet
 
-WEIGHTS, CARD = "model.safetensors", "README.md"
 TABLE_BEGIN, TABLE_END = "<!-- table -->", "<!-- /table -->"
 
 
@@ -103,49 +110,39 @@ class Checkpoint:
         return ClassifierFreeGuidance(conditional, guidance_scale)
 
 
-def load_checkpoint(folder_or_hub_id: str | Path) -> Checkpoint:
+def load_checkpoint(folder_or_hub_id: str | Path, progress: Progress | None = None) -> Checkpoint:
     """Read a checkpoint from a folder, or from the Hugging Face Hub ("owner/name").
 
+    It may be one of ours, or a pipeline of diffusers with a `UNet2DModel` and a DDPM or DDIM
+    scheduler, whole or flat, today's or older. Where averaged weights (EMA) lie beside those of the
+    training's last step, they are taken, which diffusers' own pipeline would not do; see
+    `layouts`. What its files ask for and walks here do otherwise is told in `config.notes`. A
+    `Walk` clips as the model asks; to `samplers.sample` hand `clip_x0=config.clip_x0`.
+
+    Args:
+        folder_or_hub_id: A folder goes before a Hub id of the same name.
+        progress: Called as progress(bytes done, bytes in all) while weights are fetched.
+
     Raises:
-        ValueError: if it is not there, is broken, or is no checkpoint of this form.
+        ValueError: if it is not there, is broken, or cannot be represented, in one sentence.
     """
-    name = str(folder_or_hub_id)
+    name = plain_id(str(folder_or_hub_id))
     folder = Path(folder_or_hub_id)
     if not folder.is_dir():
-        folder = _download(name)
-    try:
-        config = CheckpointConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
-        schedule = make_schedule(**config.schedule)
+        folder = download(name, progress)
+    with in_a_sentence(name):
+        config, names = read_settings(folder)
+        schedule = config.noise()
         unet = UNet(config.unet)
-        weights = {k: v.float() for k, v in load_file(str(folder / WEIGHTS)).items()}
-        unet.load_state_dict(weights)
-    except FileNotFoundError as error:
-        raise ValueError(
-            f"{name} is no checkpoint: it lacks {Path(error.filename or WEIGHTS).name}."
-        ) from error
-    except (SafetensorError, json.JSONDecodeError, RuntimeError, OSError) as error:
-        raise ValueError(f"The checkpoint {name} is broken; copy or download it again.") from error
-    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
-        raise ValueError(f"The checkpoint {name} cannot be used: {error}.") from error
-    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    file = weights_file(folder, names, files_in(folder), name)
+    with in_a_sentence(name):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    check_cached(file, digest, name)
+    with in_a_sentence(name):
+        tensors = load_file(str(file))
+        fill(unet, tensors if file.name == WEIGHTS else modern_names(tensors))
     # The weights are read once and then only looked at, by several sessions at a time.
     return Checkpoint(unet.eval().requires_grad_(False), schedule, config, name, digest)
-
-
-def _download(hub_id: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
-
-    if hub_id.count("/") != 1 or hub_id.startswith((".", "/", "~")):
-        raise ValueError(
-            f"There is no checkpoint at {hub_id}; give a folder or a Hub id owner/name."
-        )
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=[CONFIG, WEIGHTS, CARD]))
-    except (OSError, HFValidationError, ValueError) as error:
-        raise ValueError(
-            f"There is no folder {hub_id}, and no such checkpoint could be had from the Hub."
-        ) from error
 
 
 def save_checkpoint(

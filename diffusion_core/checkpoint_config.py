@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
+from .schedule import NoiseSchedule, make_schedule, rescale_zero_terminal_snr
 from .train_config import PREDICTION_TYPES
 from .unet_config import UNetConfig
 
 CONFIG = "config.json"
 FORMAT = "diffusion-playground/1"
+BETAS = "betas"
 
 
 @dataclass(frozen=True)
@@ -20,12 +25,15 @@ class CheckpointConfig:
 
     Attributes:
         unet: The network's shape.
-        schedule: Arguments of `make_schedule`: name, num_train_timesteps, parameters.
+        schedule: Arguments of `make_schedule`: name, num_train_timesteps, parameters. Or the name
+            is "betas", and beside it stand the betas themselves.
         prediction_type: What the network's output means.
         class_names: In label order; empty for an unconditional network.
         dataset: What it was trained on, in words.
         training: How it was trained: the settings, steps and command; for the card.
-        sampling: Sampler, steps and guidance that suit it; the page begins with them.
+        sampling: What suits it, under the names of `Walk`: sampler, variance, spacing, and so on.
+        clip_x0: Predicted images are clipped to [-clip_x0, clip_x0]; 0 is not clipped.
+        notes: Sentences about it that a user should read.
     """
 
     unet: UNetConfig
@@ -35,14 +43,27 @@ class CheckpointConfig:
     dataset: str = ""
     training: dict[str, Any] = field(default_factory=dict)
     sampling: dict[str, Any] = field(default_factory=dict)
+    clip_x0: float = 1.0
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
         object.__setattr__(self, "class_names", tuple(self.class_names))
+        object.__setattr__(self, "notes", tuple(self.notes))
+        if not 0 <= self.clip_x0 < math.inf:
+            raise ValueError(f"clip_x0 must be a number of at least 0, got {self.clip_x0}.")
         if self.prediction_type not in PREDICTION_TYPES:
             raise ValueError(f"There is no prediction_type {self.prediction_type!r}.")
         if self.class_names and len(self.class_names) != self.unet.num_classes:
             raise ValueError("There must be one class name for each of the network's classes.")
+
+    def noise(self) -> NoiseSchedule:
+        """The schedule that it was trained with; ValueError if there is no such schedule."""
+        if self.schedule.get("name") != BETAS:
+            return make_schedule(**self.schedule)
+        schedule = NoiseSchedule(torch.tensor(self.schedule[BETAS], dtype=torch.float64))
+        zero = self.schedule.get("zero_terminal_snr", False)
+        return rescale_zero_terminal_snr(schedule) if zero else schedule
 
     def to_json(self) -> str:
         """The configuration as JSON."""

@@ -39,7 +39,7 @@ def inpaint(
     eta: float = 1.0,
     spacing: str = "trailing",
     resample: int = 1,
-    clip_x0: bool = True,
+    clip_x0: float = True,
     variance: str = "posterior",
     generator: Generators,
 ) -> Iterator[SamplerStep]:
@@ -68,7 +68,7 @@ def inpaint(
         eta: DDIM's stochasticity, from 0 to 1; the default 1 is ancestral. ddpm has no other.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         resample: How often each step but the last is taken; 1 repeats none.
-        clip_x0: Clip x0_hat to [-1, 1], for data that lie there.
+        clip_x0: Clip x0_hat to [-clip_x0, clip_x0]: True is 1, for data in [-1, 1]; False does not.
         variance: Of ddpm's noise: "posterior" or "beta".
         generator: One for the batch or one an image, on the CPU.
 

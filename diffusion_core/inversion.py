@@ -57,7 +57,7 @@ def invert(
     num_steps: int = 50,
     spacing: str = "trailing",
     t_end: int | None = None,
-    clip_x0: bool = False,
+    clip_x0: float = False,
     refine: int = 0,
 ) -> Iterator[InversionStep]:
     """Walk from images up to noise and yield every step.
@@ -79,7 +79,7 @@ def invert(
         num_steps: Steps of the walk, from 1 to T.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         t_end: Timestep of the last x_next; None ends where the spacing's own walk begins.
-        clip_x0: Clip x0_hat to [-1, 1]; what is clipped is lost to the way back.
+        clip_x0: Clip x0_hat to [-clip_x0, clip_x0]; what is clipped is lost to the way back.
         refine: Improvements of each step, one network evaluation each: 1 + refine a step in all.
 
     Raises:

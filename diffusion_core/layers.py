@@ -7,6 +7,7 @@ are. Feature maps are (B, C, H, W); the conditioning vector `emb` is (B, E).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +74,8 @@ class ResnetBlock(nn.Module):
 
     The conditioning enters between the two halves: added to the feature map, or, with
     `scale_shift`, as a scale and a shift of the second norm (Dhariwal and Nichol 2021).
-    `resample` of "down" or "up" changes the resolution inside the block (Brock et al. 2019).
+    `resample` of "down" or "up" changes the resolution inside the block (Brock et al. 2019). Branch
+    plus shortcut are divided by `divide`.
     """
 
     def __init__(
@@ -87,9 +89,12 @@ class ResnetBlock(nn.Module):
         dropout: float = 0.0,
         scale_shift: bool = False,
         resample: str | None = None,
+        activation: Callable[[Tensor], Tensor] = F.silu,
+        divide: float = 1.0,
     ) -> None:
         """Channels must be multiples of `groups`."""
         super().__init__()
+        self.activation, self.divide = activation, divide
         self.scale_shift = scale_shift
         self.resample = resample
         self.norm1 = nn.GroupNorm(groups, in_channels, eps=eps)
@@ -104,20 +109,21 @@ class ResnetBlock(nn.Module):
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         """(B, in, H, W) to (B, out, H', W'), H' = H, H/2 or 2H."""
-        h = F.silu(self.norm1(x))
+        h = self.activation(self.norm1(x))
         if self.resample == "down":
             x, h = F.avg_pool2d(x, 2), F.avg_pool2d(h, 2)
         elif self.resample == "up":
             x, h = (F.interpolate(z, scale_factor=2.0, mode="nearest") for z in (x, h))
         h = self.conv1(h)
-        shift = self.time_emb_proj(F.silu(emb))[:, :, None, None]
+        shift = self.time_emb_proj(self.activation(emb))[:, :, None, None]
         if self.scale_shift:
             scale, shift = shift.chunk(2, dim=1)
             h = self.norm2(h) * (1 + scale) + shift
         else:
             h = self.norm2(h + shift)
-        h = self.conv2(self.dropout(F.silu(h)))
-        return h + (x if self.conv_shortcut is None else self.conv_shortcut(x))
+        h = self.conv2(self.dropout(self.activation(h)))
+        h = h + (x if self.conv_shortcut is None else self.conv_shortcut(x))
+        return h if self.divide == 1 else h / self.divide
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -134,11 +140,13 @@ def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Multi-head self-attention over all positions, around a shortcut (Vaswani et al. 2017)."""
 
-    def __init__(self, channels: int, head_dim: int | None, *, groups: int, eps: float) -> None:
-        """Channels / head_dim heads; None is one head."""
+    def __init__(
+        self, channels: int, head_dim: int | None, *, groups: int, eps: float, divide: float = 1.0
+    ) -> None:
+        """Channels / head_dim heads, None is one; 0 groups is no norm; the sum is over `divide`."""
         super().__init__()
-        self.heads = channels // (head_dim or channels)
-        self.group_norm = nn.GroupNorm(groups, channels, eps=eps)
+        self.heads, self.divide = channels // (head_dim or channels), divide
+        self.group_norm = nn.GroupNorm(groups, channels, eps=eps) if groups else None
         self.to_q = nn.Linear(channels, channels)
         self.to_k = nn.Linear(channels, channels)
         self.to_v = nn.Linear(channels, channels)
@@ -147,14 +155,16 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same."""
         B, C, H, W = x.shape
-        tokens = self.group_norm(x).flatten(2).transpose(1, 2)  # (B, HW, C)
+        normed = x if self.group_norm is None else self.group_norm(x)
+        tokens = normed.flatten(2).transpose(1, 2)  # (B, HW, C)
         q, k, v = (
             f(tokens).view(B, H * W, self.heads, C // self.heads).transpose(1, 2)
             for f in (self.to_q, self.to_k, self.to_v)
         )
         h = _attend(q, k, v)
         h = self.to_out[0](h.transpose(1, 2).reshape(B, H * W, C))
-        return x + h.transpose(1, 2).reshape(B, C, H, W)
+        h = x + h.transpose(1, 2).reshape(B, C, H, W)
+        return h if self.divide == 1 else h / self.divide
 
 
 class Downsample(nn.Module):

@@ -24,8 +24,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .checkpoint import CONFIG, Checkpoint, load_checkpoint
+from .checkpoint import Checkpoint, load_checkpoint
 from .images import from_uint8, to_pil, to_uint8
+from .layouts import is_checkpoint
 from .walk import Given, Walk
 
 FORMAT = "diffusion-playground/run-1"
@@ -128,7 +129,7 @@ class RunCard:
         if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", self.model) or self.model.startswith("."):
             raise ValueError("The run card's model is neither a name nor a Hub id.")
         for folder in folders:
-            if (folder / self.model / CONFIG).is_file():
+            if is_checkpoint(folder / self.model):
                 return load_checkpoint(folder / self.model)
         if "/" in self.model:
             return load_checkpoint(self.model)

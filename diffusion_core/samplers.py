@@ -124,7 +124,7 @@ def sample(
     t_start: int | None = None,
     timesteps: Sequence[int] | None = None,
     before: tuple[int, Tensor] | None = None,
-    clip_x0: bool = True,
+    clip_x0: float = True,
     variance: str = "posterior",
     generator: Generators | None = None,
 ) -> Iterator[SamplerStep]:
@@ -143,7 +143,7 @@ def sample(
         timesteps: To visit, descending, instead of num_steps, spacing and t_start.
         before: Timestep and x0_hat of the step before x_start, where a walk goes on that was
             begun before; dpmpp_2m draws its line through it.
-        clip_x0: Clip x0_hat to [-1, 1], for data that lie there.
+        clip_x0: Clip x0_hat to [-clip_x0, clip_x0]: True is 1, for data in [-1, 1]; False does not.
         variance: Of ddpm's noise: "posterior" or "beta".
         generator: One for the batch or one an image, on the CPU; needed where noise is injected.
 

@@ -21,9 +21,9 @@ HEUN_LARGEST_RATIO = 20.0
 
 
 def estimate(
-    denoiser: Denoiser, x_t: Tensor, t: int, schedule: NoiseSchedule, clip_x0: bool
+    denoiser: Denoiser, x_t: Tensor, t: int, schedule: NoiseSchedule, clip_x0: float
 ) -> tuple[Tensor, Tensor]:
-    """(eps_hat, x0_hat) at (x_t, t), consistent with each other after clipping."""
+    """(eps_hat, x0_hat) at (x_t, t), consistent with each other after clipping to ±clip_x0."""
     steps = torch.full((x_t.shape[0],), t, dtype=torch.int64, device=x_t.device)
     predict = getattr(denoiser, "predict", None)
     if predict is not None:
@@ -31,8 +31,9 @@ def estimate(
     else:
         eps_hat = denoiser(x_t, steps)
         x0_hat = predict_x0(x_t, steps, eps_hat, schedule)
-    if clip_x0:
-        x0_hat = x0_hat.clamp(-1, 1)
+    limit = float(clip_x0)  # True is 1
+    if limit:
+        x0_hat = x0_hat.clamp(-limit, limit)
         eps_hat = predict_eps(x_t, steps, x0_hat, schedule)
     return eps_hat, x0_hat
 

@@ -139,7 +139,7 @@ class Walker:
             eta=settings.eta,
             timesteps=self.timesteps[began.index :],
             before=began.before,
-            clip_x0=settings.clip_x0,
+            clip_x0=settings.clip_limit(self.checkpoint),
             variance=settings.variance,
             generator=self._generators,
         ):
@@ -176,7 +176,7 @@ class Walker:
             eta=settings.eta,
             spacing=settings.spacing,
             resample=settings.resample,
-            clip_x0=settings.clip_x0,
+            clip_x0=settings.clip_limit(self.checkpoint),
             variance=settings.variance,
             generator=self._generators,
         )

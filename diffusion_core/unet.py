@@ -33,19 +33,31 @@ from .unet_config import UNetConfig
 __all__ = ["UNet", "UNetConfig"]
 
 
+def _block_options(cfg: UNetConfig) -> dict[str, Any]:
+    """What all residual blocks of a network have in common."""
+    return {
+        "groups": cfg.norm_groups,
+        "eps": cfg.norm_eps,
+        "dropout": cfg.dropout,
+        "scale_shift": cfg.scale_shift,
+        "activation": getattr(F, cfg.activation),
+    }
+
+
 class _Level(nn.Module):
     """Residual blocks, their attentions and a resampling; names as in diffusers."""
 
     def __init__(
-        self, cfg: UNetConfig, widths: list[tuple[int, int]], emb: int, attend: bool, resample: str
+        self,
+        cfg: UNetConfig,
+        widths: list[tuple[int, int]],
+        emb: int,
+        attend: bool,
+        resample: str = "",
+        kind: str = "conv",
     ) -> None:
         super().__init__()
-        options: dict[str, Any] = {
-            "groups": cfg.norm_groups,
-            "eps": cfg.norm_eps,
-            "dropout": cfg.dropout,
-            "scale_shift": cfg.scale_shift,
-        }
+        options = _block_options(cfg)
         out = widths[-1][1]
         self.resnets = nn.ModuleList(ResnetBlock(i, o, emb, **options) for i, o in widths)
         self.attentions = nn.ModuleList(
@@ -53,7 +65,7 @@ class _Level(nn.Module):
             for _ in (widths if attend else [])
         )
         layer: nn.Module | None = None
-        if resample and cfg.resample == "resnet":
+        if resample and kind == "resnet":
             layer = ResnetBlock(out, out, emb, **options, resample=resample)
         elif resample == "down":
             layer = Downsample(out, cfg.downsample_padding)
@@ -75,13 +87,14 @@ class _Level(nn.Module):
 class _Middle(nn.Module):
     def __init__(self, cfg: UNetConfig, emb: int) -> None:
         super().__init__()
-        c = cfg.channels[-1]
-        level = _Level(cfg, [(c, c), (c, c)], emb, False, "")
-        self.resnets = level.resnets
+        c, divide = cfg.channels[-1], cfg.mid_scale
+        self.resnets = nn.ModuleList(
+            ResnetBlock(c, c, emb, **_block_options(cfg), divide=divide) for _ in range(2)
+        )
+        groups = cfg.norm_groups if cfg.mid_norm_groups is None else cfg.mid_norm_groups
         self.attentions = nn.ModuleList(
-            [Attention(c, cfg.head_dim, groups=cfg.norm_groups, eps=cfg.norm_eps)]
-            if cfg.mid_attention
-            else []
+            Attention(c, cfg.head_dim, groups=groups, eps=cfg.norm_eps, divide=divide)
+            for _ in range(cfg.mid_attention)
         )
 
     def forward(self, h: Tensor, emb: Tensor) -> Tensor:
@@ -103,7 +116,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         channels, p2 = config.channels, config.patch_size**2
-        emb = channels[0] * 4
+        emb = config.time_dim or channels[0] * 4
         self.conv_in = nn.Conv2d(config.in_channels * p2, channels[0], 3, padding=1)
         if config.time_embedding == "fourier":
             self.time_proj = FourierEmbedding(
@@ -119,15 +132,15 @@ class UNet(nn.Module):
         for i, c in enumerate(channels):
             last = i == len(channels) - 1
             widths = [(width if j == 0 else c, c) for j in range(n)]
-            resample = "" if last else "down"
-            self.down_blocks.append(_Level(config, widths, emb, config.attention[i], resample))
+            way, kind = "" if last else "down", config.resample_kinds("down")[i]
+            self.down_blocks.append(_Level(config, widths, emb, config.attention[i], way, kind))
             skips += [c] * (n if last else n + 1)
             width = c
         self.mid_block = _Middle(config, emb)
         for i, c in reversed(list(enumerate(channels))):
             widths = [((width if j == 0 else c) + skips.pop(), c) for j in range(n + 1)]
-            resample = "up" if i else ""
-            self.up_blocks.append(_Level(config, widths, emb, config.attention[i], resample))
+            way, kind = "up" if i else "", config.resample_kinds("up")[i]
+            self.up_blocks.append(_Level(config, widths, emb, config.up_attention[i], way, kind))
             width = c
         self.conv_norm_out = nn.GroupNorm(config.norm_groups, width, eps=config.norm_eps)
         self.conv_out = nn.Conv2d(width, config.out_channels * p2, 3, padding=1)
@@ -157,7 +170,8 @@ class UNet(nn.Module):
             ValueError: if a shape or a label does not fit.
         """
         emb = self._conditioning(x_t, t, y)
-        h = F.pixel_unshuffle(x_t, self.config.patch_size) if self.config.patch_size > 1 else x_t
+        h = 2 * x_t - 1 if self.config.center_input else x_t
+        h = F.pixel_unshuffle(h, self.config.patch_size) if self.config.patch_size > 1 else h
         h = self.conv_in(h)
         skips = [h]
         for level in cast(list[_Level], self.down_blocks):

@@ -28,7 +28,7 @@ class Walk:
         guidance_scale: 1.0 is off.
         seed: Of image 0; image i has seed + i.
         seed_to: The images lead from the noise of `seed` to the noise of this one; None does not.
-        clip_x0: Clip x0_hat to [-1, 1].
+        clip_x0: Clip x0_hat as the model asks for; False never does.
         t_start: Timestep of a walk that begins with a picture; None begins with noise.
         resample: Of a walk that fills in what a mask leaves open; 0 has no mask. See `inpaint`.
         parent: The walk that this one branches off; None is a walk from the beginning.
@@ -97,6 +97,10 @@ class Walk:
     def root(self) -> Walk:
         """The walk from the beginning that this one goes back to; itself, if it is one."""
         return self.chain[-1]
+
+    def clip_limit(self, checkpoint: Checkpoint) -> float:
+        """Where x0_hat is clipped with this model: at ± this; 0 is not."""
+        return checkpoint.config.clip_x0 if self.clip_x0 else 0.0
 
     def cost(self, checkpoint: Checkpoint) -> int:
         """Evaluations of the network on one picture each, about: images times steps.

@@ -36,11 +36,11 @@ TINY = UNetConfig(
 )
 
 
-def wake(unet: UNet, seed: int = 0) -> UNet:
+def wake(unet: UNet, seed: int = 0, size: float = 0.05) -> UNet:
     """Give every zero layer small weights, so that the output depends on the whole network."""
     generator = torch.Generator().manual_seed(seed)
     for p in unet.parameters():
-        p.data = p.data + 0.05 * torch.randn(p.shape, generator=generator)
+        p.data = p.data + size * torch.randn(p.shape, generator=generator)
     return unet
 
 

@@ -52,6 +52,8 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
         options.append(f'spacing="{walk.spacing}"')
     if walk.variance != "posterior":
         options.append(f'variance="{walk.variance}"')
+    if walk.clip_limit(checkpoint) != 1:
+        options.append(f"clip_x0={walk.clip_limit(checkpoint):g}")
     call = "sample(denoiser, x, model.schedule, "
     if asked.begin == SEEDS:
         imports.append("from diffusion_core.trajectory import slerp")

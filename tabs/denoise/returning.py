@@ -55,13 +55,14 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
             x0 = given.picture
             eps = draw_noise(x0.shape, torch.Generator().manual_seed(walk.seed))
             denoiser = checkpoint.denoiser(checkpoint.label(walk.label), walk.guidance_scale)
+            limit = walk.clip_limit(checkpoint)
             noised: list[Tensor] = []
             looks: list[Tensor] = []
             walks: list[Tensor] = []
             for t in times:
                 x_t = q_sample(x0, t, eps, schedule)
                 with torch.no_grad():
-                    _, look = estimate(denoiser, x_t.to(device), t, schedule, walk.clip_x0)
+                    _, look = estimate(denoiser, x_t.to(device), t, schedule, limit)
                 noised.append(x_t)
                 looks.append(look.cpu())
                 yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id)
