@@ -1,9 +1,11 @@
 """Data sets as tensors in [-1, 1].
 
-A data set is held as uint8 in memory and turned into floats a batch at a time. Three kinds:
+A data set is held as uint8 in memory and turned into floats a batch at a time. These there are:
 
     fashion-mnist        the whole set, 60,000 + 10,000 pictures; read from disk, else downloaded
     fashion-mnist-2000   2,000 of its training pictures, 200 a class, embedded in this package
+    avatars              90,000 + 10,000 drawn faces with attributes; made by a recipe
+    avatars-3000         3,000 of its training pictures, embedded in this package
     a folder             of pictures; subfolders, if there are any, name the classes
 """
 
@@ -21,6 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .avatars import AvatarFile, find_avatars
+from .conditions import AttributeNames
 from .images import from_uint8
 from .pictures import fit_picture, read_picture
 
@@ -28,7 +32,7 @@ FASHION_CLASSES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
-DATASETS = ("fashion-mnist", "fashion-mnist-2000")
+DATASETS = ("fashion-mnist", "fashion-mnist-2000", "avatars", "avatars-3000")
 EMBEDDED = Path(__file__).parent / "datasets" / "fashion-mnist-2000.npz"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _IDX_FILES = {"train": "train", "test": "t10k"}
@@ -47,6 +51,9 @@ class ImageDataset:
         labels: int64, (N,), or None.
         class_names: One a class, in label order; empty without labels.
         unreadable: Files that were left out, with the reason.
+        attributes: int64, (N, K), or None: what each picture shows beside its class; -1 where an
+            attribute does not apply.
+        attribute_names: Of the K attributes and their values.
     """
 
     name: str
@@ -54,6 +61,8 @@ class ImageDataset:
     labels: Tensor | None = None
     class_names: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    attributes: Tensor | None = None
+    attribute_names: AttributeNames = ()
 
     def __len__(self) -> int:
         """N, the number of pictures."""
@@ -70,6 +79,12 @@ class ImageDataset:
         images = from_uint8(self.pictures[indices.numpy()])
         return images, None if self.labels is None else self.labels[indices]
 
+    def conditions(self, indices: Tensor) -> Tensor | None:
+        """What is known of the images: (B, 1 + K), or without attributes their labels (B,)."""
+        if self.labels is None or self.attributes is None:
+            return None if self.labels is None else self.labels[indices]
+        return torch.cat([self.labels[indices, None], self.attributes[indices]], dim=1)
+
 
 def load_dataset(
     name_or_folder: str | Path, *, split: str = "train", size: int | None = None
@@ -78,7 +93,7 @@ def load_dataset(
 
     Args:
         name_or_folder: One of `DATASETS`, or a path.
-        split: "train" or "test"; only fashion-mnist has a test split.
+        split: "train" or "test"; only fashion-mnist and avatars have a test split.
         size: Pictures of a folder are cropped to a square and resized to size × size; None is 32.
 
     Raises:
@@ -87,8 +102,12 @@ def load_dataset(
     name = str(name_or_folder)
     if name == "fashion-mnist":
         return _fashion_mnist(split)
+    if name == "avatars" and split in ("train", "test"):
+        return _avatars(name, AvatarFile.read(find_avatars(), split))
     if split != "train":
-        raise ValueError(f"{name} has no {split} split; only fashion-mnist has one.")
+        raise ValueError(f"{name} has no {split} split; only fashion-mnist and avatars have one.")
+    if name == "avatars-3000":
+        return _avatars(name, AvatarFile.embedded())
     if name == "fashion-mnist-2000":
         with np.load(EMBEDDED, allow_pickle=False) as file:
             pictures, labels = file["pictures"][..., None], torch.from_numpy(file["labels"]).long()
@@ -137,6 +156,13 @@ def _fashion_mnist(split: str) -> ImageDataset:
         pictures, targets = downloaded.data.numpy(), downloaded.targets
     return ImageDataset(
         "fashion-mnist", pictures[..., None].copy(), targets.long(), FASHION_CLASSES
+    )
+
+
+def _avatars(name: str, file: AvatarFile) -> ImageDataset:
+    labels, attributes = (torch.from_numpy(x).long() for x in (file.labels, file.attributes))
+    return ImageDataset(
+        name, file.pictures, labels, file.class_names, (), attributes, file.attribute_names
     )
 
 
