@@ -19,7 +19,9 @@ Model = Annotated[str, typer.Option(help="Checkpoint folder, or Hub id owner/nam
 
 @app.command()
 def train(
-    dataset: Annotated[str, typer.Option(help="fashion-mnist, fashion-mnist-2000, or a folder.")],
+    dataset: Annotated[
+        str, typer.Option(help="fashion-mnist[-2000], avatars[-3000], or a folder.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint and of the resumable state.")],
     init: Annotated[
         str | None, typer.Option(help="Checkpoint whose weights to begin with.")
@@ -40,6 +42,9 @@ def train(
     decay_steps: Annotated[int, typer.Option(help="Last steps, of linear decay to 0.")] = 2000,
     ema_decay: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.9995,
     label_dropout: Annotated[float, typer.Option(help="Share of labels left out.")] = 0.1,
+    attribute_dropout: Annotated[
+        float, typer.Option(help="Share in which each attribute is left out.")
+    ] = 0.1,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
     save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 500,
@@ -60,8 +65,9 @@ def train(
     config = TrainConfig(
         num_steps=steps, batch_size=batch_size, learning_rate=learning_rate,
         warmup_steps=warmup_steps, decay_steps=decay_steps, ema_decay=ema_decay,
-        label_dropout=label_dropout, prediction_type=prediction, loss_weighting=weighting,
-        precision=precision, seed=seed, save_every=save_every,
+        label_dropout=label_dropout, attribute_dropout=attribute_dropout,
+        prediction_type=prediction, loss_weighting=weighting, precision=precision, seed=seed,
+        save_every=save_every,
     )  # fmt: skip
     if log not in ("", "tensorboard"):
         raise ValueError(f"There is no log {log!r}; choose tensorboard, or leave it out.")
@@ -110,11 +116,17 @@ def sample(
     seed: Annotated[int, typer.Option(help="Of image 0; image i has seed + i.")] = 0,
     seed_to: Annotated[int | None, typer.Option(help="Lead from seed to this one.")] = None,
     label: Annotated[str | None, typer.Option(help="Class, by number or name.")] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE that is asked for; may be repeated.")
+    ] = None,
     guidance_scale: Annotated[float, typer.Option(help="1 is off.")] = 1.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
     spacing: Annotated[str, typer.Option(help="trailing, leading or linspace.")] = "trailing",
     variance: Annotated[str, typer.Option(help="Of ddpm's noise: posterior or beta.")] = (
         "posterior"
+    ),
+    threshold: Annotated[str, typer.Option(help="How x0 is clipped: static or dynamic.")] = (
+        "static"
     ),
     card: Annotated[
         Path | None, typer.Option(help="Run card to walk again, instead of all options above.")
@@ -139,7 +151,8 @@ def sample(
         settings = Walk(
             num_images=num, label=label, sampler=sampler, num_steps=steps, eta=eta,
             spacing=spacing, guidance_scale=guidance_scale, seed=seed, seed_to=seed_to,
-            variance=variance,
+            variance=variance, threshold=threshold,
+            attributes=tuple(_name_and_value(pair) for pair in attribute or []),
         )  # fmt: skip
         checkpoint = load_checkpoint(model)
     checkpoint.unet.to(best_device())
@@ -203,6 +216,13 @@ def evaluate(
     typer.echo(table(measured))
     if write and Path(model).is_dir():
         write_card(Path(model), checkpoint, measured, facts, precision)
+
+
+def _name_and_value(pair: str) -> tuple[str, str]:
+    name, equals, value = (part.strip() for part in pair.partition("="))
+    if not (name and equals and value):
+        raise ValueError(f"An attribute is given as NAME=VALUE, like head=afro; got {pair!r}.")
+    return name, value
 
 
 def _stop_signs() -> list[int]:

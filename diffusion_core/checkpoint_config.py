@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from .conditions import AttributeNames
 from .train_config import PREDICTION_TYPES
 from .unet_config import UNetConfig
 
@@ -26,6 +27,7 @@ class CheckpointConfig:
         dataset: What it was trained on, in words.
         training: How it was trained: the settings, steps and command; for the card.
         sampling: Sampler, steps and guidance that suit it; the page begins with them.
+        attribute_names: Of the attributes that it can be asked for, and of their values.
     """
 
     unet: UNetConfig
@@ -35,10 +37,15 @@ class CheckpointConfig:
     dataset: str = ""
     training: dict[str, Any] = field(default_factory=dict)
     sampling: dict[str, Any] = field(default_factory=dict)
+    attribute_names: AttributeNames = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
         object.__setattr__(self, "class_names", tuple(self.class_names))
+        names = tuple((str(name), tuple(values)) for name, values in self.attribute_names)
+        object.__setattr__(self, "attribute_names", names)
+        if tuple(len(values) for _, values in names) != self.unet.attributes:
+            raise ValueError("There must be a name for each of the network's attribute values.")
         if self.prediction_type not in PREDICTION_TYPES:
             raise ValueError(f"There is no prediction_type {self.prediction_type!r}.")
         if self.class_names and len(self.class_names) != self.unet.num_classes:

@@ -50,11 +50,11 @@ class ConditionEncoder(nn.Embedding):
             self.register_buffer("_last", sizes, persistent=False)
             self.register_buffer("_first", (sizes + 1).cumsum(0) - sizes - 1, persistent=False)
 
-    def forward(self, y: Tensor | None, batch_size: int | None = None) -> Tensor:
+    def forward(self, y: Tensor | None, batch_size: int) -> Tensor:
         """The vectors, (B, E).
 
         Args:
-            y: (B,) or (B, 1 + K); None says nothing, for `batch_size` images.
+            y: (B,) or (B, 1 + K); None says nothing.
             batch_size: B.
 
         Raises:
@@ -63,9 +63,9 @@ class ConditionEncoder(nn.Embedding):
         if y is None:
             if not self.null_label:
                 raise ValueError("This network has no null label, so it needs a label.")
-            y = torch.full((batch_size or 1,), self.num_classes, device=self.weight.device)
+            y = torch.full((batch_size,), self.num_classes, device=self.weight.device)
         K = len(self.sizes)
-        if y.shape[:1] != (batch_size or len(y),) or y.shape[1:] not in ((), (1 + K,)):
+        if y.shape[:1] != (batch_size,) or y.shape[1:] not in ((), (1 + K,)):
             wanted = f"({batch_size},)" + (f" or ({batch_size}, {1 + K})" if K else "")
             raise ValueError(f"The labels must be {wanted}, one an image, got {tuple(y.shape)}.")
         classes, values = (y, None) if y.ndim == 1 else (y[:, 0], y[:, 1:])

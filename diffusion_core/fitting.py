@@ -51,7 +51,7 @@ class Plan:
         channels: tuple[int, ...] = (64, 128), *, blocks: int = 2, patch_size: int = 2,
         scale_shift: bool = True, init: str | None = None, command: str = "",
     ) -> Plan:  # fmt: skip
-        """A network that fits the pictures: their size, channels and classes.
+        """A network that fits the pictures: their size, channels, classes and attributes.
 
         Args:
             dataset: On what.
@@ -70,6 +70,7 @@ class Plan:
             channels=channels, blocks_per_level=blocks,
             attention=(False,) * (len(channels) - 1) + (True,), scale_shift=scale_shift,
             num_classes=len(dataset.class_names) or None,
+            attributes=tuple(len(values) for _, values in dataset.attribute_names),
         )  # fmt: skip
         return cls(train, unet, noise, init, command)
 
@@ -82,7 +83,7 @@ class Plan:
             training["init"] = self.init
         return CheckpointConfig(
             self.unet, self.noise, self.train.prediction_type, dataset.class_names, dataset.name,
-            training,
+            training, attribute_names=dataset.attribute_names if self.unet.attributes else (),
         )  # fmt: skip
 
 

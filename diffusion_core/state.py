@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -13,9 +14,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .schedule import NoiseSchedule
+from .train_config import TrainConfig
+from .unet_config import UNetConfig
 
 # What a resumed run may change; all else must be the same.
 _FREE = ("num_steps", "decay_steps", "save_every", "precision", "learning_rate")
+_DEFAULTS = {
+    part: json.loads(json.dumps(dataclasses.asdict(config)))
+    for part, config in (("train", TrainConfig()), ("unet", UNetConfig()))
+}
 
 
 def replace_file(path: Path, write: Any) -> None:
@@ -86,7 +93,8 @@ def read_state(
     ours = json.loads(json.dumps(settings))
     for part in ours:
         for name, value in ours[part].items():
-            other = theirs.get(part, {}).get(name)
+            # What a setting did before it had a name, it does by default.
+            other = theirs.get(part, {}).get(name, _DEFAULTS.get(part, {}).get(name))
             if name not in _FREE and other != value:
                 raise ValueError(
                     f"{path.parent} holds a run with {name} = {other}, not {value}; choose "

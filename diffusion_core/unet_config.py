@@ -30,6 +30,8 @@ class UNetConfig:
         resample: "conv", or "resnet" for resampling inside a residual block.
         num_classes: Labels 0 to num_classes - 1; None is an unconditional network.
         null_label: Add one label, num_classes, that means "no class" (for guidance).
+        attributes: How many values each attribute has that an image is asked for beside its class;
+            see `conditions`.
     """
 
     image_size: tuple[int, int] = (32, 32)
@@ -52,10 +54,11 @@ class UNetConfig:
     resample: str = "conv"
     num_classes: int | None = None
     null_label: bool = True
+    attributes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built, in one sentence."""
-        for name in ("image_size", "channels", "attention"):
+        for name in ("image_size", "channels", "attention", "attributes"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.channels or len(self.attention) != len(self.channels):
             raise ValueError("attention must say yes or no for each of the channels' levels.")
@@ -76,6 +79,10 @@ class UNetConfig:
             raise ValueError("resample must be 'conv' or 'resnet'.")
         if self.num_classes is not None and self.num_classes < 1:
             raise ValueError("num_classes must be at least 1, or None.")
+        if self.attributes and (self.num_classes is None or not self.null_label):
+            raise ValueError("A network with attributes needs classes and a null label.")
+        if min(self.attributes, default=1) < 1:
+            raise ValueError("Each of the attributes must have at least 1 value.")
 
     @property
     def divisor(self) -> int:
