@@ -167,7 +167,9 @@ def sample(
 @app.command()
 def evaluate(
     model: Model,
-    judge: Annotated[Path, typer.Option(help="Folder of the judge.")] = Path("pretrained/judge"),
+    judge: Annotated[
+        Path | None, typer.Option(help="Folder of the judge; else the data set's own.")
+    ] = None,
     num: Annotated[int, typer.Option(help="Samples a row.")] = 2000,
     num_slow: Annotated[int, typer.Option(help="Samples a row of over 500 steps.")] = 1000,
     rows: Annotated[str, typer.Option(help='Which, as "ddim 25; heun 10"; else all.')] = "",
@@ -177,45 +179,25 @@ def evaluate(
     """Measure a checkpoint against its data set's test images; print and keep the table."""
     from .card import write_card
     from .checkpoint import best_device, load_checkpoint
-    from .data import load_dataset
-    from .evaluation import ROWS, describe, table
-    from .evaluation import evaluate as run
-    from .metrics import load_judge
-    from .train_config import PRECISIONS, fastest_precision
+    from .evaluation import table
+    from .obedience import obedience_table
+    from .scorecard import Scorecard
 
     if num < 2 or num_slow < 2:
         raise ValueError("A row needs at least 2 samples.")
-    if precision not in PRECISIONS:
-        raise ValueError(f"There is no precision {precision!r}; choose {', '.join(PRECISIONS)}.")
-    named = {describe(*row): row for row in ROWS}
-    wanted = [part.strip() for part in rows.split(";") if part.strip()] or list(named)
-    if unknown := [name for name in wanted if name not in named]:
-        raise ValueError(f"There is no row {unknown[0]!r}; choose from: {'; '.join(named)}.")
     checkpoint = load_checkpoint(model)
-    if checkpoint.config.dataset != "fashion-mnist":
-        raise ValueError(
-            "evaluate compares with a test set, which only fashion-mnist has; "
-            f"this model was trained on {checkpoint.config.dataset or 'unknown pictures'}."
-        )
-    try:
-        facts = json.loads((judge / "config.json").read_text(encoding="utf-8"))
-        facts["test_accuracy"] += 0.0
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{judge} lacks a config.json with the judge's test_accuracy.") from error
+    score = Scorecard(checkpoint, judge, rows, precision)
     checkpoint.unet.to(best_device())
-    known, test = load_dataset("fashion-mnist"), load_dataset("fashion-mnist", split="test")
-    if precision == "auto":
-        precision = fastest_precision(best_device())
     measured = []
-    for row in run(
-        checkpoint, load_judge(judge), known, test, num=num, num_slow=num_slow,
-        rows=[named[name] for name in wanted], precision=precision,
-    ):  # fmt: skip
+    for row in score.rows(num, num_slow):
         measured.append(row)
         typer.echo(json.dumps(dataclasses.asdict(row)), err=True)
+    obedience = score.obedience(num)
     typer.echo(table(measured))
+    if obedience:
+        typer.echo(f"\n{obedience_table(obedience)}")
     if write and Path(model).is_dir():
-        write_card(Path(model), checkpoint, measured, facts, precision)
+        write_card(Path(model), checkpoint, measured, score.facts, score.precision, obedience)
 
 
 def _name_and_value(pair: str) -> tuple[str, str]:

@@ -50,7 +50,7 @@ class ConditionEncoder(nn.Embedding):
             self.register_buffer("_last", sizes, persistent=False)
             self.register_buffer("_first", (sizes + 1).cumsum(0) - sizes - 1, persistent=False)
 
-    def forward(self, y: Tensor | None, batch_size: int) -> Tensor:
+    def forward(self, y: Tensor | None, batch_size: int) -> Tensor:  # type: ignore[override]
         """The vectors, (B, E).
 
         Args:
