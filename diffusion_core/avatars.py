@@ -23,6 +23,10 @@ from .state import replace_file
 FILE = "avatars.npz"
 RECIPE = "pretrained/recipes/avatars_data.sh"
 EMBEDDED = Path(__file__).parent / "datasets" / "avatars-3000.npz"
+CREDIT = (
+    "The avatars are drawn with DiceBear from Open Peeps by Pablo Stanley and Pixel Art and Thumbs "
+    "by DiceBear, all CC0 1.0."
+)
 ACROSS = 60  # pictures in a row of the sheet
 
 

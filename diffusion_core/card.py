@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from .avatars import CREDIT
 from .checkpoint import CARD, TABLE_BEGIN, TABLE_END, Checkpoint
 from .evaluation import Row, table
 from .obedience import Obedience, obedience_table
@@ -161,6 +162,15 @@ def describe(checkpoint: Checkpoint) -> str:
     C, H, W = checkpoint.image_shape
     settings = config.training.get("settings", {})
     listed = ", ".join(f"{k} {v}" for k, v in settings.items())
+    asked, shown = "", ""
+    if config.attribute_names:
+        (name, values), *_ = config.attribute_names
+        asked = f"--label {config.class_names[0]} --attribute {name}={values[0]} "
+        lines = [f"- {name}: {', '.join(values)}" for name, values in config.attribute_names]
+        shown = "\nIt can be asked for a class (" + ", ".join(config.class_names) + ") and for:\n\n"
+        shown += "\n".join(lines) + "\n"
+    if config.dataset.startswith("avatars"):
+        shown += f"\n{CREDIT}\n"
     return f"""---
 license: mit
 library_name: pytorch
@@ -173,8 +183,9 @@ A DDPM on {config.dataset}: {parameters / 1e6:.2f} M parameters, images {H} × {
 {config.schedule["name"]} schedule with T = {len(checkpoint.schedule)}, the network predicts \
 {config.prediction_type}.
 
-    python -m diffusion_core sample --model FOLDER --num 16 --sampler ddim --steps 25 --out out.png
-
+    python -m diffusion_core sample --model FOLDER --num 16 --sampler ddim --steps 25 \
+{asked}--out out.png
+{shown}
 ## Measured
 
 {TABLE_BEGIN}

@@ -18,6 +18,7 @@ from diffusion_core.data import load_dataset
 from diffusion_core.evaluation import Row, asked_of, table
 from diffusion_core.metrics import judged, load_judge, nearest_distances
 from diffusion_core.obedience import Obedience, default_scales, measure_obedience, obedience_table
+from diffusion_core.schedule import make_schedule
 
 SIZES = (3, 48, 30, 9, 5, 7, 8)
 DATA = load_dataset("avatars-3000")
@@ -139,7 +140,28 @@ def test_evaluate_measures_a_model_of_avatars_by_its_own_yardstick(
         "dpmpp_2m 10, guidance 4",
     ]  # fmt: skip
     assert rows[-1].samples == 8 and rows[-1].guidance_scale == 4 and rows[-1].accuracy is not None
+    assert "--label open-peeps --attribute head=afro" in card and "- skin: pale, light" in card
+    assert "CC0 1.0" in card
     assert "Dropped" in card and "its 12 features against all held-out" in card
     assert "Dropped" not in without_table(card)
     monkeypatch.setattr(sys, "argv", [*call, "ddim 7"])
     assert main() == 2 and "There is no row 'ddim 7'" in capsys.readouterr().err
+
+
+def test_the_judge_learns_only_from_what_applies():
+    from pretrained.recipes.avatars_judge import loss_of
+
+    logits = [torch.zeros(2, 3), torch.tensor([[5.0, 0], [0, 5]]), torch.zeros(2, 4)]
+    said = torch.tensor([[0, 1, -1], [2, -1, -1]])
+    wanted = torch.log(torch.tensor(3.0)) + torch.log1p(torch.exp(torch.tensor(5.0)))
+    torch.testing.assert_close(loss_of(logits, said), wanted)
+
+
+def test_trials_compare_schedules_at_the_same_noise():
+    from pretrained.recipes.avatars_trials import LOG_SNRS, timestep_of
+
+    for name in ("cosine", "sigmoid"):
+        schedule = make_schedule(name)
+        for level in LOG_SNRS:
+            t = timestep_of(level, schedule)
+            assert abs(float(schedule.log_snr(torch.tensor(t))) - level) < 0.05, (name, level)
