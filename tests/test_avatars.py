@@ -94,7 +94,7 @@ def small(embedded, count=7) -> AvatarFile:
 
 
 def test_a_sheet_gives_every_pixel_back(embedded, tmp_path):
-    few = small(embedded, 131)
+    few = small(embedded, 61)
     few.embed(tmp_path / "few.npz")
     back = AvatarFile.embedded(tmp_path / "few.npz")
     for name in ("pictures", "labels", "attributes"):
