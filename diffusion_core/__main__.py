@@ -19,7 +19,9 @@ Model = Annotated[str, typer.Option(help="Checkpoint folder, or Hub id owner/nam
 
 @app.command()
 def train(
-    dataset: Annotated[str, typer.Option(help="fashion-mnist, fashion-mnist-2000, or a folder.")],
+    dataset: Annotated[
+        str, typer.Option(help="fashion-mnist[-2000], avatars[-3000], or a folder.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint and of the resumable state.")],
     init: Annotated[
         str | None, typer.Option(help="Checkpoint whose weights to begin with.")
@@ -40,6 +42,9 @@ def train(
     decay_steps: Annotated[int, typer.Option(help="Last steps, of linear decay to 0.")] = 2000,
     ema_decay: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.9995,
     label_dropout: Annotated[float, typer.Option(help="Share of labels left out.")] = 0.1,
+    attribute_dropout: Annotated[
+        float, typer.Option(help="Share in which each attribute is left out.")
+    ] = 0.1,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
@@ -62,8 +67,9 @@ def train(
     config = TrainConfig(
         num_steps=steps, batch_size=batch_size, learning_rate=learning_rate,
         warmup_steps=warmup_steps, decay_steps=decay_steps, ema_decay=ema_decay,
-        label_dropout=label_dropout, prediction_type=prediction, loss_weighting=weighting,
-        precision=precision, flip=flip, seed=seed, save_every=save_every,
+        label_dropout=label_dropout, attribute_dropout=attribute_dropout,
+        prediction_type=prediction, loss_weighting=weighting, precision=precision, flip=flip,
+        seed=seed, save_every=save_every,
     )  # fmt: skip
     if log not in ("", "tensorboard"):
         raise ValueError(f"There is no log {log!r}; choose tensorboard, or leave it out.")
@@ -112,12 +118,18 @@ def sample(
     seed: Annotated[int, typer.Option(help="Of image 0; image i has seed + i.")] = 0,
     seed_to: Annotated[int | None, typer.Option(help="Lead from seed to this one.")] = None,
     label: Annotated[str | None, typer.Option(help="Class, by number or name.")] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE that is asked for; may be repeated.")
+    ] = None,
     guidance_scale: Annotated[float, typer.Option(help="1 is off.")] = 1.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
     spacing: Annotated[str, typer.Option(help="trailing, leading or linspace.")] = "trailing",
     variance: Annotated[
         str | None, typer.Option(help="Of ddpm's noise: posterior or beta; else the model's own.")
     ] = None,
+    threshold: Annotated[str, typer.Option(help="How x0 is clipped: static or dynamic.")] = (
+        "static"
+    ),
     card: Annotated[
         Path | None, typer.Option(help="Run card to walk again, instead of all options above.")
     ] = None,
@@ -143,6 +155,8 @@ def sample(
             num_images=num, label=label, sampler=sampler, num_steps=steps, eta=eta,
             spacing=spacing, guidance_scale=guidance_scale, seed=seed, seed_to=seed_to,
             variance=variance or checkpoint.config.sampling.get("variance", "posterior"),
+            threshold=threshold,
+            attributes=tuple(_name_and_value(pair) for pair in attribute or []),
         )  # fmt: skip
     checkpoint.unet.to(best_device())
     result = write_walk(out, checkpoint, settings, given)
@@ -156,7 +170,9 @@ def sample(
 @app.command()
 def evaluate(
     model: Model,
-    judge: Annotated[Path, typer.Option(help="Folder of the judge.")] = Path("pretrained/judge"),
+    judge: Annotated[
+        Path | None, typer.Option(help="Folder of the judge; else the data set's own.")
+    ] = None,
     num: Annotated[int, typer.Option(help="Samples a row.")] = 2000,
     num_slow: Annotated[int, typer.Option(help="Samples a row of over 500 steps.")] = 1000,
     rows: Annotated[str, typer.Option(help='Which, as "ddim 25; heun 10"; else all.')] = "",
@@ -166,45 +182,32 @@ def evaluate(
     """Measure a checkpoint against its data set's test images; print and keep the table."""
     from .card import write_card
     from .checkpoint import best_device, load_checkpoint
-    from .data import load_dataset
-    from .evaluation import ROWS, describe, table
-    from .evaluation import evaluate as run
-    from .metrics import load_judge
-    from .train_config import PRECISIONS, fastest_precision
+    from .evaluation import table
+    from .obedience import obedience_table
+    from .scorecard import Scorecard
 
     if num < 2 or num_slow < 2:
         raise ValueError("A row needs at least 2 samples.")
-    if precision not in PRECISIONS:
-        raise ValueError(f"There is no precision {precision!r}; choose {', '.join(PRECISIONS)}.")
-    named = {describe(*row): row for row in ROWS}
-    wanted = [part.strip() for part in rows.split(";") if part.strip()] or list(named)
-    if unknown := [name for name in wanted if name not in named]:
-        raise ValueError(f"There is no row {unknown[0]!r}; choose from: {'; '.join(named)}.")
     checkpoint = load_checkpoint(model)
-    if checkpoint.config.dataset != "fashion-mnist":
-        raise ValueError(
-            "evaluate compares with a test set, which only fashion-mnist has; "
-            f"this model was trained on {checkpoint.config.dataset or 'unknown pictures'}."
-        )
-    try:
-        facts = json.loads((judge / "config.json").read_text(encoding="utf-8"))
-        facts["test_accuracy"] += 0.0
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{judge} lacks a config.json with the judge's test_accuracy.") from error
+    score = Scorecard(checkpoint, judge, rows, precision)
     checkpoint.unet.to(best_device())
-    known, test = load_dataset("fashion-mnist"), load_dataset("fashion-mnist", split="test")
-    if precision == "auto":
-        precision = fastest_precision(best_device())
     measured = []
-    for row in run(
-        checkpoint, load_judge(judge), known, test, num=num, num_slow=num_slow,
-        rows=[named[name] for name in wanted], precision=precision,
-    ):  # fmt: skip
+    for row in score.rows(num, num_slow):
         measured.append(row)
         typer.echo(json.dumps(dataclasses.asdict(row)), err=True)
+    obedience = score.obedience(num)
     typer.echo(table(measured))
+    if obedience:
+        typer.echo(f"\n{obedience_table(obedience)}")
     if write and Path(model).is_dir():
-        write_card(Path(model), checkpoint, measured, facts, precision)
+        write_card(Path(model), checkpoint, measured, score.facts, score.precision, obedience)
+
+
+def _name_and_value(pair: str) -> tuple[str, str]:
+    name, equals, value = (part.strip() for part in pair.partition("="))
+    if not (name and equals and value):
+        raise ValueError(f"An attribute is given as NAME=VALUE, like head=afro; got {pair!r}.")
+    return name, value
 
 
 @app.command()

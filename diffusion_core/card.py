@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import platform
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from .avatars import CREDIT
 from .checkpoint import CARD, TABLE_BEGIN, TABLE_END, Checkpoint
 from .evaluation import Row, table
+from .obedience import Obedience, obedience_table
 from .samplers import SAMPLERS
 from .state import write_text
 
@@ -114,8 +117,9 @@ def _row(cells: dict[str, str]) -> CardRow:
 
 
 def write_card(
-    folder: Path, checkpoint: Checkpoint, rows: list[Row], judge: dict[str, Any], precision: str
-) -> None:
+    folder: Path, checkpoint: Checkpoint, rows: list[Row], judge: dict[str, Any], precision: str,
+    obedience: Sequence[Obedience] = (),
+) -> None:  # fmt: skip
     """Put the measured table into the folder's card, and leave the rest of it as it is.
 
     Args:
@@ -124,6 +128,7 @@ def write_card(
         rows: What was measured of it.
         judge: The judge's own facts: data set and test accuracy.
         precision: That the samples were drawn in.
+        obedience: How often attributes are shown, for a second table.
     """
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.exists() else ""
@@ -133,13 +138,22 @@ def write_card(
         text = f"{text.rstrip()}\n\n## Measured\n\n{TABLE_BEGIN}\n{TABLE_END}\n"
     head, _, rest = text.partition(TABLE_BEGIN)
     tail = rest.partition(TABLE_END)[2]
-    note = (
+    measured = "\n\n".join([table(rows), *([obedience_table(obedience)] if obedience else [])])
+    judged = (
         f"Judge: a small classifier, {judge['test_accuracy']:.1%} on the test set; the Frechet "
-        "distance is taken in its 128 features against all test images. It is no Inception FID. "
+        "distance is taken in its 128 features against all test images."
+    )
+    if obedience:
+        judged = (
+            "Judge: a small network with a head for every attribute; the Frechet distance is taken "
+            f"in its {judge['features']} features against all held-out pictures."
+        )
+    note = (
+        f"{judged} It is no Inception FID. "
         f"Measured with torch {torch.__version__.split('+')[0]} and {torch.get_num_threads()} "
         f"threads, in {precision}, on {platform.machine()}; weights {checkpoint.weights_hash[:12]}."
     )
-    write_text(card, f"{head}{TABLE_BEGIN}\n{table(rows)}\n\n{note}\n{TABLE_END}{tail}")
+    write_text(card, f"{head}{TABLE_BEGIN}\n{measured}\n\n{note}\n{TABLE_END}{tail}")
 
 
 def describe(checkpoint: Checkpoint) -> str:
@@ -148,6 +162,15 @@ def describe(checkpoint: Checkpoint) -> str:
     C, H, W = checkpoint.image_shape
     settings = config.training.get("settings", {})
     listed = ", ".join(f"{k} {v}" for k, v in settings.items())
+    asked, shown = "", ""
+    if config.attribute_names:
+        (name, values), *_ = config.attribute_names
+        asked = f"--label {config.class_names[0]} --attribute {name}={values[0]} "
+        lines = [f"- {name}: {', '.join(values)}" for name, values in config.attribute_names]
+        shown = "\nIt can be asked for a class (" + ", ".join(config.class_names) + ") and for:\n\n"
+        shown += "\n".join(lines) + "\n"
+    if config.dataset.startswith("avatars"):
+        shown += f"\n{CREDIT}\n"
     return f"""---
 license: mit
 library_name: pytorch
@@ -160,8 +183,9 @@ A DDPM on {config.dataset}: {parameters / 1e6:.2f} M parameters, images {H} × {
 {config.schedule["name"]} schedule with T = {len(checkpoint.schedule)}, the network predicts \
 {config.prediction_type}.
 
-    python -m diffusion_core sample --model FOLDER --num 16 --sampler ddim --steps 25 --out out.png
-
+    python -m diffusion_core sample --model FOLDER --num 16 --sampler ddim --steps 25 \
+{asked}--out out.png
+{shown}
 ## Measured
 
 {TABLE_BEGIN}

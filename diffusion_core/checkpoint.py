@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .checkpoint_config import CONFIG, CheckpointConfig
+from .conditions import CLASS, attribute_values
 from .guidance import ClassifierFreeGuidance, ModelDenoiser
 from .hub import CARD, Progress, check_cached, download, plain_id
 from .layouts import (
@@ -32,6 +35,7 @@ from .schedule import NoiseSchedule
 from .state import replace_file, write_text
 from .unet import UNet
 
+Asked = str | int | Tensor | Mapping[str, Any] | Sequence[Any] | None
 TABLE_BEGIN, TABLE_END = "<!-- table -->", "<!-- /table -->"
 
 
@@ -83,21 +87,54 @@ class Checkpoint:
             )
         return index
 
-    def denoiser(self, y: int | Tensor | None = None, guidance_scale: float = 1.0) -> Denoiser:
+    def condition(self, asked: Asked) -> int | Tensor | None:
+        """What pictures are asked to show, in the network's numbers.
+
+        Args:
+            asked: A class by name or number; or a mapping with the class and attributes by their
+                names, {"class": "open-peeps", "head": "afro"}, each of which may be left out; or a
+                sequence of such, one an image; or a tensor (B,) or (B, 1 + K), which is checked.
+                None asks for nothing.
+
+        Returns:
+            The number of a class, labels (B,), conditions (B, 1 + K) or (1, 1 + K) for all images,
+            or None.
+
+        Raises:
+            ValueError: if the model has no such class, attribute or value.
+        """
+        if isinstance(asked, Tensor):
+            classes = (asked if asked.ndim == 1 else asked[:, 0]).unique().tolist()
+            for label in classes:
+                if asked.ndim == 1 or label != self.unet.config.num_classes:
+                    self.label(label)
+            return asked
+        if isinstance(asked, Mapping):
+            names, label = self.config.attribute_names, self.label(asked.get(CLASS))
+            if not names and set(asked) <= {CLASS}:
+                return label
+            values = attribute_values(names, {k: v for k, v in asked.items() if k != CLASS})
+            said = self.unet.config.num_classes if label is None else label
+            return torch.tensor([[said, *values]])
+        if isinstance(asked, Sequence) and not isinstance(asked, str):
+            each = [self.condition(x if isinstance(x, Mapping) else {CLASS: x}) for x in asked]
+            if any(x is None for x in each):
+                raise ValueError("Each image of a sequence needs a class.")
+            rows = [torch.tensor([x]) if isinstance(x, int) else x for x in each]
+            return torch.cat(rows)  # type: ignore[arg-type]
+        return self.label(asked)
+
+    def denoiser(self, y: Asked = None, guidance_scale: float = 1.0) -> Denoiser:
         """The network as a denoiser, guided where the scale asks for it.
 
         Args:
-            y: A label for all images, or labels (B,); None is no class.
-            guidance_scale: 1.0 is off; needs a label.
+            y: What is asked for; see `condition`.
+            guidance_scale: 1.0 is off; needs something to be asked for.
 
         Raises:
-            ValueError: if label or scale do not fit the model.
+            ValueError: if condition or scale do not fit the model.
         """
-        if isinstance(y, Tensor):
-            for label in y.unique().tolist():
-                self.label(label)
-        elif y is not None:
-            y = self.label(y)
+        y = self.condition(y)
         if not 0 <= guidance_scale <= 100:
             raise ValueError(
                 f"The guidance scale must lie between 0 and 100, got {guidance_scale}."

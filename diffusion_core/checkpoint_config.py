@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from .conditions import AttributeNames
 from .schedule import NoiseSchedule, make_schedule, rescale_zero_terminal_snr
 from .train_config import PREDICTION_TYPES
 from .unet_config import UNetConfig
@@ -34,6 +35,7 @@ class CheckpointConfig:
         sampling: What suits it, under the names of `Walk`: sampler, variance, spacing, and so on.
         clip_x0: Predicted images are clipped to [-clip_x0, clip_x0]; 0 is not clipped.
         notes: Sentences about it that a user should read.
+        attribute_names: Of the attributes that it can be asked for, and of their values.
     """
 
     unet: UNetConfig
@@ -45,6 +47,7 @@ class CheckpointConfig:
     sampling: dict[str, Any] = field(default_factory=dict)
     clip_x0: float = 1.0
     notes: tuple[str, ...] = ()
+    attribute_names: AttributeNames = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
@@ -52,6 +55,10 @@ class CheckpointConfig:
         object.__setattr__(self, "notes", tuple(self.notes))
         if not 0 <= self.clip_x0 < math.inf:
             raise ValueError(f"clip_x0 must be a number of at least 0, got {self.clip_x0}.")
+        names = tuple((str(name), tuple(values)) for name, values in self.attribute_names)
+        object.__setattr__(self, "attribute_names", names)
+        if tuple(len(values) for _, values in names) != self.unet.attributes:
+            raise ValueError("There must be a name for each of the network's attribute values.")
         if self.prediction_type not in PREDICTION_TYPES:
             raise ValueError(f"There is no prediction_type {self.prediction_type!r}.")
         if self.class_names and len(self.class_names) != self.unet.num_classes:

@@ -1,10 +1,12 @@
 """Data sets as tensors in [-1, 1].
 
-A data set is held as uint8 in memory and turned into floats a batch at a time. Four kinds:
+A data set is held as uint8 in memory and turned into floats a batch at a time. These there are:
 
     fashion-mnist-2000   2,000 of its training pictures, 200 a class, embedded in this package
     fashion-mnist        the whole set, 60,000 + 10,000 pictures; read from disk, else downloaded
     mnist, kmnist, cifar10   as torchvision downloads them; see `downloads`
+    avatars              90,000 + 10,000 drawn faces with attributes; made by a recipe
+    avatars-3000         3,000 of its training pictures, embedded in this package
     a folder             of pictures; subfolders, if there are any, name the classes
 """
 
@@ -23,6 +25,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .avatars import AvatarFile, find_avatars
+from .conditions import AttributeNames
 from .downloads import SETS, cache_folder, download
 from .images import from_uint8
 from .pictures import fit_picture, read_picture
@@ -34,6 +38,8 @@ FASHION_CLASSES = (
 DATASETS = (
     "fashion-mnist",
     "fashion-mnist-2000",
+    "avatars",
+    "avatars-3000",
     *(name for name in SETS if name != "fashion-mnist"),
 )
 EMBEDDED = Path(__file__).parent / "datasets" / "fashion-mnist-2000.npz"
@@ -54,6 +60,9 @@ class ImageDataset:
         labels: int64, (N,), or None.
         class_names: One a class, in label order; empty without labels.
         unreadable: Files that were left out, with the reason.
+        attributes: int64, (N, K), or None: what each picture shows beside its class; -1 where an
+            attribute does not apply.
+        attribute_names: Of the K attributes and their values.
     """
 
     name: str
@@ -61,6 +70,8 @@ class ImageDataset:
     labels: Tensor | None = None
     class_names: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    attributes: Tensor | None = None
+    attribute_names: AttributeNames = ()
 
     def __len__(self) -> int:
         """N, the number of pictures."""
@@ -74,16 +85,23 @@ class ImageDataset:
 
     @cached_property
     def content(self) -> str:
-        """A hash of all pictures and labels, hex: equal names may hide other pictures."""
+        """A hash of pictures, labels and attributes, hex: equal names may hide other pictures."""
         digest = hashlib.blake2b(np.ascontiguousarray(self.pictures).data, digest_size=16)
-        if self.labels is not None:
-            digest.update(self.labels.numpy().tobytes())
+        for known in (self.labels, self.attributes):
+            if known is not None:
+                digest.update(known.numpy().tobytes())
         return digest.hexdigest()
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
         """Images (B, C, H, W) in [-1, 1] and their labels (B,), for int64 indices (B,)."""
         images = from_uint8(self.pictures[indices.numpy()])
         return images, None if self.labels is None else self.labels[indices]
+
+    def conditions(self, indices: Tensor) -> Tensor | None:
+        """What is known of the images: (B, 1 + K), or without attributes their labels (B,)."""
+        if self.labels is None or self.attributes is None:
+            return None if self.labels is None else self.labels[indices]
+        return torch.cat([self.labels[indices, None], self.attributes[indices]], dim=1)
 
 
 def load_dataset(
@@ -107,8 +125,13 @@ def load_dataset(
     if name in SETS:
         pictures, targets = download(name, split, "use fashion-mnist-2000")
         return ImageDataset(name, pictures, targets, SETS[name][1])
+    if name == "avatars" and split in _IDX_FILES:
+        return _avatars(name, AvatarFile.read(find_avatars(), split))
     if split != "train":
-        raise ValueError(f"{name} has no {split} split; only {', '.join(SETS)} have one.")
+        whole = ", ".join([*SETS, "avatars"])
+        raise ValueError(f"{name} has no {split} split; only {whole} have one.")
+    if name == "avatars-3000":
+        return _avatars(name, AvatarFile.embedded())
     if name == "fashion-mnist-2000":
         with np.load(EMBEDDED, allow_pickle=False) as file:
             pictures, labels = file["pictures"][..., None], torch.from_numpy(file["labels"]).long()
@@ -150,6 +173,13 @@ def _fashion_mnist(split: str) -> ImageDataset:
 
 def _fashion(pictures: np.ndarray, labels: Tensor) -> ImageDataset:
     return ImageDataset("fashion-mnist", pictures, labels.long(), FASHION_CLASSES)
+
+
+def _avatars(name: str, file: AvatarFile) -> ImageDataset:
+    labels, attributes = (torch.from_numpy(x).long() for x in (file.labels, file.attributes))
+    return ImageDataset(
+        name, file.pictures, labels, file.class_names, (), attributes, file.attribute_names
+    )
 
 
 def _folder(folder: Path, size: int) -> ImageDataset:

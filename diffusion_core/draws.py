@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .conditions import nothing
 from .data import ImageDataset
 from .schedule import NoiseSchedule
 from .train_config import TrainConfig
@@ -38,8 +39,14 @@ def batch_indices(config: TrainConfig, step: int, size: int) -> Tensor:
 def draw_step(
     config: TrainConfig, unet: UNetConfig, schedule: NoiseSchedule, dataset: ImageDataset, step: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """All that is random in a step, for the whole batch, on the CPU: x0, t, eps, y."""
-    x0, y = dataset.batch(batch_indices(config, step, len(dataset)))
+    """All that is random in a step, for the whole batch, on the CPU: x0, t, eps, y.
+
+    Of a condition with attributes, all is left out with the probability of label_dropout, and each
+    part, the class too, by itself with that of attribute_dropout: so the network also learns what
+    little is said of, and a person may choose one attribute alone.
+    """
+    indices = batch_indices(config, step, len(dataset))
+    x0, y = dataset.batch(indices)
     generator = seeded(config.seed, "step", step)
     t = torch.randint(len(schedule), (len(x0),), generator=generator)
     eps = torch.randn(x0.shape, generator=generator)
@@ -51,6 +58,11 @@ def draw_step(
     if unet.null_label:
         dropped = torch.rand(len(x0), generator=generator) < config.label_dropout
         y = torch.where(dropped, unet.num_classes, y)
+        if unet.attributes:
+            said = dataset.conditions(indices)
+            assert said is not None
+            alone = torch.rand(said.shape, generator=generator) < config.attribute_dropout
+            y = torch.where(dropped[:, None] | alone, nothing(said, unet.num_classes), said)
     return x0, t, eps, y
 
 

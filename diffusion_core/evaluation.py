@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .attribute_judge import AttributeJudge, rights
 from .checkpoint import Checkpoint
 from .data import ImageDataset
 from .draws import seeded
@@ -35,7 +36,10 @@ ROWS: tuple[tuple[str, int, float, float], ...] = (
     ("ddpm", 50, 0.0, 1.0),
     ("ddpm", 1000, 0.0, 1.0),
 )
+GUIDED_ROWS = (*ROWS, ("dpmpp_2m", 10, 0.0, 2.0), ("dpmpp_2m", 20, 0.0, 2.0),
+               ("dpmpp_2m", 10, 0.0, 4.0), ("dpmpp_2m", 25, 0.0, 8.0))  # fmt: skip
 BATCH = 250
+SLICE = 5000  # training images that are floats at a time
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Row:
         nearest: Mean distance to the nearest training image, over that of test images: near 1 is
             as new as the test images are, near 0 is copied.
         ms: Milliseconds an image, in batches of 250.
+        attributes: Share of what was asked for beside the class that the judge sees; the mean over
+            the attributes. None where there are none.
     """
 
     what: str
@@ -60,6 +66,7 @@ class Row:
     accuracy: float | None
     nearest: float | None
     ms: float | None
+    attributes: float | None = None
 
 
 def describe(sampler: str, steps: int, eta: float, guidance_scale: float) -> str:
@@ -97,11 +104,15 @@ def evaluations(
 
 def draw_samples(
     checkpoint: Checkpoint, num: int, sampler: str, steps: int, eta: float, guidance_scale: float,
-    seed: int = 0, precision: str = "fp32",
+    seed: int = 0, precision: str = "fp32", said: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None, int, float]:  # fmt: skip
-    """Balanced samples: images (N, C, H, W), labels (N,), evaluations an image, seconds."""
+    """Samples of what is `said`, (N,) or (N, 1 + K), else of all classes alike.
+
+    Returns:
+        Images (N, C, H, W), what was said, evaluations an image, seconds.
+    """
     classes = checkpoint.unet.config.num_classes
-    labels = torch.arange(num) % classes if classes else None
+    labels = torch.arange(num) % classes if classes and said is None else said
     device = next(checkpoint.unet.parameters()).device
     parts: list[Tensor] = []
     nfe, start = 0, time.perf_counter()
@@ -123,11 +134,14 @@ def draw_samples(
 
 
 def evaluate(
-    checkpoint: Checkpoint, judge: Judge, train: ImageDataset, test: ImageDataset, *,
-    num: int = 2000, num_slow: int = 1000, rows: Sequence[tuple[str, int, float, float]] = ROWS,
-    precision: str = "fp32",
+    checkpoint: Checkpoint, judge: Judge | AttributeJudge, train: ImageDataset, test: ImageDataset,
+    *, num: int = 2000, num_slow: int = 1000,
+    rows: Sequence[tuple[str, int, float, float]] = ROWS, precision: str = "fp32",
+    num_nearest: int | None = None,
 ) -> Iterator[Row]:  # fmt: skip
     """Yield the table's rows as they are measured: first the scale, then the samplers.
+
+    Of a model with attributes the samples are asked for what the test images show.
 
     Args:
         checkpoint: What to measure.
@@ -138,46 +152,86 @@ def evaluate(
         num_slow: Samples a row of more than 500 steps.
         rows: (sampler, steps, eta, guidance scale) of each row.
         precision: "fp32", or "bf16" to draw the samples faster.
+        num_nearest: Samples a row whose nearest training image is looked for; None is all.
     """
+    config = checkpoint.unet.config
     real, _ = test.batch(torch.arange(len(test)))
-    known, _ = train.batch(torch.arange(len(train)))
     target, _ = judged(judge, real)
     chosen = torch.randperm(len(train), generator=seeded("scale"))[:num]
-    some, some_labels = train.batch(chosen)
-    usual = float(nearest_distances(real[:num], known).mean())
+    some, _ = train.batch(chosen)
+    usual = float(_nearest(real[:num][:num_nearest], train).mean())
     noise = torch.randn(some.shape, generator=seeded("noise")).clamp(-1, 1)
     for what, images, labels in (
-        ("training images", some, some_labels),
-        ("training images, 3×3 blur", blur(some), some_labels),
+        ("training images", some, train.conditions(chosen)),
+        ("training images, 3×3 blur", blur(some), train.conditions(chosen)),
         ("plain noise", noise, None),
     ):
-        features, verdict = judged(judge, images)
-        accuracy = None if labels is None else float((verdict == labels).float().mean())
-        yield Row(what, 0, len(images), frechet_distance(features, target), accuracy, None, None)
-    guided = checkpoint.unet.config.num_classes is not None and checkpoint.unet.config.null_label
+        features, seen = judged(judge, images)
+        distance = frechet_distance(features, target)
+        of_class, of_attributes = _accuracy(seen, labels)
+        yield Row(what, 0, len(images), distance, of_class, None, None, of_attributes)
+    guided = config.num_classes is not None and config.null_label
     for sampler, steps, eta, guidance_scale in rows:
         if steps > len(checkpoint.schedule) or (guidance_scale != 1 and not guided):
             continue  # this model cannot do that row
         count = min(num, num_slow) if steps > 500 else num
         images, labels, nfe, seconds = draw_samples(
-            checkpoint, count, sampler, steps, eta, guidance_scale, precision=precision
-        )
-        features, verdict = judged(judge, images)
+            checkpoint, count, sampler, steps, eta, guidance_scale, precision=precision,
+            said=asked_of(test, count, bool(config.attributes)) if guided else None,
+        )  # fmt: skip
+        count = len(images)
+        features, seen = judged(judge, images)
+        of_class, of_attributes = _accuracy(seen, labels)
         yield Row(
             describe(sampler, steps, eta, guidance_scale), nfe, count,
-            frechet_distance(features, target),
-            None if labels is None else float((verdict == labels).float().mean()),
-            float(nearest_distances(images, known).mean()) / usual,
-            1000 * seconds / count,
+            frechet_distance(features, target), of_class,
+            float(_nearest(images[:num_nearest], train).mean()) / usual,
+            1000 * seconds / count, of_attributes,
         )  # fmt: skip
+
+
+def asked_of(test: ImageDataset, num: int, attributes: bool = True) -> Tensor | None:
+    """What to ask samples for: what `num` test images show, each once as long as it goes.
+
+    Args:
+        test: The images.
+        num: How many.
+        attributes: Ask for these too, beside the class.
+
+    Returns:
+        (num, 1 + K) or (num,); None where the images have no attributes: all classes alike.
+    """
+    if test.attributes is None:
+        return None
+    order = torch.randperm(len(test), generator=seeded("asked"))
+    said = test.conditions(order.repeat(-(-num // len(test)))[:num])
+    return said if said is None or attributes else said[:, 0]
+
+
+def _accuracy(seen: Tensor, said: Tensor | None) -> tuple[float | None, float | None]:
+    """Share of the classes that are right; and of the attributes, their mean, if there are any."""
+    if said is None:
+        return None, None
+    each = rights(seen if said.ndim == seen.ndim else seen[:, 0], said)
+    return float(each[0]), float(each[1:].nanmean()) if len(each) > 1 else None
+
+
+def _nearest(images: Tensor, train: ImageDataset) -> Tensor:
+    """Distance of each image to the nearest training image, (B,)."""
+    best = torch.full((len(images),), torch.inf)
+    for part in torch.arange(len(train)).split(SLICE):
+        best = torch.minimum(best, nearest_distances(images, train.batch(part)[0]))
+    return best
 
 
 def table(rows: list[Row]) -> str:
     """The rows as a Markdown table."""
+    more = any(r.attributes is not None for r in rows)
+    extra = "| attributes " if more else ""
     lines = [
-        "| sampler and steps | evaluations | Frechet distance | class accuracy "
+        f"| sampler and steps | evaluations | Frechet distance | class accuracy {extra}"
         "| nearest training image (test images = 1) | ms / image | images |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "|---|---:|---:|---:|---:|---:|---:|" + ("---:|" if more else ""),
     ]
     for r in rows:
         cells = [
@@ -185,6 +239,7 @@ def table(rows: list[Row]) -> str:
             str(r.nfe) if r.nfe else "",
             f"{r.frechet:.2f}",
             "" if r.accuracy is None else f"{r.accuracy:.3f}",
+            *(["" if r.attributes is None else f"{r.attributes:.3f}"] if more else []),
             "" if r.nearest is None else f"{r.nearest:.2f}",
             "" if r.ms is None else f"{r.ms:.1f}",
             f"{r.samples:,}",

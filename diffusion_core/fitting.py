@@ -49,7 +49,7 @@ class Plan:
         attention: tuple[bool, ...] | None = None, scale_shift: bool = True,
         init: str | None = None, command: str = "",
     ) -> Plan:  # fmt: skip
-        """A network that fits the pictures: their size, channels and classes.
+        """A network that fits the pictures: their size, channels, classes and attributes.
 
         Args:
             dataset: On what.
@@ -70,6 +70,7 @@ class Plan:
             attention=attention or (False,) * (len(channels) - 1) + (True,),
             scale_shift=scale_shift,
             num_classes=len(dataset.class_names) or None,
+            attributes=tuple(len(values) for _, values in dataset.attribute_names),
         )  # fmt: skip
         return cls(train, unet, noise, init, command)
 
@@ -100,7 +101,7 @@ class Plan:
             training["init"] = self.init
         return CheckpointConfig(
             self.unet, self.noise, self.train.prediction_type, dataset.class_names, dataset.name,
-            training,
+            training, attribute_names=dataset.attribute_names if self.unet.attributes else (),
         )  # fmt: skip
 
 
@@ -117,13 +118,14 @@ def beginning(plan: Plan) -> UNet:
     if plan.init is None:
         return unet
     known = load_checkpoint(plan.init).unet
-    free = {"image_size": plan.unet.image_size, "num_classes": plan.unet.num_classes}
+    free = {name: getattr(plan.unet, name) for name in ("image_size", "num_classes", "attributes")}
     if dataclasses.replace(known.config, **free) != plan.unet:
         raise ValueError(f"The network of {plan.init} has another shape than the one asked for.")
-    weights = known.state_dict()
-    if known.config.num_classes != plan.unet.num_classes:
-        weights = {k: v for k, v in weights.items() if not k.startswith("class_embedding.")}
-    unet.load_state_dict(unet.state_dict() | weights)
+    own, theirs = unet.state_dict(), known.state_dict()
+    fit_in = {k: v for k, v in theirs.items() if k in own and v.shape == own[k].shape}
+    if known.config.num_classes != plan.unet.num_classes:  # as many, by chance, are not the same
+        fit_in = {k: v for k, v in fit_in.items() if not k.startswith("class_embedding.")}
+    unet.load_state_dict(own | fit_in)
     return unet
 
 

@@ -132,7 +132,7 @@ def _task(
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
     """x0, labels, t and x_t of the looks; the same whenever asked."""
     chosen = torch.randint(len(dataset), (LOOKS,), generator=seeded("looks"))
-    x0, y = dataset.batch(chosen)
+    x0, y = dataset.batch(chosen)[0], dataset.conditions(chosen)
     T = len(schedule)
     t = (torch.arange(LOOKS) * 2 + 1) * T // (2 * LOOKS)  # (8,), in the middle of equal parts
     eps = torch.randn(x0.shape, generator=seeded("looks", "eps"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .conditions import nothing
 from .process import eps_from_v, predict_eps, predict_x0, x0_from_v
 from .schedule import NoiseSchedule
 from .unet import UNet
@@ -21,7 +22,8 @@ class ModelDenoiser:
         unet: The network.
         schedule: The one that it was trained with.
         prediction_type: "epsilon", "v_prediction" or "sample" (x0).
-        y: Label for all images, or one an image, int64 (B,); None is the null label.
+        y: Label for all images, or one an image, int64 (B,); with attributes (B, 1 + K), or
+            (1, 1 + K) for all. None says nothing.
     """
 
     def __init__(
@@ -35,13 +37,15 @@ class ModelDenoiser:
         self.unet, self.schedule, self.prediction_type, self.y = unet, schedule, prediction_type, y
 
     def labels(self, t: Tensor) -> Tensor | None:
-        """One label for each of the timesteps t (B,), on their device; None without a label."""
+        """A condition for each of the timesteps t (B,), on their device; None without one."""
         if isinstance(self.y, int):
             return torch.full_like(t, self.y)
+        if self.y is not None and self.y.ndim == 2 and len(self.y) == 1:
+            return self.y.to(t.device).expand(len(t), -1)
         return None if self.y is None else self.y.to(t.device)
 
     def with_labels(self, y: Tensor) -> ModelDenoiser:
-        """The same network with other labels, (B,)."""
+        """The same network with other conditions, (B,) or (B, 1 + K)."""
         return ModelDenoiser(self.unet, self.schedule, self.prediction_type, y)
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
@@ -66,6 +70,8 @@ class ModelDenoiser:
 
 class ClassifierFreeGuidance:
     """Move away from what the network says without a condition (Ho and Salimans 2022, eq. 6).
+
+    Without one means without class and attributes.
 
     eps_hat = eps_u + guidance_scale · (eps_c - eps_u), and the same for x0_hat. In the paper's own
     counting the scale is w = guidance_scale - 1: here 1 is off, and 0 is unconditional. Both
@@ -95,7 +101,7 @@ class ClassifierFreeGuidance:
         """(eps_hat, x0_hat), each (B, C, H, W)."""
         y = self.denoiser.labels(t)
         assert y is not None
-        both = self.denoiser.with_labels(torch.cat([y, torch.full_like(y, self.null)]))
+        both = self.denoiser.with_labels(torch.cat([y, nothing(y, self.null)]))
         estimates = both.predict(torch.cat([x_t, x_t]), torch.cat([t, t]))
         w = self.guidance_scale
         (eps_c, eps_u), (x0_c, x0_u) = (z.chunk(2) for z in estimates)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from .process import Denoiser, q_sample
-from .samplers import Generators, SamplerStep, check_chance, noise_like
+from .samplers import Generators, SamplerStep, check_chance, check_threshold, noise_like
 from .schedule import NoiseSchedule, spaced_timesteps
 from .steps import estimate, step_weights, weighed
 
@@ -40,6 +40,7 @@ def inpaint(
     spacing: str = "trailing",
     resample: int = 1,
     clip_x0: float = True,
+    threshold: str = "static",
     variance: str = "posterior",
     generator: Generators,
 ) -> Iterator[SamplerStep]:
@@ -69,6 +70,7 @@ def inpaint(
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         resample: How often each step but the last is taken; 1 repeats none.
         clip_x0: Clip x0_hat to [-clip_x0, clip_x0]: True is 1, for data in [-1, 1]; False does not.
+        threshold: How it is clipped, "static" or "dynamic"; see `steps.dynamic_threshold`.
         variance: Of ddpm's noise: "posterior" or "beta".
         generator: One for the batch or one an image, on the CPU.
 
@@ -77,13 +79,14 @@ def inpaint(
     """
     timesteps = spaced_timesteps(len(schedule), num_steps, spacing)
     _check(sampler, eta, variance, resample)
+    check_threshold(threshold)
     known = _known(x0, mask, x_start)
     x_t, index = x_start, 0
     for t, t_prev in pairwise([*timesteps, -1]):
         weights = step_weights(sampler, t, t_prev, schedule, eta=eta, variance=variance)
         repeats = int(resample) if t_prev >= 0 else 1
         for repeat in range(repeats):
-            eps_hat, x0_hat = estimate(denoiser, x_t, t, schedule, clip_x0)
+            eps_hat, x0_hat = estimate(denoiser, x_t, t, schedule, clip_x0, threshold)
             pictures = {"x_t": x_t, "x0_hat": x0_hat, "eps_hat": eps_hat}
             noise, x_known = None, x0
             if t_prev >= 0:

@@ -44,11 +44,14 @@ def ema_gap(
         num: Pictures; each network sees them once.
     """
     generator = seeded("ema gap")
-    x0, y = dataset.batch(torch.randint(len(dataset), (num,), generator=generator))
+    chosen = torch.randint(len(dataset), (num,), generator=generator)
+    x0, y = dataset.batch(chosen)
     t = (torch.arange(num) * len(schedule) + len(schedule) // 2) // num
     eps = torch.randn(x0.shape, generator=generator)
     target = training_target(prediction_type, x0, t, eps, schedule)
     x_t = q_sample(x0, t, eps, schedule)
+    if raw.config.attributes:
+        y = dataset.conditions(chosen)
     y = None if raw.config.num_classes is None else y
     errors = []
     for unet in (raw, averaged):

@@ -15,6 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from .attribute_judge import AttributeJudge
+
 
 class Judge(nn.Module):
     """Five convolutions 32-64-64-128-128 with batch norm and ReLU, average pool, 128 features.
@@ -39,13 +41,17 @@ class Judge(nn.Module):
         """Images (B, C, H, W) in [-1, 1] to features (B, 128)."""
         return self.body(x).mean(dim=(2, 3))
 
+    def verdict(self, features: Tensor) -> Tensor:
+        """Features (B, 128) to labels (B,)."""
+        return self.head(features).argmax(dim=1)
+
     def forward(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) in [-1, 1] to logits (B, num_classes)."""
         return self.head(self.features(x))
 
 
-def load_judge(folder: str | Path) -> Judge:
-    """Read `folder/model.safetensors`; in evaluation mode.
+def load_judge(folder: str | Path) -> Judge | AttributeJudge:
+    """Read `folder/model.safetensors`; in evaluation mode. Its weights say which kind it is.
 
     Raises:
         ValueError: if there is none, or it is something else.
@@ -55,8 +61,12 @@ def load_judge(folder: str | Path) -> Judge:
         raise ValueError(f"There is no judge at {file}; make it with pretrained/recipes/judge.py.")
     try:
         weights = load_file(str(file))
-        judge = Judge(weights["body.0.weight"].shape[1], weights["head.weight"].shape[0])
-        judge.load_state_dict(weights)
+        judge: Judge | AttributeJudge
+        if "heads.0.weight" in weights:
+            judge = AttributeJudge.from_weights(weights)
+        else:
+            judge = Judge(weights["body.0.weight"].shape[1], weights["head.weight"].shape[0])
+            judge.load_state_dict(weights)
     except (SafetensorError, KeyError, RuntimeError, OSError) as error:
         raise ValueError(
             f"{file} is no judge; make one with pretrained/recipes/judge.py."
@@ -65,13 +75,18 @@ def load_judge(folder: str | Path) -> Judge:
 
 
 @torch.no_grad()
-def judged(judge: Judge, images: Tensor, batch_size: int = 500) -> tuple[Tensor, Tensor]:
-    """Features (N, 128), float64, and predicted labels (N,), for images (N, C, H, W) in [-1, 1]."""
+def judged(
+    judge: Judge | AttributeJudge, images: Tensor, batch_size: int = 500
+) -> tuple[Tensor, Tensor]:
+    """Features (N, F), float64, and what is seen, for images (N, C, H, W) in [-1, 1].
+
+    What is seen are labels (N,), or by a judge of attributes conditions (N, 1 + K).
+    """
     features, labels = [], []
     for part in images.split(batch_size):
         f = judge.features(part)
         features.append(f.double())
-        labels.append(judge.head(f).argmax(dim=1))
+        labels.append(judge.verdict(f))
     return torch.cat(features), torch.cat(labels)
 
 

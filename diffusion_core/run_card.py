@@ -191,7 +191,7 @@ def _walk(values: dict[str, Any], depth: int = 0) -> Walk:
         raise _OutOfRange(f"It branches more than {MAX_BRANCHES} times.")
     kinds: dict[str, tuple[type, ...]] = {
         "label": (str, int, type(None)), "sampler": (str,), "spacing": (str,), "variance": (str,),
-        "clip_x0": (bool,), "parent": (Walk,),
+        "clip_x0": (bool,), "parent": (Walk,), "attributes": (list,), "threshold": (str,),
     }  # fmt: skip
     values = dict(values)
     if values.get("parent") is not None:

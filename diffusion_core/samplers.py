@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .process import Denoiser
 from .schedule import NoiseSchedule, spaced_timesteps
-from .steps import estimate, euler_weights, step_weights, weighed
+from .steps import THRESHOLDS, estimate, euler_weights, step_weights, weighed
 
 SAMPLERS = ("ddpm", "ddim", "heun", "dpmpp_2m")
 VARIANCES = ("posterior", "beta")
@@ -97,6 +97,16 @@ def check_chance(sampler: str, eta: float, variance: str) -> None:
         raise ValueError(f"eta belongs to ddim; {sampler} adds no noise, so leave eta at 0.")
 
 
+def check_threshold(threshold: str) -> None:
+    """Refuse a way to clip that there is not.
+
+    Raises:
+        ValueError: with a sentence.
+    """
+    if threshold not in THRESHOLDS:
+        raise ValueError(f"There is no threshold {threshold!r}; choose {' or '.join(THRESHOLDS)}.")
+
+
 def _check(
     x_start: Tensor, denoiser: Denoiser, schedule: NoiseSchedule, first: int, sampler: str
 ) -> None:
@@ -125,6 +135,7 @@ def sample(
     timesteps: Sequence[int] | None = None,
     before: tuple[int, Tensor] | None = None,
     clip_x0: float = True,
+    threshold: str = "static",
     variance: str = "posterior",
     generator: Generators | None = None,
 ) -> Iterator[SamplerStep]:
@@ -144,6 +155,8 @@ def sample(
         before: Timestep and x0_hat of the step before x_start, where a walk goes on that was
             begun before; dpmpp_2m draws its line through it.
         clip_x0: Clip x0_hat to [-clip_x0, clip_x0]: True is 1, for data in [-1, 1]; False does not.
+        threshold: How it is clipped: "static", or "dynamic", by each image's own range; see
+            `steps.dynamic_threshold`.
         variance: Of ddpm's noise: "posterior" or "beta".
         generator: One for the batch or one an image, on the CPU; needed where noise is injected.
 
@@ -156,12 +169,13 @@ def sample(
         raise ValueError("Timesteps must descend, and end at 0 or above.")
     _check(x_start, denoiser, schedule, timesteps[0], sampler)
     check_chance(sampler, eta, variance)
+    check_threshold(threshold)
     random = sampler == "ddpm" or eta > 0
     if random and generator is None:
         raise ValueError(f"{sampler} with eta {eta} injects noise and needs a generator.")
     x_t, nfe = x_start, 0
     for index, (t, t_prev) in enumerate(pairwise([*timesteps, -1])):
-        eps_hat, x0_hat = estimate(denoiser, x_t, t, schedule, clip_x0)
+        eps_hat, x0_hat = estimate(denoiser, x_t, t, schedule, clip_x0, threshold)
         nfe += 1
         t_before, x0_before = before or (None, x0_hat)
         weights = step_weights(
@@ -174,7 +188,8 @@ def sample(
             noise = pictures["noise"] = noise_like(x_t, generator)
         if "eps_there" in weights:
             trial = weighed(euler_weights(t, t_prev, schedule), pictures)
-            pictures["eps_there"], _ = estimate(denoiser, trial, t_prev, schedule, clip_x0)
+            there = estimate(denoiser, trial, t_prev, schedule, clip_x0, threshold)
+            pictures["eps_there"] = there[0]
             nfe += 1
         x_prev = weighed(weights, pictures)
         yield SamplerStep(index, t, t_prev, x_t, eps_hat, x0_hat, noise, x_prev, nfe, weights)

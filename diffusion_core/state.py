@@ -19,10 +19,9 @@ from .unet_config import UNetConfig
 
 # What a resumed run may change; all else must be the same.
 _FREE = ("num_steps", "decay_steps", "save_every", "precision", "learning_rate")
-# A state of before a setting existed does not name it: it had what is now the default.
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "train": dataclasses.asdict(TrainConfig()),
-    "unet": dataclasses.asdict(UNetConfig()),
+_DEFAULTS = {
+    part: json.loads(json.dumps(dataclasses.asdict(config)))
+    for part, config in (("train", TrainConfig()), ("unet", UNetConfig()))
 }
 
 
@@ -94,11 +93,10 @@ def read_state(
     ours = json.loads(json.dumps(settings))
     for part in ours:
         for name, value in ours[part].items():
-            other = theirs.get(part, {}).get(name)
-            if name not in theirs.get(part, {}):
-                default = json.loads(json.dumps(_DEFAULTS.get(part, {name: value}).get(name)))
-                if value == default:
-                    continue
+            # What a setting did before it had a name, it does by default.
+            other = theirs.get(part, {}).get(name, _DEFAULTS.get(part, {}).get(name))
+            if name == "content" and other is None:
+                continue  # of before it was noted
             if name not in _FREE and other != value:
                 if name == "content":
                     raise ValueError(

@@ -18,12 +18,24 @@ from .process import Denoiser, posterior_weights, predict_eps, predict_x0
 from .schedule import NoiseSchedule
 
 HEUN_LARGEST_RATIO = 20.0
+THRESHOLDS = ("static", "dynamic")
+PERCENTILE = 0.995
 
 
 def estimate(
-    denoiser: Denoiser, x_t: Tensor, t: int, schedule: NoiseSchedule, clip_x0: float
-) -> tuple[Tensor, Tensor]:
-    """(eps_hat, x0_hat) at (x_t, t), consistent with each other after clipping to ±clip_x0."""
+    denoiser: Denoiser, x_t: Tensor, t: int, schedule: NoiseSchedule, clip_x0: float,
+    threshold: str = "static",
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """(eps_hat, x0_hat) at (x_t, t), consistent with each other after clipping.
+
+    Args:
+        denoiser: Who is asked.
+        x_t: Noisy images, (B, C, H, W).
+        t: Timestep of all.
+        schedule: Of the model.
+        clip_x0: x0_hat is brought into [-clip_x0, clip_x0]; 0 leaves it.
+        threshold: How: one of `THRESHOLDS`.
+    """
     steps = torch.full((x_t.shape[0],), t, dtype=torch.int64, device=x_t.device)
     predict = getattr(denoiser, "predict", None)
     if predict is not None:
@@ -33,9 +45,30 @@ def estimate(
         x0_hat = predict_x0(x_t, steps, eps_hat, schedule)
     limit = float(clip_x0)  # True is 1
     if limit:
-        x0_hat = x0_hat.clamp(-limit, limit)
+        if threshold == "dynamic":
+            x0_hat = limit * dynamic_threshold(x0_hat / limit)
+        else:
+            x0_hat = x0_hat.clamp(-limit, limit)
         eps_hat = predict_eps(x_t, steps, x0_hat, schedule)
     return eps_hat, x0_hat
+
+
+def dynamic_threshold(x0_hat: Tensor, percentile: float = PERCENTILE) -> Tensor:
+    """Bring each image into [-1, 1] by its own range (Saharia et al. 2022, Imagen, section 2.3).
+
+    x0_hat / s, clipped to [-1, 1], where s is the percentile of |x0_hat| over all values of the
+    image, and at least 1. A strong guidance drives most of an image past the range: to clip it
+    there (static) leaves flat, garish colours; to scale it keeps its shades apart.
+
+    Args:
+        x0_hat: (B, C, H, W).
+        percentile: From 0 to 1.
+    """
+    values = x0_hat.abs().flatten(1)
+    values = values if values.dtype == torch.float64 else values.float()
+    # One by one, since quantile takes no more than 16 million numbers.
+    s = torch.stack([torch.quantile(image, percentile) for image in values]).clamp_min(1.0)
+    return (x0_hat / s.to(x0_hat.dtype).reshape(-1, 1, 1, 1)).clamp(-1, 1)
 
 
 def step_weights(

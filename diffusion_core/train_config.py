@@ -27,7 +27,9 @@ class TrainConfig:
         weight_decay: AdamW's.
         grad_clip: Largest norm of the gradient.
         ema_decay: Of the averaged weights; begins low and rises with the steps.
-        label_dropout: Share of labels replaced by the null label (Ho and Salimans 2022).
+        label_dropout: Share of labels replaced by the null label (Ho and Salimans 2022), and with
+            them all attributes.
+        attribute_dropout: Share in which each attribute is left out by itself.
         prediction_type: What the network's output means: epsilon, v_prediction or sample (x0).
         loss_weighting: "none", or "min_snr".
         min_snr_gamma: Its γ.
@@ -46,6 +48,7 @@ class TrainConfig:
     grad_clip: float = 1.0
     ema_decay: float = 0.9995
     label_dropout: float = 0.1
+    attribute_dropout: float = 0.1
     prediction_type: str = "epsilon"
     loss_weighting: str = "none"
     min_snr_gamma: float = 5.0
@@ -69,8 +72,10 @@ class TrainConfig:
             raise ValueError("num_steps, batch_size and save_every must be at least 1.")
         if not (self.learning_rate > 0 and self.grad_clip > 0 and self.min_snr_gamma > 0):
             raise ValueError("learning_rate, grad_clip and min_snr_gamma must be above 0.")
-        if not (0 <= self.ema_decay < 1 and 0 <= self.label_dropout < 1):
-            raise ValueError("ema_decay and label_dropout must lie in [0, 1).")
+        if not all(
+            0 <= x < 1 for x in (self.ema_decay, self.label_dropout, self.attribute_dropout)
+        ):
+            raise ValueError("ema_decay and the dropouts must lie in [0, 1).")
         if min(self.warmup_steps, self.decay_steps, self.seed) < 0 or self.seed >= 2**63:
             raise ValueError("warmup_steps, decay_steps and seed must be at least 0.")
 

@@ -140,6 +140,9 @@ def train(
         )
     if unet_config.num_classes is not None and dataset.labels is None:
         raise ValueError("The network has classes, but the pictures have no labels.")
+    sizes = tuple(len(values) for _, values in dataset.attribute_names)
+    if unet_config.attributes and unet_config.attributes != sizes:
+        raise ValueError("The network has other attributes than the pictures.")
     if config.prediction_type == "epsilon" and schedule.alpha_bar(len(schedule) - 1) == 0:
         raise ValueError(
             "A schedule with zero terminal SNR wants prediction_type v_prediction or sample: in "

@@ -76,9 +76,7 @@ class Walker:
     ) -> None:
         """Check that all fits; the first step is computed when it is asked for."""
         self.checkpoint, self.settings, self.given = checkpoint, settings, given
-        self.denoiser = denoiser or checkpoint.denoiser(
-            checkpoint.label(settings.label), settings.guidance_scale
-        )
+        self.denoiser = denoiser or checkpoint.denoiser(settings.condition, settings.guidance_scale)
         self.timesteps = settings.timesteps(checkpoint)
         self._from, self._began = moment, False
         self._generators: list[torch.Generator] = []
@@ -140,6 +138,7 @@ class Walker:
             timesteps=self.timesteps[began.index :],
             before=began.before,
             clip_x0=settings.clip_limit(self.checkpoint),
+            threshold=settings.threshold,
             variance=settings.variance,
             generator=self._generators,
         ):
@@ -177,6 +176,7 @@ class Walker:
             spacing=settings.spacing,
             resample=settings.resample,
             clip_x0=settings.clip_limit(self.checkpoint),
+            threshold=settings.threshold,
             variance=settings.variance,
             generator=self._generators,
         )

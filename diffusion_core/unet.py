@@ -4,7 +4,7 @@ A UNet (Ronneberger et al. 2015) in the form of Ho et al. 2020: residual blocks 
 self-attention at chosen levels, skip connections from the way down to the way up, and the timestep
 in every block. It knows no schedule: what its output means (eps, v or x0) is said elsewhere.
 
-    x_t (B, C, H, W), t (B,), y (B,) -> (B, C_out, H, W)
+    x_t (B, C, H, W), t (B,), y (B,) or (B, 1 + K) -> (B, C_out, H, W)
 
 The structure and the parameter names are those of diffusers' `UNet2DModel`. One thing is added: a
 patch size p folds every p × p pixels into channels first (space-to-depth), which makes small
@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .conditions import ConditionEncoder
 from .layers import (
     Attention,
     Downsample,
@@ -125,7 +126,9 @@ class UNet(nn.Module):
         in_dim = channels[0] * (2 if config.time_embedding == "fourier" else 1)
         self.time_embedding = EmbeddingMLP(in_dim, emb)
         if config.num_classes is not None:
-            self.class_embedding = nn.Embedding(config.num_classes + config.null_label, emb)
+            self.class_embedding = ConditionEncoder(
+                config.num_classes, config.null_label, config.attributes, emb
+            )
 
         self.down_blocks, self.up_blocks = nn.ModuleList(), nn.ModuleList()
         width, skips, n = channels[0], [channels[0]], config.blocks_per_level
@@ -161,7 +164,8 @@ class UNet(nn.Module):
         Args:
             x_t: (B, C, H, W); H and W multiples of `config.divisor`.
             t: Timesteps, (B,).
-            y: Labels, int64, (B,); None is the null label. Only for a network with classes.
+            y: Labels, int64, (B,), or with attributes (B, 1 + K), see `conditions`; None says
+                nothing. Only for a network with classes.
 
         Returns:
             (B, C_out, H, W), in x_t's precision.
@@ -218,13 +222,4 @@ class UNet(nn.Module):
             if y is not None:
                 raise ValueError("This network has no classes, so it takes no label.")
             return emb
-        labels = cfg.num_classes + cfg.null_label
-        if y is None:
-            if not cfg.null_label:
-                raise ValueError("This network has no null label, so it needs a label.")
-            y = torch.full_like(t, cfg.num_classes, dtype=torch.int64)
-        # A compiled graph cannot look at values; the embedding itself refuses them there.
-        in_range = torch.compiler.is_compiling() or not bool(((y < 0) | (y >= labels)).any())
-        if y.shape != t.shape or not in_range:
-            raise ValueError(f"A label must lie in [0, {labels - 1}], one an image.")
-        return emb + self.class_embedding(y)
+        return emb + self.class_embedding(y, len(t))

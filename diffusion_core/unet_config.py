@@ -40,6 +40,8 @@ class UNetConfig:
             None is `resample` at every one.
         num_classes: Labels 0 to num_classes - 1; None is an unconditional network.
         null_label: Add one label, num_classes, that means "no class" (for guidance).
+        attributes: How many values each attribute has that an image is asked for beside its class;
+            see `conditions`.
     """
 
     image_size: tuple[int, int] = (32, 32)
@@ -62,6 +64,7 @@ class UNetConfig:
     resample: str = "conv"
     num_classes: int | None = None
     null_label: bool = True
+    attributes: tuple[int, ...] = ()
     attention_up: tuple[bool, ...] | None = None
     mid_norm_groups: int | None = None
     mid_scale: float = 1.0
@@ -74,7 +77,8 @@ class UNetConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be built, in one sentence."""
         for name in (
-            "image_size", "channels", "attention", "attention_up", "resample_down", "resample_up",
+            "image_size", "channels", "attention", "attributes", "attention_up", "resample_down",
+            "resample_up",
         ):  # fmt: skip
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -108,6 +112,10 @@ class UNetConfig:
             raise ValueError("mid_scale and time_dim must be above 0.")
         if self.num_classes is not None and self.num_classes < 1:
             raise ValueError("num_classes must be at least 1, or None.")
+        if self.attributes and (self.num_classes is None or not self.null_label):
+            raise ValueError("A network with attributes needs classes and a null label.")
+        if min(self.attributes, default=1) < 1:
+            raise ValueError("Each of the attributes must have at least 1 value.")
 
     @property
     def up_attention(self) -> tuple[bool, ...]:

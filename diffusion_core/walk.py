@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .checkpoint import Checkpoint
+from .conditions import CLASS
 from .samplers import SAMPLERS, VARIANCES
 from .schedule import SPACINGS, spaced_timesteps
+from .steps import THRESHOLDS
 
 MAX_SEED = 2**32 - 1
 MAX_IMAGES = 1024
@@ -24,11 +27,14 @@ class Walk:
     Attributes:
         num_images: How many.
         label: Class, by name or number; None is no class.
+        attributes: What else is asked for: pairs of an attribute's name and a value's, as
+            (("head", "afro"), ("skin", "tan")).
         sampler, num_steps, eta, spacing, variance: See `samplers.sample`.
         guidance_scale: 1.0 is off.
         seed: Of image 0; image i has seed + i.
         seed_to: The images lead from the noise of `seed` to the noise of this one; None does not.
         clip_x0: Clip x0_hat as the model asks for; False never does.
+        threshold: How it is clipped; see `samplers.sample`.
         t_start: Timestep of a walk that begins with a picture; None begins with noise.
         resample: Of a walk that fills in what a mask leaves open; 0 has no mask. See `inpaint`.
         parent: The walk that this one branches off; None is a walk from the beginning.
@@ -50,6 +56,8 @@ class Walk:
     resample: int = 0
     parent: Walk | None = None
     branch_step: int = 0
+    attributes: tuple[tuple[str, str], ...] = ()
+    threshold: str = "static"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be computed with any model, in one sentence."""
@@ -72,9 +80,11 @@ class Walk:
             ("sampler", self.sampler, SAMPLERS),
             ("spacing", self.spacing, SPACINGS),
             ("variance", self.variance, VARIANCES),
+            ("threshold", self.threshold, THRESHOLDS),
         ):
             if value not in known:
                 raise ValueError(f"There is no {name} {value!r}; choose one of {', '.join(known)}.")
+        object.__setattr__(self, "attributes", _pairs(self.attributes))
         if self.parent is not None:
             if self.parent.resample or self.resample:
                 raise ValueError("A walk with a mask does not branch; walk it anew.")
@@ -87,6 +97,11 @@ class Walk:
     def random(self) -> bool:
         """Whether noise is injected on the way."""
         return self.sampler == "ddpm" or self.eta > 0
+
+    @property
+    def condition(self) -> str | int | dict[str, str | int | None] | None:
+        """What its pictures are asked to show, for `Checkpoint.condition`."""
+        return {CLASS: self.label, **dict(self.attributes)} if self.attributes else self.label
 
     @property
     def chain(self) -> tuple[Walk, ...]:
@@ -143,6 +158,18 @@ def _whole(value: float, lowest: int, highest: int) -> bool:
     if not math.isfinite(value):
         return False
     return lowest <= value <= highest and int(value) == value
+
+
+def _pairs(attributes: Any) -> tuple[tuple[str, str], ...]:
+    """Each a name and a value, no name twice, in a tuple."""
+    try:
+        pairs = tuple((name, value) for name, value in attributes)
+    except (TypeError, ValueError):
+        pairs = ((None, None),)
+    names = {CLASS, *(name for name, _ in pairs)}
+    if not all(isinstance(x, str) for x in sum(pairs, ())) or len(names) != len(pairs) + 1:
+        raise ValueError("The attributes must be pairs of a name and a value, no name twice.")
+    return pairs
 
 
 @dataclass(frozen=True, eq=False)

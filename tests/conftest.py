@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 
 from diffusion_core import trajectory
 from diffusion_core.checkpoint import CheckpointConfig, save_checkpoint
-from diffusion_core.data import FASHION_CLASSES
+from diffusion_core.data import FASHION_CLASSES, load_dataset
 from diffusion_core.unet import UNet, UNetConfig
 
 pytest_plugins = ["pagelib"]
@@ -34,6 +35,11 @@ TINY = UNetConfig(
     scale_shift=True,
     num_classes=10,
 )
+
+TINY_AVATARS = dataclasses.replace(
+    TINY, image_size=(64, 64), in_channels=3, out_channels=3, patch_size=8, num_classes=3,
+    attributes=(48, 30, 9, 5, 7, 8),
+)  # fmt: skip
 
 
 def wake(unet: UNet, seed: int = 0, size: float = 0.05) -> UNet:
@@ -77,6 +83,20 @@ def save_tiny(
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def avatars_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that can be asked for the attributes of avatars."""
+    data, folder = load_dataset("avatars-3000"), tmp_path_factory.mktemp("models") / "avatars"
+    noise = {"name": "cosine", "num_train_timesteps": 1000}
+    config = CheckpointConfig(
+        TINY_AVATARS, noise, "v_prediction", data.class_names, "avatars",
+        attribute_names=data.attribute_names,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    save_checkpoint(folder, wake(UNet(TINY_AVATARS)), config)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -199,7 +199,7 @@ def test_a_state_of_before_a_setting_existed_had_its_default(tmp_path):
     settings = json.loads(metadata["settings"])
     del settings["train"]["flip"], settings["unet"]["dropout"], settings["data"]["content"]
     save_file(tensors, str(path), metadata | {"settings": json.dumps(settings)})
-    with pytest.raises(ValueError, match="flip = None, not True"):
+    with pytest.raises(ValueError, match="flip = False, not True"):
         run(tmp_path / "old", dataclasses.replace(CONFIG, flip=True))
     assert run(tmp_path / "old") == whole[2:]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -22,12 +23,13 @@ def keep_pictures(folder: Path, dataset: ImageDataset) -> None:
             return
     except ValueError:
         pass
-    labels = {} if dataset.labels is None else {"labels": dataset.labels.numpy()}
-    names = np.array(dataset.class_names, dtype=np.str_)
+    known = {"labels": dataset.labels, "attributes": dataset.attributes}
+    numbers = {name: tensor.numpy() for name, tensor in known.items() if tensor is not None}
+    names = json.dumps([dataset.name, dataset.class_names, dataset.attribute_names])
 
     def write(path: Path) -> None:
         with open(path, "wb") as file:
-            np.savez(file, pictures=dataset.pictures, names=names, name=dataset.name, **labels)
+            np.savez(file, pictures=dataset.pictures, names=np.array(names), **numbers)
 
     replace_file(folder / PICTURES_FILE, write)
 
@@ -44,10 +46,12 @@ def kept_pictures(folder: Path) -> ImageDataset:
         except OSError as error:
             raise ValueError(f"The pictures of {folder.name} are gone.") from error
     with np.load(folder / PICTURES_FILE, allow_pickle=False) as file:
-        labels = torch.from_numpy(file["labels"]) if "labels" in file else None
+        name, classes, attributes = json.loads(str(file["names"]))
+        numbers = {k: torch.from_numpy(file[k]) for k in ("labels", "attributes") if k in file}
         return ImageDataset(
-            str(file["name"]), file["pictures"], labels, tuple(file["names"].tolist())
-        )
+            name, file["pictures"], class_names=tuple(classes),
+            attribute_names=tuple((each, tuple(values)) for each, values in attributes), **numbers,
+        )  # fmt: skip
 
 
 def free_folder(within: Path, name: str) -> Path:

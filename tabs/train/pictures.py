@@ -23,6 +23,7 @@ MINE, FOLDER = "My pictures: zip or files", "A folder on this machine"
 SHIPPED = "Fashion-MNIST, 2,000 shipped"
 NAMED = {
     SHIPPED: "fashion-mnist-2000",
+    "Avatars, 3,000 shipped": "avatars-3000",
     "Fashion-MNIST, all 60,000": "fashion-mnist",
     "MNIST, 60,000 digits": "mnist",
     "KMNIST, 60,000 letters": "kmnist",
@@ -79,7 +80,10 @@ def _shortened(dataset: ImageDataset, limits: Limits) -> ImageDataset:
         return dataset
     chosen = torch.randperm(N, generator=seeded("shortened"))[: limits.pictures].sort().values
     labels = None if dataset.labels is None else dataset.labels[chosen]
-    return dataclasses.replace(dataset, pictures=dataset.pictures[chosen.numpy()], labels=labels)
+    attributes = None if dataset.attributes is None else dataset.attributes[chosen]
+    return dataclasses.replace(
+        dataset, pictures=dataset.pictures[chosen.numpy()], labels=labels, attributes=attributes
+    )
 
 
 def sheet(dataset: ImageDataset) -> np.ndarray:

@@ -129,6 +129,7 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
         unet = dataclasses.replace(
             known.unet.config, image_size=dataset.shape[1:],
             num_classes=len(dataset.class_names) or None,
+            attributes=tuple(len(values) for _, values in dataset.attribute_names),
         )  # fmt: skip
         # What its output means, and at which noise, is what it was trained for.
         train = dataclasses.replace(train, prediction_type=known.config.prediction_type)

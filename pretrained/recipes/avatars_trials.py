@@ -1,0 +1,180 @@
+"""Short trials of what the avatars could be trained with: the same minutes for each choice.
+
+Run from the top of the repository, for all trials or those named:
+
+    python -m pretrained.recipes.avatars_trials base patch2 --minutes 5 --out runs/trials
+
+For each are printed images a second; the error of x0_hat on held-out avatars at the same noise
+levels (log-SNR), which can be compared whatever is predicted and however t is spread; Frechet
+distance and attribute accuracy of samples for held-out combinations, if there is a judge. What was
+found is kept as OUT/results.json with a sheet of samples beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from diffusion_core.attribute_judge import AttributeJudge, rights
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.data import ImageDataset, load_dataset
+from diffusion_core.draws import seeded
+from diffusion_core.evaluation import asked_of, draw_samples
+from diffusion_core.fitting import Plan
+from diffusion_core.guidance import ModelDenoiser
+from diffusion_core.images import grid, to_uint8
+from diffusion_core.metrics import Judge, frechet_distance, judged, load_judge
+from diffusion_core.process import q_sample
+from diffusion_core.schedule import NoiseSchedule, make_schedule
+from diffusion_core.train_config import TrainConfig
+from diffusion_core.training import train
+from diffusion_core.unet import UNet
+
+LOG_SNRS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0)
+JUDGE = Path(__file__).parents[1] / "judge-avatars"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One choice; the defaults are those of avatars.sh."""
+
+    patch_size: int = 4
+    channels: tuple[int, ...] = (96, 96)
+    blocks: int = 2
+    prediction: str = "v_prediction"
+    schedule: str = "cosine"
+    weighting: str = "none"
+    learning_rate: float = 1e-3
+    batch_size: int = 64
+
+
+BASE = Trial()
+TRIALS = {
+    "base": BASE,
+    "narrow-wide": replace(BASE, channels=(64, 128)),
+    "wide-shallow": replace(BASE, channels=(128, 128), blocks=1),
+    "patch2": replace(BASE, patch_size=2, channels=(32, 64, 128)),
+    "patch2-even": replace(BASE, patch_size=2, channels=(64, 64, 96)),
+    "epsilon": replace(BASE, prediction="epsilon"),
+    "x0": replace(BASE, prediction="sample", weighting="min_snr"),
+    "min-snr": replace(BASE, weighting="min_snr"),
+    "sigmoid": replace(BASE, schedule="sigmoid"),
+    "batch128": replace(BASE, batch_size=128),
+}
+
+
+def plan_of(trial: Trial, data: ImageDataset, save_every: int = 10**6) -> Plan:
+    """The run that a trial begins; it is broken off by the clock."""
+    config = TrainConfig(
+        num_steps=10**6, batch_size=trial.batch_size, learning_rate=trial.learning_rate,
+        warmup_steps=100, decay_steps=0, ema_decay=0.997, prediction_type=trial.prediction,
+        loss_weighting=trial.weighting, save_every=save_every,
+    )  # fmt: skip
+    noise = {"name": trial.schedule, "num_train_timesteps": 1000}
+    return Plan.for_data(
+        data, config, noise, trial.channels, blocks=trial.blocks, patch_size=trial.patch_size
+    )
+
+
+@torch.no_grad()
+def errors(checkpoint: Checkpoint, test: ImageDataset, num: int = 256) -> list[float]:
+    """Root mean square error of x0_hat at each of `LOG_SNRS`, on held-out avatars."""
+    indices = torch.arange(num)
+    x0, said = test.batch(indices)[0], test.conditions(indices)
+    denoiser = ModelDenoiser(
+        checkpoint.unet, checkpoint.schedule, checkpoint.config.prediction_type, said
+    )
+    found = []
+    for level in LOG_SNRS:
+        t = torch.full((num,), timestep_of(level, checkpoint.schedule))
+        eps = torch.randn(x0.shape, generator=seeded("trial", level))
+        x0_hat = denoiser.predict(q_sample(x0, t, eps, checkpoint.schedule), t)[1].clamp(-1, 1)
+        found.append(float((x0_hat - x0).square().mean().sqrt()))
+    return found
+
+
+def timestep_of(log_snr: float, schedule: NoiseSchedule) -> int:
+    """The timestep whose log-SNR lies nearest."""
+    every = schedule.log_snr(torch.arange(len(schedule)))
+    return int((every - log_snr).abs().argmin())
+
+
+def scores(
+    checkpoint: Checkpoint, judge: Judge | AttributeJudge, test: ImageDataset, target: Tensor,
+    num: int, scale: float,
+) -> tuple[dict[str, float], Tensor]:  # fmt: skip
+    """Frechet distance and shares shown at a guidance scale; and the samples."""
+    images, said, _, _ = draw_samples(
+        checkpoint, num, "dpmpp_2m", 20, 0.0, scale, said=asked_of(test, num)
+    )
+    assert said is not None
+    features, seen = judged(judge, images)
+    each = rights(seen, said)
+    names = ["class", *(name for name, _ in test.attribute_names)]
+    found = {"frechet": frechet_distance(features, target), "attributes": float(each[1:].mean())}
+    return found | dict(zip(names, each.tolist(), strict=True)), images
+
+
+def run(
+    name: str, trial: Trial, train_set: ImageDataset, test: ImageDataset, minutes: float,
+    num: int, out: Path,
+) -> dict[str, object]:  # fmt: skip
+    """Train for so many minutes, then measure the averaged network."""
+    plan = plan_of(trial, train_set)
+    schedule = make_schedule(**plan.noise)
+    steps = train(plan.train, plan.unet, schedule, train_set, out / name, resume=False)
+    start, seconds, done, unet = time.perf_counter(), 0.0, 0, UNet(plan.unet)
+    for step in steps:
+        seconds, done, unet = seconds + step.seconds, step.step, step.unet
+        if time.perf_counter() - start > 60 * minutes:
+            break
+    steps.close()
+    config = plan.checkpoint_config(train_set, done)
+    checkpoint = Checkpoint(unet.eval().requires_grad_(False), schedule, config, name, "")
+    found: dict[str, object] = {
+        "trial": name, "parameters": sum(p.numel() for p in unet.parameters()), "steps": done,
+        "images/s": done * trial.batch_size / seconds,
+        "error": dict(zip(map(str, LOG_SNRS), errors(checkpoint, test), strict=True)),
+    }  # fmt: skip
+    if not (JUDGE / "model.safetensors").exists():
+        return found | {"judge": "none yet; make it with pretrained/recipes/avatars_judge.py"}
+    judge = load_judge(JUDGE)
+    parts = torch.arange(len(test)).split(2000)
+    target = torch.cat([judged(judge, test.batch(part)[0])[0] for part in parts])
+    for scale in (1.0, 2.0):
+        found[f"guidance {scale:g}"], images = scores(checkpoint, judge, test, target, num, scale)
+        sheet = Image.fromarray(grid(to_uint8(images[:64])))
+        sheet.save(out / f"{name}-{scale:g}.png")
+    return found
+
+
+def main() -> None:
+    """Run the trials, one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(TRIALS)}; none is all")
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--num", type=int, default=500, help="samples at each guidance scale")
+    parser.add_argument("--out", type=Path, default=Path("runs/trials"))
+    args = parser.parse_args()
+    if unknown := [name for name in args.names if name not in TRIALS]:
+        raise SystemExit(f"There is no trial {unknown[0]!r}; choose from: {', '.join(TRIALS)}.")
+    args.out.mkdir(parents=True, exist_ok=True)
+    train_set, test = load_dataset("avatars"), load_dataset("avatars", split="test")
+    file = args.out / "results.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    for name in args.names or TRIALS:
+        found = run(name, TRIALS[name], train_set, test, args.minutes, args.num, args.out)
+        print(json.dumps(found), flush=True)
+        results[name] = found
+        file.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

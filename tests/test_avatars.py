@@ -1,0 +1,123 @@
+"""The avatars: what is chosen, what is held out, what is kept, and that it comes back the same."""
+
+import collections
+
+import numpy as np
+import pytest
+import torch
+
+from diffusion_core.avatars import AvatarFile
+from diffusion_core.data import load_dataset
+from pretrained.recipes.avatars_data import (
+    ATTRIBUTES,
+    BACKGROUNDS,
+    FACES,
+    HEADS,
+    STYLES,
+    Choice,
+    choose,
+)
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return AvatarFile.embedded()
+
+
+@pytest.fixture(scope="module")
+def choices():
+    rng = np.random.default_rng(0)
+    return [choose("open-peeps", rng) for _ in range(6000)]
+
+
+def test_the_embedded_avatars_are_what_they_are_said_to_be(embedded):
+    data = load_dataset("avatars-3000")
+    assert len(data) == 3000 and data.shape == (3, 64, 64) and data.class_names == STYLES
+    assert [name for name, _ in data.attribute_names] == list(ATTRIBUTES)
+    assert [len(v) for _, v in data.attribute_names] == [48, 30, 9, 5, 7, 8]
+    assert len({picture.tobytes() for picture in data.pictures}) == 3000
+    share = data.labels.bincount() / 3000
+    torch.testing.assert_close(share, torch.tensor([0.6, 0.2, 0.2]), atol=0.03, rtol=0)
+    applies = torch.stack([(data.attributes[data.labels == s] >= 0).all(0) for s in range(3)])
+    none = torch.stack([(data.attributes[data.labels == s] < 0).all(0) for s in range(3)])
+    assert applies.int().tolist() == [[1] * 6, [0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 0, 1]]
+    assert torch.equal(none, ~applies)
+    first, last = data.conditions(torch.tensor([0, 2999]))
+    assert first.tolist() == [int(data.labels[0]), *data.attributes[0].tolist()]
+    assert len(last) == 7
+
+
+def test_the_grid_of_pixel_art_is_true(embedded):
+    pictures = embedded.pictures[embedded.labels == STYLES.index("pixel-art")]
+    coarse = pictures[:, ::4, ::4]
+    assert np.array_equal(coarse.repeat(4, 1).repeat(4, 2), pictures)
+
+
+def test_a_background_has_the_colour_it_is_named_by(embedded):
+    for name, colour in BACKGROUNDS.items():
+        number = ATTRIBUTES["background"].index(name)
+        peeps = (embedded.labels == 0) & (embedded.attributes[:, 5] == number)
+        wanted = np.array([int(colour[i : i + 2], 16) for i in (0, 2, 4)], np.uint8)
+        share = (embedded.pictures[peeps][:40] == wanted).all(-1).mean((1, 2))
+        assert len(share) and share.min() > 0.02 and share.mean() > 0.2, name
+
+
+def test_a_tenth_of_the_combinations_is_held_out_and_every_part_is_seen(choices):
+    sides = collections.defaultdict(set)
+    for c in choices:
+        sides[c.combination].add(c.held_out)
+    assert all(len(s) == 1 for s in sides.values())
+    assert 0.07 < np.mean([c.held_out for c in choices]) < 0.13
+    seen = [c.attributes for c in choices if not c.held_out]
+    assert {a["head"] for a in seen} == set(HEADS) and {a["face"] for a in seen} == set(FACES)
+
+
+def test_what_is_embedded_was_not_held_out(embedded):
+    heads, faces, _, skins, _, _ = ATTRIBUTES.values()
+    for row in embedded.attributes[embedded.labels == 0]:
+        triple = (heads[row[0]], faces[row[1]], skins[row[3]])
+        assert not Choice("open-peeps", {}, {}, triple).held_out
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_nothing_is_left_to_the_seed(style):
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        options = choose(style, rng).options
+        assert all(len(set(v)) <= 1 for v in options.values() if isinstance(v, list)), options
+        chances = [v for k, v in options.items() if k.endswith("Probability")]
+        assert set(chances) <= {0, 100}
+
+
+def small(embedded, count=7) -> AvatarFile:
+    return embedded.first(count)
+
+
+def test_a_sheet_gives_every_pixel_back(embedded, tmp_path):
+    few = small(embedded, 61)
+    few.embed(tmp_path / "few.npz")
+    back = AvatarFile.embedded(tmp_path / "few.npz")
+    for name in ("pictures", "labels", "attributes"):
+        assert np.array_equal(getattr(back, name), getattr(few, name))
+    assert back.attribute_names == few.attribute_names and back.class_names == few.class_names
+
+
+def test_the_whole_set_is_read_from_its_folder(embedded, tmp_path, monkeypatch):
+    train, test = small(embedded, 7), small(embedded, 3)
+    AvatarFile.write(tmp_path / "avatars.npz", {"train": train, "test": test})
+    monkeypatch.setenv("AVATARS_DIR", str(tmp_path))
+    assert len(load_dataset("avatars")) == 7
+    data = load_dataset("avatars", split="test")
+    assert data.name == "avatars" and np.array_equal(data.pictures, test.pictures)
+    assert data.attributes.tolist() == test.attributes.tolist()
+
+
+def test_a_set_that_is_not_there_or_broken_names_its_recipe(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVATARS_DIR", str(tmp_path))
+    with pytest.raises(ValueError, match=r"make them with .*avatars_data\.sh.*\.$"):
+        load_dataset("avatars")
+    (tmp_path / "avatars.npz").write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"avatars_data\.sh\.$"):
+        load_dataset("avatars")
+    with pytest.raises(ValueError, match="no test split"):
+        load_dataset("avatars-3000", split="test")
