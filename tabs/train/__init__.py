@@ -29,6 +29,7 @@ from .running import (
     preset_values,
     shown_inputs,
     stop,
+    suited,
     train,
     watch,
     zip_file,
@@ -162,9 +163,9 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         **QUIET,
     }
     for event in (read, opening):
-        event.then(facts_now, settings, facts, **measuring).then(
-            measured_presets, settings, preset, **measuring
-        )
+        event.then(suited, everything[5], everything[5], **QUIET).then(
+            facts_now, settings, facts, **measuring
+        ).then(measured_presets, settings, preset, **measuring)
     gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)
     for event in (
         opening.then(watch, None, stage, **watching),

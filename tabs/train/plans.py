@@ -182,7 +182,8 @@ def span(seconds: float) -> str:
         return f"{max(1, seconds):.0f} s"
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.2g} hours"
+    hours = seconds / 3600
+    return f"{hours:.1f} hours" if hours < 10 else f"{hours:,.0f} hours"
 
 
 def facts(plan: Plan, dataset: ImageDataset, seconds: float | None) -> str:

@@ -22,6 +22,7 @@ from .plans import (
     PRESETS,
     Settings,
     facts,
+    patch_for,
     plan_of,
     preset_choices,
     seconds_a_step,
@@ -120,6 +121,12 @@ def measured_presets(request: gr.Request, *values: Any) -> Any:
 def preset_values(preset: str) -> list[Any]:
     """Steps, channels and EMA of a preset; the user's own stay."""
     return list(PRESETS[preset]) if preset in PRESETS else [gr.skip()] * 3
+
+
+def suited(patch: float, request: gr.Request) -> Any:
+    """The patch that suits the pictures' size; as it is where there are none."""
+    dataset = OWNERS.chosen(request.session_hash or "")
+    return patch if dataset is None else patch_for(dataset.shape[1])
 
 
 def begins(begin: str, size: int) -> Any:
