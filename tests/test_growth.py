@@ -22,7 +22,7 @@ from diffusion_core.growth import (
 )
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.progress import Progress
-from diffusion_core.resources import MEASURED, step_seconds
+from diffusion_core.resources import MEASURED, num_parameters, step_seconds
 from diffusion_core.samplers import draw_noise
 from diffusion_core.schedule import make_schedule
 from diffusion_core.train_config import TrainConfig
@@ -119,6 +119,12 @@ def test_a_plan_comes_back_from_json(dataset):
     for text in ("", "[]", "{}", '{"train": {"what": 1}, "unet": {}}'):
         with pytest.raises(ValueError, match="no plan"):
             Plan.from_json(text)
+
+
+def test_parameters_are_counted_without_making_the_network():
+    assert num_parameters(TINY) == sum(p.numel() for p in UNet(TINY).parameters())
+    huge = dataclasses.replace(TINY, channels=(2**16, 2**17))  # terabytes, were it made
+    assert num_parameters(huge) > 10**12
 
 
 def test_a_steps_time_is_measured_for_the_whole_batch():

@@ -17,6 +17,7 @@ from diffusion_core.fitting import Plan, beginning, fit
 from diffusion_core.growth import Growth, load_history, milestones, save_history
 from diffusion_core.health import Check, check_run, ema_gap, nearest_ratio, saturation
 from diffusion_core.progress import Progress
+from diffusion_core.resources import num_parameters
 from diffusion_core.schedule import make_schedule
 from diffusion_core.state import write_text
 from diffusion_core.training import TrainStep
@@ -94,7 +95,7 @@ class Job:
 
     def _keep_plan(self) -> None:
         """What a later start needs to go on: the plan, and pictures that cannot be had again."""
-        weights = sum(p.numel() for p in beginning(self.plan).parameters())
+        weights = num_parameters(self.plan.unet)
         self.folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.folder).free < STATE_TIMES * 16 * weights:
             raise OSError(errno.ENOSPC, "no space")

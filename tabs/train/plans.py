@@ -12,7 +12,7 @@ from diffusion_core.checkpoint import Checkpoint, best_device
 from diffusion_core.data import ImageDataset
 from diffusion_core.fitting import Plan
 from diffusion_core.health import check_schedule
-from diffusion_core.resources import memory_of_training, step_seconds
+from diffusion_core.resources import memory_of_training, num_parameters, step_seconds
 from diffusion_core.schedule import make_schedule
 from diffusion_core.train_config import TrainConfig
 from diffusion_core.unet import UNet
@@ -135,7 +135,7 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
         train = dataclasses.replace(train, prediction_type=known.config.prediction_type)
         plan = Plan(train, unet, known.config.schedule, init=s.begin)
     _check_shape(plan, dataset)
-    if (millions := parameters(plan) / 1e6) > limits.millions:
+    if (millions := num_parameters(plan.unet) / 1e6) > limits.millions:
         raise ValueError(
             f"Here a network has at most {limits.millions:g} million parameters, and this has "
             f"{millions:.1f}; choose fewer channels."
@@ -156,11 +156,6 @@ def _check_shape(plan: Plan, dataset: ImageDataset) -> None:
             f"Pictures of {H} pixels cannot be halved so often: with {len(plan.unet.channels)} "
             f"levels and patches of {plan.unet.patch_size} the size must be a multiple of {d}."
         )
-
-
-def parameters(plan: Plan) -> int:
-    """Of its network."""
-    return sum(p.numel() for p in UNet(plan.unet).parameters())
 
 
 def seconds_a_step(plan: Plan) -> float:
@@ -194,7 +189,7 @@ def facts(plan: Plan, dataset: ImageDataset, seconds: float | None) -> str:
         dataset: On what.
         seconds: Of one step, measured; None where that is not known.
     """
-    count, train = parameters(plan), plan.train
+    count, train = num_parameters(plan.unet), plan.train
     memory = memory_of_training(UNet(plan.unet), train.batch_size)
     epochs = train.num_steps * train.batch_size / len(dataset)
     takes = (
