@@ -113,7 +113,15 @@ class Checkpoint:
             names, label = self.config.attribute_names, self.label(asked.get(CLASS))
             if not names and set(asked) <= {CLASS}:
                 return label
-            values = attribute_values(names, {k: v for k, v in asked.items() if k != CLASS})
+            wanted = {k: v for k, v in asked.items() if k != CLASS}
+            values = attribute_values(names, wanted)
+            for name, classes in self.config.attribute_classes:
+                known = [self.label(c) for c in classes]
+                if name in wanted and label is not None and label not in known:
+                    raise ValueError(
+                        f"Only {' and '.join(classes)} can be asked for {name}; choose that class, "
+                        f"or leave {name} out."
+                    )
             said = self.unet.config.num_classes if label is None else label
             return torch.tensor([[said, *values]])
         if isinstance(asked, Sequence) and not isinstance(asked, str):

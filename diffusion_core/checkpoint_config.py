@@ -36,6 +36,8 @@ class CheckpointConfig:
         clip_x0: Predicted images are clipped to [-clip_x0, clip_x0]; 0 is not clipped.
         notes: Sentences about it that a user should read.
         attribute_names: Of the attributes that it can be asked for, and of their values.
+        attribute_classes: Of an attribute, the names of the classes that show it; all, where it is
+            not listed.
     """
 
     unet: UNetConfig
@@ -48,6 +50,7 @@ class CheckpointConfig:
     clip_x0: float = 1.0
     notes: tuple[str, ...] = ()
     attribute_names: AttributeNames = ()
+    attribute_classes: AttributeNames = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
@@ -59,6 +62,8 @@ class CheckpointConfig:
         object.__setattr__(self, "attribute_names", names)
         if tuple(len(values) for _, values in names) != self.unet.attributes:
             raise ValueError("There must be a name for each of the network's attribute values.")
+        shown = tuple((str(name), tuple(classes)) for name, classes in self.attribute_classes)
+        object.__setattr__(self, "attribute_classes", shown)
         if self.prediction_type not in PREDICTION_TYPES:
             raise ValueError(f"There is no prediction_type {self.prediction_type!r}.")
         if self.class_names and len(self.class_names) != self.unet.num_classes:

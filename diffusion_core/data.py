@@ -92,6 +92,18 @@ class ImageDataset:
                 digest.update(known.numpy().tobytes())
         return digest.hexdigest()
 
+    @cached_property
+    def attribute_classes(self) -> AttributeNames:
+        """For each attribute that only some classes show, the names of those."""
+        if self.labels is None or self.attributes is None:
+            return ()
+        found = []
+        for k, (name, _) in enumerate(self.attribute_names):
+            seen = self.labels[self.attributes[:, k] >= 0].unique().tolist()
+            if len(seen) < len(self.class_names):
+                found.append((name, tuple(self.class_names[i] for i in seen)))
+        return tuple(found)
+
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
         """Images (B, C, H, W) in [-1, 1] and their labels (B,), for int64 indices (B,)."""
         images = from_uint8(self.pictures[indices.numpy()])

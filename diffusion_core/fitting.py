@@ -99,9 +99,13 @@ class Plan:
         }  # fmt: skip
         if self.init:
             training["init"] = self.init
+        known: dict[str, Any] = {}
+        if self.unet.attributes:
+            known["attribute_names"] = dataset.attribute_names
+            known["attribute_classes"] = dataset.attribute_classes
         return CheckpointConfig(
             self.unet, self.noise, self.train.prediction_type, dataset.class_names, dataset.name,
-            training, attribute_names=dataset.attribute_names if self.unet.attributes else (),
+            training, **known,
         )  # fmt: skip
 
 

@@ -85,18 +85,22 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
 
 
-@pytest.fixture(scope="session")
-def avatars_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def save_tiny_avatars(folder: Path) -> Path:
     """A checkpoint that can be asked for the attributes of avatars."""
-    data, folder = load_dataset("avatars-3000"), tmp_path_factory.mktemp("models") / "avatars"
+    data = load_dataset("avatars-3000")
     noise = {"name": "cosine", "num_train_timesteps": 1000}
     config = CheckpointConfig(
         TINY_AVATARS, noise, "v_prediction", data.class_names, "avatars",
-        attribute_names=data.attribute_names,
+        attribute_names=data.attribute_names, attribute_classes=data.attribute_classes,
     )  # fmt: skip
     torch.manual_seed(0)
     save_checkpoint(folder, wake(UNet(TINY_AVATARS)), config)
     return folder
+
+
+@pytest.fixture(scope="session")
+def avatars_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_avatars(tmp_path_factory.mktemp("models") / "avatars")
 
 
 @pytest.fixture(autouse=True)

@@ -75,11 +75,12 @@ def browser():
 
 @pytest.fixture(scope="session")
 def models_folder(tmp_path_factory) -> Path:
-    from conftest import save_tiny
+    from conftest import save_tiny, save_tiny_avatars
 
     folder = tmp_path_factory.mktemp("page-models")
     save_tiny(folder / "one", seed=1)
     save_tiny(folder / "two", seed=2)
+    save_tiny_avatars(folder / "peeps")
     broken = save_tiny(folder / "broken", seed=3) / "model.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
     return folder

@@ -14,7 +14,7 @@ from diffusion_core.walk import MAX_SEED
 from .. import models
 from ..components import QUIET, why
 from ..player import player
-from . import beginning, following, racing, returning
+from . import attributes, beginning, following, racing, returning
 from .asking import NO_CLASS, SAMPLER_CHOICES, WORDS
 from .keeping import keep
 from .replaying import card_values
@@ -24,6 +24,10 @@ __all__ = ["branch", "build", "denoise", "opening", "replay", "stop"]
 
 IMAGE_COUNTS = (1, 4, 16)
 CONCURRENT_WALKS = 4
+THRESHOLD_CHOICES = [
+    ("static: cut at ±1", "static"),
+    ("dynamic: scaled by its own range (Imagen)", "dynamic"),
+]
 OWN_MODELS = not os.environ.get("SPACE_ID")  # on a Space no visitor names paths or Hub ids
 WHY = r"""
 At every step the network looks at the noisy picture $x_t$ and says what noise $\hat\epsilon$ it
@@ -122,6 +126,7 @@ def build() -> Parts:
                 class_choices, value=class_choices[min(9, len(class_choices) - 1)], label="Class",
                 interactive=True, allow_custom_value=True,  # what it cannot be is said by the walk
             )  # fmt: skip
+            asks = attributes.build(first)
             with gr.Row():
                 run_button = gr.Button(
                     "Denoise", variant="primary", min_width=120, elem_id="denoise-run"
@@ -154,6 +159,10 @@ def build() -> Parts:
                     list(SPACINGS), value="trailing", label="Spacing",
                     info="which of the timesteps are visited",
                 )  # fmt: skip
+                threshold = gr.Dropdown(
+                    THRESHOLD_CHOICES, value="static", label="Clipping",
+                    info="of the guess x̂₀; at strong guidance, dynamic keeps its shades",
+                )  # fmt: skip
                 exact = gr.Checkbox(
                     False, label="Show the exact answer beside",
                     info="of a denoiser that remembers 200 training images",
@@ -168,6 +177,7 @@ def build() -> Parts:
             asked = [
                 model, label, guidance, sampler, steps, seed, images, eta, spacing, begin.begin,
                 begin.seed_to, begin.start, begin.hole, begin.resample, exact,
+                threshold, *asks.menus,
             ]  # fmt: skip
         with gr.Column(scale=5, elem_classes=["folds"]):
             with gr.Accordion("Race: several walks from the same noise", open=False):
@@ -192,6 +202,7 @@ def build() -> Parts:
         [
             model, label, guidance, sampler, steps, seed, images, eta, spacing, begin.begin,
             begin.seed_to, begin.start, begin.picture, begin.t, begin.hole, begin.resample,
+            threshold, *asks.all,
         ],
         **QUIET,
     )  # fmt: skip
@@ -204,6 +215,7 @@ def build() -> Parts:
         api_visibility="private",
     )  # fmt: skip
     model.change(class_menu, [model, label], label, **QUIET)
+    model.change(attributes.updates, [model, *asks.menus], asks.all, **QUIET)
     sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **QUIET)
     beginning.wire(begin, model, begins, forget)
     return Parts([begin.begin, begin.start, begin.picture, begin.t], model)

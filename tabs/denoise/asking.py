@@ -16,6 +16,7 @@ from diffusion_core.walk import Given, Walk
 
 from .. import models
 from ..starts import Start
+from .attributes import ANY, SLOTS, said
 
 NO_CLASS = "none"
 NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
@@ -61,6 +62,15 @@ class Asked(NamedTuple):
     hole: str | None
     resample: float
     exact: bool
+    threshold: str = "static"
+    attribute_0: str | None = ANY
+    attribute_1: str | None = ANY
+    attribute_2: str | None = ANY
+    attribute_3: str | None = ANY
+    attribute_4: str | None = ANY
+    attribute_5: str | None = ANY
+    attribute_6: str | None = ANY
+    attribute_7: str | None = ANY
 
     def checkpoint(self) -> Checkpoint:
         """The model.
@@ -79,7 +89,8 @@ class Asked(NamedTuple):
         if self.seed is None or self.steps is None or self.guidance is None:
             raise ValueError("Fill in seed, steps and guidance.")
         chosen = None if self.label in (None, "", NO_CLASS) else self.label
-        if chosen is None and self.guidance != 1:
+        attributes = said(checkpoint, self[-SLOTS:])
+        if chosen is None and not attributes and self.guidance != 1:
             raise ValueError("Guidance needs a class: choose one, or set guidance to 1.")
         given, t_start = self._given(checkpoint)
         sampler, variance = sampler_of(self.sampler)
@@ -90,14 +101,15 @@ class Asked(NamedTuple):
                 raise ValueError("Fill in the second seed.")
             seed_to, num_images = whole(self.seed_to, "second seed"), ROW
         walk = Walk(
-            num_images=num_images, label=chosen, sampler=sampler, variance=variance,
+            num_images=num_images, label=chosen, attributes=attributes, sampler=sampler,
+            variance=variance, threshold=self.threshold,
             num_steps=whole(self.steps, "number of steps"),
             eta=float(self.eta) if sampler == "ddim" else 0.0, spacing=self.spacing,
             guidance_scale=float(self.guidance), seed=whole(self.seed, "seed"), seed_to=seed_to,
             t_start=t_start if self.begin == PICTURE else None,
             resample=whole(self.resample, "number of resamplings") if self.begin == HOLE else 0,
         )  # fmt: skip
-        checkpoint.label(walk.label)
+        checkpoint.condition(walk.condition)
         walk.timesteps(checkpoint)  # raises what does not fit this model
         return walk, given
 

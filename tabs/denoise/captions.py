@@ -56,12 +56,15 @@ def _words(record: Recording) -> list[str]:
     else:
         seeds = f"seed {settings.seed}" + (f" to {last_seed}" if settings.num_images > 1 else "")
     resampled = f", {settings.resample} times each" if settings.resample > 1 else ""
+    named = ", ".join([named, *(f"{name} {value}" for name, value in settings.attributes)])
+    clipping = ["dynamic clipping"] if settings.threshold == "dynamic" else []
     return [
         checkpoint.name.rsplit("/", 1)[-1],
         named,
         f"{choice_of(settings)}, {len(record.walker.timesteps)} steps{resampled}",
         f"guidance {settings.guidance_scale:g}",
         *([f"eta {settings.eta:g}"] if settings.eta else []),
+        *clipping,
         seeds,
         f"weights {checkpoint.weights_hash[:8]}",
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.conditions import CLASS
 from diffusion_core.walk import Walk
 
 from .asking import HOLE, NOISE, PICTURE, ROW, SEEDS, Asked
@@ -29,7 +30,7 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
     C, H, _ = checkpoint.image_shape
     folder = Path(checkpoint.name)
     name = f"pretrained/{folder.name}" if folder.parent.name == "pretrained" else checkpoint.name
-    label = checkpoint.label(walk.label)
+    shown, words = _condition(checkpoint, walk)
     count = ROW if asked.begin == SEEDS else walk.num_images
     imports = [
         "import torch",
@@ -38,8 +39,7 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
     ]
     body = [f"model = load_checkpoint({json.dumps(name, ensure_ascii=False)})"]
     guided = f", guidance_scale={walk.guidance_scale:g}" if walk.guidance_scale != 1 else ""
-    words = f"  # {' '.join(walk.label.split())}" if isinstance(walk.label, str) else ""
-    body.append(f"denoiser = model.denoiser({label}{guided}){words}")
+    body.append(f"denoiser = model.denoiser({shown}{guided}){words}")
     seeds = f"{walk.seed}" if asked.begin == SEEDS else f"{walk.seed} + i"
     body.append(
         f"generators = [torch.Generator().manual_seed({seeds}) for i in range({count})]",
@@ -52,6 +52,8 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
         options.append(f'spacing="{walk.spacing}"')
     if walk.variance != "posterior":
         options.append(f'variance="{walk.variance}"')
+    if walk.threshold != "static":
+        options.append(f'threshold="{walk.threshold}"')
     if walk.clip_limit(checkpoint) != 1:
         options.append(f"clip_x0={walk.clip_limit(checkpoint):g}")
     call = "sample(denoiser, x, model.schedule, "
@@ -89,3 +91,12 @@ def lines(checkpoint: Checkpoint, asked: Asked, walk: Walk) -> str:
     body.append("images = step.x_prev")
     imports.sort(key=lambda line: (line.startswith("from"), line))
     return "\n".join([*imports, "", *body])
+
+
+def _condition(checkpoint: Checkpoint, walk: Walk) -> tuple[str, str]:
+    """What the pictures are asked to show, as Python, and a comment that names the class."""
+    if not walk.attributes:
+        words = f"  # {' '.join(walk.label.split())}" if isinstance(walk.label, str) else ""
+        return str(checkpoint.label(walk.label)), words
+    named = {CLASS: walk.label} if walk.label is not None else {}
+    return json.dumps({**named, **dict(walk.attributes)}, ensure_ascii=False), ""

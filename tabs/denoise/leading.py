@@ -74,7 +74,7 @@ class Way:
 def there_and_back(checkpoint: Checkpoint, walk: Walk, x0: Tensor, refine: int) -> Iterator[Way]:
     """Lead a picture to its noise, and walk back from there by the same timesteps."""
     device = next(checkpoint.unet.parameters()).device
-    denoiser = checkpoint.denoiser(checkpoint.label(walk.label), walk.guidance_scale)
+    denoiser = checkpoint.denoiser(walk.condition, walk.guidance_scale)
     steps, spacing = walk.num_steps, walk.spacing
     for up in invert(
         denoiser, x0.to(device), checkpoint.schedule, num_steps=steps, spacing=spacing,

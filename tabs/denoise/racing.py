@@ -139,6 +139,7 @@ def _head(
     C, H, W = checkpoint.image_shape
     sheet = grid(to_uint8(torch.zeros(walk.num_images, C, H, W)))
     label = "no class" if walk.label is None else str(walk.label)
+    label = ", ".join([label, *(f"{name} {value}" for name, value in walk.attributes)])
     kept = ""
     if any(r.count // KEPT_STEPS > 1 for r in runners):
         kept = f" Of long walks about {KEPT_STEPS} steps are shown; all are computed."

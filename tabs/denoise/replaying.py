@@ -17,6 +17,7 @@ from diffusion_core.walk import Given, Walk
 from .. import models
 from ..starts import Start
 from .asking import HOLE, NO_CLASS, NOISE, PICTURE, SEEDS, choice_of, hole_message
+from .attributes import ANY, SLOTS, updates
 
 GUIDANCE, STEPS = (0.0, 8.0), (1, 1000)  # what the sliders can hold
 
@@ -29,9 +30,10 @@ def card_values(event: gr.EventData) -> list[Any]:
 
     Returns:
         For model, label, guidance, sampler, steps, seed, images, eta, spacing, begin, seed_to,
-        start, picture, t, hole, resample; gr.skip() for all where the card is not for this page.
+        start, picture, t, hole, resample, threshold, and the attributes' menus as
+        `attributes.updates` gives them; gr.skip() for all where the card is not for this page.
     """
-    nothing = [gr.skip()] * 16
+    nothing = [gr.skip()] * (17 + 2 + SLOTS)
     try:
         card = RunCard.from_json(str(event.card))
     except ValueError:
@@ -43,6 +45,7 @@ def card_values(event: gr.EventData) -> list[Any]:
     walk, root = card.walk, card.walk.root
     try:
         label = checkpoint.label(walk.label)
+        checkpoint.condition(walk.condition)
         walk.timesteps(checkpoint)
     except ValueError:
         return nothing
@@ -59,7 +62,16 @@ def card_values(event: gr.EventData) -> list[Any]:
         walk.eta,
         walk.spacing,
         *_beginning(checkpoint, path, walk, root, card.given),
+        walk.threshold,
+        *updates(path, *_menus(checkpoint, walk)),
     ]
+
+
+def _menus(checkpoint: Checkpoint, walk: Walk) -> list[str]:
+    """What the attributes' menus say for a walk."""
+    chosen = dict(walk.attributes)
+    names = [name for name, _ in checkpoint.config.attribute_names[:SLOTS]]
+    return [chosen.get(name, ANY) for name in names] + [ANY] * (SLOTS - len(names))
 
 
 def _beginning(

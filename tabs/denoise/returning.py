@@ -54,7 +54,7 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
             times = np.linspace(0, len(schedule) - 1, TIMES).round().astype(int).tolist()
             x0 = given.picture
             eps = draw_noise(x0.shape, torch.Generator().manual_seed(walk.seed))
-            denoiser = checkpoint.denoiser(checkpoint.label(walk.label), walk.guidance_scale)
+            denoiser = checkpoint.denoiser(walk.condition, walk.guidance_scale)
             limit = walk.clip_limit(checkpoint)
             noised: list[Tensor] = []
             looks: list[Tensor] = []
@@ -62,7 +62,7 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
             for t in times:
                 x_t = q_sample(x0, t, eps, schedule)
                 with torch.no_grad():
-                    _, look = estimate(denoiser, x_t.to(device), t, schedule, limit)
+                    _, look = estimate(denoiser, x_t.to(device), t, schedule, limit, walk.threshold)
                 noised.append(x_t)
                 looks.append(look.cpu())
                 yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id)
@@ -84,11 +84,7 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
 def _walked(checkpoint: Checkpoint, walk: Walk, given: Given, t: int) -> Iterator[SamplerStep]:
     """The walk from t, with its own share of the steps that a whole walk would take."""
     share = max(1, round(walk.num_steps * (t + 1) / len(checkpoint.schedule)))
-    own = Walk(
-        label=walk.label, sampler=walk.sampler, num_steps=min(share, t + 1), eta=walk.eta,
-        spacing=walk.spacing, variance=walk.variance, guidance_scale=walk.guidance_scale,
-        seed=walk.seed, t_start=t,
-    )  # fmt: skip
+    own = dataclasses.replace(walk, num_images=1, num_steps=min(share, t + 1), t_start=t)
     return compute(checkpoint, own, given)
 
 

@@ -1,0 +1,148 @@
+"""The Denoise tab with a model that can be asked for more than a class."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import last
+from pagelib import choose, pixels, run
+from playwright.sync_api import expect
+from test_denoise_tab import asked as asked_for
+from test_denoise_tab import messages
+
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.data import load_dataset
+from diffusion_core.images import grid, to_uint8
+from diffusion_core.trajectory import walk
+from diffusion_core.walk import Walk
+from tabs.denoise import attributes, explaining, replaying, running
+
+PEEP = {"label": "open-peeps", "attribute_0": "afro", "attribute_3": "tan", "guidance": 3.0}
+SAID = (("head", "afro"), ("skin", "tan"))
+
+
+def asked(folder, **changes):
+    return asked_for(folder, label="open-peeps", steps=3, images=1)._replace(**changes)
+
+
+def test_the_menus_ask_for_what_they_say(avatars_folder):
+    checkpoint = load_checkpoint(avatars_folder)
+    mine, _ = asked(avatars_folder, **PEEP, threshold="dynamic").walk(checkpoint)
+    assert mine.attributes == SAID and mine.threshold == "dynamic"
+    want = Walk(
+        label="open-peeps", attributes=SAID, guidance_scale=3.0, num_steps=3, seed=3,
+        threshold="dynamic",
+    )  # fmt: skip
+    assert mine == want
+    plain, _ = asked(avatars_folder).walk(checkpoint)
+    assert plain.attributes == ()
+    a, b = (last(walk(checkpoint, w)).x_prev for w in (mine, plain))
+    assert not torch.equal(a, b)
+
+
+def test_an_attribute_alone_can_guide(avatars_folder):
+    mine, _ = asked(avatars_folder, label="none", attribute_5="navy", guidance=2.0).walk(
+        load_checkpoint(avatars_folder)
+    )
+    assert mine.label is None and mine.attributes == (("background", "navy"),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"label": "none", "guidance": 2.0}, "Guidance needs a class"),
+        ({"attribute_0": "wig"}, "There is no head 'wig'; choose from: afro, bangs"),
+        ({"label": "thumbs", "attribute_0": "afro"}, "Only open-peeps can be asked for head"),
+        ({"label": "thumbs", "attribute_3": "tan"}, "Only open-peeps and pixel-art can be asked"),
+        ({"threshold": "soft"}, "There is no threshold 'soft'"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_one_sentence(avatars_folder, changes, words):
+    (answer,) = messages(avatars_folder, **asked(avatars_folder, **changes)._asdict() | {
+        "model": str(avatars_folder)})  # fmt: skip
+    assert words in answer["error"] and "\n" not in answer["error"]
+
+
+def test_the_menus_follow_the_model(avatars_folder, tiny_folder):
+    chosen = ["afro", "wig", "none"] + ["any"] * 5
+    group, words, *menus = attributes.updates(str(avatars_folder), *chosen)
+    assert group.visible and len(menus) == attributes.SLOTS
+    assert "head, face and accessory of open-peeps" in words.value
+    assert "skin and clothing of open-peeps and pixel-art" in words.value
+    assert [m.value for m in menus[:3]] == ["afro", "any", "none"]  # "none" is an accessory
+    assert [m.label for m in menus[:6]] == [
+        "Head", "Face", "Accessory", "Skin", "Clothing", "Background",
+    ]  # fmt: skip
+    assert [m.visible for m in menus] == [True] * 6 + [False] * 2
+    group, _, *menus = attributes.updates(str(tiny_folder), *chosen)
+    assert not group.visible and {m.value for m in menus} == {"any"}
+    (answer, *_) = messages(tiny_folder, attribute_0="afro", images=1)
+    assert "error" not in answer  # a menu of the model before says nothing to this one
+
+
+@pytest.mark.parametrize("threshold", ["static", "dynamic"])
+def test_the_code_makes_the_same_pictures(avatars_folder, threshold):
+    mine = asked(avatars_folder, **PEEP, threshold=threshold)
+    checkpoint = load_checkpoint(avatars_folder)
+    want = last(walk(checkpoint, mine.walk(checkpoint)[0])).x_prev
+    space: dict = {}
+    code = explaining.code(*mine)
+    assert '{"class": "open-peeps", "head": "afro", "skin": "tan"}' in code
+    exec(code, space)
+    torch.testing.assert_close(space["images"], want, atol=1e-6, rtol=0)
+
+
+def test_a_card_fills_the_menus(avatars_folder, monkeypatch):
+    monkeypatch.setenv("DIFFUSION_MODELS", str(avatars_folder.parent))
+    changes = asked(avatars_folder, **PEEP, threshold="dynamic")._asdict()
+    done = messages(avatars_folder, **changes | {"model": str(avatars_folder)})
+    assert "open-peeps, head afro, skin tan" in done[0]["head"]["caption"]
+    assert "dynamic clipping" in done[0]["head"]["caption"]
+    filled = replaying.card_values(SimpleNamespace(card=done[-1]["card"]))
+    threshold, group, _, *menus = filled[16:]
+    assert threshold == "dynamic" and group.visible
+    assert [m.value for m in menus[:6]] == ["afro", "any", "any", "tan", "any", "any"]
+    assert json.loads(done[-1]["card"])["walk"]["threshold"] == "dynamic"
+
+
+def test_the_exact_answer_is_that_of_the_pictures_that_show_it(avatars_folder):
+    checkpoint, data = load_checkpoint(avatars_folder), load_dataset("avatars-3000")
+    exact = running.exact_of(checkpoint, Walk(label="open-peeps", attributes=(("skin", "tan"),)))
+    tan = (data.labels == 0) & (data.attributes[:, 3] == 2)
+    assert len(exact.images) <= 2 * running.EXACT_IMAGES
+    shown = {x.numpy().tobytes() for x in data.batch(tan.nonzero()[:, 0])[0]}
+    assert {x.numpy().tobytes() for x in exact.images} <= shown
+    heads = dict(checkpoint.config.attribute_names)["head"]
+    faces = dict(checkpoint.config.attribute_names)["face"]
+    rare = next(
+        (h, f) for i, h in enumerate(heads) for j, f in enumerate(faces)
+        if not ((data.attributes[:, 0] == i) & (data.attributes[:, 1] == j)).any()
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"None of the 3,000 training images"):
+        running.exact_of(checkpoint, Walk(attributes=(("head", rare[0]), ("face", rare[1]))))
+
+
+@pytest.mark.browser
+def test_the_page_asks_for_attributes_and_hides_them_with_another_model(page, models_folder):
+    expect(page.get_by_label("Head", exact=True)).to_have_count(0)
+    choose(page, "Model", "peeps")
+    expect(page.get_by_label("Head", exact=True)).to_be_visible()
+    choose(page, "Class", "open-peeps")
+    choose(page, "Head", "afro")
+    choose(page, "Skin", "tan")
+    run(page)
+    expect(page.locator("#denoise-player .caption")).to_contain_text("head afro, skin tan")
+    want = Walk(num_images=4, num_steps=25, seed=7, label="open-peeps", attributes=SAID)
+    checkpoint = load_checkpoint(models_folder / "peeps")
+    picture = grid(to_uint8(last(walk(checkpoint, want)).x_prev))
+    assert np.abs(pixels(page, "x_t").astype(int) - picture).max() <= 1
+    choose(page, "Class", "thumbs")
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    expect(page.get_by_text("Only open-peeps can be asked for head").first).to_be_visible()
+    choose(page, "Model", "one")
+    expect(page.get_by_label("Head", exact=True)).to_have_count(0)
+    run(page)
+    expect(page.locator("#denoise-player .caption")).not_to_contain_text("afro")
