@@ -70,8 +70,8 @@ def test_the_menus_follow_the_model(avatars_folder, tiny_folder):
     chosen = ["afro", "wig", "none"] + ["any"] * 5
     group, words, *menus = attributes.updates(str(avatars_folder), *chosen)
     assert group.visible and len(menus) == attributes.SLOTS
-    assert "head, face and accessory of open-peeps" in words.value
-    assert "skin and clothing of open-peeps and pixel-art" in words.value
+    assert "Head, face and accessory: open-peeps only. " in words.value
+    assert "Skin and clothing: open-peeps and pixel-art only." in words.value
     assert [m.value for m in menus[:3]] == ["afro", "any", "none"]  # "none" is an accessory
     assert [m.label for m in menus[:6]] == [
         "Head", "Face", "Accessory", "Skin", "Clothing", "Background",

@@ -47,8 +47,7 @@ def build(model: str) -> Menus:
     """Lay the menus out, as the first model has them."""
     names = names_of(model)
     menus = []
-    with gr.Group(visible=bool(names), elem_classes=["attributes"]) as group:
-        words = gr.Markdown(_words(model), elem_classes=["hint"])
+    with gr.Group(visible=bool(names)) as group:
         for first in range(0, SLOTS, 2):
             with gr.Row():
                 for i in (first, first + 1):
@@ -59,6 +58,8 @@ def build(model: str) -> Menus:
                             visible=i < len(names), interactive=True, allow_custom_value=True,
                         )
                     )  # fmt: skip
+    said_of = _words(model)
+    words = gr.Markdown(said_of, visible=bool(said_of), elem_classes=["hint"])
     return Menus(group, words, tuple(menus))
 
 
@@ -70,7 +71,10 @@ def updates(model: str, *chosen: str | None) -> list[Any]:
         *chosen: What the menus say.
     """
     names = names_of(model)
-    given: list[Any] = [gr.Group(visible=bool(names)), gr.Markdown(_words(model))]
+    words = _words(model)
+    given: list[Any] = [
+        gr.Group(visible=bool(names)), gr.Markdown(words, visible=bool(words)),
+    ]  # fmt: skip
     for i, value in enumerate(chosen):
         if i >= len(names):
             given.append(gr.Dropdown([ANY], value=ANY, visible=False))
@@ -104,8 +108,8 @@ def _words(model: str) -> str:
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, classes in known.items():
         groups.setdefault(tuple(classes), []).append(name)
-    parts = [f"{_listed(listed)} of {_listed(list(c))}" for c, listed in groups.items()]
-    return f"It knows {'; '.join(parts)}."
+    parts = [f"{_listed(listed)}: {_listed(list(c))} only." for c, listed in groups.items()]
+    return " ".join(part[0].upper() + part[1:] for part in parts)
 
 
 def _listed(words: list[str]) -> str:
