@@ -262,6 +262,15 @@ def test_the_public_page_has_narrower_bounds(dataset, monkeypatch):
         Limits.here()
 
 
+def test_uploads_that_take_too_long_to_be_read_are_given_up_in_one_sentence(tmp_path):
+    for i in range(4):
+        Image.fromarray(np.full((30, 30, 3), 60 * i, np.uint8)).save(tmp_path / f"{i}.png")
+    files = [str(path) for path in sorted(tmp_path.glob("*.png"))]
+    with pytest.raises(ValueError, match=r"may take -1 seconds to be read, and 1 of 4 were"):
+        pictures.read(pictures.MINE, files, "", 32, Limits(reading=-1))
+    assert len(pictures.read(pictures.MINE, files, "", 32, Limits(reading=60))) == 4
+
+
 def test_a_training_ends_when_its_minutes_are_over(home, dataset):
     job = a_job(dataset, home, "a", steps=4000)
     job.minutes = 1e-6

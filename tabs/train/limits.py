@@ -21,6 +21,7 @@ class Limits:
         millions: Of parameters.
         minutes: Of training; then it ends as by Stop.
         megabytes: Of pictures, unpacked.
+        reading: Seconds that uploads may take to be read.
     """
 
     steps: int = 1_000_000
@@ -30,6 +31,7 @@ class Limits:
     millions: float = 200
     minutes: float = math.inf
     megabytes: int = 2048
+    reading: float = math.inf
 
     @classmethod
     def here(cls) -> Limits:
@@ -49,5 +51,5 @@ class Limits:
 
 
 PUBLIC_LIMITS = Limits(
-    steps=4000, batch=64, size=64, pictures=2000, millions=6, minutes=10, megabytes=100
+    steps=4000, batch=64, size=64, pictures=2000, millions=6, minutes=10, megabytes=100, reading=60
 )

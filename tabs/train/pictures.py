@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -57,7 +58,7 @@ def read(
     if source == MINE:
         return load_uploads(
             files or [], size=size, max_pictures=limits.pictures,
-            max_bytes=limits.megabytes * 10**6, progress=progress,
+            max_bytes=limits.megabytes * 10**6, progress=_timed(progress, limits.reading),
         )  # fmt: skip
     if source == FOLDER and not PUBLIC:
         if not folder.strip():
@@ -66,6 +67,22 @@ def read(
     if source not in NAMED:
         raise ValueError("Choose one of the menu's data sets.")
     return _named(NAMED[source], limits)
+
+
+def _timed(progress: Progress | None, seconds: float) -> Progress:
+    """The same, but it ends a reading that takes longer."""
+    end = time.monotonic() + seconds
+
+    def heard(done: int, total: int) -> None:
+        if time.monotonic() > end and done < total:
+            raise ValueError(
+                f"Here pictures may take {seconds:g} seconds to be read, and {done:,} of "
+                f"{total:,} were by then; give fewer, or smaller ones."
+            )
+        if progress is not None:
+            progress(done, total)
+
+    return heard
 
 
 @lru_cache(maxsize=4)
