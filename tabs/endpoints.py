@@ -243,7 +243,6 @@ def _sheet(path: Path, x: torch.Tensor) -> PictureFile:
 
 def _plain_answer(function: Any) -> None:
     """Let the signature of a generator name what it yields: Gradio takes it for the answer."""
-    signature = inspect.signature(function)
     if inspect.isgeneratorfunction(function):
-        (answer,) = signature.return_annotation.__args__
-        function.__signature__ = signature.replace(return_annotation=answer)
+        (answer,) = function.__annotations__["return"].__args__
+        function.__signature__ = inspect.signature(function).replace(return_annotation=answer)

@@ -9,6 +9,7 @@ import re
 import threading
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import numpy as np
 import pytest
@@ -272,11 +273,13 @@ def test_on_a_public_page_no_path_is_read(monkeypatch, tiny_folder):
     assert models.listed("fashion-mnist").name
 
 
-def test_a_cancelled_walk_ends_at_once(client, monkeypatch):
+@pytest.fixture
+def watched(monkeypatch):
+    """(indices of the steps that are computed, what is set when a walk is over)."""
     computed, ended = [], threading.Event()
     real = trajectory.Walker.__iter__
 
-    def watched(self):
+    def watch(self):
         try:
             for step in real(self):
                 computed.append(step.index)
@@ -284,14 +287,37 @@ def test_a_cancelled_walk_ends_at_once(client, monkeypatch):
         finally:
             ended.set()
 
-    monkeypatch.setattr(trajectory.Walker, "__iter__", watched)
+    monkeypatch.setattr(trajectory.Walker, "__iter__", watch)
+    return computed, ended
+
+
+def test_a_cancelled_walk_ends_at_once(client, watched):
+    computed, ended = watched
     job = client.submit(num_images=1, steps=1000, api_name="/denoise")
-    words = iter(job)
-    pictures, at = next(words)
+    pictures, at = next(iter(job))
     assert pictures is None and at["of"] == 1000 and at["step"] >= 1
     job.cancel()
     assert ended.wait(60)
     assert len(computed) < 1000
+
+
+def test_a_walk_whose_caller_has_gone_ends_too(url, watched):
+    computed, ended = watched
+    root = url.rstrip("/")
+    body = {"num_images": 1, "steps": 1000}
+    event = httpx.post(f"{root}/gradio_api/call/v2/denoise", json=body, timeout=TIMEOUT).json()
+    place = f"{root}/gradio_api/call/denoise/{event['event_id']}"
+    with httpx.stream("GET", place, timeout=TIMEOUT) as answer:
+        assert next(answer.iter_lines()).startswith("event: generating")
+    assert ended.wait(60)
+    assert len(computed) < 1000
+
+
+def test_programs_take_no_place_of_the_page():
+    with gr.Blocks() as demo:
+        endpoints.build()
+    (walks,) = (fn for fn in demo.fns.values() if fn.api_name == "denoise")
+    assert walks.concurrency_limit == 1 and walks.concurrency_id != "model"
 
 
 def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
