@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from tabs import denoise, noise, schedules, train
+from tabs import denoise, endpoints, noise, schedules, train
 from tabs.denoise import beginning
 
 CSS = Path(__file__).parent / "tabs" / "assets" / "theme.css"
@@ -39,6 +39,8 @@ def build() -> gr.Blocks:
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
     ) as demo:
+        with gr.Row(visible=False):
+            endpoints.build()
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
         with gr.Tabs(selected="denoise") as tabs:
             with gr.Tab("Noise", id="noise"):

@@ -72,8 +72,8 @@ class RunCard:
             digest(result),
         )
 
-    def to_json(self, *, with_given: bool = True, indent: int | None = 2) -> str:
-        """As text; without the picture that it began with, it is short enough for a link."""
+    def values(self, *, with_given: bool = True) -> dict[str, Any]:
+        """As plain values, of which `to_json` makes the text."""
         values: dict[str, Any] = {
             "format": FORMAT,
             "model": self.model,
@@ -85,6 +85,11 @@ class RunCard:
         }
         if self.needs_given:
             values["given"] = _encode(self.given) if with_given and self.given else True
+        return values
+
+    def to_json(self, *, with_given: bool = True, indent: int | None = 2) -> str:
+        """As text; without the picture that it began with, it is short enough for a link."""
+        values = self.values(with_given=with_given)
         return json.dumps(values, indent=indent, separators=None if indent else (",", ":"))
 
     @classmethod

@@ -71,6 +71,19 @@ def get(name_or_path: str) -> Checkpoint:
     return _read(path, stamp)
 
 
+def listed(name: str) -> Checkpoint:
+    """The checkpoint of that name, for a program; at home also a folder's path or a Hub id.
+
+    Raises:
+        ValueError: if there is none; it says which there are.
+    """
+    known = dict(available())
+    text = isinstance(name, str)
+    if not text or (name not in known and (OWNERS.public or "/" not in name)):
+        raise ValueError(f"There is no model {name!r} here; choose from: {', '.join(known)}.")
+    return get(name)
+
+
 @lru_cache(maxsize=16)
 def _read(path: str, stamp: int) -> Checkpoint:
     """Read it; `stamp` makes a file that was written anew a new checkpoint."""

@@ -6,6 +6,9 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.processing_utils import get_upload_folder
+from gradio.utils import is_in_or_equal
+from gradio_client.utils import is_file_obj_with_meta
 
 from diffusion_core.pictures import read_picture
 
@@ -40,3 +43,34 @@ def receive(payload: Any) -> np.ndarray | None:
         return read_picture(path)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
+
+
+def received(file: Any) -> np.ndarray:
+    """Read the file that a program sent to an endpoint.
+
+    Only what was uploaded is read: a program may write any path of this machine into its request.
+
+    Raises:
+        ValueError: if it is no such file, or cannot be read; one sentence.
+    """
+    if not isinstance(file, dict) or not isinstance(file.get("meta"), dict):
+        file = None
+    if not is_file_obj_with_meta(file) or not is_in_or_equal(file["path"], get_upload_folder()):
+        raise ValueError("Send the picture as a file, as handle_file of gradio_client does.")
+    return read_picture(file["path"])
+
+
+def fetch_plainly(component: Any) -> None:
+    """Have an endpoint's picture that cannot be fetched from its address be one sentence, too."""
+    fetch = component.async_move_resource_to_block_cache
+
+    async def fetched(address: Any) -> Any:
+        try:
+            return await fetch(address)
+        except Exception:
+            raise gr.Error(
+                "The picture could not be fetched from its address; send it as a file.",
+                print_exception=False,
+            ) from None
+
+    component.async_move_resource_to_block_cache = fetched

@@ -1,0 +1,93 @@
+"""What a program sends, checked, and what it gets to hear: one sentence, whatever goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+from torch import Tensor
+
+BROKE_OFF = "The computation broke off, for a reason that is in the server's log."
+
+
+@contextmanager
+def said_plainly() -> Iterator[None]:
+    """Turn what goes wrong into one sentence for the client.
+
+    Raises:
+        gr.Error: with the sentence of a ValueError, or, of anything else, that something broke off.
+    """
+    try:
+        yield
+    except gr.Error:
+        raise
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    except Exception as error:
+        logging.error("An endpoint broke off", exc_info=error)
+        raise gr.Error(BROKE_OFF, print_exception=False) from None
+
+
+def number(value: Any, name: str, lowest: float = -math.inf, highest: float = math.inf) -> float:
+    """A finite number within bounds.
+
+    Raises:
+        ValueError: with a sentence, if it is none.
+    """
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    if not fits or not math.isfinite(value) or not lowest <= value <= highest:
+        bounds = f" from {lowest:g} to {highest:g}" if math.isfinite(lowest) else ""
+        raise ValueError(f"{name} must be a number{bounds}, got {_short(value)}.")
+    return float(value)
+
+
+def whole(value: Any, name: str, lowest: int, highest: int) -> int:
+    """A whole number within bounds.
+
+    Raises:
+        ValueError: with a sentence, if it is none.
+    """
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    if not fits or not lowest <= value <= highest or int(value) != value:
+        raise ValueError(
+            f"{name} must be a whole number from {lowest} to {highest}, got {_short(value)}."
+        )
+    return int(value)
+
+
+def labelled(value: Any) -> str | int | None:
+    """A class by name or number; None and an empty name are no class.
+
+    Raises:
+        ValueError: with a sentence, if it is something else.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"label must be the name or the number of a class, got {_short(value)}.")
+    return value
+
+
+def named(value: Any) -> tuple[tuple[str, str], ...]:
+    """Attributes, as pairs of a name and a value; None is none.
+
+    Raises:
+        ValueError: with a sentence, if it is something else.
+    """
+    if value is not None and not isinstance(value, dict):
+        raise ValueError('attributes must be names with values, like {"head": "afro"}.')
+    return tuple((value or {}).items())
+
+
+def listed(values: Tensor) -> list[float | None]:
+    """Numbers for JSON, which has none that are infinite: those are None."""
+    return [v if math.isfinite(v) else None for v in values.tolist()]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
