@@ -1,4 +1,4 @@
-"""The command line: train · sample · evaluate · export. See `python -m diffusion_core --help`."""
+"""The command line; see `python -m diffusion_core --help`. Each command has a file in commands/."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import typer
 
 from .commands.evaluate import evaluate
 from .commands.export import export
+from .commands.push import push
 from .commands.sample import sample
 from .commands.train import train
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
-for command in (train, sample, evaluate, export):
+for command in (train, sample, evaluate, export, push):
     app.command()(command)
 
 

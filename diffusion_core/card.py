@@ -138,8 +138,7 @@ def write_card(
     """
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.exists() else ""
-    if len(text.splitlines()) < 5:  # the short one that a training writes
-        text = describe(checkpoint)
+    text = full_card(text, checkpoint)
     if TABLE_BEGIN not in text or TABLE_END not in text:
         text = f"{text.rstrip()}\n\n## Measured\n\n{TABLE_BEGIN}\n{TABLE_END}\n"
     head, _, rest = text.partition(TABLE_BEGIN)
@@ -186,6 +185,11 @@ def _with_kept(new: str, before: str) -> str:
         return len(order) if _cells(lines[name])[1] else -1  # the scale comes first
 
     return "\n".join([heads, rule, *(lines[name] for name in sorted(lines, key=place))])
+
+
+def full_card(text: str, checkpoint: Checkpoint) -> str:
+    """A card as it is, or one that describes where there are but the few words of a training."""
+    return text if len(text.splitlines()) >= 5 else describe(checkpoint)
 
 
 def describe(checkpoint: Checkpoint) -> str:
