@@ -159,8 +159,8 @@ def _refuse_other(api: Any, to: str, there: Any, private: bool, layout: str) -> 
     """Refuse a repository that is more open than asked for, or holds something else."""
     if private and not there.private:
         raise ValueError(
-            f"{to} is there already and public; ask for public (--public) to update it, or choose "
-            "another name."
+            f"{to} is there already and public; push it as public to update it, or choose another "
+            "name."
         )
     names = {s.rfilename for s in there.siblings or ()} - {".gitattributes", CARD}
     ours = CONFIG in names and not names & {INDEX, f"unet/{CONFIG}", f"unet_ema/{CONFIG}"}

@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from threading import Event
 from typing import Any
 
 import yaml
@@ -30,6 +31,7 @@ class Taking:
         reads: Whether the token sees what is private.
         readers: Tokens that are known, but may not write.
         stumble: Part of a path: status with which it is answered; 0 hangs up without an answer.
+        gate: While it is closed, a commit waits.
         stored: Large files by their SHA-256, whether or not a commit names them.
         commits: Of each repository that was pushed to.
     """
@@ -46,6 +48,8 @@ class Taking:
         self.reads = True
         self.readers: set[str] = set()
         self.stumble: dict[str, int] = {}
+        self.gate = Event()
+        self.gate.set()
         self.stored: dict[str, bytes] = {}
         self.commits: dict[str, list[Commit]] = {}
 
@@ -98,6 +102,7 @@ class Taking:
             paths = [file["path"] for file in json.loads(body)["files"]]
             return answer(to, 200, {"files": [self.mode(hub_id, path) for path in paths]})
         if repo[2] == "commit":
+            self.gate.wait(120)
             return answer(to, *self.committed(hub_id, [json.loads(x) for x in body.splitlines()]))
         return answer(to, 200, {"transfer": "basic", "objects": [
             {"oid": o["oid"], "size": o["size"]} | self.actions(o["oid"])

@@ -119,7 +119,7 @@ def test_a_card_and_a_picture_of_ones_own_stay(hub, folder, token):
 
 def test_what_was_pushed_in_the_open_or_in_private_stays_so(hub, folder, token):
     push(folder, "me/open", private=False)
-    with pytest.raises(ValueError, match="me/open is there already and public; ask for public"):
+    with pytest.raises(ValueError, match="me/open is there already and public; push it as public"):
         push(folder, "me/open")
     assert not push(folder, "me/open", private=False).private
     push(folder, "me/closed")
