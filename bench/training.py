@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from diffusion_core.data import ImageDataset
+from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.schedule import make_schedule
 from diffusion_core.train_config import TrainConfig
 from diffusion_core.training import train

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .data import SUFFIXES, ImageDataset, Source, check_size, gather
+from .image_dataset import SUFFIXES, ImageDataset, Source, check_size, gather
 from .pictures import MAX_BYTES, read_picture
 
 MIN_PICTURES = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import platform
 import re
@@ -14,7 +15,8 @@ import torch
 
 from .avatars import CREDIT
 from .checkpoint import CARD, TABLE_BEGIN, TABLE_END, Checkpoint
-from .evaluation import Row, table
+from .evaluation import GUIDED_ROWS, Row, table
+from .evaluation import describe as in_words
 from .obedience import Obedience, obedience_table
 from .samplers import SAMPLERS
 from .state import write_text
@@ -28,6 +30,7 @@ HEADINGS = {  # how each column's heading begins, in small letters
     "ms_per_image": "ms",
     "samples": "images",
 }
+ELSEWHERE = "some rows are kept from an earlier measurement, in other circumstances;"
 SETTINGS = re.compile(r"(\w+) (\d+)(?:, eta (\S+))?(?:, guidance (\S+))?")
 
 
@@ -122,6 +125,9 @@ def write_card(
 ) -> None:  # fmt: skip
     """Put the measured table into the folder's card, and leave the rest of it as it is.
 
+    Rows that stand there already and were not measured anew stay, if they are of the same weights,
+    in the same precision and by the same judge.
+
     Args:
         folder: Of the checkpoint.
         checkpoint: What was measured.
@@ -132,13 +138,11 @@ def write_card(
     """
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.exists() else ""
-    if len(text.splitlines()) < 5:  # the short one that a training writes
-        text = describe(checkpoint)
+    text = full_card(text, checkpoint)
     if TABLE_BEGIN not in text or TABLE_END not in text:
         text = f"{text.rstrip()}\n\n## Measured\n\n{TABLE_BEGIN}\n{TABLE_END}\n"
     head, _, rest = text.partition(TABLE_BEGIN)
-    tail = rest.partition(TABLE_END)[2]
-    measured = "\n\n".join([table(rows), *([obedience_table(obedience)] if obedience else [])])
+    before, _, tail = rest.partition(TABLE_END)
     judged = (
         f"Judge: a small classifier, {judge['test_accuracy']:.1%} on the test set; the Frechet "
         "distance is taken in its 128 features against all test images."
@@ -148,12 +152,44 @@ def write_card(
             "Judge: a small network with a head for every attribute; the Frechet distance is taken "
             f"in its {judge['features']} features against all held-out pictures."
         )
-    note = (
-        f"{judged} It is no Inception FID. "
-        f"Measured with torch {torch.__version__.split('+')[0]} and {torch.get_num_threads()} "
-        f"threads, in {precision}, on {platform.machine()}; weights {checkpoint.weights_hash[:12]}."
+    here = (
+        f"with torch {torch.__version__.split('+')[0]} and {torch.get_num_threads()} threads, in "
+        f"{precision}, on {platform.machine()}"
     )
-    write_text(card, f"{head}{TABLE_BEGIN}\n{measured}\n\n{note}\n{TABLE_END}{tail}")
+    weights = f"weights {checkpoint.weights_hash[:12]}."
+    new = measured = table(rows)
+    if all(words in before for words in (judged, f", in {precision}, on ", weights)):
+        measured = _with_kept(new, before)
+    older = (
+        f" {ELSEWHERE}" if measured != new and (here not in before or ELSEWHERE in before) else ""
+    )
+    parts = [measured, *([obedience_table(obedience)] if obedience else [])]
+    parts.append(f"{judged} It is no Inception FID. Measured {here};{older} {weights}")
+    body = "\n\n".join(parts)
+    write_text(card, f"{head}{TABLE_BEGIN}\n{body}\n{TABLE_END}{tail}")
+
+
+def _with_kept(new: str, before: str) -> str:
+    """The new table with those rows of the one before that it lacks, in the order of the rows."""
+    heads, rule, *rows = new.splitlines()
+    old = list(itertools.takewhile(lambda line: line.startswith("|"), before.strip().splitlines()))
+    if old[:2] != [heads, rule]:
+        return new
+    whole = [line for line in old[2:] if len(_cells(line)) == len(_cells(heads))]
+    lines = {_cells(line)[0]: line for line in [*whole, *rows]}
+    order = [in_words(*row) for row in GUIDED_ROWS]
+
+    def place(name: str) -> int:
+        if name in order:
+            return order.index(name)
+        return len(order) if _cells(lines[name])[1] else -1  # the scale comes first
+
+    return "\n".join([heads, rule, *(lines[name] for name in sorted(lines, key=place))])
+
+
+def full_card(text: str, checkpoint: Checkpoint) -> str:
+    """A card as it is, or one that describes where there are but the few words of a training."""
+    return text if len(text.splitlines()) >= 5 else describe(checkpoint)
 
 
 def describe(checkpoint: Checkpoint) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .conditions import nothing
-from .data import ImageDataset
+from .image_dataset import ImageDataset
 from .schedule import NoiseSchedule
 from .train_config import TrainConfig
 from .unet_config import UNetConfig

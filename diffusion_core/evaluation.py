@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -13,8 +12,8 @@ from torch import Tensor
 
 from .attribute_judge import AttributeJudge, rights
 from .checkpoint import Checkpoint
-from .data import ImageDataset
 from .draws import seeded
+from .image_dataset import ImageDataset
 from .metrics import Judge, blur, frechet_distance, judged, nearest_distances
 from .samplers import SAMPLERS, draw_noise, sample
 from .schedule import NoiseSchedule
@@ -246,8 +245,3 @@ def table(rows: list[Row]) -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def to_dict(rows: list[Row]) -> list[dict[str, object]]:
-    """The rows as plain values, for JSON."""
-    return [dataclasses.asdict(row) for row in rows]

@@ -16,7 +16,7 @@ from typing import Any
 from accelerate import Accelerator
 
 from .checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
-from .data import ImageDataset
+from .image_dataset import ImageDataset
 from .schedule import make_schedule
 from .state import load_average
 from .train_config import TrainConfig

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import ImageDataset
 from .draws import seeded
 from .guidance import ModelDenoiser
+from .image_dataset import ImageDataset
 from .images import grid, to_uint8
 from .process import q_sample
 from .progress import Progress

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import ImageDataset
+from .image_dataset import ImageDataset
 from .measures import ema_gap, nearest_ratio, saturation
 from .schedule import NoiseSchedule
 from .train_config import PREDICTION_TYPES

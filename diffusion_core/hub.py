@@ -65,7 +65,7 @@ def _fetch(
         return Path(
             snapshot_download(hub_id, revision=revision, allow_patterns=list(names), tqdm_class=bar)
         )
-    except _failures() as error:
+    except failures() as error:
         if bar is not None and bar.raised is not None:
             raise bar.raised from None
         partial = getattr(error, "snapshot_path", None)
@@ -74,8 +74,8 @@ def _fetch(
         raise ValueError(_why(hub_id, error)) from error
 
 
-def _failures() -> tuple[type[Exception], ...]:
-    """What a download can raise; the Hub's errors and the transport's have a base in common."""
+def failures() -> tuple[type[Exception], ...]:
+    """What a request can raise; the Hub's errors and the transport's have a base in common."""
     from huggingface_hub.errors import HfHubHTTPError
 
     bases = tuple(b for b in HfHubHTTPError.__bases__ if issubclass(b, Exception))
@@ -88,25 +88,41 @@ def _files_of(hub_id: str) -> list[str]:
 
     try:
         return HfApi().list_repo_files(hub_id)
-    except _failures():
+    except failures():
         return []
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """An error and what it came from, the latest first."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    return chain
+
+
+def status(error: BaseException) -> int | None:
+    """The status of the Hub's answer that an error came from; None where there was no answer."""
+    codes = [getattr(getattr(e, "response", None), "status_code", None) for e in causes(error)]
+    return next((c for c in codes if c is not None), None)
+
+
+def away(error: BaseException) -> bool:
+    """Whether an error came from a Hub that could not be reached."""
+    names = {type(e).__name__ for e in causes(error)}
+    return bool(names & {"ConnectError", "ConnectTimeout", "ConnectionError", "ProxyError"})
 
 
 def _why(hub_id: str, error: BaseException) -> str:
     """What went wrong with a download, and what to do, in one sentence."""
     from huggingface_hub import errors
 
-    chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
+    chain, code = causes(error), status(error)
 
     def met(*kinds: type[BaseException]) -> bool:
         return any(isinstance(e, kinds) for e in chain)
 
-    codes = [getattr(getattr(e, "response", None), "status_code", None) for e in chain]
-    code = next((c for c in codes if c is not None), None)
     licence = f"accept its licence at https://huggingface.co/{hub_id} and set HF_TOKEN"
     if met(errors.GatedRepoError) or code == 403:
         return f"{hub_id} is gated: {licence} to a token of the account that accepted it."
@@ -126,8 +142,7 @@ def _why(hub_id: str, error: BaseException) -> str:
             f"There is no folder {hub_id}, and no such checkpoint was fetched from the Hub before; "
             "unset HF_HUB_OFFLINE to fetch it."
         )
-    names = {type(e).__name__ for e in chain}
-    if names & {"ConnectError", "ConnectTimeout", "ConnectionError", "ProxyError"}:
+    if away(error):
         return (
             f"There is no folder {hub_id}, and the Hub cannot be reached to fetch it; check the "
             "network and HF_ENDPOINT."

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .data import ImageDataset
 from .draws import seeded
+from .image_dataset import ImageDataset
 from .process import q_sample
 from .schedule import NoiseSchedule
 from .training import training_target

@@ -15,8 +15,8 @@ import torch
 from .attribute_judge import AttributeJudge, rights
 from .checkpoint import Checkpoint
 from .conditions import CLASS
-from .data import ImageDataset
 from .evaluation import asked_of, draw_samples
+from .image_dataset import ImageDataset
 from .metrics import judged
 
 READABLE = 0.8

@@ -24,8 +24,8 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from .data import ImageDataset
 from .draws import draw_step, seeded_dropout
+from .image_dataset import ImageDataset
 from .process import predict_v, q_sample
 from .schedule import NoiseSchedule
 from .state import read_state, write_state

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from diffusion_core.checkpoint import own_folder
-from diffusion_core.data import ImageDataset
+from diffusion_core.image_dataset import ImageDataset
 
 PUBLIC = bool(os.environ.get("SPACE_ID"))
 MOST_HELD = 4 * 2**30  # bytes of all sessions' pictures together

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
@@ -14,12 +13,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakepush import Taking, entry, send, tag
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
-class FakeHub:
-    """Repositories as {id: {path: bytes}}, and what is wrong today.
+class FakeHub(Taking):
+    """Repositories as {id: {path: bytes}}, and what is wrong today; how it takes a push: `Taking`.
 
     Attributes:
         token: Gated repositories are read with it alone.
@@ -32,6 +32,7 @@ class FakeHub:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.repos: dict[str, dict[str, bytes]] = {}
         self.token = "hf_secret"
         self.gated: set[str] = set()
@@ -53,6 +54,11 @@ class FakeHub:
                 self.hub.answer(self)
 
             do_GET = do_HEAD
+
+            def do_POST(self) -> None:
+                self.hub.take(self)
+
+            do_PUT = do_POST
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -76,19 +82,25 @@ class FakeHub:
 
     def fetched(self) -> list[str]:
         """Paths of the files that were sent."""
-        return [p.split(f"/resolve/{SHA}/")[1] for m, p, _ in self.seen if m == "GET" and SHA in p
-                and "/resolve/" in p]  # fmt: skip
+        found = (re.search(r"/resolve/[0-9a-f]{40}/(.+)", p) for m, p, _ in self.seen if m == "GET")
+        return [each[1] for each in found if each]
+
+    def sha(self, hub_id: str) -> str:
+        """Of a repository's last commit."""
+        return self.commits[hub_id][-1].sha if hub_id in self.commits else SHA
 
     def answer(self, to: BaseHTTPRequestHandler) -> None:
         path = to.path.partition("?")[0]
         self.seen.append((to.command, path, {k.lower(): v for k, v in to.headers.items()}))
+        if self.stumbles(to, path):
+            return None
         known = to.headers.get("Authorization") == f"Bearer {self.token}"
         if self.broken:
             return send(to, self.broken, b"busy")
         api = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+))?", path)
         file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         hub_id = (api or file or [None, ""])[1]
-        if hub_id not in self.repos or (hub_id in self.private and not known):
+        if hub_id not in self.repos or (hub_id in self.private and not (known and self.reads)):
             return send(to, 401, b"{}", {"X-Error-Code": "RepoNotFound"})
         files = self.repos[hub_id]
         if api:
@@ -96,19 +108,21 @@ class FakeHub:
             if api[2] == "tree":
                 return send(to, 200, json.dumps(listed).encode())
             siblings = [{"rfilename": p} for p in files]
-            about = {"id": hub_id, "modelId": hub_id, "sha": SHA, "siblings": siblings}
+            about = {"id": hub_id, "modelId": hub_id, "sha": self.sha(hub_id),
+                     "private": hub_id in self.private, "siblings": siblings}  # fmt: skip
             return send(to, 200, json.dumps(about).encode())
         assert file is not None
         if hub_id in self.gated and not known:
-            headers = {"X-Error-Code": "GatedRepo", "X-Repo-Commit": SHA}
+            headers = {"X-Error-Code": "GatedRepo", "X-Repo-Commit": self.sha(hub_id)}
             return send(to, 403 if to.headers.get("Authorization") else 401, b"{}", headers)
         if file[3] not in files or file[3] in self.absent:
-            return send(to, 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": SHA})
-        return self.send_file(to, file[3], files[file[3]])
+            missing = {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": self.sha(hub_id)}
+            return send(to, 404, b"", missing)
+        return self.send_file(to, file[3], files[file[3]], self.sha(hub_id))
 
-    def send_file(self, to: BaseHTTPRequestHandler, path: str, data: bytes) -> None:
+    def send_file(self, to: BaseHTTPRequestHandler, path: str, data: bytes, sha: str) -> None:
         name = tag(path, data)
-        headers = {"X-Repo-Commit": SHA, "ETag": f'"{name}"', "Accept-Ranges": "bytes"}
+        headers = {"X-Repo-Commit": sha, "ETag": f'"{name}"', "Accept-Ranges": "bytes"}
         if len(name) == 64:
             headers |= {"X-Linked-Etag": f'"{name}"', "X-Linked-Size": str(len(data))}
         if path in self.damaged:
@@ -125,36 +139,6 @@ class FakeHub:
         send(to, status, data, headers, part)
 
 
-def tag(path: str, data: bytes) -> str:
-    """Large files go by their SHA-256, others by a git hash."""
-    if path.endswith((".safetensors", ".bin")):
-        return hashlib.sha256(data).hexdigest()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-
-def entry(path: str, data: bytes) -> dict[str, Any]:
-    name = tag(path, data)
-    lfs = {"oid": name, "size": len(data), "pointerSize": 130} if len(name) == 64 else None
-    about = {"type": "file", "path": path, "size": len(data), "oid": name[:40]}
-    return about | ({"lfs": lfs} if lfs else {})
-
-
-def send(
-    to: BaseHTTPRequestHandler, status: int, data: bytes, headers: dict[str, str] | None = None,
-    part: int | None = None,
-) -> None:  # fmt: skip
-    """Answer; with a part, only that many bytes, and then hang up."""
-    to.send_response(status)
-    for key, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
-        to.send_header(key, value)
-    to.end_headers()
-    if to.command == "GET":
-        to.wfile.write(data[:part])
-    if part is not None:
-        to.wfile.flush()
-        to.close_connection = True
-
-
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
     """A Hub of one's own, with an empty cache, and nobody logged in."""
@@ -164,6 +148,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
     server = FakeHub()
     monkeypatch.setattr(constants, "ENDPOINT", server.url)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # whose stores are not faked
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 2**16)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))

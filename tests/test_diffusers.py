@@ -8,7 +8,7 @@ import shutil
 import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
-from twins import MODELS, pipeline, to_old
+from twins import MODELS, pipeline, theirs, to_old
 
 from diffusion_core.__main__ import main
 from diffusion_core.checkpoint import load_checkpoint, save_checkpoint
@@ -16,6 +16,8 @@ from diffusion_core.diffusers_config import scheduler_config, unet_config
 from diffusion_core.samplers import sample
 from diffusion_core.trajectory import walk
 from diffusion_core.walk import Walk
+
+__all__ = ["theirs"]  # the fixture
 
 
 def end(steps):
@@ -179,8 +181,8 @@ def test_schedules_agree_with_diffusers(settings, tmp_path):
     ],
     ids=str,
 )
-def test_what_cannot_be_represented_is_refused_by_name(file, change, words, small, tmp_path):
-    folder = shutil.copytree(small, tmp_path / "m")
+def test_what_cannot_be_represented_is_refused_by_name(file, change, words, theirs, tmp_path):
+    folder = shutil.copytree(theirs, tmp_path / "m")
     names = {"unet": "config.json", "scheduler": "scheduler_config.json", ".": "model_index.json"}
     path = folder / file / names[file]
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
@@ -190,16 +192,9 @@ def test_what_cannot_be_represented_is_refused_by_name(file, change, words, smal
     assert "\n" not in text and text.endswith(".") and not text.endswith("..") and "m " in text
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("small")
-    pipeline("x0-prediction").save_pretrained(folder)
-    return folder
-
-
-def test_missing_and_pickled_weights_are_one_sentence(small, tmp_path):
+def test_missing_and_pickled_weights_are_one_sentence(theirs, tmp_path):
     def broken(name, edit, words):
-        folder = shutil.copytree(small, tmp_path / name)
+        folder = shutil.copytree(theirs, tmp_path / name)
         edit(folder)
         with pytest.raises(ValueError, match=words) as caught:
             load_checkpoint(folder)
@@ -218,13 +213,13 @@ def test_missing_and_pickled_weights_are_one_sentence(small, tmp_path):
     broken("not-json", lambda f: (f / "unet/config.json").write_text("{"), "broken")
 
 
-def test_averaged_weights_are_preferred(small, tmp_path):
-    raw = load_checkpoint(small)
+def test_averaged_weights_are_preferred(theirs, tmp_path):
+    raw = load_checkpoint(theirs)
     other = pipeline("x0-prediction", seed=5)
-    beside = shutil.copytree(small, tmp_path / "beside")
+    beside = shutil.copytree(theirs, tmp_path / "beside")
     other.unet.register_to_config(decay=0.9999, optimization_step=10)  # as EMAModel writes
     other.unet.save_pretrained(beside / "unet_ema")
-    variant = shutil.copytree(small, tmp_path / "variant")
+    variant = shutil.copytree(theirs, tmp_path / "variant")
     other.unet.save_pretrained(variant / "unet", variant="ema")
     for folder in (beside, variant):
         averaged = load_checkpoint(folder)
@@ -253,8 +248,8 @@ def test_a_model_is_clipped_as_it_asks(tmp_path):
     assert largest(clip_sample=False) > 10 and largest({"clip_x0": False}) > 10
 
 
-def test_a_read_model_can_be_saved_as_ours(small, tmp_path):
-    read = load_checkpoint(small)
+def test_a_read_model_can_be_saved_as_ours(theirs, tmp_path):
+    read = load_checkpoint(theirs)
     save_checkpoint(tmp_path / "ours", read.unet, read.config)
     again = load_checkpoint(tmp_path / "ours")
     assert again.config == read.config

@@ -11,20 +11,13 @@ import pytest
 import torch
 from fakehub import FakeHub, hub
 from huggingface_hub import constants
-from twins import pipeline, to_old
+from twins import pipeline, theirs, to_old
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.hub import download
 
-__all__ = ["hub"]  # the fixture
+__all__ = ["hub", "theirs"]  # the fixtures
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def theirs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("theirs")
-    pipeline("x0-prediction").save_pretrained(folder)
-    return folder
 
 
 def refused(hub_id, words):

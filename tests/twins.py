@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from conftest import wake
 from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, UNet2DModel
@@ -125,4 +126,12 @@ def to_old(folder: Path) -> Path:
     save_file(old, weights)
     for empty in ("unet", "scheduler"):
         (folder / empty).rmdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small pipeline, as diffusers saves it; to be read, not changed."""
+    folder = tmp_path_factory.mktemp("theirs")
+    pipeline("x0-prediction").save_pretrained(folder)
     return folder

@@ -24,11 +24,12 @@ from torch import Tensor
 
 from diffusion_core.attribute_judge import AttributeJudge, rights
 from diffusion_core.checkpoint import Checkpoint
-from diffusion_core.data import ImageDataset, load_dataset
+from diffusion_core.data import load_dataset
 from diffusion_core.draws import seeded
 from diffusion_core.evaluation import asked_of, draw_samples
 from diffusion_core.fitting import Plan
 from diffusion_core.guidance import ModelDenoiser
+from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.metrics import Judge, frechet_distance, judged, load_judge
 from diffusion_core.process import q_sample

@@ -11,6 +11,7 @@ from diffusion_core.train_config import PRECISIONS, PREDICTION_TYPES, WEIGHTINGS
 from .. import models
 from ..components import QUIET, component, why
 from ..own import OWNERS, PUBLIC
+from . import pushing
 from .limits import Limits
 from .lines import LINE
 from .pictures import SHIPPED, SIZES, SOURCES
@@ -139,6 +140,7 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
                     if PUBLIC else "They are kept in a folder beside the playground.",
                     elem_classes=["hint"], elem_id="train-said",
                 )  # fmt: skip
+                pushing.build(own)
             why(WHY)
     settings = [begin, *everything]
     reading = [source, files, folder, size]

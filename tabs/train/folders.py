@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diffusion_core.data import ImageDataset, load_dataset
+from diffusion_core.data import load_dataset
+from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.state import replace_file, write_text
 
 PLAN_FILE, PICTURES_FILE, NAME_FILE = "plan.json", "pictures.npz", "pictures.txt"

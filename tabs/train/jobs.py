@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
-from diffusion_core.data import ImageDataset
 from diffusion_core.fitting import Plan, beginning, fit
 from diffusion_core.growth import Growth, load_history, milestones, save_history
 from diffusion_core.health import Check, check_run, ema_gap, nearest_ratio, saturation
+from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.progress import Progress
 from diffusion_core.resources import num_parameters
 from diffusion_core.schedule import make_schedule

@@ -1,4 +1,4 @@
-"""What was trained here: the list, a zip of one, and its end."""
+"""What was trained here: the list, a zip of one, its way to the Hub, and its end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from diffusion_core.checkpoint import CARD, WEIGHTS
 from diffusion_core.checkpoint_config import CONFIG
 from diffusion_core.fitting import Plan
+from diffusion_core.push import TOKENS, Pushed, Tell, push
 from diffusion_core.training import STATE_FILE
 
 from ..own import OWNERS
@@ -38,15 +39,53 @@ def chosen(path: str | None, session: str) -> Path:
     return Path(path)
 
 
+def saved(path: str | None, session: str) -> Path:
+    """The folder of a choice that has weights.
+
+    Raises:
+        ValueError: if it has none yet.
+    """
+    folder = chosen(path, session)
+    if not (folder / WEIGHTS).exists():
+        raise ValueError(f"{folder.name} has not been saved yet; wait for its first save.")
+    return folder
+
+
+def at_rest(folder: Path) -> Path:
+    """The same folder, if nothing is being written into it.
+
+    Raises:
+        ValueError: if it is being trained.
+    """
+    if any(job.folder == folder and not job.over for job in list(LINE.jobs)):
+        raise ValueError(f"{folder.name} is being trained; stop it first.")
+    return folder
+
+
+def pushed(
+    path: str | None, session: str, to: str, private: bool, token: str, tell: Tell
+) -> Pushed:
+    """Send a model to the Hub; see `diffusion_core.push`.
+
+    At home an empty token is the machine's own. On a public page it never is: there the machine is
+    its owner's, and the visitor somebody else.
+
+    Raises:
+        ValueError: whatever stands in the way, in one sentence.
+    """
+    folder, token = at_rest(saved(path, session)), token.strip()
+    if OWNERS.public and not token:
+        raise ValueError(f"Give a token of yours first, with write rights; {TOKENS} makes one.")
+    return push(folder, to, token=token or None, private=private, tell=tell)
+
+
 def zipped(path: str | None, session: str) -> str:
     """A zip of config, weights and card: a checkpoint folder as it stands. Gives the file's path.
 
     Raises:
         ValueError: if it has no weights yet.
     """
-    folder = chosen(path, session)
-    if not (folder / WEIGHTS).exists():
-        raise ValueError(f"{folder.name} has not been saved yet; wait for its first save.")
+    folder = saved(path, session)
     file = Path(tempfile.mkdtemp()) / f"{folder.name}.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in (CONFIG, WEIGHTS, CARD):
@@ -61,9 +100,7 @@ def deleted(path: str | None, session: str) -> str:
     Raises:
         ValueError: if it is being trained.
     """
-    folder = chosen(path, session)
-    if any(job.folder == folder and not job.over for job in list(LINE.jobs)):
-        raise ValueError(f"{folder.name} is being trained; stop it first.")
+    folder = at_rest(chosen(path, session))
     shutil.rmtree(folder)
     return folder.name
 

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from diffusion_core.archives import load_uploads
-from diffusion_core.data import ImageDataset, load_dataset
+from diffusion_core.data import load_dataset
 from diffusion_core.draws import seeded
 from diffusion_core.health import check_data
+from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.images import grid
 
 from ..own import PUBLIC

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffusion_core.checkpoint import Checkpoint, best_device
-from diffusion_core.data import ImageDataset
 from diffusion_core.fitting import Plan
 from diffusion_core.health import check_schedule
+from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.resources import memory_of_training, num_parameters, step_seconds
 from diffusion_core.schedule import make_schedule
 from diffusion_core.train_config import TrainConfig

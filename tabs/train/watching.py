@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from diffusion_core.data import ImageDataset
 from diffusion_core.growth import MOST_PIXELS
+from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.samplers import draw_noise
 

@@ -1,0 +1,47 @@
+"""evaluate: the measured table of a checkpoint's card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import Model
+
+
+def evaluate(
+    model: Model,
+    judge: Annotated[
+        Path | None, typer.Option(help="Folder of the judge; else the data set's own.")
+    ] = None,
+    num: Annotated[int, typer.Option(help="Samples a row.")] = 2000,
+    num_slow: Annotated[int, typer.Option(help="Samples a row of over 500 steps.")] = 1000,
+    rows: Annotated[str, typer.Option(help='Which, as "ddim 25; heun 10"; else all.')] = "",
+    precision: Annotated[str, typer.Option(help="Of the samples: auto, bf16, fp32.")] = "fp32",
+    write: Annotated[bool, typer.Option(help="Write the table into the card.")] = True,
+) -> None:
+    """Measure a checkpoint against its data set's test images; print and keep the table."""
+    from ..card import write_card
+    from ..checkpoint import best_device, load_checkpoint
+    from ..evaluation import table
+    from ..obedience import obedience_table
+    from ..scorecard import Scorecard
+
+    if num < 2 or num_slow < 2:
+        raise ValueError("A row needs at least 2 samples.")
+    checkpoint = load_checkpoint(model)
+    score = Scorecard(checkpoint, judge, rows, precision)
+    checkpoint.unet.to(best_device())
+    measured = []
+    for row in score.rows(num, num_slow):
+        measured.append(row)
+        typer.echo(json.dumps(dataclasses.asdict(row)), err=True)
+    obedience = score.obedience(num)
+    typer.echo(table(measured))
+    if obedience:
+        typer.echo(f"\n{obedience_table(obedience)}")
+    if write and Path(model).is_dir():
+        write_card(Path(model), checkpoint, measured, score.facts, score.precision, obedience)

@@ -1,0 +1,228 @@
+"""A checkpoint folder goes to the Hugging Face Hub: the model's files, and nothing else.
+
+What goes is laid out in a folder of its own first, see `parcel`; then one commit brings all of it,
+or nothing. `huggingface_hub` does the sending: HF_TOKEN, `hf auth login`, HF_ENDPOINT and
+HF_HUB_OFFLINE mean what they mean there.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .checkpoint import Checkpoint, load_checkpoint
+from .checkpoint_config import CONFIG, CheckpointConfig
+from .hub import CARD, away, causes, failures, plain_id, status
+from .layouts import INDEX, WEIGHTS
+from .parcel import lay_out
+
+TOKENS = "https://huggingface.co/settings/tokens"
+NO_TOKEN = (
+    f"The Hub wants a token: make one with write rights at {TOKENS}, and set HF_TOKEN to it, or "
+    "give it to `hf auth login`."
+)
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of a push.
+
+    Attributes:
+        hub_id: Where the model is, as "owner/name".
+        url: Of its page.
+        private: Whether its owner alone can see it.
+        changed: Whether anything was sent; the same model again changes nothing.
+    """
+
+    hub_id: str
+    url: str
+    private: bool
+    changed: bool = True
+
+    @property
+    def words(self) -> str:
+        """The outcome without an end: "me/mine is on the Hub, private"."""
+        seen = "private" if self.private else "public"
+        return f"{self.hub_id} is on the Hub, {seen}" + ("" if self.changed else ", as it was")
+
+
+def push(
+    folder: str | Path, to: str, *, token: str | None = None, private: bool = True,
+    message: str = "", diffusers: bool = False, licence: str | None = None,
+    device: torch.device | None = None, tell: Tell | None = None,
+) -> Pushed:  # fmt: skip
+    """Send a checkpoint of ours to the Hub, or what has changed of it since the last time.
+
+    Config, weights, the card and a sheet of samples; where the folder has no samples.png, the model
+    draws one. The folder itself stays as it is.
+
+    Args:
+        folder: Of the checkpoint.
+        to: As "owner/name"; the address of its page will do.
+        token: With write rights; None is the machine's own.
+        private: Of a repository that is made anew. One that is there is never made more open: a
+            public one is updated only with private=False.
+        message: Of the commit; empty names the folder.
+        diffusers: Send it in diffusers' layout; see `export_diffusers`.
+        licence: For the card, as the Hub names it; None is the card's own, else mit.
+        device: That draws the samples; None is the CPU.
+        tell: Called with a few words when a part begins.
+
+    Raises:
+        ValueError: whatever stands in the way, in one sentence that says what to do.
+    """
+    from huggingface_hub import HfApi
+
+    tell = tell or (lambda words: None)
+    folder, to = Path(folder), _checked_id(to)
+    checkpoint = _checkpoint(folder)
+    api = HfApi(token=_checked_token(token))
+    with _in_a_sentence(to):
+        there = _there(api, to)
+    if there is not None:
+        _refuse_other(api, to, there, private, INDEX if diffusers else CONFIG)
+    with tempfile.TemporaryDirectory() as place:
+        stage = Path(place)
+        lay_out(stage, folder, checkpoint, to, diffusers, licence, device, tell)
+        files = sorted(f for f in stage.rglob("*") if f.is_file())
+        size = sum(f.stat().st_size for f in files)
+        tell(f"Sending {len(files)} files, {size / 1e6:.1f} MB")
+        with _in_a_sentence(to):
+            if there is None:
+                api.create_repo(to, private=private)
+            commit = _commit(api, to, stage, files, message.strip() or f"Push {folder.name}")
+    if there is None:
+        return Pushed(to, f"{api.endpoint}/{to}", private)
+    return Pushed(to, f"{api.endpoint}/{to}", bool(there.private), commit != there.sha)
+
+
+def _checked_id(to: str) -> str:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    to = plain_id(to.strip())
+    try:
+        validate_repo_id(to)
+    except HFValidationError:
+        to = ""
+    if to.count("/") != 1:
+        raise ValueError(
+            "Give the repository as USER/NAME, of letters, digits, '-', '_' and '.', and with no "
+            "two of the last in a row; USER is you or an organisation of yours."
+        )
+    return to
+
+
+def _checked_token(token: str | None) -> str:
+    """The token to send; it never stands in a sentence."""
+    from huggingface_hub import get_token
+
+    token = (get_token() or "" if token is None else token).strip()
+    if not token:
+        raise ValueError(NO_TOKEN)
+    if not re.fullmatch(r"[!-~]+", token):  # else the request's header could not be written
+        raise ValueError(f"This is no token; copy one with write rights whole from {TOKENS}.")
+    return token
+
+
+def _checkpoint(folder: Path) -> Checkpoint:
+    """What is to be pushed; ValueError if it is none of ours."""
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}; name one that holds a checkpoint.")
+    checkpoint = load_checkpoint(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise ValueError(
+            f"{folder} is laid out as diffusers does already; `hf upload` sends it as it is."
+        )
+    return checkpoint
+
+
+def _there(api: Any, to: str) -> Any:
+    """What the Hub says of the repository; None if the token sees none of that name."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        return api.model_info(to)
+    except RepositoryNotFoundError:
+        return None
+
+
+def _refuse_other(api: Any, to: str, there: Any, private: bool, layout: str) -> None:
+    """Refuse a repository that is more open than asked for, or holds something else."""
+    if private and not there.private:
+        raise ValueError(
+            f"{to} is there already and public; push it as public to update it, or choose another "
+            "name."
+        )
+    names = {s.rfilename for s in there.siblings or ()} - {".gitattributes", CARD}
+    ours = CONFIG in names and not names & {INDEX, f"unet/{CONFIG}", f"unet_ema/{CONFIG}"}
+    if layout == CONFIG and ours:
+        with _in_a_sentence(to), tempfile.TemporaryDirectory() as place:
+            text = Path(api.hf_hub_download(to, CONFIG, local_dir=place)).read_bytes()
+        try:
+            CheckpointConfig.from_json(text.decode())
+        except (ValueError, TypeError, KeyError):
+            ours = False
+    if names and not (ours if layout == CONFIG else INDEX in names):
+        raise ValueError(
+            f"{to} holds something else, which would be overwritten; choose another name."
+        )
+
+
+def _commit(api: Any, to: str, stage: Path, files: list[Path], message: str) -> str:
+    """Send the files in one commit; its hash."""
+    from huggingface_hub import CommitOperationAdd
+
+    adding = [CommitOperationAdd(f.relative_to(stage).as_posix(), str(f)) for f in files]
+    return str(api.create_commit(to, adding, commit_message=message).oid)
+
+
+@contextmanager
+def _in_a_sentence(to: str) -> Iterator[None]:
+    """Turn what goes wrong between here and the Hub into one sentence."""
+    try:
+        yield
+    except failures() as error:
+        raise ValueError(_why(to, error)) from error
+
+
+def _why(to: str, error: BaseException) -> str:
+    """What went wrong with a push, and what to do, in one sentence."""
+    from huggingface_hub import errors
+
+    chain, code, owner = causes(error), status(error), to.partition("/")[0]
+
+    def met(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(e, kinds) for e in chain)
+
+    if met(errors.OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set, so that nothing is sent; unset it to push."
+    if code == 409:
+        return f"{to} is taken by a repository that this token may not see; choose another name."
+    if code == 403 or met(errors.RepositoryNotFoundError):
+        return (
+            f"This token may not write to {to}; use one with write rights, of {owner} or of a "
+            f"member of it, from {TOKENS}."
+        )
+    if code == 401:
+        return f"The Hub does not accept this token; make a new one with write rights at {TOKENS}."
+    if code == 400:
+        words = [e for e in chain if "README.md" in str(e)]
+        what = f"the card {CARD}; mend its front matter" if words else f"{to}; choose another name"
+        return f"The Hub does not take {what}."
+    if code is not None:
+        return (
+            f"The Hub answers with an error ({code}), and nothing of the model was changed there; "
+            "push again later."
+        )
+    if away(error):
+        return "The Hub cannot be reached; check the network and HF_ENDPOINT, and push again."
+    return f"The push to {to} broke off, and nothing of the model was changed there; push again."

@@ -1,0 +1,82 @@
+"""The card's measured table, written again: what stays and what goes."""
+
+import dataclasses
+import re
+
+import pytest
+
+from diffusion_core.card import ELSEWHERE, read_table, write_card
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.evaluation import ROWS, Row, describe
+
+SCALE = Row("training images", 0, 2000, 0.1, 0.94, None, None)
+JUDGE = {"test_accuracy": 0.92}
+
+
+def row(name, frechet):
+    return Row(name, int(name.split()[1].rstrip(",")), 2000, frechet, 0.9, 1.0, 9.5)
+
+
+def text(folder):
+    return (folder / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def model(tiny_folder):
+    return load_checkpoint(tiny_folder)
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    """A card with four rows."""
+    first = [SCALE, *(row(name, 0.5) for name in ("ddim 10", "ddim 25", "heun 10", "ddpm 50"))]
+    write_card(tmp_path, model, first, JUDGE, "fp32")
+    return tmp_path
+
+
+def test_rows_measured_anew_take_their_places_among_the_others(folder, model):
+    anew = [SCALE, row("dpmpp_2m 20", 0.2), row("ddim 25", 0.3), row("ddim 50, eta 1", 0.4)]
+    write_card(folder, model, anew, JUDGE, "fp32")
+    read = {r.name: r.frechet for r in read_table(text(folder))}
+    order = [describe(*each) for each in ROWS]
+    assert list(read) == ["training images", *(name for name in order if name in read)]
+    assert read == {
+        "training images": 0.1, "ddim 10": 0.5, "ddim 25": 0.3, "ddim 50, eta 1": 0.4,
+        "dpmpp_2m 20": 0.2, "heun 10": 0.5, "ddpm 50": 0.5,
+    }  # fmt: skip
+    assert text(folder).count("Judge:") == 1 and ELSEWHERE not in text(folder)
+
+
+@pytest.mark.parametrize("change", ["weights", "precision", "judge", "columns"])
+def test_rows_of_something_else_go(change, folder, model):
+    judge, precision, anew = JUDGE, "fp32", [SCALE, row("ddim 25", 0.3)]
+    if change == "weights":
+        model = dataclasses.replace(model, weights_hash="0" * 64)
+    elif change == "precision":
+        precision = "bf16"
+    elif change == "judge":
+        judge = {"test_accuracy": 0.5}
+    else:
+        anew = [dataclasses.replace(each, attributes=0.5) for each in anew]
+    write_card(folder, model, anew, judge, precision)
+    assert [r.name for r in read_table(text(folder))] == ["training images", "ddim 25"]
+
+
+def test_rows_kept_from_another_machine_are_said_to_be_until_all_are_new(folder, model):
+    card = folder / "README.md"
+    card.write_text(re.sub(r"torch [\d.]+", "torch 1.0", text(folder)), encoding="utf-8")
+    for name in ("ddim 25", "heun 10"):  # the second time the note is of this machine already
+        write_card(folder, model, [SCALE, row(name, 0.3)], JUDGE, "fp32")
+        assert text(folder).count(ELSEWHERE) == 1
+    assert len(read_table(text(folder))) == 5
+    every = [SCALE, *(row(name, 0.2) for name in ("ddim 10", "ddim 25", "heun 10", "ddpm 50"))]
+    write_card(folder, model, every, JUDGE, "fp32")
+    assert ELSEWHERE not in text(folder)
+
+
+def test_a_broken_row_of_the_card_is_left_out(folder, model):
+    card = folder / "README.md"
+    card.write_text(text(folder).replace("| heun 10 |", "| heun 10"), encoding="utf-8")
+    write_card(folder, model, [SCALE, row("ddim 25", 0.3)], JUDGE, "fp32")
+    assert [r.name for r in read_table(text(folder))][-1] == "ddpm 50"
+    assert "heun" not in text(folder)
