@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +27,8 @@ class FakeHub:
         absent: Paths that are listed but are not there.
         cut: How many answers to a GET still break off in the middle.
         damaged: Paths that come with one byte changed.
+        pause: Seconds between two pieces of a file of weights.
+        gate: Where it is not set, weights stop in the middle until it is.
         broken: Status with which all is answered; None is well.
         seen: (method, path, headers) of every request.
     """
@@ -39,6 +41,9 @@ class FakeHub:
         self.absent: set[str] = set()
         self.damaged: set[str] = set()
         self.cut = 0
+        self.pause = 0.0
+        self.gate = Event()
+        self.gate.set()
         self.broken: int | None = None
         self.seen: list[tuple[str, str, dict[str, str]]] = []
 
@@ -65,6 +70,7 @@ class FakeHub:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def close(self) -> None:
+        self.gate.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -122,7 +128,9 @@ class FakeHub:
         if to.command == "GET" and self.cut and path.endswith(".safetensors"):
             self.cut -= 1
             part = len(data) // 2
-        send(to, status, data, headers, part)
+        slow = path.endswith(".safetensors")
+        pause, gate = (self.pause, self.gate) if slow else (0.0, None)
+        send(to, status, data, headers, part, pause, gate)
 
 
 def tag(path: str, data: bytes) -> str:
@@ -141,15 +149,20 @@ def entry(path: str, data: bytes) -> dict[str, Any]:
 
 def send(
     to: BaseHTTPRequestHandler, status: int, data: bytes, headers: dict[str, str] | None = None,
-    part: int | None = None,
+    part: int | None = None, pause: float = 0.0, gate: Event | None = None,
 ) -> None:  # fmt: skip
-    """Answer; with a part, only that many bytes, and then hang up."""
+    """Answer; with a part, only that many bytes, and then hang up. Pause and gate stretch it."""
     to.send_response(status)
     for key, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
         to.send_header(key, value)
     to.end_headers()
     if to.command == "GET":
-        to.wfile.write(data[:part])
+        piece = max(1, len(data) // 20)
+        for begin in range(0, len(data[:part]), piece):
+            to.wfile.write(data[:part][begin : begin + piece])
+            time.sleep(pause)
+            if gate is not None and begin > len(data) // 2:
+                gate.wait(60)
     if part is not None:
         to.wfile.flush()
         to.close_connection = True
