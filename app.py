@@ -36,6 +36,7 @@ def opened_tab(request: gr.Request) -> Any:
 def build() -> gr.Blocks:
     """The whole page."""
     from tabs import denoise, noise, schedules, train  # only now: they heed the options
+    from tabs.components import QUIET
     from tabs.denoise import beginning
 
     with gr.Blocks(
@@ -62,7 +63,7 @@ def build() -> gr.Blocks:
             api_visibility="private",
         )  # fmt: skip
         demo.load(schedules.from_address, outputs=addressed, api_visibility="private")
-        demo.load(denoise.menu, outputs=parts.model, api_visibility="private")
+        demo.load(denoise.menu, outputs=parts.model, **QUIET)
         demo.unload(train.forget)
         demo.load(opened_tab, outputs=tabs, api_visibility="private")
     return demo.queue(max_size=128)
