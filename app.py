@@ -65,6 +65,7 @@ def build() -> gr.Blocks:
         demo.load(schedules.from_address, outputs=addressed, api_visibility="private")
         demo.load(denoise.menu, outputs=parts.model, **QUIET)
         demo.unload(train.forget)
+        demo.unload(denoise.forget)
         demo.load(opened_tab, outputs=tabs, api_visibility="private")
     return demo.queue(max_size=128)
 

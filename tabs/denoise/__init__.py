@@ -19,9 +19,9 @@ from .asking import SAMPLER_CHOICES, WORDS
 from .choosing import arrived, choose, classes, settle
 from .keeping import keep
 from .replaying import card_values
-from .running import branch, denoise, opening, replay, stop
+from .running import branch, denoise, forget, opening, replay, stop
 
-__all__ = ["branch", "build", "denoise", "menu", "opening", "replay", "stop"]
+__all__ = ["branch", "build", "denoise", "forget", "menu", "opening", "replay", "stop"]
 
 IMAGE_COUNTS = (1, 4, 16)
 CONCURRENT_WALKS = 4

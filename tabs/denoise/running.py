@@ -186,6 +186,12 @@ def stop(run_id: str) -> None:
     STOPS.stop(run_id)
 
 
+def forget(request: gr.Request) -> None:
+    """A page was closed: what it computes ends, also between two frames that are kept."""
+    if request.session_hash:
+        STOPS.leave(request.session_hash)
+
+
 def opening() -> str:
     """The walk that is there when the page opens, computed at start-up."""
     choices = models.available()

@@ -62,6 +62,13 @@ class Stops:
                 if name == run_id:
                     sign.set()
 
+    def leave(self, session: str) -> None:
+        """Raise the signs of all that a session computes: its page was closed."""
+        with self.lock:
+            for stage, (_, sign) in self.signs.items():
+                if stage.startswith(f"{session} "):
+                    sign.set()
+
 
 @dataclass
 class Shelf:
