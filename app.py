@@ -1,15 +1,14 @@
-"""Diffusion Playground: composes the tabs and launches. Run `python app.py`."""
+"""Diffusion Playground: composes the tabs and launches. Run `python app.py`; --help says more."""
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from tabs import denoise, endpoints, noise, schedules, train
-from tabs.denoise import beginning
+from tabs import options
 
 CSS = Path(__file__).parent / "tabs" / "assets" / "theme.css"
 THEME = gr.themes.Default(
@@ -36,6 +35,10 @@ def opened_tab(request: gr.Request) -> Any:
 
 def build() -> gr.Blocks:
     """The whole page."""
+    from tabs import denoise, endpoints, noise, schedules, train  # only now: they heed the options
+    from tabs.components import QUIET
+    from tabs.denoise import beginning
+
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
     ) as demo:
@@ -62,29 +65,36 @@ def build() -> gr.Blocks:
             api_visibility="private",
         )  # fmt: skip
         demo.load(schedules.from_address, outputs=addressed, api_visibility="private")
+        demo.load(denoise.menu, outputs=parts.model, **QUIET)
         demo.unload(train.forget)
+        demo.unload(denoise.forget)
         demo.load(opened_tab, outputs=tabs, api_visibility="private")
     return demo.queue(max_size=128)
 
 
-def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
-    """Launch with the page's own looks and limits; options are those of `gr.Blocks.launch`."""
+def launch(demo: gr.Blocks, **asked: Any) -> tuple[Any, str, str]:
+    """Launch with the page's own looks and limits; what is asked is of `gr.Blocks.launch`."""
+    from tabs.own import PUBLIC
+
     return demo.launch(
         run_history=False,
         enable_monitoring=False,
-        max_file_size="100mb" if os.environ.get("SPACE_ID") else "2gb",
+        max_file_size="100mb" if PUBLIC else "2gb",
         theme=THEME,
         css_paths=[CSS],
         footer_links=[],
-        **options,
+        **asked,
     )
 
 
-def main() -> None:
-    """Launch; a browser opens, unless GRADIO_INBROWSER=0 says not to or this is a Space."""
-    told_not_to = os.environ.get("GRADIO_INBROWSER", "1").lower() in ("0", "false", "no")
-    launch(build(), inbrowser=not (told_not_to or os.environ.get("SPACE_ID")))
+def main() -> int:
+    """Launch as the command line asks; bad options are one sentence and exit code 2."""
+    asked = options.read()
+    if isinstance(asked, int):
+        return asked
+    done = options.in_a_sentence(lambda: launch(build(), **asked.launching()))
+    return done if isinstance(done, int) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -31,6 +31,7 @@ from .layouts import (
     weights_file,
 )
 from .process import Denoiser
+from .resources import num_parameters
 from .schedule import NoiseSchedule
 from .state import replace_file, write_text
 from .unet import UNet
@@ -155,7 +156,9 @@ class Checkpoint:
         return ClassifierFreeGuidance(conditional, guidance_scale)
 
 
-def load_checkpoint(folder_or_hub_id: str | Path, progress: Progress | None = None) -> Checkpoint:
+def load_checkpoint(
+    folder_or_hub_id: str | Path, progress: Progress | None = None, name: str | None = None
+) -> Checkpoint:
     """Read a checkpoint from a folder, or from the Hugging Face Hub ("owner/name").
 
     It may be one of ours, or a pipeline of diffusers with a `UNet2DModel` and a DDPM or DDIM
@@ -167,24 +170,28 @@ def load_checkpoint(folder_or_hub_id: str | Path, progress: Progress | None = No
     Args:
         folder_or_hub_id: A folder goes before a Hub id of the same name.
         progress: Called as progress(bytes done, bytes in all) while weights are fetched.
+        name: What to call it, where not by its folder or its Hub id.
 
     Raises:
         ValueError: if it is not there, is broken, or cannot be represented, in one sentence.
     """
-    name = plain_id(str(folder_or_hub_id))
+    name = name or plain_id(str(folder_or_hub_id))
     folder = Path(folder_or_hub_id)
     if not folder.is_dir():
-        folder = download(name, progress)
+        folder = download(str(folder_or_hub_id), progress)
     with in_a_sentence(name):
         config, names = read_settings(folder)
         schedule = config.noise()
-        unet = UNet(config.unet)
     file = weights_file(folder, names, files_in(folder), name)
     with in_a_sentence(name):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
     check_cached(file, digest, name)
     with in_a_sentence(name):
         tensors = load_file(str(file))
+        # Settings that ask for far more than is there are refused before memory is given to them.
+        if num_parameters(config.unet) > 2 * sum(x.numel() for x in tensors.values()):
+            raise ValueError(f"its weights are not those that its {CONFIG} describes: they are few")
+        unet = UNet(config.unet)
         fill(unet, tensors if file.name == WEIGHTS else modern_names(tensors))
     # The weights are read once and then only looked at, by several sessions at a time.
     return Checkpoint(unet.eval().requires_grad_(False), schedule, config, name, digest)

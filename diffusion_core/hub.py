@@ -7,6 +7,7 @@ mean everywhere. The settings come first: what cannot be used is refused before 
 from __future__ import annotations
 
 import io
+import math
 import re
 import threading
 from collections.abc import Callable, Iterable
@@ -28,7 +29,12 @@ def plain_id(hub_id: str) -> str:
     return _SITE.sub("", hub_id).rstrip("/") if _SITE.match(hub_id) else hub_id
 
 
-def download(hub_id: str, progress: Progress | None = None) -> Path:
+def download(
+    hub_id: str,
+    progress: Progress | None = None,
+    most: float = math.inf,
+    token: bool | None = None,
+) -> Path:
     """Bring a checkpoint's files here, unless they are, and give their folder.
 
     Args:
@@ -36,6 +42,8 @@ def download(hub_id: str, progress: Progress | None = None) -> Path:
         progress: Called as progress(bytes done, bytes in all) while weights travel; what it raises
             stops the download. It may be called from another thread. None leaves it to
             huggingface_hub to draw its bar.
+        most: Bytes that its weights may have; more are refused before they travel.
+        token: False asks without HF_TOKEN, so that only what is public is had.
 
     Raises:
         ValueError: if it cannot be had or is nothing to be used, in one sentence.
@@ -45,17 +53,29 @@ def download(hub_id: str, progress: Progress | None = None) -> Path:
         raise ValueError(
             f"There is no checkpoint at {hub_id}; give a folder or a Hub id owner/name."
         )
-    folder = _fetch(hub_id, [*SETTINGS, CARD], None)
+    folder = _fetch(hub_id, [*SETTINGS, CARD], None, token)
     with in_a_sentence(hub_id):
         _, names = read_settings(folder)
-    folder = _fetch(hub_id, names, folder.name, progress)
+    if math.isfinite(most) and not any((folder / name).is_file() for name in names):
+        sizes = _files_of(hub_id, token)
+        size = sum(sizes.get(name, 0) for name in names)
+        if size > most:
+            raise ValueError(
+                f"The weights of {hub_id} are {size / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} "
+                "MB may be fetched here; run the playground on your own machine for it."
+            )
+    folder = _fetch(hub_id, names, folder.name, token, progress)
     if not any((folder / name).is_file() for name in names):
-        weights_file(folder, names, _files_of(hub_id), hub_id)
+        weights_file(folder, names, _files_of(hub_id, token), hub_id)
     return folder
 
 
 def _fetch(
-    hub_id: str, names: Iterable[str], revision: str | None, progress: Progress | None = None
+    hub_id: str,
+    names: Iterable[str],
+    revision: str | None,
+    token: bool | None,
+    progress: Progress | None = None,
 ) -> Path:
     """The files of these names that the repository has; the folder that they are in."""
     from huggingface_hub import snapshot_download
@@ -63,7 +83,9 @@ def _fetch(
     bar = _bar(progress) if progress else None
     try:
         return Path(
-            snapshot_download(hub_id, revision=revision, allow_patterns=list(names), tqdm_class=bar)
+            snapshot_download(
+                hub_id, revision=revision, allow_patterns=list(names), tqdm_class=bar, token=token
+            )
         )
     except failures() as error:
         if bar is not None and bar.raised is not None:
@@ -82,14 +104,15 @@ def failures() -> tuple[type[Exception], ...]:
     return (OSError, RuntimeError, ValueError, *bases)
 
 
-def _files_of(hub_id: str) -> list[str]:
-    """Names of all files of a repository; none where the Hub cannot be asked."""
+def _files_of(hub_id: str, token: bool | None) -> dict[str, int]:
+    """Names of all files of a repository, and their bytes; none where the Hub cannot be asked."""
     from huggingface_hub import HfApi
 
     try:
-        return HfApi().list_repo_files(hub_id)
+        listed = HfApi(token=token).list_repo_tree(hub_id, recursive=True)
+        return {file.path: getattr(file, "size", 0) for file in listed}
     except failures():
-        return []
+        return {}
 
 
 def causes(error: BaseException) -> list[BaseException]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,7 @@ class Recording:
         exact: Where given, its answer to every x_t is recorded too, and in the end the training
             image nearest to each result.
         stride: Keep every stride-th step; None keeps as many as the bound allows.
+        walker: Makes what computes it, as `Walker` does.
 
     Attributes:
         views: Names of the pictures in each frame: x_t, x0_hat, eps_hat, change and, where there
@@ -89,6 +90,7 @@ class Recording:
         parent: Recording | None = None,
         exact: ExactDenoiser | None = None,
         stride: int | None = None,
+        walker: Callable[..., Walker] = Walker,
     ) -> None:
         """Check that all fits; nothing is computed until `run`.
 
@@ -99,7 +101,7 @@ class Recording:
         near = None
         if parent is not None and settings.parent == parent.settings:
             near = parent.moment(int(settings.branch_step))
-        self.walker = Walker(checkpoint, settings, given, near)
+        self.make, self.walker = walker, walker(checkpoint, settings, given, near)
         timesteps = self.walker.timesteps
         if settings.resample:  # every step but the last is taken several times
             timesteps = [t for t in timesteps[:-1] for _ in range(settings.resample)]
@@ -125,15 +127,17 @@ class Recording:
                 if f.index < settings.branch_step and f.index % self.stride == 0
             ]
 
-    def run(self) -> Iterator[Frame]:
+    def run(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Frame]:
         """Compute the walk and yield every kept frame, those of the parent first.
 
-        May be called once.
+        May be called once. `stopped` is asked after every step, kept or not, whether to end here.
         """
         if self.settings.parent is not None and not self.frames:
-            yield from self._parents()
+            yield from self._parents(stopped)
         else:
             yield from self.frames
+        if stopped():
+            return
         ms = self.frames[-1].ms if self.frames else 0.0
         began = self.walker.beginning()
         every = math.ceil(self.num_steps * began.nbytes * 2 / MAX_MOMENT_BYTES)
@@ -146,6 +150,8 @@ class Recording:
             ms += 1000 * (time.perf_counter() - start)
             if step is None:
                 break
+            if stopped():
+                return
             last, done = step, done + 1
             if step.index % self.stride == 0:
                 self.frames.append(self._frame(step, ms))
@@ -176,20 +182,21 @@ class Recording:
         pictures = {v: frame.pictures.get(v, self._grey()) for v in self.views}
         return dataclasses.replace(frame, pictures=pictures)
 
-    def _parents(self) -> Iterator[Frame]:
+    def _parents(self, stopped: Callable[[], bool]) -> Iterator[Frame]:
         """What the parent showed until the branching step, where it is not at hand."""
         settings = self.settings
         assert settings.parent is not None
         parent = Recording(
-            self.checkpoint, settings.parent, self.given, exact=self.exact, stride=self.stride
+            self.checkpoint, settings.parent, self.given, None, self.exact, self.stride, self.make
         )
-        for frame in parent.run():
+        for frame in parent.run(stopped):
             if frame.index >= settings.branch_step:
                 break
             self.frames.append(self._inherited(frame))
             yield self.frames[-1]
-        near = parent.moment(int(settings.branch_step))
-        self.walker = Walker(self.checkpoint, settings, self.given, near)
+        if not stopped():
+            near = parent.moment(int(settings.branch_step))
+            self.walker = self.make(self.checkpoint, settings, self.given, near)
 
     def _frame(self, step: SamplerStep, ms: float) -> Frame:
         change = step.x_prev - step.x_t

@@ -1,44 +1,60 @@
-"""The checkpoints that the page offers, each read once and shared by all sessions."""
+"""The checkpoints that the page offers, each read once and shared by all sessions.
+
+They lie in pretrained/, in the folder of one's own, and in the Hub's cache; one that is not there
+is fetched first, which `fetch` alone does. On a public page no visitor names a path.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from diffusion_core.checkpoint import (
-    CONFIG,
-    WEIGHTS,
     Checkpoint,
-    best_device,
     checkpoint_folders,
     load_checkpoint,
 )
+from diffusion_core.hub import Progress, download, plain_id
+from diffusion_core.hub_cache import cached, known_digest, weights_in
+from diffusion_core.resources import look_seconds
+from diffusion_core.trajectory import Walker
+from diffusion_core.walk import Walk
 
+from . import gpu
+from .bounds import Bounds
 from .own import OWNERS
+
+MOST_HELD = 4 * 2**30  # bytes of all weights that are held in memory
+Key = tuple[str, str, int, int]
+_HELD: OrderedDict[Key, Checkpoint] = OrderedDict()
+_LOCK, _LOCKS = threading.Lock(), defaultdict[Key, threading.Lock](threading.Lock)
+_LOOKS: dict[str, float] = {}
+_LOOKING = threading.Lock()
 
 
 def available(session: str = "") -> list[tuple[str, str]]:
-    """(name, path) of every checkpoint at hand, for a menu.
+    """(name, path or Hub id) of every checkpoint at hand, for a menu.
 
     Args:
         session: Whose own models are among them, where visitors are strangers to each other.
     """
-    found = []
     own = [OWNERS.folder(session)] if OWNERS.public and session else []
-    for folder in [*checkpoint_folders(), *own]:
-        for config in sorted(folder.glob(f"*/{CONFIG}")):
-            text = config.read_text(encoding="utf-8", errors="replace")
-            if (config.parent / WEIGHTS).exists() and '"diffusion-playground/' in text:
-                found.append((config.parent.name, str(config.parent)))
-    return found
+    folders = [each for place in [*checkpoint_folders(), *own] for each in sorted(place.glob("*"))]
+    found = [(each.name, str(each)) for each in folders if weights_in(each) is not None]
+    return found + [(hub_id, hub_id) for hub_id in cached()]
 
 
 def readable() -> list[tuple[str, Checkpoint]]:
-    """(name, checkpoint) of every one at hand that can be read; a broken one is left out."""
+    """(name, checkpoint) of every one that can be read; of the Hub's, those already in use."""
     found = []
+    with _LOCK:
+        held = {key[1] for key in _HELD}
     for name, path in available():
         try:
-            found.append((name, get(path)))
+            if name != path or name in held:
+                found.append((name, get(path)))
         except ValueError:
             continue
     return found
@@ -48,6 +64,9 @@ def by_hash(weights: str) -> tuple[str, Checkpoint] | None:
     """(path, checkpoint) of the one at hand with these weights, if there is one."""
     for _, path in available():
         try:
+            file = weights_in(_place(path)[0])
+            if file is None or (known_digest(file) or weights) != weights:
+                continue  # the Hub's cache names its files by their hash
             checkpoint = get(path)
         except ValueError:
             continue
@@ -60,15 +79,52 @@ def get(name_or_path: str) -> Checkpoint:
     """The checkpoint of a menu's choice, a folder or a Hub id; on the fastest device here.
 
     Raises:
-        ValueError: if it cannot be had.
+        ValueError: if it is not here or cannot be read.
     """
-    path = dict(available()).get(name_or_path, name_or_path)
-    weights = Path(path) / WEIGHTS
+    folder, name = _place(name_or_path)
+    weights = weights_in(folder)
+    stat = weights.stat() if weights else None
+    key = (str(folder), name, *((stat.st_mtime_ns, stat.st_size) if stat else (0, 0)))
+    with _LOCKS[key]:  # several handlers ask for a new one at once
+        with _LOCK:
+            if key in _HELD:
+                _HELD.move_to_end(key)
+                return _HELD[key]
+        checkpoint = load_checkpoint(folder, name=name)
+        checkpoint.unet.to(gpu.home())
+        with _LOCK:
+            _HELD[key] = checkpoint
+            while len(_HELD) > 1 and sum(_bytes(c) for c in _HELD.values()) > MOST_HELD:
+                _HELD.popitem(last=False)
+    return checkpoint
+
+
+def fetch(text: str, progress: Progress | None = None) -> str:
+    """Bring a checkpoint here, unless it is, and give its value in the menu.
+
+    Args:
+        text: A value of the menu, a folder, or a Hub id or the address of its page.
+        progress: As in `hub.download`.
+
+    Raises:
+        ValueError: if it cannot be had, in one sentence.
+    """
+    name = plain_id(text.strip())
     try:
-        stamp = weights.stat().st_mtime_ns if weights.exists() else 0
-    except (OSError, ValueError):
-        raise ValueError("There is no checkpoint of that name; choose one of the menu.") from None
-    return _read(path, stamp)
+        _place(name)
+        return dict(available()).get(name, name)
+    except ValueError:
+        if name.count("/") != 1 or name.startswith(("/", ".", "~")):
+            raise
+    bounds = Bounds.here()
+    most = bounds.download_megabytes * 1e6
+    if bounds.cache_megabytes < float("inf"):
+        files = [weights_in(folder) for folder in cached().values()]
+        taken = sum(file.stat().st_size for file in files if file is not None)
+        most = min(most, max(0, bounds.cache_megabytes * 1e6 - taken))
+    # A visitor has no business with what only the owner's token opens.
+    download(name, progress, most=most, token=False if OWNERS.public else None)
+    return name
 
 
 def listed(name: str) -> Checkpoint:
@@ -81,13 +137,61 @@ def listed(name: str) -> Checkpoint:
     text = isinstance(name, str)
     if not text or (name not in known and (OWNERS.public or "/" not in name)):
         raise ValueError(f"There is no model {name!r} here; choose from: {', '.join(known)}.")
-    return get(name)
+    return get(fetch(name))
 
 
-@lru_cache(maxsize=16)
-def _read(path: str, stamp: int) -> Checkpoint:
-    """Read it; `stamp` makes a file that was written anew a new checkpoint."""
-    del stamp
-    checkpoint = load_checkpoint(path)
-    checkpoint.unet.to(best_device())
-    return checkpoint
+def look(checkpoint: Checkpoint) -> float:
+    """Seconds in which the network looks at one picture here, measured once."""
+    with _LOOKING:
+        if checkpoint.weights_hash not in _LOOKS:
+            _LOOKS[checkpoint.weights_hash] = look_seconds(checkpoint.unet)
+        return _LOOKS[checkpoint.weights_hash]
+
+
+def seconds_of(walk: Walk, checkpoint: Checkpoint) -> float:
+    """Seconds that a walk is expected to take."""
+    return gpu.seconds_of(_home(checkpoint), walk.cost(checkpoint), look(checkpoint))
+
+
+def walker(checkpoint: Checkpoint) -> Callable[..., Walker]:
+    """What makes the walkers of this checkpoint's recordings."""
+    return gpu.walker_of(_home(checkpoint), look(checkpoint)) if gpu.BORROWED else Walker
+
+
+def _home(checkpoint: Checkpoint) -> str:
+    return str(_place(checkpoint.name)[0]) if gpu.BORROWED else checkpoint.name
+
+
+def _place(name_or_path: str) -> tuple[Path, str]:
+    """The folder, and what the checkpoint is called.
+
+    Raises:
+        ValueError: if it is not on this machine, or not for this page.
+    """
+    listed = dict(available())
+    path = listed.get(name_or_path, name_or_path)
+    hub = cached()
+    if path in hub and path in listed:
+        return hub[path], path
+    folder = Path(path)
+    if OWNERS.public:
+        # The names of sessions' folders are drawn by chance, and told to nobody else.
+        if path in listed.values() or folder.parent in OWNERS.folders.values():
+            return folder, path
+        raise ValueError(
+            f"There is no model {name_or_path} on this page; choose one of the menu, or type a Hub "
+            "id as owner/name."
+        )
+    try:
+        if path.strip() and folder.is_dir():
+            return folder, path
+    except (OSError, ValueError):  # a name that no file can have
+        pass
+    raise ValueError(
+        f"There is no checkpoint {name_or_path} on this machine; choose one of the menu, or type a "
+        "folder, or a Hub id as owner/name."
+    )
+
+
+def _bytes(checkpoint: Checkpoint) -> int:
+    return sum(p.numel() * p.element_size() for p in checkpoint.unet.parameters())

@@ -17,7 +17,7 @@ from pathlib import Path
 from diffusion_core.checkpoint import own_folder
 from diffusion_core.image_dataset import ImageDataset
 
-PUBLIC = bool(os.environ.get("SPACE_ID"))
+PUBLIC = bool(os.environ.get("SPACE_ID") or os.environ.get("PLAYGROUND_PUBLIC"))
 MOST_HELD = 4 * 2**30  # bytes of all sessions' pictures together
 
 

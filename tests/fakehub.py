@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +27,8 @@ class FakeHub(Taking):
         absent: Paths that are listed but are not there.
         cut: How many answers to a GET still break off in the middle.
         damaged: Paths that come with one byte changed.
+        pause: Seconds between two pieces of a file of weights.
+        gate: Where it is not set, weights stop in the middle until it is.
         broken: Status with which all is answered; None is well.
         seen: (method, path, headers) of every request.
     """
@@ -40,6 +42,9 @@ class FakeHub(Taking):
         self.absent: set[str] = set()
         self.damaged: set[str] = set()
         self.cut = 0
+        self.pause = 0.0
+        self.gate = Event()
+        self.gate.set()
         self.broken: int | None = None
         self.seen: list[tuple[str, str, dict[str, str]]] = []
 
@@ -71,6 +76,7 @@ class FakeHub(Taking):
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def close(self) -> None:
+        self.gate.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -136,7 +142,9 @@ class FakeHub(Taking):
         if to.command == "GET" and self.cut and path.endswith(".safetensors"):
             self.cut -= 1
             part = len(data) // 2
-        send(to, status, data, headers, part)
+        slow = path.endswith(".safetensors")
+        pause, gate = (self.pause, self.gate) if slow else (0.0, None)
+        send(to, status, data, headers, part, pause, gate)
 
 
 @pytest.fixture

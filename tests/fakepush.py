@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from threading import Event
@@ -190,15 +191,20 @@ def answer(to: BaseHTTPRequestHandler, status: int, values: dict[str, Any]) -> N
 
 def send(
     to: BaseHTTPRequestHandler, status: int, data: bytes, headers: dict[str, str] | None = None,
-    part: int | None = None,
+    part: int | None = None, pause: float = 0.0, gate: Event | None = None,
 ) -> None:  # fmt: skip
-    """Answer; with a part, only that many bytes, and then hang up."""
+    """Answer; with a part, only that many bytes, and then hang up. Pause and gate stretch it."""
     to.send_response(status)
     for key, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
         to.send_header(key, value)
     to.end_headers()
     if to.command != "HEAD":
-        to.wfile.write(data[:part])
+        piece = max(1, len(data) // 20)
+        for begin in range(0, len(data[:part]), piece):
+            to.wfile.write(data[:part][begin : begin + piece])
+            time.sleep(pause)
+            if gate is not None and begin > len(data) // 2:
+                gate.wait(60)
     if part is not None:
         to.wfile.flush()
         to.close_connection = True

@@ -108,6 +108,12 @@ def test_a_stop_that_comes_before_its_run_stops_it_and_no_other(tiny_folder, mon
     assert messages(tiny_folder, run_id="other")[-1]["done"]
 
 
+def test_a_page_that_is_closed_ends_its_own_runs_and_no_others():
+    with STOPS.heeded("me player", "mine") as mine, STOPS.heeded("you player", "yours") as yours:
+        running.forget(SimpleNamespace(session_hash="me"))
+        assert mine.is_set() and not yours.is_set()
+
+
 def test_no_stop_sign_is_left_behind(tiny_folder, tmp_path):
     messages(tiny_folder)
     messages(tmp_path / "nowhere")

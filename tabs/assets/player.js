@@ -106,6 +106,10 @@ function describe(frame, index) {
   if ("x0" in frame.n) parts.push(`${frame.n.x0.toFixed(2)} from the true picture`);
   if ("exact" in frame.n) parts.push(frame.t < 0 ? `${frame.n.exact.toFixed(2)} from the nearest of ${run.head.known} training images` : `${frame.n.exact.toFixed(2)} from the exact answer`);
   if (run.stopped && index === last()) parts.push("stopped");
+  else if (!run.done && index === last() && frame.ms > 3000) {
+    const seconds = frame.ms / 1000 / (frame.i + 1) * (run.head.steps - frame.i - 1);
+    parts.push(`about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`} left`);
+  }
   $(".status").textContent = parts.join(" · ");
   $(".exactly").textContent = frame.t < 0 ? `the nearest of ${run.head.known} training images` : `the exact answer: what one would guess who remembers ${run.head.known} training images`;
   scrub.setAttribute("aria-valuetext", parts.slice(0, 2).join(", "));

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +12,16 @@ from diffusion_core.walk import MAX_SEED
 
 from .. import models
 from ..components import QUIET, why
+from ..own import PUBLIC
 from ..player import player
 from . import attributes, beginning, following, racing, returning
-from .asking import NO_CLASS, SAMPLER_CHOICES, WORDS
+from .asking import SAMPLER_CHOICES, WORDS
+from .choosing import arrived, choose, classes, settle
 from .keeping import keep
 from .replaying import card_values
-from .running import branch, denoise, opening, replay, stop
+from .running import branch, denoise, forget, opening, replay, stop
 
-__all__ = ["branch", "build", "denoise", "opening", "replay", "stop"]
+__all__ = ["branch", "build", "denoise", "forget", "menu", "opening", "replay", "stop"]
 
 IMAGE_COUNTS = (1, 4, 16)
 CONCURRENT_WALKS = 4
@@ -28,7 +29,6 @@ THRESHOLD_CHOICES = [
     ("static: cut at ±1", "static"),
     ("dynamic: scaled by its own range (Imagen)", "dynamic"),
 ]
-OWN_MODELS = not os.environ.get("SPACE_ID")  # on a Space no visitor names paths or Hub ids
 WHY = r"""
 At every step the network looks at the noisy picture $x_t$ and says what noise $\hat\epsilon$ it
 sees. Take it away, and what is left is its guess of the finished picture:
@@ -87,20 +87,9 @@ class Parts:
     model: gr.Dropdown
 
 
-def classes(model: str) -> list[str]:
-    """Choices of the class menu for a model; only "none" where it cannot be read."""
-    try:
-        return [NO_CLASS, *models.get(model).config.class_names]
-    except ValueError:
-        return [NO_CLASS]
-
-
-def class_menu(model: str, label: str | None) -> gr.Dropdown:
-    """The class menu for another model; the choice stays where that model has it too."""
-    choices = classes(model)
-    if label in choices:
-        return gr.Dropdown(choices)
-    return gr.Dropdown(choices, value=NO_CLASS)
+def menu(request: gr.Request) -> gr.Dropdown:
+    """The models' menu as it is now: some came after the page was built."""
+    return gr.Dropdown(models.available(request.session_hash or ""))
 
 
 def build() -> Parts:
@@ -121,7 +110,13 @@ def build() -> Parts:
     }  # fmt: skip
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
-            model = gr.Dropdown(choices, value=first, label="Model", allow_custom_value=OWN_MODELS)
+            model = gr.Dropdown(
+                choices, value=first, label="Model", allow_custom_value=True,
+                info=f"or type a Hub id{'' if PUBLIC else ' or a folder'}: google/ddpm-cifar10-32",
+            )  # fmt: skip
+            loaded = gr.State(first)  # the last one that could be read
+            outcome = gr.State("")
+            told = gr.HTML(elem_id="denoise-model", elem_classes=["told"])
             label = gr.Dropdown(
                 class_choices, value=class_choices[min(9, len(class_choices) - 1)], label="Class",
                 interactive=True, allow_custom_value=True,  # what it cannot be is said by the walk
@@ -132,6 +127,7 @@ def build() -> Parts:
                     "Denoise", variant="primary", min_width=120, elem_id="denoise-run"
                 )
                 stop_button = gr.Button("Stop", min_width=80)
+            expects = gr.Markdown(elem_classes=["hint"], elem_id="denoise-expects")
             steps = gr.Slider(
                 1, 1000, value=25, step=1, label="Steps", info="network looks, 1 to 1000"
             )
@@ -184,7 +180,7 @@ def build() -> Parts:
                 racing.build(asked, run_id, runs)
             with gr.Accordion("Whose picture comes back?", open=False):
                 returning.build(asked, run_id, runs)
-            following.build(asked)
+            following.build(asked, loaded, expects)
             why(WHY)
     started = [
         run_button.click(denoise, [*asked, run_id], stage, js=TELL_START, **runs),
@@ -214,8 +210,15 @@ def build() -> Parts:
         None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",
         api_visibility="private",
     )  # fmt: skip
-    model.change(class_menu, [model, label], label, **QUIET)
+    model.input(
+        choose, model, [told, outcome], concurrency_limit=8, trigger_mode="multiple", **QUIET
+    ).then(
+        settle, [outcome, loaded, label],
+        [model, loaded, label, guidance, sampler, steps, spacing, images],
+        trigger_mode="multiple", **QUIET,
+    )  # fmt: skip
+    model.change(arrived, [model, loaded, label], [loaded, label, told], **QUIET)
     model.change(attributes.updates, [model, *asks.menus], asks.all, **QUIET)
     sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **QUIET)
-    beginning.wire(begin, model, begins, forget)
+    beginning.wire(begin, model, loaded, begins, forget)
     return Parts([begin.begin, begin.start, begin.picture, begin.t], model)

@@ -83,12 +83,15 @@ def controls(model: str) -> Beginning:
     return Beginning(begin, seed_to, picture, t, start, hole, resample, groups)
 
 
-def wire(parts: Beginning, model: gr.Dropdown, begins: gr.Markdown, forget: gr.Button) -> None:
+def wire(
+    parts: Beginning, model: gr.Dropdown, loaded: gr.State, begins: gr.Markdown, forget: gr.Button
+) -> None:
     """Make the controls follow each other.
 
     Args:
         parts: From `controls`.
         model: The model's menu.
+        loaded: Changes when the model can be read.
         begins: Says what happens to the picture.
         forget: Goes back to noise.
     """
@@ -99,8 +102,8 @@ def wire(parts: Beginning, model: gr.Dropdown, begins: gr.Markdown, forget: gr.B
         trigger_mode="always_last", **QUIET,
     )  # fmt: skip
     gr.on(
-        [parts.start.change, parts.begin.change, model.change],
-        shown, [parts.begin, parts.start, model],
+        [parts.start.change, parts.begin.change, loaded.change],
+        shown, [parts.begin, parts.start, loaded],
         [begins, forget, *parts.groups, parts.t, parts.hole], **QUIET,
     )  # fmt: skip
     forget.click(lambda: NOISE, outputs=parts.begin, **QUIET)

@@ -8,6 +8,7 @@ import gradio as gr
 
 from ..components import QUIET, component
 from .costing import costs
+from .expecting import expected
 from .explaining import code
 
 # The run whose time is taken stands in the player.
@@ -16,21 +17,25 @@ SEND_RUN = """(...inputs) => [...inputs.slice(0, -1),
 
 
 def follow(*values: Any) -> list[Any]:
-    """Plot and words of the costs, and the code; gr.skip() for what is in a closed fold.
+    """Plot and words of the costs, the code, and how long it will take.
+
+    What is in a closed fold is gr.skip().
 
     Args:
         *values: Those of `Asked`; whether each of the two folds is open; a run of this machine.
     """
     *asked, costs_open, code_open, run_id = values
     plot, words = costs(*asked, run_id) if costs_open else (gr.skip(), gr.skip())
-    return [plot, words, code(*asked) if code_open else gr.skip()]
+    return [plot, words, code(*asked) if code_open else gr.skip(), expected(*asked)]
 
 
-def build(asked: list[Any]) -> None:
+def build(asked: list[Any], loaded: gr.State, expects: gr.Markdown) -> None:
     """Lay both folds out and wire them.
 
     Args:
         asked: The tab's controls, in the order of `Asked`.
+        loaded: Changes when the model can be read.
+        expects: Says how long the walk will take.
     """
     run_id = gr.Textbox(visible=False)
     with gr.Accordion("What steps cost", open=False) as costs_fold:
@@ -46,7 +51,10 @@ def build(asked: list[Any]) -> None:
         fold.collapse(lambda: False, outputs=is_open, **QUIET)
         opened.append(is_open)
     gr.on(
-        [*(s.change for s in opened), *(c.change for c in asked if not isinstance(c, gr.HTML))],
-        follow, [*asked, *opened, run_id], [plot, said, python], js=SEND_RUN,
+        [
+            *(s.change for s in (*opened, loaded)),
+            *(c.change for c in asked if not isinstance(c, gr.HTML)),
+        ],
+        follow, [*asked, *opened, run_id], [plot, said, python, expects], js=SEND_RUN,
         trigger_mode="always_last", **QUIET,
     )  # fmt: skip

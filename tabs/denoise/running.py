@@ -62,7 +62,8 @@ def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
             )
         within(walk, checkpoint, WALK_LIMIT)
         exact = exact_of(checkpoint, walk) if wanted.exact else None
-        return Recording(checkpoint, walk, given, exact=exact), prefix
+        walker = models.walker(checkpoint)
+        return Recording(checkpoint, walk, given, exact=exact, walker=walker), prefix
 
     yield from stream(prepare, run_id, request.session_hash or "")
 
@@ -98,7 +99,8 @@ def branch(request: gr.Request, *values: Any) -> Iterator[str]:
         )  # fmt: skip
         within(mine, checkpoint, WALK_LIMIT)
         exact = exact_of(checkpoint, mine) if wanted.exact else None
-        record = Recording(checkpoint, mine, given, parent=parent, exact=exact)
+        walker = models.walker(checkpoint)
+        record = Recording(checkpoint, mine, given, parent, exact, walker=walker)
         return record, f"branched after {int(index)} steps · "
 
     yield from stream(prepare, run_id, request.session_hash or "")
@@ -119,7 +121,10 @@ def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[st
         checkpoint = found(card)
         within(card.walk, checkpoint, REPLAY_LIMIT)
         said.append(card)
-        return Recording(checkpoint, card.walk, card.given), "replayed from a run card · "
+        walker = models.walker(checkpoint)
+        return Recording(checkpoint, card.walk, card.given, walker=walker), (
+            "replayed from a run card · "
+        )
 
     def note(record: Recording) -> str:
         assert record.result is not None
@@ -150,13 +155,14 @@ def stream(
             record, prefix = prepare()
             run = Run(head(record, prefix), run_id)
             SHELF.put(run_id, record)
-            for frame in record.run():
+            for frame in record.run(sign.is_set):
                 if sign.is_set():
                     return
                 run.add(frame)
                 if run.due() and not behind(session):
                     yield run.message()
-            assert record.result is not None
+            if record.result is None:  # stopped between two frames that are kept
+                return
             card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
             yield run.message(done=True, card=card.to_json(), note=note(record) if note else "")
     except Exception as error:
@@ -180,6 +186,12 @@ def behind(session: str) -> bool:
 def stop(run_id: str) -> None:
     """Handler of the Stop buttons; the browser says which run it means."""
     STOPS.stop(run_id)
+
+
+def forget(request: gr.Request) -> None:
+    """A page was closed: what it computes ends, also between two frames that are kept."""
+    if request.session_hash:
+        STOPS.leave(request.session_hash)
 
 
 def opening() -> str:

@@ -15,6 +15,7 @@ from diffusion_core.run_card import RunCard
 from diffusion_core.walk import Walk
 
 from .. import models
+from .expecting import bounded
 
 
 @dataclass
@@ -59,6 +60,13 @@ class Stops:
             self.refused.append(run_id)
             for name, sign in self.signs.values():
                 if name == run_id:
+                    sign.set()
+
+    def leave(self, session: str) -> None:
+        """Raise the signs of all that a session computes: its page was closed."""
+        with self.lock:
+            for stage, (_, sign) in self.signs.items():
+                if stage.startswith(f"{session} "):
                     sign.set()
 
 
@@ -126,7 +134,8 @@ def within(walk: Walk, checkpoint: Checkpoint, limit: int) -> None:
     """Refuse what would keep this machine busy for too long.
 
     Raises:
-        ValueError: if the walk evaluates the network on more than `limit` pictures.
+        ValueError: if the walk evaluates the network on more than `limit` pictures, or will take
+            longer than this page gives.
     """
     cost = walk.cost(checkpoint)
     if cost > limit:
@@ -134,6 +143,7 @@ def within(walk: Walk, checkpoint: Checkpoint, limit: int) -> None:
             f"This walk asks the network about {cost:,} pictures, and the page does at most "
             f"{limit:,}; walk it with python -m diffusion_core sample --card FILE."
         )
+    bounded(walk, checkpoint)
 
 
 def recorded(run_id: str, card_text: str) -> Recording:

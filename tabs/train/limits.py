@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
+from ..bounds import from_environment
 from ..own import PUBLIC
 
 
@@ -36,18 +36,7 @@ class Limits:
     @classmethod
     def here(cls) -> Limits:
         """Of this page: by the environment, else by whether it is public."""
-        most = PUBLIC_LIMITS if PUBLIC else cls()
-        values = {}
-        for each in fields(cls):
-            kind = type(getattr(most, each.name))
-            text = os.environ.get(f"TRAIN_MAX_{each.name.upper()}")
-            try:
-                values[each.name] = getattr(most, each.name) if text is None else kind(text)
-            except ValueError:
-                raise ValueError(
-                    f"TRAIN_MAX_{each.name.upper()} must be a number, not {text!r}."
-                ) from None
-        return cls(**values)
+        return from_environment(PUBLIC_LIMITS if PUBLIC else cls(), "TRAIN_MAX_")
 
 
 PUBLIC_LIMITS = Limits(

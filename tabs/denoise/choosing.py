@@ -1,0 +1,203 @@
+"""Choosing a model: one of the menu, a folder, or one of the Hub, which is fetched in view."""
+
+from __future__ import annotations
+
+import html
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import gradio as gr
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.hub import plain_id
+
+from .. import models
+from .asking import LARGE_VARIANCE, NO_CLASS, SAMPLER_CHOICES
+from .costs import span
+from .runs import STOPS, sentence_of
+
+SECONDS = 0.2  # between two looks at a download
+LONG = 60.0  # seconds that a first walk should not take
+FEW, MOST = 25, 1000  # steps that do; that the slider holds
+SPACING = "trailing"
+FAILED = "\0"  # no model is called so
+
+
+def choose(text: str | None, request: gr.Request) -> Iterator[tuple[str, str]]:
+    """Handler of the model's menu: bring what was chosen, showing how far that is.
+
+    Args:
+        text: Chosen or typed.
+        request: Of the session; another choice of it ends this one.
+
+    Yields:
+        What is told, and in the end the menu's value, FAILED where there is none.
+    """
+    name = plain_id((text or "").strip())
+    if not name:
+        yield "", FAILED
+        return
+    with STOPS.heeded(f"{request.session_hash or ''} model", uuid4().hex) as sign:
+        work = _Fetching(name, sign)
+        try:
+            while not work.over.wait(SECONDS) and not sign.is_set():
+                yield work.line(), ""
+        finally:
+            superseded = sign.is_set()
+            sign.set()  # the page went, or chose otherwise: the download ends
+    if superseded:
+        return
+    if work.error is not None:
+        sentence = html.escape(sentence_of(work.error))
+        yield f'<p class="error" role="alert">{sentence}</p>', FAILED
+    else:
+        yield told(models.get(work.value)), work.value
+
+
+def settle(outcome: str, loaded: str, label: str | None, request: gr.Request) -> list[Any]:
+    """What follows a choice: the page adapts to the model, or goes back to the one before.
+
+    Args:
+        outcome: Of `choose`; nothing where another choice took its place.
+        loaded: The model that the page stood on.
+        label: The class that is chosen.
+        request: Of the session.
+
+    Returns:
+        Values of model, loaded, label, guidance, sampler, steps, spacing, images.
+    """
+    skip = gr.skip()
+    if not outcome:
+        return [skip] * 8
+    if outcome == FAILED:
+        return [loaded, *[skip] * 7]
+    menu = gr.Dropdown(models.available(request.session_hash or ""), value=outcome)
+    return [menu, outcome, class_menu(outcome, label), *suited(models.get(outcome))]
+
+
+class _Fetching:
+    """A checkpoint on its way, in a thread of its own.
+
+    Attributes:
+        value: Of the menu, when it is there.
+        error: Why it will not be.
+        over: Set when it is one or the other.
+        sign: Raised where nobody waits any more.
+    """
+
+    def __init__(self, name: str, sign: threading.Event) -> None:
+        self.name, self.value = name, name
+        self.error: Exception | None = None
+        self.over, self.sign = threading.Event(), sign
+        self.done, self.total, self.began = 0, 0, time.monotonic()
+        threading.Thread(target=self._work, name="fetching", daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            self.value = models.fetch(self.name, self._note)
+            models.look(models.get(self.value))
+        except Exception as error:
+            self.error = error
+        self.over.set()
+
+    def _note(self, done: int, total: int) -> None:
+        if self.sign.is_set():
+            raise ValueError("Another model was chosen.")
+        self.done, self.total = done, total
+
+    def line(self) -> str:
+        """What is going on, as a line with a bar."""
+        name = html.escape(self.name)
+        if not self.total:
+            return f"<p>Looking for {name}.</p>"
+        if self.done >= self.total:
+            return f"<p>Reading the weights of {name}.</p>"
+        passed = time.monotonic() - self.began
+        left = passed * (self.total - self.done) / max(self.done, 1)
+        unit, word = (1e6, "MB") if self.total >= 1e7 else (1e3, "kB")
+        words = f"{self.done / unit:,.0f} of {self.total / unit:,.0f} {word}"
+        return (
+            f"<p>Fetching {name} from the Hub: {words}, about {span(1000 * left)} left.</p>"
+            f'<progress max="{self.total}" value="{self.done}" aria-label="Download"></progress>'
+        )
+
+
+def arrived(model: str, loaded: str, label: str | None) -> list[Any]:
+    """Values of loaded, label and told where the menu's value was changed, by whomever.
+
+    What is not here yet changes nothing; `choose` brings it.
+    """
+    if model == loaded:
+        return [gr.skip()] * 3
+    try:
+        checkpoint = models.get(model)
+    except ValueError:
+        return [gr.skip()] * 3
+    return [model, class_menu(model, label), told(checkpoint)]
+
+
+def classes(model: str) -> list[str]:
+    """Choices of the class menu for a model; only "none" where it cannot be read."""
+    try:
+        checkpoint = models.get(model)
+    except ValueError:
+        return [NO_CLASS]
+    shape = checkpoint.unet.config
+    names = checkpoint.config.class_names or [str(i) for i in range(shape.num_classes or 0)]
+    return [*([] if names and not shape.null_label else [NO_CLASS]), *names]
+
+
+def class_menu(model: str, label: str | None) -> gr.Dropdown:
+    """The class menu for another model; the choice stays where that model has it too."""
+    choices = classes(model)
+    if label in choices:
+        return gr.Dropdown(choices)
+    return gr.Dropdown(choices, value=choices[0])
+
+
+def suited(checkpoint: Checkpoint) -> list[Any]:
+    """Values of guidance, sampler, steps, spacing, images: what the model's files say suits it.
+
+    Where that takes longer than one would wait for a first picture, fewer steps and images.
+    """
+    guidance = gr.skip() if checkpoint.unet.config.null_label else 1
+    images = 1 if FEW * 4 * models.look(checkpoint) > LONG else gr.skip()
+    values = checkpoint.config.sampling
+    sampler, steps, seconds = _own_way(checkpoint)
+    if not values or sampler not in [value for _, value in SAMPLER_CHOICES]:
+        return [guidance, *[gr.skip()] * 3, images]
+    if seconds > LONG:
+        return [guidance, "ddim", FEW, SPACING, images]
+    return [guidance, sampler, min(steps, MOST), values.get("spacing", SPACING), images]
+
+
+def _own_way(checkpoint: Checkpoint) -> tuple[str, int, float]:
+    """The sampler and steps that a model's files name, and the seconds for four pictures here."""
+    values = checkpoint.config.sampling
+    sampler = values.get("sampler", "ddim")
+    steps = values.get("num_steps", len(checkpoint.schedule) if sampler == "ddpm" else FEW)
+    if sampler == "ddpm" and values.get("variance") == "beta":
+        sampler = LARGE_VARIANCE
+    return sampler, steps, steps * 4 * models.look(checkpoint)
+
+
+def told(checkpoint: Checkpoint) -> str:
+    """What one should know of the model: its size and pace, and how its files are read."""
+    C, H, W = checkpoint.image_shape
+    count = sum(p.numel() for p in checkpoint.unet.parameters()) / 1e6
+    words = [
+        f"{count:,.3g} million parameters; {H} × {W}, {'grey' if C == 1 else 'colour'}; "
+        f"T = {len(checkpoint.schedule):,}; one look at one picture takes "
+        f"{span(1000 * models.look(checkpoint))} here."
+    ]
+    sampler, steps, seconds = _own_way(checkpoint)
+    if checkpoint.config.sampling and seconds > LONG:
+        words.append(
+            f"Its own way, {sampler} with {steps:,} steps, takes about {span(1000 * seconds)} for "
+            f"four pictures here, so ddim with {FEW} is set."
+        )
+    words += checkpoint.config.notes
+    return "".join(f"<p>{html.escape(each)}</p>" for each in words)

@@ -1,0 +1,51 @@
+"""How long a walk will take, from one look of the network that was measured."""
+
+from __future__ import annotations
+
+import math
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.walk import Walk
+
+from .. import gpu, models
+from ..bounds import Bounds
+from .asking import Asked
+from .costs import span
+
+WORTH_SAYING = 5.0  # seconds
+
+
+def expected(*values: object) -> str:
+    """What the controls' values will take, in a line; nothing where it is soon done.
+
+    Args:
+        *values: Those of `Asked`.
+    """
+    try:
+        asked = Asked(*values)  # type: ignore[arg-type]
+        checkpoint = asked.checkpoint()
+        walk, _ = asked.walk(checkpoint)
+    except (ValueError, TypeError):
+        return ""
+    seconds = models.seconds_of(walk, checkpoint)
+    if seconds < WORTH_SAYING:
+        return ""
+    looks = walk.cost(checkpoint)
+    return (
+        f"These settings take about {span(1000 * seconds)} here: {looks:,} looks at one picture, "
+        f"{span(1000 * seconds / looks)} each. Stop ends the walk after its present step."
+    )
+
+
+def bounded(walk: Walk, checkpoint: Checkpoint) -> None:
+    """Refuse a walk that would take longer than the page gives one visitor.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    most = min(Bounds.here().walk_seconds, gpu.MOST if gpu.BORROWED else math.inf)
+    if most < math.inf and (seconds := models.seconds_of(walk, checkpoint)) > most:
+        raise ValueError(
+            f"This walk would take about {span(1000 * seconds)} here, and this page gives "
+            f"{span(1000 * most)} to each; ask for fewer steps or images."
+        )

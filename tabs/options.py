@@ -1,0 +1,173 @@
+"""What `python app.py` can be told, by options or by the variables that stand beside them.
+
+Options become environment variables, which the rest of the page heeds; so this is read before the
+tabs are imported.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+LIMITS = "Limits; a public page has narrower ones"
+NO_MCP = 'The page as an MCP server needs a package more; run `pip install "gradio[mcp]"` first.'
+_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+class Options(NamedTuple):
+    """How to launch.
+
+    Attributes:
+        host, port: Where to listen; None leaves it to Gradio.
+        share: Whether to ask Gradio for a public link.
+        browser: Whether to open one.
+        mcp: Whether to be an MCP server too.
+    """
+
+    host: str | None
+    port: int | None
+    share: bool
+    browser: bool
+    mcp: bool
+
+    def launching(self) -> dict[str, Any]:
+        """The same as options of `gr.Blocks.launch`."""
+        return {
+            "server_name": self.host, "server_port": self.port, "share": self.share or None,
+            "inbrowser": self.browser, "mcp_server": self.mcp,
+        }  # fmt: skip
+
+
+def _limit(variable: str, words: str, least: float = 0) -> Any:
+    return typer.Option(
+        envvar=variable, help=words, min=least, rich_help_panel=LIMITS, show_default=False
+    )
+
+
+@_app.command(help="Open the Diffusion Playground: see how a diffusion model makes pictures.")
+def _playground(
+    host: Annotated[
+        str | None,
+        typer.Option(envvar="GRADIO_SERVER_NAME", help="Where to listen; 0.0.0.0 is everywhere."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(envvar="GRADIO_SERVER_PORT", min=1, max=65535, help="Else from 7860 on."),
+    ] = None,
+    share: Annotated[
+        bool, typer.Option(envvar="GRADIO_SHARE", help="Ask Gradio for a public link.")
+    ] = False,
+    browser: Annotated[
+        bool | None,
+        typer.Option(envvar="GRADIO_INBROWSER", help="Open a browser; usual, but on a Space."),
+    ] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="DIFFUSION_MODELS", file_okay=False, help="Your own checkpoints; else runs/."
+        ),
+    ] = None,
+    mcp: Annotated[
+        bool, typer.Option(envvar="GRADIO_MCP_SERVER", help="Be an MCP server too.")
+    ] = False,
+    public: Annotated[
+        bool | None,
+        typer.Option(
+            envvar="PLAYGROUND_PUBLIC", help="Visitors are strangers to each other, as on a Space."
+        ),
+    ] = None,
+    max_download_megabytes: Annotated[
+        float | None, _limit("PLAYGROUND_MAX_DOWNLOAD_MEGABYTES", "A model from the Hub.")
+    ] = None,
+    max_cache_megabytes: Annotated[
+        float | None, _limit("PLAYGROUND_MAX_CACHE_MEGABYTES", "All of them together.")
+    ] = None,
+    max_walk_seconds: Annotated[
+        float | None, _limit("PLAYGROUND_MAX_WALK_SECONDS", "A walk, as expected.")
+    ] = None,
+    max_train_steps: Annotated[
+        int | None, _limit("TRAIN_MAX_STEPS", "Steps of a training.", 1)
+    ] = None,
+    max_train_batch: Annotated[int | None, _limit("TRAIN_MAX_BATCH", "Pictures a step.", 1)] = None,
+    max_train_size: Annotated[int | None, _limit("TRAIN_MAX_SIZE", "Pixels of a side.", 8)] = None,
+    max_train_pictures: Annotated[
+        int | None, _limit("TRAIN_MAX_PICTURES", "Pictures to learn from.", 1)
+    ] = None,
+    max_train_millions: Annotated[
+        float | None, _limit("TRAIN_MAX_MILLIONS", "Millions of parameters.")
+    ] = None,
+    max_train_minutes: Annotated[
+        float | None, _limit("TRAIN_MAX_MINUTES", "Minutes of a training.")
+    ] = None,
+    max_train_megabytes: Annotated[
+        int | None, _limit("TRAIN_MAX_MEGABYTES", "Of pictures, unpacked.", 1)
+    ] = None,
+) -> Options:
+    told = {
+        "DIFFUSION_MODELS": models,
+        "PLAYGROUND_PUBLIC": "1" if public else "",
+        "PLAYGROUND_MAX_DOWNLOAD_MEGABYTES": max_download_megabytes,
+        "PLAYGROUND_MAX_CACHE_MEGABYTES": max_cache_megabytes,
+        "PLAYGROUND_MAX_WALK_SECONDS": max_walk_seconds,
+        "TRAIN_MAX_STEPS": max_train_steps,
+        "TRAIN_MAX_BATCH": max_train_batch,
+        "TRAIN_MAX_SIZE": max_train_size,
+        "TRAIN_MAX_PICTURES": max_train_pictures,
+        "TRAIN_MAX_MILLIONS": max_train_millions,
+        "TRAIN_MAX_MINUTES": max_train_minutes,
+        "TRAIN_MAX_MEGABYTES": max_train_megabytes,
+    }
+    os.environ.update({name: str(value) for name, value in told.items() if value is not None})
+    if mcp and find_spec("mcp") is None:
+        raise ValueError(NO_MCP)
+    if port is not None:
+        _can_listen(host, port)
+    if browser is None:
+        browser = not os.environ.get("SPACE_ID")
+    return Options(host, port, share, browser, mcp)
+
+
+def _can_listen(host: str | None, port: int) -> None:
+    """Refuse a place where nobody can listen, before anything is loaded."""
+    name = (host or "127.0.0.1").strip("[]")
+    try:
+        kind, _, _, _, where = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            door.bind(where)
+    except OSError as error:
+        raise ValueError(
+            f"Nobody can listen on {name}, port {port} ({error.strerror}); choose others by --host "
+            "and --port."
+        ) from error
+
+
+def read(arguments: list[str] | None = None) -> Options | int:
+    """What is asked for; or the exit code where that is all, as for --help.
+
+    Args:
+        arguments: Of the command line; None takes the program's own.
+    """
+    return in_a_sentence(lambda: _app(arguments, standalone_mode=False) or 0)
+
+
+def in_a_sentence(do: Callable[[], Any]) -> Any:
+    """Do it; bad input is one sentence on stderr, and exit code 2."""
+    try:
+        return do()
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        # typer's own usage errors, of whichever click it carries, know how to say themselves.
+        usage = getattr(error, "format_message", None)
+        if usage is None and not isinstance(error, ValueError | OSError):
+            raise
+        print(usage() if usage else error, file=sys.stderr)
+        return 2

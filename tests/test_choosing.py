@@ -1,0 +1,274 @@
+"""Choosing a model: the Hub's in view, folders of any layout, and what a public page refuses."""
+
+import dataclasses
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conftest import save_tiny
+from fakehub import hub
+from huggingface_hub import constants
+from twins import pipeline
+
+from diffusion_core import hub_cache
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.recording import Recording
+from diffusion_core.walk import Walk
+from tabs import bounds, models
+from tabs.denoise import choosing
+from tabs.denoise.asking import LARGE_VARIANCE, Asked
+from tabs.denoise.expecting import bounded, expected
+from tabs.own import Owners
+
+__all__ = ["hub"]  # the fixture
+ME, YOU = SimpleNamespace(session_hash="me"), SimpleNamespace(session_hash="you")
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("theirs")
+    pipeline("x0-prediction").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def public(monkeypatch):
+    owners = Owners(public=True)
+    monkeypatch.setattr(models, "OWNERS", owners)
+    monkeypatch.setattr(bounds, "OWNERS", owners)
+    return owners
+
+
+def chosen(text, before="before", label=None, request=ME):
+    """What the page is told: the lines on the way, and the values in the end, told last."""
+    *way, (line, outcome) = choosing.choose(text, request)
+    assert all(value == "" for _, value in way)
+    return [said for said, _ in way], [*choosing.settle(outcome, before, label, request), line]
+
+
+def refused(text, words):
+    _, end = chosen(text)
+    assert end[0] == "before" and "value" not in end[1]  # the one before stays
+    sentence = end[-1]
+    assert words in sentence and sentence.startswith('<p class="error" role="alert">')
+    assert sentence.count(". ") == 0 and sentence.endswith(".</p>") and "\n" not in sentence
+
+
+def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs):
+    hub.add("me/theirs", theirs)
+    hub.pause = 0.08
+    way, end = chosen(" https://huggingface.co/me/theirs/ ", label="Bag")
+    assert any("Looking for me/theirs" in line for line in way)
+    bars = [line for line in way if "<progress" in line]
+    values = [int(line.split('value="')[1].split('"')[0]) for line in bars]
+    assert len(set(values)) > 2 and values == sorted(values) and "left" in bars[0]
+    menu, loaded, label, guidance = end[:4]
+    assert menu.value == loaded == "me/theirs" and ("me/theirs", "me/theirs") in menu.choices
+    assert label.choices == [("none", "none")] and label.value == "none" and guidance == 1
+    assert "16 × 16, colour" in end[-1] and "one look at one picture takes" in end[-1]
+    for note in load_checkpoint("me/theirs").config.notes:
+        assert note.split("(")[0] in end[-1]
+
+
+def test_what_was_fetched_is_there_without_a_network(hub, theirs, monkeypatch):
+    hub.add("me/theirs", theirs)
+    chosen("me/theirs")
+    hub.seen.clear()
+    models._HELD.clear()
+    hub_cache._names.cache_clear()
+    assert ("me/theirs", "me/theirs") in models.available()
+    checkpoint = models.get("me/theirs")
+    assert checkpoint.name == "me/theirs" and hub.seen == []
+    assert models.by_hash(checkpoint.weights_hash) == ("me/theirs", checkpoint)
+    way, end = chosen("me/theirs")
+    assert end[1] == "me/theirs" and hub.seen == []
+    models._HELD.clear()
+    assert models.by_hash("0" * 64) is None
+    assert "me/theirs" not in {key[1] for key in models._HELD}  # its hash was known unread
+
+
+def test_what_others_keep_in_the_cache_is_not_offered(hub, theirs):
+    hub.add("me/theirs", theirs)
+    weights = hub.repos["me/theirs"].pop("unet/diffusion_pytorch_model.safetensors")
+    hub.repos["me/words"] = {"config.json": b'{"model_type": "bert"}', "model.safetensors": weights}
+    for hub_id in ("me/theirs", "me/words", "me/none"):
+        assert chosen(hub_id)[1][0] == "before"
+    assert not {name for name, _ in models.available()} & {"me/theirs", "me/words", "me/none"}
+
+
+def test_what_goes_wrong_is_one_sentence_and_the_one_before_stays(hub, theirs, monkeypatch):
+    hub.add("me/theirs", theirs)
+    files = hub.repos["me/theirs"]
+    weights = "unet/diffusion_pytorch_model.safetensors"
+    refused("me/nothing", "no such checkpoint")
+    refused("nothing at all", "There is no checkpoint nothing at all on this machine")
+    refused("<b>bold</b>", "&lt;b&gt;bold")
+    hub.gated.add("me/theirs")
+    refused("me/theirs", "is gated: accept its licence")
+    hub.gated.clear()
+    hub.repos["me/pickled"] = {**files, "unet/diffusion_pytorch_model.bin": b"pickle"}
+    del hub.repos["me/pickled"][weights]
+    refused("me/pickled", "pickled")
+    scheduler = json.loads(files["scheduler/scheduler_config.json"])
+    scheduler["_class_name"] = "PNDMScheduler"
+    hub.repos["me/other"] = {
+        **files, "scheduler/scheduler_config.json": json.dumps(scheduler).encode(),
+    }  # fmt: skip
+    refused("me/other", "PNDMScheduler")
+    hub.repos["me/cut"] = {**files, weights: files[weights][:1000]}
+    refused("me/cut", "is broken")
+    hub.damaged.add(weights)
+    refused("me/theirs", "are damaged and were removed")
+    hub.damaged.clear()
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    refused("me/elsewhere", "cannot be reached")
+    assert chosen("")[1][0] == "before"
+
+
+def test_another_choice_ends_the_one_before(hub, theirs):
+    hub.add("me/theirs", theirs)
+    hub.pause = 0.2
+    first = choosing.choose("me/theirs", ME)
+    while "<progress" not in next(first)[0]:
+        pass
+    yours = choosing.choose("me/theirs", YOU)
+    next(yours)
+    _, end = chosen("fashion-mnist")
+    assert Path(end[1]).name == "fashion-mnist"
+    assert list(first) == []  # it says no more, and does not take its place
+    hub.pause = 0
+    assert list(yours)[-1][1] == "me/theirs"  # another's goes on
+    skipped = choosing.settle("", "before", None, ME)
+    assert len(skipped) == 8 and all("value" not in update for update in skipped)
+
+
+def test_a_page_that_goes_ends_its_download(hub, theirs):
+    hub.add("me/theirs", theirs)
+    hub.pause = 0.1
+    page = choosing.choose("me/theirs", ME)
+    while "<progress" not in next(page)[0]:
+        pass
+    page.close()
+    for thread in [t for t in threading.enumerate() if t.name == "fetching"]:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert "me/theirs" not in dict(models.available())
+
+
+def test_a_public_page_fetches_no_more_than_it_may(hub, theirs, public, monkeypatch):
+    hub.add("me/theirs", theirs)
+    size = (theirs / "unet" / "diffusion_pytorch_model.safetensors").stat().st_size / 1e6
+    monkeypatch.setenv("PLAYGROUND_MAX_DOWNLOAD_MEGABYTES", str(size / 2))
+    refused("me/theirs", "may be fetched here")
+    assert not [f for f in hub.fetched() if f.endswith("safetensors")]
+    monkeypatch.setenv("PLAYGROUND_MAX_DOWNLOAD_MEGABYTES", str(size * 2))
+    assert chosen("me/theirs")[1][1] == "me/theirs"
+    monkeypatch.setenv("PLAYGROUND_MAX_CACHE_MEGABYTES", str(size * 1.5))
+    hub.repos["me/second"] = hub.repos["me/theirs"]
+    refused("me/second", "may be fetched here")
+    monkeypatch.setenv("PLAYGROUND_MAX_CACHE_MEGABYTES", "much")
+    refused("me/second", "PLAYGROUND_MAX_CACHE_MEGABYTES must be a number")
+
+
+def test_a_public_page_asks_without_the_owners_token(hub, theirs, public, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    hub.add("me/secret", theirs)
+    hub.private.add("me/secret")
+    refused("me/secret", "no such checkpoint")
+    assert not [h for _, _, h in hub.seen if "authorization" in h]
+
+
+def test_a_public_page_reads_no_path_of_a_visitor(hub, public, tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_folder, tmp_path / "here" / "tiny")
+    for text in (str(tiny_folder), "./here/tiny", "~/tiny", "/", "..", str(Path("here") / "tiny")):
+        assert chosen(text)[1][0] == "before"
+        with pytest.raises(ValueError, match="on this page"):
+            models.get(text)
+    mine = save_tiny(public.folder("me") / "mine")
+    assert ("mine", str(mine)) in models.available("me")
+    assert models.get(str(mine)).weights_hash == load_checkpoint(mine).weights_hash
+    assert "mine" not in dict(models.available("you"))
+
+
+def test_folders_of_every_layout_are_offered_and_read_anew(theirs, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path))
+    folder = tmp_path / "of-diffusers"
+    shutil.copytree(theirs, folder)
+    (tmp_path / "of-another-kind").mkdir()
+    (tmp_path / "of-another-kind" / "config.json").write_text("{}")
+    save_tiny(tmp_path / "ours")
+    shutil.copytree(theirs, tmp_path / "without-weights")
+    (tmp_path / "without-weights" / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    names = [name for name, path in models.available() if path.startswith(str(tmp_path))]
+    assert names == ["of-diffusers", "ours"]
+    before = models.get("of-diffusers").weights_hash
+    pipeline("x0-prediction", seed=9).unet.save_pretrained(folder / "unet")
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    os.utime(file, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns + 1))
+    assert models.get("of-diffusers").weights_hash != before
+
+
+def test_a_model_walks_as_its_files_say_where_that_is_soon_done(tiny_folder, monkeypatch):
+    read = load_checkpoint(tiny_folder)
+    said = {"sampler": "ddpm", "variance": "beta", "spacing": "leading"}
+    checkpoint = dataclasses.replace(
+        read, config=dataclasses.replace(read.config, sampling=said, notes=("A note.",))
+    )
+    monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
+    assert choosing.suited(checkpoint)[1:4] == [LARGE_VARIANCE, 1000, "leading"]
+    assert "its own way" not in choosing.told(checkpoint).lower()
+    monkeypatch.setattr(models, "look", lambda checkpoint: 2.0)
+    assert choosing.suited(checkpoint)[1:] == ["ddim", 25, "trailing", 1]
+    words = choosing.told(checkpoint)
+    assert "with 1,000 steps, takes about 2.2 h" in words and "<p>A note.</p>" in words
+
+
+def test_long_walks_are_announced_and_on_a_public_page_bounded(tiny_folder, monkeypatch):
+    monkeypatch.setattr(models, "look", lambda checkpoint: 0.5)
+    asked = Asked(
+        model=str(tiny_folder), label="Bag", guidance=2.0, sampler="heun", steps=10, seed=3,
+        images=4, eta=0.0, spacing="trailing", begin="noise", seed_to=9, start=None, hole="{}",
+        resample=2, exact=False,
+    )  # fmt: skip
+    assert "about 80 s here: 160 looks at one picture, 0.5 s each" in expected(*asked)
+    assert expected(*asked._replace(steps=1, images=1, sampler="ddim", guidance=1)) == ""
+    assert expected(*asked._replace(seed=None)) == ""
+    checkpoint = load_checkpoint(tiny_folder)
+    walk, _ = asked.walk(checkpoint)
+    bounded(walk, checkpoint)
+    monkeypatch.setenv("PLAYGROUND_MAX_WALK_SECONDS", "60")
+    with pytest.raises(ValueError, match="about 80 s here, and this page gives 60 s"):
+        bounded(walk, checkpoint)
+
+
+def test_a_stop_is_heeded_within_a_step_though_few_are_kept(tiny_folder):
+    record = Recording(load_checkpoint(tiny_folder), Walk(num_images=1, num_steps=50), stride=20)
+    asked = []
+    frames = list(record.run(lambda: len(asked) >= 5 or asked.append(1)))
+    assert len(frames) == 1 and record.result is None and record.walker._step.index <= 5
+
+
+def test_settings_that_ask_for_far_more_than_the_weights_hold_take_no_memory(
+    tiny_folder, tmp_path, monkeypatch
+):
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "huge"))
+    values = json.loads((folder / "config.json").read_text())
+    values["unet"]["channels"] = [2**16, 2**17]
+    (folder / "config.json").write_text(json.dumps(values))
+    made = []
+    real = torch.nn.Linear.__init__
+
+    def init(self, *args, **kwargs):
+        real(self, *args, **kwargs)
+        made.append(self.weight.device.type)
+
+    monkeypatch.setattr(torch.nn.Linear, "__init__", init)
+    with pytest.raises(ValueError, match="are not those that its config.json describes"):
+        load_checkpoint(folder)
+    assert set(made) == {"meta"}

@@ -1,0 +1,118 @@
+"""What `python app.py` can be told: by options and variables; what is wrong is a sentence."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tabs import options
+
+ROOT = Path(__file__).parents[1]
+OURS = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_SHARE", "GRADIO_INBROWSER",
+        "GRADIO_MCP_SERVER", "DIFFUSION_MODELS", "SPACE_ID", "PLAYGROUND_PUBLIC")  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """Nothing is set, and what an option sets is taken back."""
+    before = dict(os.environ)
+    for name in OURS:
+        monkeypatch.delenv(name, raising=False)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def free_port():
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return door.getsockname()[1]
+
+
+def test_nothing_said_leaves_it_to_gradio_and_opens_a_browser():
+    asked = options.read([])
+    assert asked == options.Options(None, None, False, True, False)
+    assert asked.launching()["server_port"] is None
+
+
+def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
+    port = free_port()
+    line = ["--host", "127.0.0.1", "--port", str(port), "--no-browser", "--share"]
+    by_options = options.read([*line, "--models", str(tmp_path), "--max-train-steps", "70",
+                               "--max-walk-seconds", "9", "--public"])  # fmt: skip
+    assert by_options == options.Options("127.0.0.1", port, True, False, False)
+    assert os.environ["DIFFUSION_MODELS"] == str(tmp_path)
+    assert os.environ["TRAIN_MAX_STEPS"] == "70" and os.environ["PLAYGROUND_PUBLIC"] == "1"
+    from tabs.bounds import Bounds
+    from tabs.train.limits import Limits
+
+    assert Limits.here().steps == 70 and Bounds.here().walk_seconds == 9
+    for name, value in (
+        ("GRADIO_SERVER_NAME", "127.0.0.1"), ("GRADIO_SERVER_PORT", str(port)),
+        ("GRADIO_INBROWSER", "0"), ("GRADIO_SHARE", "True"), ("TRAIN_MAX_STEPS", "80"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    assert options.read([]) == by_options
+    assert Limits.here().steps == 80
+
+
+def test_on_a_space_no_browser_opens(monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "me/space")
+    assert not options.read([]).browser
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["--port", "many"], "--port"),
+        (["--port", "70000"], "--port"),
+        (["--colour", "red"], "--colour"),
+        (["--max-train-steps", "0"], "--max-train-steps"),
+        (["--models", str(ROOT / "app.py")], "--models"),
+        (["--host", "no.such.host.invalid", "--port", "7999"], "Nobody can listen on"),
+        (["extra"], "extra"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value)[:20],
+)
+def test_what_is_wrong_is_one_sentence_and_exit_code_2(line, words, capsys):
+    assert options.read(line) == 2
+    said = capsys.readouterr().err.strip()
+    assert words in said and "\n" not in said and "Traceback" not in said
+
+
+def test_a_variable_that_is_no_number_is_refused_too(monkeypatch, capsys):
+    monkeypatch.setenv("TRAIN_MAX_STEPS", "many")
+    assert options.read([]) == 2
+    assert "TRAIN_MAX_STEPS" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded(capsys):
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen()
+        assert options.read(["--port", str(door.getsockname()[1])]) == 2
+    assert "Nobody can listen on 127.0.0.1" in capsys.readouterr().err
+
+
+def test_mcp_without_its_package_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(options, "find_spec", lambda name: None)
+    assert options.read(["--mcp"]) == 2
+    assert 'pip install "gradio[mcp]"' in capsys.readouterr().err
+    monkeypatch.setattr(options, "find_spec", lambda name: object())
+    assert options.read(["--mcp"]).launching()["mcp_server"] is True
+
+
+def test_help_lists_them_from_the_command_line():
+    line = [sys.executable, "app.py"]
+    told = subprocess.run([*line, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert told.returncode == 0
+    wanted = "--host --port --share --models --browser --mcp --max-train-steps GRADIO_SERVER_PORT"
+    for name in [*wanted.split(), "PLAYGROUND_MAX_DOWNLOAD_MEGABYTES"]:
+        assert name in told.stdout
+    bad = subprocess.run(
+        [*line, "--port", "x"], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert bad.returncode == 2 and bad.stderr.count("\n") == 1
