@@ -45,7 +45,7 @@ class ConditionEncoder(nn.Embedding):
         self.num_classes, self.null_label, self.sizes = num_classes, null_label, attributes
         if attributes:
             sizes = torch.tensor(attributes)
-            self.attributes = nn.Embedding(int((sizes + 1).sum()), dim)
+            self.attributes = nn.Embedding(sum(attributes) + len(attributes), dim)
             nn.init.normal_(self.attributes.weight, std=len(attributes) ** -0.5)
             self.register_buffer("_last", sizes, persistent=False)
             self.register_buffer("_first", (sizes + 1).cumsum(0) - sizes - 1, persistent=False)

@@ -18,6 +18,7 @@ from diffusion_core.data import load_dataset
 from diffusion_core.draws import batch_indices, draw_step, seeded
 from diffusion_core.fitting import Plan, fit
 from diffusion_core.guidance import ClassifierFreeGuidance, ModelDenoiser
+from diffusion_core.resources import num_parameters
 from diffusion_core.run_card import RunCard
 from diffusion_core.schedule import make_schedule
 from diffusion_core.training import STATE_FILE, TrainConfig, train
@@ -272,3 +273,8 @@ def test_the_command_line_asks_for_attributes(avatars_folder, tmp_path, monkeypa
     ):  # fmt: skip
         code, error = run("--attribute", wrong, "--out", tmp_path / "no.png")
         assert code == 2 and words in error and len(error.strip().splitlines()) == 1
+
+
+def test_the_parameters_of_a_network_with_attributes_are_counted_without_making_it():
+    unet = UNet(TINY_AVATARS)
+    assert num_parameters(TINY_AVATARS) == sum(p.numel() for p in unet.parameters())

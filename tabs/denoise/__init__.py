@@ -218,7 +218,7 @@ def build() -> Parts:
         trigger_mode="multiple", **QUIET,
     )  # fmt: skip
     model.change(arrived, [model, loaded, label], [loaded, label, told], **QUIET)
-    model.change(attributes.updates, [model, *asks.menus], asks.all, **QUIET)
+    loaded.change(attributes.updates, [loaded, *asks.menus], asks.all, **QUIET)
     sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **QUIET)
     beginning.wire(begin, model, loaded, begins, forget)
     return Parts([begin.begin, begin.start, begin.picture, begin.t], model)
