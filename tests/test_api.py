@@ -7,6 +7,7 @@ import io
 import json
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio as gr
@@ -345,7 +346,9 @@ def with_session(url, use):
             await session.initialize()
             return await use(session)
 
-    return asyncio.run(go())
+    # In a thread of its own: where a browser is open, this one has a loop already.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, go()).result()
 
 
 def shown(result) -> tuple[np.ndarray, str, dict]:
