@@ -214,7 +214,6 @@ def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (lambda p: choose(p, "Model", "broken"), "broken"),
         (lambda p: number(p, "Seed", -3), "The seed must be"),
         (lambda p: number(p, "Seed", 99999999999), "The seed must be"),
         (
@@ -222,7 +221,7 @@ def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
             "Guidance needs a class",
         ),
     ],
-    ids=["broken model", "negative seed", "huge seed", "guidance without class"],
+    ids=["negative seed", "huge seed", "guidance without class"],
 )
 def test_bad_input_is_one_sentence_in_the_stage(page, act, words):
     before = pixels(page, "x_t")

@@ -18,6 +18,7 @@ from diffusion_core.train_config import TrainConfig
 from diffusion_core.unet import UNet
 
 from .. import models
+from ..own import OWNERS
 from .limits import Limits
 
 FRESH = "random weights"
@@ -124,7 +125,7 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
                 plan, unet=dataclasses.replace(plan.unet, mid_attention=False)
             )
     else:
-        known = models.get(s.begin)
+        known = models.get(s.begin if OWNERS.public else models.fetch(s.begin))
         dataset = fitted(dataset, known)
         unet = dataclasses.replace(
             known.unet.config, image_size=dataset.shape[1:],
