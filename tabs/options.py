@@ -109,6 +109,9 @@ def _playground(
     max_train_megabytes: Annotated[
         int | None, _limit("TRAIN_MAX_MEGABYTES", "Of pictures, unpacked.", 1)
     ] = None,
+    max_train_reading: Annotated[
+        float | None, _limit("TRAIN_MAX_READING", "Seconds that uploads may take to be read.")
+    ] = None,
 ) -> Options:
     told = {
         "DIFFUSION_MODELS": models,
@@ -123,6 +126,7 @@ def _playground(
         "TRAIN_MAX_MILLIONS": max_train_millions,
         "TRAIN_MAX_MINUTES": max_train_minutes,
         "TRAIN_MAX_MEGABYTES": max_train_megabytes,
+        "TRAIN_MAX_READING": max_train_reading,
     }
     os.environ.update({name: str(value) for name, value in told.items() if value is not None})
     if mcp and find_spec("mcp") is None:
