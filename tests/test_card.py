@@ -35,13 +35,13 @@ def folder(model, tmp_path):
 
 
 def test_rows_measured_anew_take_their_places_among_the_others(folder, model):
-    anew = [SCALE, row("dpmpp_2m 20", 0.2), row("ddim 25", 0.3), row("ddim 50, eta 1", 0.4)]
+    anew = [SCALE, row("dpmpp_2m 20", 0.2), row("ddim 25", 0.3), row("ddim 25, guidance 1.5", 0.4)]
     write_card(folder, model, anew, JUDGE, "fp32")
     read = {r.name: r.frechet for r in read_table(text(folder))}
     order = [describe(*each) for each in ROWS]
     assert list(read) == ["training images", *(name for name in order if name in read)]
     assert read == {
-        "training images": 0.1, "ddim 10": 0.5, "ddim 25": 0.3, "ddim 50, eta 1": 0.4,
+        "training images": 0.1, "ddim 10": 0.5, "ddim 25": 0.3, "ddim 25, guidance 1.5": 0.4,
         "dpmpp_2m 20": 0.2, "heun 10": 0.5, "ddpm 50": 0.5,
     }  # fmt: skip
     assert text(folder).count("Judge:") == 1 and ELSEWHERE not in text(folder)

@@ -236,7 +236,7 @@ def test_long_walks_are_announced_and_on_a_public_page_bounded(tiny_folder, monk
         images=4, eta=0.0, spacing="trailing", begin="noise", seed_to=9, start=None, hole="{}",
         resample=2, exact=False,
     )  # fmt: skip
-    assert "about 80 s here: 160 looks at one picture, 0.5 s each" in expected(*asked)
+    assert "80 s or less here: 160 looks at one picture, 0.5 s each" in expected(*asked)
     assert expected(*asked._replace(steps=1, images=1, sampler="ddim", guidance=1)) == ""
     assert expected(*asked._replace(seed=None)) == ""
     checkpoint = load_checkpoint(tiny_folder)

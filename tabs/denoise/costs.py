@@ -23,7 +23,7 @@ QUIET = "#7a7a82"
 EDGE = {"color": "rgba(255, 255, 255, 0.85)", "width": 1.5}  # parts marks that overlap
 TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 TYPICAL = (5, MANY)  # evaluations that are always in view, so that the axis stands still
-HEIGHT, TOP, BOTTOM = 420, 100, 76
+HEIGHT, TOP, BOTTOM = 440, 124, 76
 
 
 def span(ms: float) -> str:
@@ -101,7 +101,7 @@ def _add(
     made.add_scatter(
         x=[r.evaluations for r in rows], y=[r.frechet for r in rows], name=name, mode=mode,
         marker=marker, line=line and line | {"width": 3.5}, showlegend=line is not None,
-        text=[r.name.partition(", ")[2] for r in rows], textposition="middle right",
+        text=[r.name.partition(", ")[2] for r in rows], textposition="top center",
         customdata=[_hover(r) for r in rows], hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
 
@@ -120,14 +120,14 @@ def _hover(row: CardRow) -> str:
 def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: float | None) -> None:
     grid = {"gridcolor": "rgba(128, 128, 128, 0.25)", "zeroline": False, "type": "log"}
     under = [f"{n}" if ms is None else f"{n}<br><i>{span(n * ms)}</i>" for n in TICKS]
-    title = "network evaluations" + ("" if ms is None else " and <i>time here</i>")
+    title = "evaluations" + ("" if ms is None else " and <i>time here</i>")
     nice = [k * 10.0**e for e in range(-3, 4) for k in (1, 2, 5)]
     made.update_layout(
         template="none", height=HEIGHT, hovermode="closest",
         margin={"l": 76, "r": 20, "t": TOP, "b": BOTTOM},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         font={"size": 16, "color": QUIET, "family": "system-ui, sans-serif"},
-        legend={"orientation": "h", "x": 0, "y": 1.19, "yanchor": "bottom", "font": {"size": 18},
+        legend={"orientation": "h", "x": 0, "y": 1.23, "yanchor": "bottom", "font": {"size": 16},
                 "itemsizing": "trace"},
         xaxis=grid | {"title": {"text": title, "standoff": 10}, "title_font_size": 16,
                       "range": x_range, "tickvals": TICKS, "ticktext": under, "tickangle": 0},
