@@ -17,7 +17,7 @@ from diffusion_core.data import load_dataset
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.trajectory import walk
 from diffusion_core.walk import Walk
-from tabs.denoise import attributes, explaining, replaying, running
+from tabs.denoise import attributes, explaining, remembering, replaying
 
 PEEP = {"label": "open-peeps", "attribute_0": "afro", "attribute_3": "tan", "guidance": 3.0}
 SAID = (("head", "afro"), ("skin", "tan"))
@@ -110,9 +110,11 @@ def test_a_card_fills_the_menus(avatars_folder, monkeypatch):
 
 def test_the_exact_answer_is_that_of_the_pictures_that_show_it(avatars_folder):
     checkpoint, data = load_checkpoint(avatars_folder), load_dataset("avatars-3000")
-    exact = running.exact_of(checkpoint, Walk(label="open-peeps", attributes=(("skin", "tan"),)))
+    exact = remembering.exact_of(
+        checkpoint, Walk(label="open-peeps", attributes=(("skin", "tan"),))
+    )
     tan = (data.labels == 0) & (data.attributes[:, 3] == 2)
-    assert len(exact.images) <= 2 * running.EXACT_IMAGES
+    assert len(exact.images) <= 2 * remembering.EXACT_IMAGES
     shown = {x.numpy().tobytes() for x in data.batch(tan.nonzero()[:, 0])[0]}
     assert {x.numpy().tobytes() for x in exact.images} <= shown
     heads = dict(checkpoint.config.attribute_names)["head"]
@@ -122,7 +124,7 @@ def test_the_exact_answer_is_that_of_the_pictures_that_show_it(avatars_folder):
         if not ((data.attributes[:, 0] == i) & (data.attributes[:, 1] == j)).any()
     )  # fmt: skip
     with pytest.raises(ValueError, match=r"None of the 3,000 training images"):
-        running.exact_of(checkpoint, Walk(attributes=(("head", rare[0]), ("face", rare[1]))))
+        remembering.exact_of(checkpoint, Walk(attributes=(("head", rare[0]), ("face", rare[1]))))
 
 
 @pytest.mark.browser

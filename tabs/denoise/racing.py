@@ -21,7 +21,8 @@ from diffusion_core.trajectory import Walker
 from ..components import QUIET, component
 from .asking import NOISE, Asked
 from .lanes import EXACT, LANE_SAMPLERS, LANES, NETWORK, OWN, PRESETS, Lane, preset
-from .running import behind, exact_of, stop
+from .remembering import exact_of
+from .running import behind, stop
 from .runs import REPLAY_LIMIT, STOPS, sentence_of, within
 
 MAX_IMAGES = 4
