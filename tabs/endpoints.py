@@ -25,7 +25,6 @@ from diffusion_core.run_card import RunCard
 from diffusion_core.samplers import SAMPLERS, draw_noise
 from diffusion_core.schedule import MAX_TIMESTEPS, SCHEDULES, SPACINGS, make_schedule
 from diffusion_core.steps import THRESHOLDS
-from diffusion_core.trajectory import Walker
 from diffusion_core.walk import MAX_SEED, Walk
 
 from . import models, tools
@@ -204,7 +203,9 @@ def denoise(
                 f"This walk asks the network about {cost:,} pictures, and an endpoint does at most "
                 f"{MOST_EVALUATIONS:,}; ask for fewer images or steps."
             )
-        walker, progress, told = Walker(checkpoint, settings), gr.Progress(), time.monotonic()
+        models.bounded(settings, checkpoint)
+        walker = models.walker(checkpoint)(checkpoint, settings)
+        progress, told = gr.Progress(), time.monotonic()
         for step in walker:
             if time.monotonic() - told >= TELL_EVERY:
                 told = time.monotonic()

@@ -6,6 +6,7 @@ is fetched first, which `fetch` alone does. On a public page no visitor names a 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
@@ -151,6 +152,20 @@ def look(checkpoint: Checkpoint) -> float:
 def seconds_of(walk: Walk, checkpoint: Checkpoint) -> float:
     """Seconds that a walk is expected to take."""
     return gpu.seconds_of(_home(checkpoint), walk.cost(checkpoint), look(checkpoint))
+
+
+def bounded(walk: Walk, checkpoint: Checkpoint) -> None:
+    """Refuse a walk that would take longer than the page gives one visitor.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    most = min(Bounds.here().walk_seconds, gpu.MOST if gpu.BORROWED else math.inf)
+    if most < math.inf and (seconds := seconds_of(walk, checkpoint)) > most:
+        raise ValueError(
+            f"This walk would take about {seconds:,.0f} s here, and this page gives {most:,.0f} s "
+            "to each; ask for fewer steps or images."
+        )
 
 
 def walker(checkpoint: Checkpoint) -> Callable[..., Walker]:

@@ -264,6 +264,13 @@ def test_a_file_that_was_not_uploaded_is_not_read(url):
         assert "event: error" in answer.text and "alpha_bar" not in answer.text
 
 
+def test_a_walk_that_takes_too_long_is_refused(monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_MAX_WALK_SECONDS", "60")
+    monkeypatch.setattr(models, "look", lambda checkpoint: 2.0)
+    with pytest.raises(gr.Error, match="about 80 s here, and this page gives 60 s to each"):
+        next(endpoints.denoise(num_images=4, steps=10))
+
+
 def test_on_a_public_page_no_path_is_read(monkeypatch, tiny_folder):
     assert models.listed(str(tiny_folder)).name
     monkeypatch.setattr(own.OWNERS, "public", True)

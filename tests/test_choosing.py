@@ -22,7 +22,7 @@ from diffusion_core.walk import Walk
 from tabs import bounds, models
 from tabs.denoise import choosing
 from tabs.denoise.asking import LARGE_VARIANCE, Asked
-from tabs.denoise.expecting import bounded, expected
+from tabs.denoise.expecting import expected
 from tabs.own import Owners
 
 __all__ = ["hub"]  # the fixture
@@ -241,10 +241,10 @@ def test_long_walks_are_announced_and_on_a_public_page_bounded(tiny_folder, monk
     assert expected(*asked._replace(seed=None)) == ""
     checkpoint = load_checkpoint(tiny_folder)
     walk, _ = asked.walk(checkpoint)
-    bounded(walk, checkpoint)
+    models.bounded(walk, checkpoint)
     monkeypatch.setenv("PLAYGROUND_MAX_WALK_SECONDS", "60")
     with pytest.raises(ValueError, match="about 80 s here, and this page gives 60 s"):
-        bounded(walk, checkpoint)
+        models.bounded(walk, checkpoint)
 
 
 def test_a_stop_is_heeded_within_a_step_though_few_are_kept(tiny_folder):

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from diffusion_core.checkpoint import Checkpoint
-from diffusion_core.walk import Walk
-
-from .. import gpu, models
-from ..bounds import Bounds
+from .. import models
 from .asking import Asked
 from .costs import span
 
@@ -36,17 +30,3 @@ def expected(*values: object) -> str:
         f"{span(1000 * seconds / looks)} each, quicker where it looks at several together. Stop "
         "ends the walk after its present step."
     )
-
-
-def bounded(walk: Walk, checkpoint: Checkpoint) -> None:
-    """Refuse a walk that would take longer than the page gives one visitor.
-
-    Raises:
-        ValueError: in one sentence.
-    """
-    most = min(Bounds.here().walk_seconds, gpu.MOST if gpu.BORROWED else math.inf)
-    if most < math.inf and (seconds := models.seconds_of(walk, checkpoint)) > most:
-        raise ValueError(
-            f"This walk would take about {span(1000 * seconds)} here, and this page gives "
-            f"{span(1000 * most)} to each; ask for fewer steps or images."
-        )

@@ -15,7 +15,6 @@ from diffusion_core.run_card import RunCard
 from diffusion_core.walk import Walk
 
 from .. import models
-from .expecting import bounded
 
 
 @dataclass
@@ -143,7 +142,7 @@ def within(walk: Walk, checkpoint: Checkpoint, limit: int) -> None:
             f"This walk asks the network about {cost:,} pictures, and the page does at most "
             f"{limit:,}; walk it with python -m diffusion_core sample --card FILE."
         )
-    bounded(walk, checkpoint)
+    models.bounded(walk, checkpoint)
 
 
 def recorded(run_id: str, card_text: str) -> Recording:
