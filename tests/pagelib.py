@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,13 @@ def faults(page: Page) -> list[str]:
     ]
 
 
+def free_port() -> int:
+    """One on which nobody listens: where Gradio looks for one itself, it leaves sockets behind."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return door.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as p:
@@ -93,7 +101,7 @@ def url(models_folder):
 
     demo = app.build()
     _, address, _ = app.launch(
-        demo, prevent_thread_lock=True, quiet=True, inbrowser=False, server_port=None
+        demo, prevent_thread_lock=True, quiet=True, inbrowser=False, server_port=free_port()
     )
     yield address
     demo.close()

@@ -17,6 +17,7 @@ import pytest
 import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from pagelib import free_port
 from PIL import Image
 from test_cli import cli
 
@@ -48,8 +49,9 @@ def url(tmp_path_factory):
         patch.setenv("DIFFUSION_MODELS", str(tmp_path_factory.mktemp("none")))
         demo = app.build()
         _, address, _ = app.launch(
-            demo, prevent_thread_lock=True, quiet=True, inbrowser=False, mcp_server=has_tools()
-        )
+            demo, prevent_thread_lock=True, quiet=True, inbrowser=False, server_port=free_port(),
+            mcp_server=has_tools(),
+        )  # fmt: skip
         yield address
         demo.close()
     gc.collect()

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pagelib import free_port
 
 from tabs import options
 
@@ -24,12 +25,6 @@ def environment(monkeypatch):
     yield
     os.environ.clear()
     os.environ.update(before)
-
-
-def free_port():
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return door.getsockname()[1]
 
 
 def test_nothing_said_leaves_it_to_gradio_and_opens_a_browser():

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from pagelib import beyond, faults, pixels, run
+from pagelib import beyond, faults, free_port, pixels, run
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[1]
@@ -53,9 +52,7 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def space(place):
     """Its address, and what it has said so far."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
+    port = free_port()
     env = {name: os.environ[name] for name in KEPT if name in os.environ}
     env |= {
         "SPACE_ID": "someone/playground", "SYSTEM": "spaces", "HOME": str(place / "home"),
