@@ -17,11 +17,11 @@ OURS = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_SHARE", "GRADIO_INBR
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    """Nothing is set, and what an option sets is taken back."""
+def environment():
+    """Nothing is set, and what an option sets is taken back, after what monkeypatch takes back."""
     before = dict(os.environ)
     for name in OURS:
-        monkeypatch.delenv(name, raising=False)
+        os.environ.pop(name, None)
     yield
     os.environ.clear()
     os.environ.update(before)
