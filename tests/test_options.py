@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pagelib import free_port
 
+import tabs.own  # noqa: F401  whether the page is public is read once: before a test says so
 from tabs import options
 
 ROOT = Path(__file__).parents[1]
