@@ -92,8 +92,13 @@ def main() -> int:
     asked = options.read()
     if isinstance(asked, int):
         return asked
-    done = options.in_a_sentence(lambda: launch(build(), **asked.launching()))
-    return done if isinstance(done, int) else 0
+    try:
+        done = options.in_a_sentence(lambda: launch(build(), **asked.launching()))
+    except KeyboardInterrupt:  # before the page was there
+        done = 130
+    from tabs import closing
+
+    return closing.leave(done if isinstance(done, int) else 0)
 
 
 if __name__ == "__main__":

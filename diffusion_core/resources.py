@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import threading
 import time
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ from .unet_config import UNetConfig
 
 MEASURED = 2**16  # pixels of a batch, at patches of one pixel, that a measurement may take
 PATIENCE = 4.0  # seconds
+MEASURING = threading.Lock()  # two measurements at once would each find the machine slow
 
 
 @lru_cache(maxsize=64)
@@ -24,7 +26,6 @@ def num_parameters(config: UNetConfig) -> int:
         return sum(p.numel() for p in UNet(config).parameters())
 
 
-@lru_cache(maxsize=64)
 def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: str) -> float:
     """Seconds of one training step, measured: forward, backward and AdamW, on pictures of noise.
 
@@ -37,6 +38,12 @@ def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: st
         precision: "bf16", "fp32", or "auto" for the faster.
         device: As torch names it.
     """
+    with MEASURING:
+        return _step_seconds(config, batch_size, precision, device)
+
+
+@lru_cache(maxsize=64)
+def _step_seconds(config: UNetConfig, batch_size: int, precision: str, device: str) -> float:
     where = torch.device(device)
     if precision == "auto":
         precision = fastest_precision(where)
@@ -71,10 +78,11 @@ def look_seconds(unet: UNet) -> float:
     x = torch.zeros(1, config.in_channels, *config.image_size, device=where)
     t = torch.zeros(1, dtype=torch.int64, device=where)
     took: list[float] = []
-    while len(took) < 2 and sum(took) < PATIENCE:
-        start = time.perf_counter()
-        unet(x, t, t if config.num_classes else None).sum().item()  # waits for the device
-        took.append(time.perf_counter() - start)
+    with MEASURING:
+        while len(took) < 2 and sum(took) < PATIENCE:
+            start = time.perf_counter()
+            unet(x, t, t if config.num_classes else None).sum().item()  # waits for the device
+            took.append(time.perf_counter() - start)
     return min(took)
 
 
@@ -98,7 +106,7 @@ def memory_of_training(unet: UNet, batch_size: int) -> int:
     config = unet.config
     x = torch.zeros(1, config.in_channels, *config.image_size)
     y = torch.zeros(1, dtype=torch.int64) if config.num_classes else None
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with MEASURING, torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         unet(x, torch.zeros(1, dtype=torch.int64), y).sum()
     own = {p.data_ptr() for p in unet.parameters()}
     activations = sum(size for pointer, size in kept.items() if pointer not in own)

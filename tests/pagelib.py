@@ -98,6 +98,7 @@ def models_folder(tmp_path_factory) -> Path:
 def url(models_folder):
     os.environ["DIFFUSION_MODELS"] = str(models_folder)
     import app
+    from tabs import closing
 
     demo = app.build()
     _, address, _ = app.launch(
@@ -105,6 +106,7 @@ def url(models_folder):
     )
     yield address
     demo.close()
+    assert closing.close(60), "something still computes"
     os.environ.pop("DIFFUSION_MODELS")
 
 

@@ -68,6 +68,12 @@ class Stops:
                 if stage.startswith(f"{session} "):
                     sign.set()
 
+    def close(self) -> None:
+        """Raise every sign."""
+        with self.lock:
+            for _, sign in self.signs.values():
+                sign.set()
+
 
 @dataclass
 class Shelf:

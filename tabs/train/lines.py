@@ -74,6 +74,12 @@ class Line:
         with self.lock:
             return any(not j.over for j in self.jobs)
 
+    def close(self) -> None:
+        """No training goes on: the one that runs ends after its step, those that wait at once."""
+        with self.lock:
+            for job in self.jobs:
+                job.stop.set()
+
     def forget(self, session: str) -> None:
         """The session of a stranger is over: so is its training."""
         with self.lock:
