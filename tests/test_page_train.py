@@ -15,11 +15,20 @@ STAGE = "#train-stage"
 def open_tab(page):
     page.get_by_role("tab", name="Train").click()
     page.wait_for_selector(f"{STAGE} .training[data-state=before]")
+    holds_preset(page, "a coffee", timeout=60_000)
+
+
+def holds_preset(page, name, timeout=20_000):
+    """Until the preset has been measured and what it fills in stands in the controls."""
     page.wait_for_function(
-        """() => /ms a step/.test(document.querySelector("#train-facts").innerText)
-        && /about/.test(document.querySelector("#train-preset").innerText)""",
-        timeout=60_000,
-    )
+        """name => {
+          const said = document.querySelector("#train-preset").innerText;
+          const steps = RegExp(name + ": ([\\d,]+ steps), about").exec(said);
+          const facts = document.querySelector("#train-facts").innerText;
+          return steps && facts.includes(steps[1]) && /ms a step/.test(facts);
+        }""",
+        arg=name, timeout=timeout,
+    )  # fmt: skip
 
 
 def fill(page, label, value):
@@ -191,10 +200,9 @@ def test_bad_settings_are_said_beside_them_and_on_the_stage(page):
     page.wait_for_function(
         f"document.querySelector('{STAGE} .error').innerText.includes('not a multiple of 32')"
     )
+    fill(page, "Blocks", 2)
     choose_preset(page, "a lunch")
-    page.wait_for_function(
-        "document.querySelector('#train-facts').innerText.includes('9,000 steps')"
-    )
+    holds_preset(page, "a lunch")
 
 
 def choose_preset(page, name):

@@ -23,7 +23,7 @@ from diffusion_core.growth import load_history, milestones
 from tabs import models
 from tabs.own import OWNERS, Owners
 from tabs.train import jobs as jobs_module
-from tabs.train import keeping, limits, pictures, plans, running, watching
+from tabs.train import keeping, limits, pictures, plans, presets, running, watching
 from tabs.train.folders import free_folder, kept_pictures
 from tabs.train.jobs import Job
 from tabs.train.limits import PUBLIC_LIMITS, Limits
@@ -420,8 +420,78 @@ def test_the_page_says_what_a_training_takes(dataset, monkeypatch):
     assert "At the last timestep" in plans.facts(linear, data, None)
     assert "not measured while another" in plans.facts(linear, data, None)
     assert plans.with_saves(plan, 0.3).train.save_every == 100
-    assert [name for _, name in plans.preset_choices([1.0, None, 3600.0])][-1] == plans.OWN
-    assert "about 25 min" in plans.preset_choices([1.0, None, 3600.0])[0][0]
+
+
+def test_a_preset_takes_its_minutes_on_every_machine():
+    """The network is as wide as the minutes can teach, and the steps fill them."""
+    asked = []
+
+    def machine(speed):
+        def measure(channels, batch):
+            asked.append((channels, batch))
+            return batch * np.prod([int(c) for c in channels.split(",")]) / speed
+
+        return measure
+
+    for name, preset in presets.PRESETS.items():
+        widths = []
+        for speed in (2e4, 1e5, 1e6, 1e7):
+            got = presets.filled(name, machine(speed), Limits())
+            assert 0.88 * 60 * preset.minutes < got.seconds <= 60 * preset.minutes
+            assert got.channels in dict(preset.ways) and got.batch == preset.batch
+            widths.append([c for c, _ in preset.ways].index(got.channels))
+        assert widths == sorted(widths, reverse=True) and widths[0] > widths[-1]
+        slow = presets.filled(name, machine(1), Limits())
+        assert slow.steps == presets.FEWEST  # fewer teach nothing, and the time is said
+        assert slow.seconds > 60 * preset.minutes
+        unknown = presets.filled(name, lambda channels, batch: None, Limits())
+        assert (unknown.steps, unknown.seconds) == (preset.steps, None)
+        assert unknown.channels == preset.ways[0][0]
+        asked.clear()
+        presets.filled(name, machine(1e4), Limits(), fixed=True)
+        assert len(asked) == 1
+    bounds = Limits(steps=300, batch=8, minutes=2)
+    got = presets.filled("a night", machine(1e9), bounds)
+    assert (got.steps, got.batch) == (300, 8)
+    words = presets.choices({"a coffee": got._replace(steps=1500, seconds=540.0), "x": unknown})
+    assert words[0] == ("a coffee: 1,500 steps, about 9 min", "a coffee")
+    assert "about" not in words[1][0] and words[-1] == (presets.OWN, presets.OWN)
+
+
+def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
+    took = {"64,128": 1.0, "32,64": 0.25, "96,192": 2.0}
+    monkeypatch.setattr(
+        running, "seconds_a_step",
+        lambda plan: took[",".join(map(str, plan.unet.channels))] * plan.train.batch_size / 64,
+    )  # fmt: skip
+    values = SMALL._replace(batch=5)
+    choices = running.measured_presets(ME, *values).choices
+    steps, batch, channels, ema = running.preset_values(ME, "a coffee", *values)
+    assert any(f"a coffee: {steps:,} steps, about" in words for words, _ in choices)
+    assert channels == "32,64" and batch == presets.PRESETS["a coffee"].batch
+    plan, _ = plan_of(
+        values._replace(steps=steps, batch=batch, channels=channels, ema=ema), dataset, Limits()
+    )
+    assert 500 < steps * running.seconds_a_step(plan) <= 600
+    assert running.preset_values(ME, presets.OWN, *values) == [gr.skip()] * 4
+    # A network to begin with has its own width.
+    one = save_tiny(OWNERS.folder("me") / "one")
+    asked = []
+    monkeypatch.setattr(
+        running, "seconds_a_step", lambda plan: asked.append(plan.unet.channels) or 0.1
+    )
+    values = values._replace(begin=str(one))
+    assert running.preset_values(ME, "a coffee", *values)[0] == 6000 * 64 // 64
+    assert set(asked) == {(16, 32)}
+
+
+def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
+    job = a_job(dataset, home, "a", steps=4000)
+    LINE.enter(job)
+    monkeypatch.setattr(running, "seconds_a_step", lambda plan: 1 / 0)
+    assert running.measured_presets(ME, *SMALL) == gr.skip()
+    steps, _, channels, _ = running.preset_values(ME, "a lunch", *SMALL)
+    assert steps == presets.PRESETS["a lunch"].steps and channels == "64,128"
 
 
 def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):

@@ -15,7 +15,8 @@ from . import pushing
 from .limits import Limits
 from .lines import LINE
 from .pictures import SHIPPED, SIZES, SOURCES
-from .plans import ATTENTION, FRESH, OWN, PRESETS, SCHEDULES
+from .plans import ATTENTION, FRESH, SCHEDULES
+from .presets import OWN, PRESETS, ema_for
 from .running import (
     begins,
     chosen_pictures,
@@ -156,18 +157,23 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
     )  # fmt: skip
     opening = tab.select(opened, reading, [stage, words], **QUIET)
     tab.select(own_menu, [own, begin, denoise_model], menus, **QUIET)
-    preset.input(preset_values, preset, [everything[0], everything[3], everything[11]], **QUIET)
     gr.on([c.input for c in everything], lambda: OWN, None, preset, **QUIET)
-    begin.input(begins, [begin, size], size, **QUIET)
     measuring: dict[str, Any] = {
         "trigger_mode": "always_last",
         "concurrency_id": "measure",
         **QUIET,
     }
-    for event in (read, opening):
-        event.then(suited, everything[5], everything[5], **QUIET).then(
-            facts_now, settings, facts, **measuring
-        ).then(measured_presets, settings, preset, **measuring)
+    fills = [everything[0], everything[1], everything[3], everything[11]]
+    filling = (preset_values, [preset, *settings], fills)
+    preset.input(*filling, **measuring)
+    patched = [
+        event.then(suited, everything[5], everything[5], **QUIET) for event in (read, opening)
+    ]
+    for event in (*patched, begin.input(begins, [begin, size], size, **QUIET)):
+        # Measuring takes a while: whether a preset still stands is looked at only afterwards.
+        event.then(measured_presets, settings, preset, **measuring).then(
+            *filling, **measuring
+        ).then(facts_now, settings, facts, **measuring)
     gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)
     for event in (
         opening.then(watch, None, stage, **watching),
@@ -189,15 +195,15 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
 
 def _everything(limits: Limits) -> list[Any]:
     """The controls of the fold, in the order of `Settings` after its first."""
-    steps, channels, ema = PRESETS["a coffee"]
+    coffee = PRESETS["a coffee"]
     with gr.Row():
         made: list[Any] = [
             gr.Number(
-                steps, label="Training steps", precision=0, info=f"1 to {limits.steps:,}",
-                min_width=120,
+                min(coffee.steps, limits.steps), label="Training steps", precision=0,
+                info=f"1 to {limits.steps:,}", min_width=120,
             ),
             gr.Number(
-                min(64, limits.batch), label="Batch", precision=0, info="pictures a step",
+                min(coffee.batch, limits.batch), label="Batch", precision=0, info="pictures a step",
                 min_width=100,
             ),
         ]  # fmt: skip
@@ -207,7 +213,10 @@ def _everything(limits: Limits) -> list[Any]:
         )
         made.append(
             gr.Textbox(
-                channels, label="Channels", info="of each level, fine to coarse", min_width=120
+                coffee.ways[0][0],
+                label="Channels",
+                info="of each level, fine to coarse",
+                min_width=120,
             )
         )
     with gr.Row():
@@ -229,7 +238,11 @@ def _everything(limits: Limits) -> list[Any]:
             gr.Dropdown(list(WEIGHTINGS), value="none", label="Loss weighting", min_width=100)
         )
     with gr.Row():
-        made.append(gr.Number(ema, label="EMA decay", info="of the average", min_width=100))
+        made.append(
+            gr.Number(
+                ema_for(coffee.steps), label="EMA decay", info="of the average", min_width=100
+            )
+        )
         made.append(gr.Dropdown(list(PRECISIONS), value="auto", label="Precision", min_width=100))
     with gr.Row():
         made.append(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +21,6 @@ from ..own import OWNERS
 from .limits import Limits
 
 FRESH = "random weights"
-OWN = "own settings, below"
 ATTENTION = {"the coarsest level": 1, "the two coarsest": 2, "none": 0}
 SCHEDULES = ("cosine", "linear", "scaled_linear", "sigmoid", "sigmoid_beta")
 SAVE_SECONDS = 30
@@ -48,14 +46,6 @@ class Settings(NamedTuple):
     dropout: float
     flip: bool
     seed: float
-
-
-# What each preset fills in: steps, channels, EMA.
-PRESETS: dict[str, tuple[int, str, float]] = {
-    "a coffee": (1500, "64,128", 0.995),
-    "a lunch": (9000, "64,128", 0.999),
-    "a night": (40_000, "96,192", 0.9995),
-}
 
 
 def patch_for(size: int) -> int:
@@ -209,12 +199,3 @@ def facts(plan: Plan, dataset: ImageDataset, seconds: float | None) -> str:
         if not c.ok
     ]  # fmt: skip
     return " ".join([said, *minded])
-
-
-def preset_choices(seconds: Sequence[float | None]) -> list[tuple[str, str]]:
-    """(words with the time, name) of each preset, for the menu."""
-    choices = []
-    for (name, (steps, _, _)), each in zip(PRESETS.items(), seconds, strict=True):
-        time = "" if each is None else f", about {span(steps * each)}"
-        choices.append((f"{name}: {steps:,} steps{time}", name))
-    return [*choices, (OWN, OWN)]

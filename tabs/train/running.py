@@ -11,7 +11,7 @@ import gradio as gr
 
 from .. import models
 from ..own import OWNERS, PUBLIC
-from . import keeping
+from . import keeping, presets
 from .folders import free_folder
 from .jobs import Job, sentence_of
 from .limits import Limits
@@ -19,12 +19,10 @@ from .lines import LINE
 from .pictures import FOLDER, MINE, SHIPPED, read, words
 from .plans import (
     FRESH,
-    PRESETS,
     Settings,
     facts,
     patch_for,
     plan_of,
-    preset_choices,
     seconds_a_step,
     with_saves,
 )
@@ -103,24 +101,34 @@ def facts_now(request: gr.Request, *values: Any) -> str:
         return sentence_of(error)
 
 
+def _filled(name: str, values: tuple[Any, ...], session: str) -> presets.Filled:
+    """What a preset comes to here, with the other controls as they are."""
+
+    def measure(channels: str, batch: int) -> float | None:
+        if LINE.busy:
+            return None
+        s = Settings(*values)._replace(steps=1, channels=channels, batch=batch)
+        try:
+            return seconds_a_step(_plan(session, s)[0])
+        except Exception:
+            return None  # what stands in the way is said beside
+
+    return presets.filled(name, measure, Limits.here(), fixed=values[0] != FRESH)
+
+
 def measured_presets(request: gr.Request, *values: Any) -> Any:
     """The presets with their times on this machine; as they are while another training runs."""
     if LINE.busy:
         return gr.skip()
-    seconds: list[float | None] = []
-    for _, channels, _ in PRESETS.values():
-        s = Settings(*values)._replace(steps=1, channels=channels, begin=FRESH)
-        try:
-            plan, _ = _plan(request.session_hash or "", s)
-            seconds.append(seconds_a_step(plan))
-        except Exception:
-            seconds.append(None)  # what stands in the way is said beside
-    return gr.Radio(preset_choices(seconds))
+    session = request.session_hash or ""
+    return gr.Radio(presets.choices({p: _filled(p, values, session) for p in presets.PRESETS}))
 
 
-def preset_values(preset: str) -> list[Any]:
-    """Steps, channels and EMA of a preset; the user's own stay."""
-    return list(PRESETS[preset]) if preset in PRESETS else [gr.skip()] * 3
+def preset_values(request: gr.Request, preset: str, *values: Any) -> list[Any]:
+    """Steps, batch, channels and EMA of a preset; the user's own stay."""
+    if preset not in presets.PRESETS:
+        return [gr.skip()] * 4
+    return list(_filled(preset, values, request.session_hash or "")[:4])
 
 
 def suited(patch: float, request: gr.Request) -> Any:
