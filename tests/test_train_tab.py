@@ -481,7 +481,7 @@ def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
         running, "seconds_a_step", lambda plan: asked.append(plan.unet.channels) or 0.1
     )
     values = values._replace(begin=str(one))
-    assert running.preset_values(ME, "a coffee", *values)[0] == 6000 * 64 // 64
+    assert running.preset_values(ME, "a coffee", *values)[0] == 6000  # steps of 0.1 s
     assert set(asked) == {(16, 32)}
 
 

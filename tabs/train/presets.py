@@ -32,9 +32,12 @@ class Preset(NamedTuple):
     steps: int
 
 
+# Early on, steps count for more than pictures: in four minutes of one core on 2,700 avatars of
+# 32 × 32, x0_hat was off by 0.34 (log-SNR 0) after 83 steps of 64 of 64,128 channels, by 0.29 after
+# 270 of 16, by 0.28 after 770 of 16 of 32,64 channels; 64 is for those who stay.
 PRESETS = {
-    "a coffee": Preset(10, (("64,128", 1500), ("32,64", 0)), 64, 1500),
-    "a lunch": Preset(60, (("64,128", 3000), ("32,64", 0)), 64, 9000),
+    "a coffee": Preset(10, (("64,128", 5000), ("32,64", 0)), 16, 6000),
+    "a lunch": Preset(60, (("64,128", 4000), ("32,64", 0)), 32, 15_000),
     "a night": Preset(480, (("96,192", 20_000), ("64,128", 0)), 64, 40_000),
 }
 
