@@ -1,6 +1,7 @@
 """The Denoise tab's handlers as plain functions, and its messages through a launched app."""
 
 import base64
+import dataclasses
 import itertools
 import json
 from types import SimpleNamespace
@@ -8,15 +9,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import last, watch_steps
+from conftest import TINY, last, watch_steps
 
-from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.process import q_sample
 from diffusion_core.recording import Frame
 from diffusion_core.samplers import draw_noise
 from diffusion_core.schedule import make_schedule
 from diffusion_core.trajectory import walk
+from diffusion_core.unet import UNet
 from diffusion_core.walk import Walk
 from tabs import models
 from tabs.denoise import running
@@ -191,6 +193,21 @@ def test_a_checkpoint_that_was_written_anew_is_read_anew(tmp_path):
     assert models.get(str(folder)) is models.get(str(folder))
     save_tiny(folder, seed=2)
     assert models.get(str(folder)).weights_hash != before
+
+
+@pytest.mark.parametrize("classes", [None, 1, 3, 20])
+def test_the_page_opens_with_whatever_model_is_first(tmp_path, monkeypatch, classes):
+    unet = dataclasses.replace(TINY, num_classes=classes)
+    names = tuple(f"c{i}" for i in range(classes or 0))
+    noise = {"name": "cosine", "num_train_timesteps": 9}
+    config = CheckpointConfig(unet, noise, "v_prediction", names, "none")
+    save_checkpoint(tmp_path / "first", UNet(unet), config)
+    path = str(tmp_path / "first")
+    monkeypatch.setattr(models, "available", lambda session="": [("first", path)])
+    value = json.loads(running.opening())
+    assert value["done"] and value["total"] == 10
+    (tmp_path / "first" / "model.safetensors").write_bytes(b"broken")
+    assert "broken" in json.loads(running.opening())["error"]
 
 
 def test_the_shipped_model_is_offered_first_and_opens_the_page():

@@ -193,10 +193,15 @@ def opening() -> str:
     if not choices:
         sentence = "There is no checkpoint in pretrained/; train one on the command line."
         return failure(sentence, OPENING_RUN)
-    checkpoint = models.get(choices[0][1])
-    settings = OPENING
-    if checkpoint.unet.config.num_classes:
-        settings = dataclasses.replace(OPENING, label=OPENING_CLASS)
+    try:
+        checkpoint = models.get(choices[0][1])
+    except ValueError as error:
+        return failure(str(error), OPENING_RUN)
+    classes = checkpoint.unet.config.num_classes or 0
+    settings = dataclasses.replace(
+        OPENING, num_steps=min(OPENING.num_steps, len(checkpoint.schedule)),
+        label=min(OPENING_CLASS, classes - 1) if classes else None,
+    )  # fmt: skip
     record = Recording(checkpoint, settings)
     run = Run(head(record, "Computed at start-up · "), OPENING_RUN)
     for frame in record.run():
