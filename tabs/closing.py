@@ -1,7 +1,8 @@
 """The end: what computes is told to stop, and what was learned is kept, before Python goes.
 
 A thread that is inside torch while the interpreter goes down takes the process with it: an abort
-and a core dump, where the person only pressed Ctrl+C.
+and a core dump, where the person only pressed Ctrl+C. Who starts threads that compute says here
+how they are told, and whether any is left.
 """
 
 from __future__ import annotations
@@ -9,13 +10,29 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 from diffusion_core.resources import MEASURING
 
-from .denoise.runs import STOPS
-from .train.lines import LINE
-
 PATIENCE = 30.0  # seconds
+
+
+class Worker(NamedTuple):
+    """What computes in threads.
+
+    Attributes:
+        stop: Ends it after the step being computed.
+        busy: Whether any of it is left.
+        words: Said where there is something to wait for; may be empty.
+    """
+
+    stop: Callable[[], None]
+    busy: Callable[[], bool]
+    words: str = ""
+
+
+WORKERS = [Worker(lambda: None, MEASURING.locked)]
 
 
 def close(patience: float = PATIENCE) -> bool:
@@ -27,10 +44,10 @@ def close(patience: float = PATIENCE) -> bool:
     Returns:
         Whether all came to an end.
     """
-    LINE.close()
-    STOPS.close()
+    for worker in WORKERS:
+        worker.stop()
     end = time.monotonic() + patience
-    while LINE.jobs or STOPS.signs or MEASURING.locked():
+    while any(worker.busy() for worker in WORKERS):
         if time.monotonic() > end:
             return False
         time.sleep(0.02)
@@ -40,8 +57,9 @@ def close(patience: float = PATIENCE) -> bool:
 def leave(code: int) -> int:
     """End what computes and give the exit code; what does not end in time is left where it is."""
     try:
-        if LINE.busy:
-            print("Keeping what the training has learned …", flush=True)
+        for worker in WORKERS:
+            if worker.words and worker.busy():
+                print(worker.words, flush=True)
         if close():
             return code
     except KeyboardInterrupt:

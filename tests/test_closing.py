@@ -12,6 +12,7 @@ from diffusion_core.growth import load_history
 from diffusion_core.resources import MEASURING
 from tabs import closing
 from tabs.denoise.runs import STOPS
+from tabs.train.lines import LINE
 
 ROOT = Path(__file__).parents[1]
 # The playground as `python app.py` starts it, which begins work of its own and is then interrupted.
@@ -72,6 +73,7 @@ def test_an_interrupted_training_is_kept_and_nothing_aborts(tmp_path):
 
 def test_it_waits_for_what_computes_but_not_for_ever():
     assert closing.close(1)
+    assert {w.stop for w in closing.WORKERS} >= {LINE.close, STOPS.close}
     with STOPS.heeded("me player", "run") as sign:
         assert not closing.close(0.3)  # the run has not left yet
         assert sign.is_set()

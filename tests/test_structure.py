@@ -39,7 +39,7 @@ def test_the_core_knows_nothing_of_the_page(path):
     assert not tops & {"gradio", "plotly", "tabs", "app", "diffusers"}
 
 
-TABS = {"tabs.noise", "tabs.schedules", "tabs.denoise"}
+TABS = {"tabs.noise", "tabs.schedules", "tabs.denoise", "tabs.train"}
 
 
 @pytest.mark.parametrize("path", rooms("tabs"), ids=name)

@@ -15,6 +15,7 @@ from diffusion_core.run_card import RunCard
 from diffusion_core.walk import Walk
 
 from .. import models
+from ..closing import WORKERS, Worker
 
 
 @dataclass
@@ -111,6 +112,7 @@ def sentence_of(error: Exception) -> str:
 
 
 STOPS, SHELF = Stops(), Shelf()
+WORKERS.append(Worker(STOPS.close, lambda: bool(STOPS.signs)))
 ONE_AT_A_TIME = threading.Semaphore(1)
 OPENING_RUN = "opening"  # no browser may call a run so
 WALK_LIMIT, REPLAY_LIMIT = 100_000, 20_000
@@ -131,7 +133,7 @@ def found(card: RunCard) -> Checkpoint:
         return models.get(card.model)
     raise ValueError(
         f"The run card was made with the model {card.model}, which is not on this page; walk it "
-        "with python -m diffusion_core sample --card FILE --model FOLDER."
+        "with python -m diffusion_core sample --card FILE --model FOLDER --out FILE.gif."
     )
 
 
@@ -145,8 +147,8 @@ def within(walk: Walk, checkpoint: Checkpoint, limit: int) -> None:
     cost = walk.cost(checkpoint)
     if cost > limit:
         raise ValueError(
-            f"This walk asks the network about {cost:,} pictures, and the page does at most "
-            f"{limit:,}; walk it with python -m diffusion_core sample --card FILE."
+            f"This walk asks the network about {cost:,} pictures, and here the page does at "
+            f"most {limit:,}; take fewer steps or images, or python -m diffusion_core sample."
         )
     models.bounded(walk, checkpoint)
 

@@ -46,6 +46,7 @@ class Job:
         words: Why it failed or ended early.
         progress, growth, checks: What it has shown.
         seconds: That it has run, this time.
+        stop, ended: It is to end; it has, and nothing is written any more.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Job:
     seconds: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         """Begin where the folder's history ends, or at nothing."""
@@ -92,6 +94,8 @@ class Job:
         except Exception as error:
             self.words = sentence_of(error)
             self.state = "failed"
+        finally:
+            self.ended.set()
 
     def _keep_plan(self) -> None:
         """What a later start needs to go on: the plan, and pictures that cannot be had again."""

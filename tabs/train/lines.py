@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
+from ..closing import WORKERS, Worker
 from .jobs import Job
 
 
@@ -41,14 +42,21 @@ class Line:
                 threading.Thread(target=self._work, name="training", daemon=True).start()
 
     def _work(self) -> None:
-        while True:
-            with self.lock:
-                if not self.jobs:
-                    return
-                job = self.jobs[0]
+        with self.lock:
+            job = self.jobs[0] if self.jobs else None
+        while job is not None:
             job.run()
-            with self.lock:
+            with self.lock:  # at once: who enters an empty line begins a thread of its own
                 self.jobs.remove(job)
+                job = self.jobs[0] if self.jobs else None
+
+    def stop(self, job: Job) -> None:
+        """End a training after the step being computed; one that waits leaves the line at once."""
+        with self.lock:
+            job.stop.set()
+            if job in list(self.jobs)[1:]:
+                self.jobs.remove(job)
+                job.run()  # which then only says so
 
     def ahead(self, job: Job) -> list[Job]:
         """Those before it that are not over."""
@@ -75,17 +83,20 @@ class Line:
             return any(not j.over for j in self.jobs)
 
     def close(self) -> None:
-        """No training goes on: the one that runs ends after its step, those that wait at once."""
-        with self.lock:
-            for job in self.jobs:
-                job.stop.set()
+        """No training goes on."""
+        for job in reversed(list(self.jobs)):
+            self.stop(job)
 
-    def forget(self, session: str) -> None:
-        """The session of a stranger is over: so is its training."""
+    def forget(self, session: str) -> Job | None:
+        """The session of a stranger is over: so is its training, which is given."""
         with self.lock:
             job = self.late.pop(session, None)
         if job is not None:
-            job.stop.set()
+            self.stop(job)
+        return job
 
 
 LINE = Line()
+WORKERS.append(
+    Worker(LINE.close, lambda: bool(LINE.jobs), "Keeping what the training has learned …")
+)
