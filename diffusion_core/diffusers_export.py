@@ -91,6 +91,8 @@ def _fold(tensors: dict[str, Tensor], label: int) -> None:
 
 def _unet(config: UNetConfig) -> dict[str, Any]:
     """Settings of diffusers' `UNet2DModel`; ValueError if it cannot be that."""
+    if config.attributes:
+        raise ValueError("diffusers' UNet2DModel knows no attributes; this network has them.")
     fourier = config.time_embedding == "fourier"
     if fourier and config.flip_sin_to_cos:
         raise ValueError("diffusers' fourier embedding has sines first; flip_sin_to_cos has not.")

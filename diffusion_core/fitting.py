@@ -154,7 +154,8 @@ def fit(
         ValueError: if plan, data and what is in `out` do not fit together.
     """
     accelerator = accelerator or Accelerator()
-    initial = None if plan.init is None else beginning(plan)
+    goes_on = (Path(out) / STATE_FILE).exists()  # then what it once began with may be gone
+    initial = None if plan.init is None or goes_on else beginning(plan)
 
     def write(unet: UNet, step: int) -> None:
         if accelerator.is_main_process:

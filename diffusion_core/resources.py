@@ -16,6 +16,7 @@ from .unet_config import UNetConfig
 
 MEASURED = 2**16  # pixels of a batch, at patches of one pixel, that a measurement may take
 PATIENCE = 4.0  # seconds
+_TOOK: dict[tuple[UNetConfig, int, str, str], float] = {}
 MEASURING = threading.Lock()  # two measurements at once would each find the machine slow
 
 
@@ -38,11 +39,20 @@ def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: st
         precision: "bf16", "fp32", or "auto" for the faster.
         device: As torch names it.
     """
+    asked = (config, batch_size, precision, device)
     with MEASURING:
-        return _step_seconds(config, batch_size, precision, device)
+        if asked not in _TOOK:
+            _TOOK[asked] = _step_seconds(*asked)
+        return _TOOK[asked]
 
 
-@lru_cache(maxsize=64)
+def known_step_seconds(
+    config: UNetConfig, batch_size: int, precision: str, device: str
+) -> float | None:
+    """What `step_seconds` has found for these before; None if it was not asked yet."""
+    return _TOOK.get((config, batch_size, precision, device))
+
+
 def _step_seconds(config: UNetConfig, batch_size: int, precision: str, device: str) -> float:
     where = torch.device(device)
     if precision == "auto":

@@ -65,7 +65,7 @@ def by_hash(weights: str) -> tuple[str, Checkpoint] | None:
     """(path, checkpoint) of the one at hand with these weights, if there is one."""
     for _, path in available():
         try:
-            file = weights_in(_place(path)[0])
+            file = weights_in(place(path)[0])
             if file is None or (known_digest(file) or weights) != weights:
                 continue  # the Hub's cache names its files by their hash
             checkpoint = get(path)
@@ -82,7 +82,7 @@ def get(name_or_path: str) -> Checkpoint:
     Raises:
         ValueError: if it is not here or cannot be read.
     """
-    folder, name = _place(name_or_path)
+    folder, name = place(name_or_path)
     weights = weights_in(folder)
     stat = weights.stat() if weights else None
     key = (str(folder), name, *((stat.st_mtime_ns, stat.st_size) if stat else (0, 0)))
@@ -112,7 +112,7 @@ def fetch(text: str, progress: Progress | None = None) -> str:
     """
     name = plain_id(text.strip())
     try:
-        _place(name)
+        place(name)
         return dict(available()).get(name, name)
     except ValueError:
         if name.count("/") != 1 or name.startswith(("/", ".", "~")):
@@ -174,10 +174,10 @@ def walker(checkpoint: Checkpoint) -> Callable[..., Walker]:
 
 
 def _home(checkpoint: Checkpoint) -> str:
-    return str(_place(checkpoint.name)[0]) if gpu.BORROWED else checkpoint.name
+    return str(place(checkpoint.name)[0]) if gpu.BORROWED else checkpoint.name
 
 
-def _place(name_or_path: str) -> tuple[Path, str]:
+def place(name_or_path: str) -> tuple[Path, str]:
     """The folder, and what the checkpoint is called.
 
     Raises:

@@ -53,6 +53,11 @@ class Owners:
             while len(self.pictures) > 1 and self._held() > MOST_HELD:
                 self.pictures.popitem(last=False)
 
+    def drop(self, session: str) -> None:
+        """The session's choice no longer holds."""
+        with self.lock:
+            self.pictures.pop(session, None)
+
     def chosen(self, session: str) -> ImageDataset | None:
         """What the session last chose."""
         with self.lock:

@@ -1,4 +1,4 @@
-"""The frame player: one HTML component, used wherever frames move.
+"""The frame player: one HTML component, and what it is told.
 
 A message is JSON: `run` names the run, `total` its number of frames, `head` what does not change
 (size, captions, the schedule under the scrubber), `first` the index of the first frame in it, and

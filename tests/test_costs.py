@@ -186,6 +186,8 @@ def test_a_card_without_a_table_is_one_sentence_and_an_empty_figure():
         said = words(rows, "heun", 18, 10.0)
         assert said.startswith("**heun** with 18 evaluations takes about 0.18 s here; a thousand")
         assert said.count("`python -m diffusion_core evaluate --model FOLDER` makes it.") == 1
+        said = words(rows, "heun", 18, 10.0, measurable=False)
+        assert "evaluate" not in said and said.endswith("and no test images are known for it.")
     zero = [dataclasses.replace(ALL[2], frechet=0.0)]
     assert not figure(zero, "ddim", 10).data  # a logarithmic axis has no place for it
 

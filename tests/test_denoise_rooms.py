@@ -305,7 +305,7 @@ def changed(card, **walk_changes):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"num_images": 1024, "num_steps": 1000}, "does at most"),
+        ({"num_images": 1024, "num_steps": 1000}, "the page does at most"),
         ({"t_start": float("inf")}, "no run card"),
         ({"label": "Hat"}, "There is no class"),
     ],

@@ -112,6 +112,7 @@ def test_a_class_is_exported_as_a_pipeline_of_its_own(tmp_path):
         ({"num_classes": 10}, {"label": "Hat"}, "no class 'Hat'"),
         ({"num_classes": 10}, {"label": 1, "keep_classes": True}, "not both"),
         ({}, {"label": 1}, "no classes"),
+        ({"num_classes": 3, "attributes": (2, 4)}, {}, "knows no attributes"),
         ({"time_embedding": "fourier"}, {}, "sines first"),
         ({"mid_norm_groups": 0, "scale_shift": False}, {}, "only with scale_shift"),
         (

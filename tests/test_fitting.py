@@ -67,6 +67,11 @@ def test_a_run_can_begin_with_another_ones_weights(dataset, tmp_path):
     list(fit(plan(dataset), dataset, tmp_path / "first"))
     fine = dataclasses.replace(plan(dataset, learning_rate=1e-9), init=str(tmp_path / "first"))
     list(fit(fine, dataset, tmp_path / "second"))
+    # It goes on from its state, also when what it began with is gone.
+    gone = dataclasses.replace(fine, init=str(tmp_path / "gone"))
+    assert list(fit(gone, dataset, tmp_path / "second")) == []
+    with pytest.raises(ValueError, match="gone"):
+        next(fit(gone, dataset, tmp_path / "third"))
     a, b = (load_checkpoint(tmp_path / n) for n in ("first", "second"))
     for x, y in zip(a.unet.parameters(), b.unet.parameters(), strict=True):
         torch.testing.assert_close(x, y, atol=1e-3, rtol=1e-3)

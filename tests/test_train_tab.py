@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -17,6 +18,7 @@ import pytest
 from conftest import save_tiny
 from PIL import Image
 
+import tabs.train
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
 from diffusion_core.growth import load_history, milestones
@@ -310,14 +312,105 @@ def test_uploads_are_shown_as_the_network_will_see_them(tmp_path):
         ("something", "", "Choose one of the menu's data sets"),
     ],
 )
-def test_pictures_that_cannot_be_had_are_one_sentence_and_the_old_ones_stay(
-    source, folder, words, tmp_path, dataset
+def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_on(
+    source, folder, words, tmp_path, dataset, home
 ):
     bad = tmp_path / "bad.zip"
     bad.write_bytes(b"PK nothing")
     said = list(running.chosen_pictures(source, [str(bad)], folder, 32, ME))
     assert words in json.loads(said[-1][0])["error"]
-    assert OWNERS.chosen("me") is dataset
+    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == running.NOTHING
+    assert not home.exists()
+
+
+def test_nothing_is_trained_on_before_it_was_given_and_read(home, tmp_path, monkeypatch):
+    list(running.chosen_pictures(pictures.MINE, [], "", 32, ME))
+    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == running.NOTHING
+    OWNERS.keep("me", load_dataset("fashion-mnist-2000"))
+    reading = threading.Event()
+    monkeypatch.setattr(running, "TELL_SECONDS", 0.01)
+    monkeypatch.setattr(running, "read", lambda *_: reading.wait())
+    told = running.chosen_pictures(pictures.MINE, ["a.zip"], "", 32, ME)
+    assert "Reading the pictures" in next(told)[1]
+    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == running.NOTHING
+    reading.set()
+    told.close()
+
+
+def test_a_menu_that_is_left_alone_keeps_its_choice(home, dataset):
+    for name in ("older", "newer"):
+        messages(running.train(ME, name, *SMALL._replace(steps=1)))
+    older = str(home / "older")
+    assert running.own_menu(older, FRESH, "", ME)[0].value == older
+    assert running.newest(older, FRESH, "", ME)[0].value == str(home / "newer")
+    job = a_job(dataset, home, "third", steps=4000)
+    LINE.enter(job)  # a page that is told of it no longer, since it asked anew
+    assert running.newest(older, FRESH, "", ME)[0].value == older
+
+
+def test_one_that_waits_leaves_the_line_when_it_is_stopped(home, dataset):
+    first, second = a_job(dataset, home, "a", steps=4000), a_job(dataset, home, "b", session="you")
+    LINE.enter(first)
+    LINE.enter(second)
+    told = running.watch(YOU)
+    assert json.loads(next(told))["state"] == "waiting"
+    running.stop(YOU)
+    assert second.state == "stopped" and list(LINE.jobs) == [first] and not first.stop.is_set()
+    assert json.loads(list(told)[-1])["state"] == "stopped"
+    again = a_job(dataset, home, "b", session="you")
+    LINE.enter(again)
+    LINE.close()
+    wait_for(lambda: not LINE.jobs)
+    assert first.ended.is_set() and again.ended.is_set() and not again.folder.exists()
+
+
+def test_what_enters_as_the_last_one_ends_is_run_once(home, dataset):
+    line, ran = Line(), []
+
+    def job(k):
+        made = SimpleNamespace(session=str(k), folder=str(k), over=False, stop=threading.Event())
+        made.run = lambda: ran.append(k)
+        return made
+
+    for k in range(300):
+        line.enter(job(k), most=1000)
+    wait_for(lambda: not line.jobs)
+    assert ran == list(range(300))
+
+
+def test_a_strangers_folder_goes_once_nothing_is_written_into_it(dataset, monkeypatch):
+    owners = Owners(public=True)
+    for module in (tabs.train, running, keeping, models):
+        monkeypatch.setattr(module, "OWNERS", owners)
+    owners.keep("me", dataset)
+    folder = owners.folder("me")
+    job = a_job(dataset, folder, "mine", steps=4000)
+    LINE.enter(job)
+    wait_for(lambda: job.progress.step > 1)
+    tabs.train.forget(ME)
+    assert owners.chosen("me") is None or not job.ended.is_set()
+    wait_for(lambda: job.ended.is_set())
+    wait_for(lambda: not folder.exists())
+    assert owners.folders == {} and owners.chosen("me") is None
+    assert "ends with this page" in watching_line(job, monkeypatch, owners)
+
+
+def watching_line(job, monkeypatch, owners):
+    monkeypatch.setattr(watching, "OWNERS", owners)
+    job.state = "running"
+    return watching.line(job)
+
+
+def test_a_strangers_zip_goes_with_the_session(dataset, monkeypatch):
+    owners = Owners(public=True)
+    monkeypatch.setattr(keeping, "OWNERS", owners)
+    job = a_job(dataset, owners.folder("me"), "mine", steps=1)
+    job.run()
+    file = keeping.zipped(str(job.folder), "me")
+    assert owners.folder("me") in Path(file).parents
+    assert [name for name, _ in keeping.own_models("me")] == ["mine"]
+    owners.forget("me")
+    assert not os.path.exists(file)
 
 
 def test_pictures_of_ones_own_are_kept_with_the_run_and_named_ones_are_not(home, tmp_path):
@@ -402,9 +495,11 @@ def test_names_become_folders_and_none_is_taken_twice(tmp_path):
 
 def test_the_patch_suits_the_pictures():
     assert [plans.patch_for(size) for size in (16, 28, 32, 64, 128)] == [1, 2, 2, 4, 4]
-    assert running.suited(3, ME) == 2 and running.suited(3, YOU) == 3
+    coffee = "a coffee"
+    assert running.suited(3, coffee, ME) == 2 and running.suited(3, coffee, YOU) == 3
+    assert running.suited(3, presets.OWN, ME) == 3
     OWNERS.keep("you", load_dataset("avatars-3000"))
-    assert running.suited(2, YOU) == 4
+    assert running.suited(2, coffee, YOU) == 4
 
 
 def test_times_are_said_in_the_unit_that_reads_best():
@@ -462,7 +557,9 @@ def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
     took = {"64,128": 1.0, "32,64": 0.25, "96,192": 2.0}
     monkeypatch.setattr(
         running, "seconds_a_step",
-        lambda plan: took[",".join(map(str, plan.unet.channels))] * plan.train.batch_size / 64,
+        lambda plan, known=False: (
+            took[",".join(map(str, plan.unet.channels))] * plan.train.batch_size / 64
+        ),
     )  # fmt: skip
     values = SMALL._replace(batch=5)
     choices = running.measured_presets(ME, *values).choices
@@ -478,8 +575,9 @@ def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
     one = save_tiny(OWNERS.folder("me") / "one")
     asked = []
     monkeypatch.setattr(
-        running, "seconds_a_step", lambda plan: asked.append(plan.unet.channels) or 0.1
-    )
+        running, "seconds_a_step",
+        lambda plan, known=False: asked.append(plan.unet.channels) or 0.1,
+    )  # fmt: skip
     values = values._replace(begin=str(one))
     assert running.preset_values(ME, "a coffee", *values)[0] == 6000  # steps of 0.1 s
     assert set(asked) == {(16, 32)}
@@ -488,10 +586,17 @@ def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
 def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
     job = a_job(dataset, home, "a", steps=4000)
     LINE.enter(job)
-    monkeypatch.setattr(running, "seconds_a_step", lambda plan: 1 / 0)
+    known = {}
+    monkeypatch.setattr(plans, "step_seconds", lambda *asked: 1 / 0)
+    monkeypatch.setattr(plans, "known_step_seconds", lambda unet, *rest: known.get(unet.channels))
     assert running.measured_presets(ME, *SMALL) == gr.skip()
+    assert running.refilled(ME, "a lunch", *SMALL) == [gr.skip()] * 4  # what stands there stays
     steps, _, channels, _ = running.preset_values(ME, "a lunch", *SMALL)
     assert steps == presets.PRESETS["a lunch"].steps and channels == "64,128"
+    known.update({(64, 128): 10.0, (32, 64): 1.0, (96, 192): 20.0})
+    assert running.refilled(ME, "a lunch", *SMALL)[:3] == [3600, 32, "32,64"]
+    assert "about 60 min" in running.measured_presets(ME, *SMALL).choices[1][0]
+    assert "not measured while another" in running.facts_now(ME, *SMALL)
 
 
 def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):

@@ -30,7 +30,8 @@ def sample(
         "static"
     ),
     card: Annotated[
-        Path | None, typer.Option(help="Run card to walk again, instead of all options above.")
+        Path | None,
+        typer.Option(help="Run card to walk again; of the above, heeds --out and --model."),
     ] = None,
     save_card: Annotated[Path | None, typer.Option(help="Run card to write.")] = None,
 ) -> None:

@@ -15,7 +15,10 @@ import typer
 
 def train(
     dataset: Annotated[
-        str, typer.Option(help="fashion-mnist[-2000], avatars[-3000], or a folder.")
+        str,
+        typer.Option(
+            help="fashion-mnist[-2000], avatars[-3000], mnist, kmnist, cifar10, or a folder."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint and of the resumable state.")],
     init: Annotated[

@@ -129,7 +129,12 @@ def build() -> Parts:
                 stop_button = gr.Button("Stop", min_width=80)
             expects = gr.Markdown(elem_classes=["hint"], elem_id="denoise-expects")
             steps = gr.Slider(
-                1, 1000, value=25, step=1, label="Steps", info="network looks, 1 to 1000"
+                1,
+                1000,
+                value=25,
+                step=1,
+                label="Steps",
+                info="1 to 1000; at each the network looks once, with heun twice",
             )
             guidance = gr.Slider(
                 0, 8, value=1, step=0.1, label="Guidance",

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from diffusion_core.card import read_table
 from diffusion_core.checkpoint import CARD
 from diffusion_core.evaluation import evaluations
+from diffusion_core.scorecard import YARDSTICKS
 
 from .asking import HOLE, NOISE, PICTURE, Asked, choice_of
 from .costs import figure, words
@@ -46,4 +47,5 @@ def costs(*values: Any) -> tuple[go.Figure | Any, str]:
         if record.checkpoint is checkpoint and guided and then.num_images == walk.num_images:
             ms = record.frames[-1].ms / record.frames[-1].nfe
     name = choice_of(walk)
-    return figure(rows, name, count, ms), words(rows, name, count, ms)
+    measurable = checkpoint.config.dataset in YARDSTICKS and Path(checkpoint.name).is_dir()
+    return figure(rows, name, count, ms), words(rows, name, count, ms, measurable)

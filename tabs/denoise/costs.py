@@ -156,8 +156,9 @@ def _mark_choice(
 
 
 def words(
-    rows: Sequence[CardRow], sampler: str, evaluations: int, ms_per_evaluation: float | None = None
-) -> str:
+    rows: Sequence[CardRow], sampler: str, evaluations: int,
+    ms_per_evaluation: float | None = None, measurable: bool = True,
+) -> str:  # fmt: skip
     """What the choice costs here, what a thousand steps would, and which row would do: Markdown.
 
     Rows with guidance are not compared, since each of their evaluations is of two pictures.
@@ -167,11 +168,13 @@ def words(
         sampler: That the page would run now.
         evaluations: That it would take, at least 1.
         ms_per_evaluation: Measured on this machine; None while it is not known.
+        measurable: Whether there are test images of what it was trained on.
     """
     said = [_cost(rows, sampler, evaluations, ms_per_evaluation)]
     measured = [r for r in rows if r.sampler and r.guidance_scale == 1]
     if not measured:
-        said.append(f"This model's card has no table of measured samplers; `{COMMAND}` makes it.")
+        how = f"; `{COMMAND}` makes it" if measurable else ", and no test images are known for it"
+        said.append(f"This model's card has no table of measured samplers{how}.")
         return " ".join(said)
     best = min(measured, key=lambda r: (r.frechet, r.evaluations))
     near = [r for r in measured if r.frechet <= NEAR * best.frechet]

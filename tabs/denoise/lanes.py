@@ -40,7 +40,7 @@ class Lane(NamedTuple):
 
 
 PRESETS: dict[str, tuple[Lane, ...]] = {
-    "ten looks each: who comes furthest?": (
+    "ten looks at most: who comes furthest?": (
         Lane(NETWORK, "ddim", 10, 0, 1), Lane(NETWORK, "ddpm", 10, 0, 1),
         Lane(NETWORK, "heun", 5, 0, 1), Lane(NETWORK, "dpmpp_2m", 10, 0, 1),
     ),

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import gradio as gr
-
-from diffusion_core.train_config import PRECISIONS, PREDICTION_TYPES, WEIGHTINGS
 
 from .. import models
 from ..components import QUIET, component, why
 from ..own import OWNERS, PUBLIC
 from . import pushing
+from .everything import everything_else
 from .limits import Limits
 from .lines import LINE
 from .pictures import SHIPPED, SIZES, SOURCES
-from .plans import ATTENTION, FRESH, SCHEDULES
-from .presets import OWN, PRESETS, ema_for
+from .plans import FRESH
+from .presets import OWN, PRESETS
 from .running import (
     begins,
     chosen_pictures,
@@ -29,6 +29,7 @@ from .running import (
     opened,
     own_menu,
     preset_values,
+    refilled,
     shown_inputs,
     stop,
     suited,
@@ -64,13 +65,24 @@ Which is learned first, where things are or what they look like?
 """
 
 
+CONFIRM = r"""(path) =>
+  path && confirm(`Delete ${path.split(/[\\/]/).pop()} for good?`) ? path : ''"""
+
+
 def forget(request: gr.Request) -> None:
     """A page was closed: what belonged to it alone goes, as the public page promises."""
     session = request.session_hash or ""
-    if OWNERS.public:
-        LINE.forget(session)
     FOLLOWED.pop(session, None)
-    OWNERS.forget(session)
+    job = LINE.forget(session) if OWNERS.public else None
+    if job is None or job.ended.is_set():
+        OWNERS.forget(session)
+        return
+
+    def later() -> None:
+        job.ended.wait()  # until then it may write into the folder
+        OWNERS.forget(session)
+
+    threading.Thread(target=later, name="forgetting", daemon=True).start()
 
 
 def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
@@ -97,7 +109,7 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
             with gr.Group(visible=False) as local:
                 folder = gr.Textbox(
                     label="Folder", placeholder="/home/me/pictures",
-                    info="one subfolder each names a class",
+                    info="Enter reads it; one subfolder each names a class",
                 )  # fmt: skip
             with gr.Group(visible=False) as sized:
                 size = gr.Dropdown(
@@ -119,7 +131,7 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
                 info="or train a model further, on these pictures", allow_custom_value=True,
             )  # fmt: skip
             with gr.Accordion("Everything", open=False):
-                everything = _everything(limits)
+                everything = everything_else(limits)
         with gr.Column(scale=5, elem_classes=["stage"]):
             stage = component("training", first_pictures(), "train-stage")
             words = gr.Markdown("", elem_id="train-words")
@@ -164,23 +176,28 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         **QUIET,
     }
     fills = [everything[0], everything[1], everything[3], everything[11]]
-    filling = (preset_values, [preset, *settings], fills)
-    preset.input(*filling, **measuring)
-    patched = [
-        event.then(suited, everything[5], everything[5], **QUIET) for event in (read, opening)
-    ]
-    for event in (*patched, begin.input(begins, [begin, size], size, **QUIET)):
-        # Measuring takes a while: whether a preset still stands is looked at only afterwards.
+
+    def measured(event: Any, fill: Any) -> None:
+        """Measure, which takes a while; only then look whether a preset still stands."""
         event.then(measured_presets, settings, preset, **measuring).then(
-            *filling, **measuring
+            fill, [preset, *settings], fills, **QUIET
         ).then(facts_now, settings, facts, **measuring)
+
+    for event in (read, opening):
+        measured(
+            event.then(suited, [everything[5], preset], everything[5], **QUIET), refilled
+        )  # fmt: skip
+    measured(begin.input(begins, [begin, size], size, **QUIET), refilled)
+    measured(preset.input(lambda: None, None, None, **QUIET), preset_values)
     gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)
+    opening.then(watch, None, stage, **watching).then(
+        own_menu, [own, begin, denoise_model], menus, **QUIET
+    )
     for event in (
-        opening.then(watch, None, stage, **watching),
         run_button.click(train, [name, *settings], stage, **watching),
         resume.click(go_on, own, stage, **watching),
     ):
-        event.then(newest, [own, begin, denoise_model], menus, **QUIET)
+        measured(event.then(newest, [own, begin, denoise_model], menus, **QUIET), refilled)
     stop_button.click(stop, None, None, queue=False, **QUIET)
     use.click(
         lambda path: [gr.skip(), gr.skip()] if not path else [path, gr.Tabs(selected="denoise")],
@@ -189,65 +206,5 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
     zipping.click(zip_file, own, [file, said], **QUIET)
     remove.click(
         delete, own, said,
-        js='(path) => path && confirm("Delete this model for good?") ? path : ""', **QUIET,
+        js=CONFIRM, **QUIET,
     ).then(own_menu, [own, begin, denoise_model], menus, **QUIET)  # fmt: skip
-
-
-def _everything(limits: Limits) -> list[Any]:
-    """The controls of the fold, in the order of `Settings` after its first."""
-    coffee = PRESETS["a coffee"]
-    with gr.Row():
-        made: list[Any] = [
-            gr.Number(
-                min(coffee.steps, limits.steps), label="Training steps", precision=0,
-                info=f"1 to {limits.steps:,}", min_width=120,
-            ),
-            gr.Number(
-                min(coffee.batch, limits.batch), label="Batch", precision=0, info="pictures a step",
-                min_width=100,
-            ),
-        ]  # fmt: skip
-    with gr.Row():
-        made.append(
-            gr.Number(1e-3, label="Learning rate", info="peak; rises, falls at last", min_width=120)
-        )
-        made.append(
-            gr.Textbox(
-                coffee.ways[0][0],
-                label="Channels",
-                info="of each level, fine to coarse",
-                min_width=120,
-            )
-        )
-    with gr.Row():
-        made.append(gr.Number(2, label="Blocks", precision=0, info="a level", min_width=90))
-        made.append(
-            gr.Number(2, label="Patch", precision=0, info="pixels folded, p × p", min_width=90)
-        )
-    made.append(gr.Dropdown(list(ATTENTION), value=next(iter(ATTENTION)), label="Attention at"))
-    with gr.Row():
-        made.append(gr.Dropdown(list(SCHEDULES), value="cosine", label="Schedule", min_width=120))
-        made.append(gr.Number(1000, label="Timesteps T", precision=0, min_width=100))
-    with gr.Row():
-        made.append(
-            gr.Dropdown(
-                list(PREDICTION_TYPES), value="v_prediction", label="It predicts", min_width=120
-            )
-        )
-        made.append(
-            gr.Dropdown(list(WEIGHTINGS), value="none", label="Loss weighting", min_width=100)
-        )
-    with gr.Row():
-        made.append(
-            gr.Number(
-                ema_for(coffee.steps), label="EMA decay", info="of the average", min_width=100
-            )
-        )
-        made.append(gr.Dropdown(list(PRECISIONS), value="auto", label="Precision", min_width=100))
-    with gr.Row():
-        made.append(
-            gr.Number(0.1, label="Label dropout", info="share, for guidance", min_width=110)
-        )
-        made.append(gr.Checkbox(False, label="Mirror half of the pictures", min_width=110))
-    made.append(gr.Number(0, label="Seed of the training", precision=0))
-    return made

@@ -86,7 +86,8 @@ def zipped(path: str | None, session: str) -> str:
         ValueError: if it has no weights yet.
     """
     folder = saved(path, session)
-    file = Path(tempfile.mkdtemp()) / f"{folder.name}.zip"
+    mine = OWNERS.folder(session) if OWNERS.public else None  # which goes with the session
+    file = Path(tempfile.mkdtemp(prefix="zip-", dir=mine)) / f"{folder.name}.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in (CONFIG, WEIGHTS, CARD):
             if (folder / name).exists():

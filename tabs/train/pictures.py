@@ -23,14 +23,18 @@ from .limits import Limits
 
 MINE, FOLDER = "My pictures: zip or files", "A folder on this machine"
 SHIPPED = "Fashion-MNIST, 2,000 shipped"
+_MOST = Limits.here().pictures
 NAMED = {
     SHIPPED: "fashion-mnist-2000",
-    "Avatars, 3,000 shipped": "avatars-3000",
-    "Fashion-MNIST, all 60,000": "fashion-mnist",
-    "MNIST, 60,000 digits": "mnist",
-    "KMNIST, 60,000 letters": "kmnist",
-    "CIFAR-10, 50,000 photos": "cifar10",
-}
+    "Avatars, 3,000 shipped" if _MOST >= 3000 else f"Avatars, {_MOST:,}": "avatars-3000",
+    **{
+        f"{name}, all {count:,}" if count <= _MOST else f"{name}, {_MOST:,} of {count:,}": key
+        for name, count, key in (
+            ("Fashion-MNIST", 60_000, "fashion-mnist"), ("MNIST digits", 60_000, "mnist"),
+            ("KMNIST letters", 60_000, "kmnist"), ("CIFAR-10 photographs", 50_000, "cifar10"),
+        )
+    },
+}  # fmt: skip
 SOURCES = [SHIPPED, MINE, *([] if PUBLIC else [FOLDER]), *list(NAMED)[1:]]
 SIZES = (16, 28, 32, 48, 64, 96, 128)
 

@@ -11,7 +11,12 @@ from diffusion_core.checkpoint import Checkpoint, best_device
 from diffusion_core.fitting import Plan
 from diffusion_core.health import check_schedule
 from diffusion_core.image_dataset import ImageDataset
-from diffusion_core.resources import memory_of_training, num_parameters, step_seconds
+from diffusion_core.resources import (
+    known_step_seconds,
+    memory_of_training,
+    num_parameters,
+    step_seconds,
+)
 from diffusion_core.schedule import make_schedule
 from diffusion_core.train_config import TrainConfig
 from diffusion_core.unet import UNet
@@ -124,7 +129,9 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
         )  # fmt: skip
         # What its output means, and at which noise, is what it was trained for.
         train = dataclasses.replace(train, prediction_type=known.config.prediction_type)
-        plan = Plan(train, unet, known.config.schedule, init=s.begin)
+        # On a public page from the cache: the machine's own token is for its owner.
+        init = str(models.place(s.begin)[0]) if OWNERS.public else s.begin
+        plan = Plan(train, unet, known.config.schedule, init=init)
     _check_shape(plan, dataset)
     if (millions := num_parameters(plan.unet) / 1e6) > limits.millions:
         raise ValueError(
@@ -149,10 +156,15 @@ def _check_shape(plan: Plan, dataset: ImageDataset) -> None:
         )
 
 
-def seconds_a_step(plan: Plan) -> float:
-    """Measured on this machine; see `step_seconds`."""
-    train = plan.train
-    return step_seconds(plan.unet, train.batch_size, train.precision, str(best_device()))
+def seconds_a_step(plan: Plan, *, known: bool = False) -> float | None:
+    """Measured on this machine; see `step_seconds`.
+
+    Args:
+        plan: Whose step.
+        known: Do not measure; None then where that was not done before.
+    """
+    train, find = plan.train, known_step_seconds if known else step_seconds
+    return find(plan.unet, train.batch_size, train.precision, str(best_device()))
 
 
 def with_saves(plan: Plan, seconds: float) -> Plan:

@@ -64,7 +64,8 @@ def filled(
         fixed: The network is given, so that there is one way only.
     """
     preset = PRESETS[name]
-    budget = 60 * min(preset.minutes, limits.minutes)
+    # A step takes a little more than it measures, and now and then samples are drawn.
+    budget = 60 * min(preset.minutes, 0.85 * limits.minutes)
     batch = min(preset.batch, limits.batch)
     ways = preset.ways[-1:] if fixed else preset.ways
     channels, each = ways[0][0], None

@@ -9,6 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from diffusion_core.fitting import Plan
+
 from .. import models
 from ..own import OWNERS, PUBLIC
 from . import keeping, presets
@@ -29,7 +31,7 @@ from .plans import (
 from .watching import before, failed, follow
 
 TELL_SECONDS = 0.4
-NOTHING = "Choose pictures to learn from first."
+NOTHING = "Choose pictures to learn from first, and wait until they are shown."
 
 
 def shown_inputs(source: str) -> list[gr.Group]:
@@ -52,6 +54,7 @@ def chosen_pictures(
     if opening and OWNERS.chosen(session) is not None:
         yield gr.skip(), gr.skip()
         return
+    OWNERS.drop(session)  # never is trained on other pictures than the controls name
     if (source == MINE and not files) or (source == FOLDER and not folder.strip()):
         yield gr.skip(), "Choose a zip, pictures or a folder; they will be shown here."
         return
@@ -96,20 +99,23 @@ def facts_now(request: gr.Request, *values: Any) -> str:
     """What the training would take, for the controls as they are."""
     try:
         plan, dataset = _plan(request.session_hash or "", values)
-        return facts(plan, dataset, None if LINE.busy else seconds_a_step(plan))
+        return facts(plan, dataset, _seconds(plan))
     except Exception as error:
         return sentence_of(error)
+
+
+def _seconds(plan: Plan) -> float | None:
+    """Of a step; while a training runs, only if it was measured before."""
+    return seconds_a_step(plan, known=LINE.busy)
 
 
 def _filled(name: str, values: tuple[Any, ...], session: str) -> presets.Filled:
     """What a preset comes to here, with the other controls as they are."""
 
     def measure(channels: str, batch: int) -> float | None:
-        if LINE.busy:
-            return None
         s = Settings(*values)._replace(steps=1, channels=channels, batch=batch)
         try:
-            return seconds_a_step(_plan(session, s)[0])
+            return _seconds(_plan(session, s)[0])
         except Exception:
             return None  # what stands in the way is said beside
 
@@ -117,11 +123,12 @@ def _filled(name: str, values: tuple[Any, ...], session: str) -> presets.Filled:
 
 
 def measured_presets(request: gr.Request, *values: Any) -> Any:
-    """The presets with their times on this machine; as they are while another training runs."""
-    if LINE.busy:
-        return gr.skip()
+    """The presets with their times on this machine; as they are where those are not known."""
     session = request.session_hash or ""
-    return gr.Radio(presets.choices({p: _filled(p, values, session) for p in presets.PRESETS}))
+    found = {name: _filled(name, values, session) for name in presets.PRESETS}
+    if LINE.busy and any(each.seconds is None for each in found.values()):
+        return gr.skip()
+    return gr.Radio(presets.choices(found))
 
 
 def preset_values(request: gr.Request, preset: str, *values: Any) -> list[Any]:
@@ -131,10 +138,19 @@ def preset_values(request: gr.Request, preset: str, *values: Any) -> list[Any]:
     return list(_filled(preset, values, request.session_hash or "")[:4])
 
 
-def suited(patch: float, request: gr.Request) -> Any:
-    """The patch that suits the pictures' size; as it is where there are none."""
+def refilled(request: gr.Request, preset: str, *values: Any) -> list[Any]:
+    """The same where nobody asked for it: what was measured stays until it can be measured anew."""
+    if preset in presets.PRESETS:
+        found = _filled(preset, values, request.session_hash or "")
+        if found.seconds is not None:
+            return list(found[:4])
+    return [gr.skip()] * 4
+
+
+def suited(patch: float, preset: str, request: gr.Request) -> Any:
+    """The patch that suits the pictures' size, unless it is one's own or there are none."""
     dataset = OWNERS.chosen(request.session_hash or "")
-    return patch if dataset is None else patch_for(dataset.shape[1])
+    return patch if dataset is None or preset == presets.OWN else patch_for(dataset.shape[1])
 
 
 def begins(begin: str, size: int) -> Any:
@@ -150,8 +166,8 @@ def train(request: gr.Request, name: str, *values: Any) -> Iterator[str]:
     session = request.session_hash or ""
     try:
         plan, dataset = _plan(session, values)
-        if not LINE.busy:
-            plan = with_saves(plan, seconds_a_step(plan))
+        if (seconds := _seconds(plan)) is not None:
+            plan = with_saves(plan, seconds)
         folder = free_folder(OWNERS.folder(session), name)
         job = Job(folder.name, session, plan, dataset, folder, Limits.here().minutes)
         LINE.enter(job)
@@ -185,7 +201,7 @@ def stop(request: gr.Request) -> None:
     """Handler of Stop: after the step being computed; what was learned is kept."""
     job = LINE.of(request.session_hash or "", OWNERS.public)
     if job is not None:
-        job.stop.set()
+        LINE.stop(job)
 
 
 def own_menu(own: str | None, begin: str, model: str, request: gr.Request) -> list[Any]:
@@ -204,7 +220,8 @@ def own_menu(own: str | None, begin: str, model: str, request: gr.Request) -> li
 
 def newest(own: str | None, begin: str, model: str, request: gr.Request) -> list[Any]:
     """The same menus after a training, with what was trained last chosen."""
-    return own_menu(None, begin, model, request)
+    job = LINE.of(request.session_hash or "", OWNERS.public)
+    return own_menu(own if job is not None and not job.over else None, begin, model, request)
 
 
 def zip_file(path: str | None, request: gr.Request) -> list[Any]:

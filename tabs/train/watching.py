@@ -16,6 +16,7 @@ from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.samplers import draw_noise
 
+from ..own import OWNERS
 from .jobs import Job
 from .lines import LINE
 from .pictures import sheet
@@ -137,10 +138,8 @@ def line(job: Job) -> str:
         if not p.seconds:
             return "The network is being made."
         rate = p.images_per_second
-        return (
-            f"{done}, {rate:,.3g} pictures a second, about {span(p.seconds_left)} left. It goes on "
-            "when this page is closed."
-        )
+        end = "It ends with this page" if OWNERS.public else "It goes on when this page is closed"
+        return f"{done}, {rate:,.3g} pictures a second, about {span(p.seconds_left)} left. {end}."
     if job.state == "done":
         return f"Done: {done} in {span(job.seconds)}. {job.name} stands in the Denoise tab's list."
     if job.state == "stopped":

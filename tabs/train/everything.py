@@ -1,0 +1,73 @@
+"""The controls of the fold "Everything", for who wants to say it all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from diffusion_core.train_config import PRECISIONS, PREDICTION_TYPES, WEIGHTINGS
+
+from .limits import Limits
+from .plans import ATTENTION, SCHEDULES
+from .presets import PRESETS, ema_for
+
+
+def everything_else(limits: Limits) -> list[Any]:
+    """The controls of the fold, in the order of `Settings` after its first."""
+    coffee = PRESETS["a coffee"]
+    with gr.Row():
+        made: list[Any] = [
+            gr.Number(
+                min(coffee.steps, limits.steps), label="Training steps", precision=0,
+                info=f"1 to {limits.steps:,}", min_width=120,
+            ),
+            gr.Number(
+                min(coffee.batch, limits.batch), label="Batch", precision=0, info="pictures a step",
+                min_width=100,
+            ),
+        ]  # fmt: skip
+    with gr.Row():
+        made.append(
+            gr.Number(1e-3, label="Learning rate", info="peak; rises, falls at last", min_width=120)
+        )
+        made.append(
+            gr.Textbox(
+                coffee.ways[0][0],
+                label="Channels",
+                info="of each level, fine to coarse",
+                min_width=120,
+            )
+        )
+    with gr.Row():
+        made.append(gr.Number(2, label="Blocks", precision=0, info="a level", min_width=90))
+        made.append(
+            gr.Number(2, label="Patch", precision=0, info="pixels folded, p × p", min_width=90)
+        )
+    made.append(gr.Dropdown(list(ATTENTION), value=next(iter(ATTENTION)), label="Attention at"))
+    with gr.Row():
+        made.append(gr.Dropdown(list(SCHEDULES), value="cosine", label="Schedule", min_width=120))
+        made.append(gr.Number(1000, label="Timesteps T", precision=0, min_width=100))
+    with gr.Row():
+        made.append(
+            gr.Dropdown(
+                list(PREDICTION_TYPES), value="v_prediction", label="It predicts", min_width=120
+            )
+        )
+        made.append(
+            gr.Dropdown(list(WEIGHTINGS), value="none", label="Loss weighting", min_width=100)
+        )
+    with gr.Row():
+        made.append(
+            gr.Number(
+                ema_for(coffee.steps), label="EMA decay", info="of the average", min_width=100
+            )
+        )
+        made.append(gr.Dropdown(list(PRECISIONS), value="auto", label="Precision", min_width=100))
+    with gr.Row():
+        made.append(
+            gr.Number(0.1, label="Label dropout", info="share, for guidance", min_width=110)
+        )
+        made.append(gr.Checkbox(False, label="Mirror half of the pictures", min_width=110))
+    made.append(gr.Number(0, label="Seed of the training", precision=0))
+    return made
