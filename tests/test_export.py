@@ -112,7 +112,6 @@ def test_a_class_is_exported_as_a_pipeline_of_its_own(tmp_path):
         ({"num_classes": 10}, {"label": "Hat"}, "no class 'Hat'"),
         ({"num_classes": 10}, {"label": 1, "keep_classes": True}, "not both"),
         ({}, {"label": 1}, "no classes"),
-        ({"num_classes": 3, "attributes": (2, 4)}, {}, "knows no attributes"),
         ({"time_embedding": "fourier"}, {}, "sines first"),
         ({"mid_norm_groups": 0, "scale_shift": False}, {}, "only with scale_shift"),
         (
@@ -126,6 +125,18 @@ def test_what_cannot_be_exported_is_one_sentence(shape, options, words, tmp_path
     with pytest.raises(ValueError, match=words) as caught:
         export_diffusers(tmp_path / "theirs", ours, **options)
     assert str(caught.value).endswith(".") and not (tmp_path / "theirs").exists()
+
+
+def test_a_network_with_attributes_is_none_of_theirs(tmp_path):
+    shape = dataclasses.replace(PLAIN, num_classes=2, attributes=(2, 3))
+    names = (("hair", ("no", "yes")), ("skin", ("a", "b", "c")))
+    config = CheckpointConfig(
+        shape, COSINE, "epsilon", ("x", "y"), "drawn", attribute_names=names
+    )  # fmt: skip
+    save_checkpoint(tmp_path / "ours", UNet(shape), config)
+    with pytest.raises(ValueError, match="knows no attributes"):
+        export_diffusers(tmp_path / "theirs", load_checkpoint(tmp_path / "ours"))
+    assert not (tmp_path / "theirs").exists()
 
 
 def test_the_command_exports(tmp_path, monkeypatch, capsys):
