@@ -61,9 +61,14 @@ def readable() -> list[tuple[str, Checkpoint]]:
     return found
 
 
-def by_hash(weights: str) -> tuple[str, Checkpoint] | None:
-    """(path, checkpoint) of the one at hand with these weights, if there is one."""
-    for _, path in available():
+def by_hash(weights: str, session: str = "") -> tuple[str, Checkpoint] | None:
+    """(path, checkpoint) of the one at hand with these weights, if there is one.
+
+    Args:
+        weights: Their hash.
+        session: Whose own models are among them, where visitors are strangers to each other.
+    """
+    for _, path in available(session):
         try:
             file = weights_in(place(path)[0])
             if file is None or (known_digest(file) or weights) != weights:

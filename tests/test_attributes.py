@@ -9,8 +9,8 @@ import torch
 from conftest import last
 from pagelib import choose, pixels, run
 from playwright.sync_api import expect
+from test_denoise_tab import REQUEST, messages
 from test_denoise_tab import asked as asked_for
-from test_denoise_tab import messages
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import load_dataset
@@ -101,7 +101,7 @@ def test_a_card_fills_the_menus(avatars_folder, monkeypatch):
     done = messages(avatars_folder, **changes | {"model": str(avatars_folder)})
     assert "open-peeps, head afro, skin tan" in done[0]["head"]["caption"]
     assert "dynamic clipping" in done[0]["head"]["caption"]
-    filled = replaying.card_values(SimpleNamespace(card=done[-1]["card"]))
+    filled = replaying.card_values(SimpleNamespace(card=done[-1]["card"]), REQUEST)
     threshold, group, _, *menus = filled[16:]
     assert threshold == "dynamic" and group.visible
     assert [m.value for m in menus[:6]] == ["afro", "any", "any", "tan", "any", "any"]

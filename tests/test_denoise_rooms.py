@@ -1,27 +1,33 @@
 """What stands beside the Denoise tab's walk: code, files, race, return, controls; as functions."""
 
 import base64
+import dataclasses
 import io
 import json
+import shutil
+from collections import OrderedDict
 from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
 import torch
-from conftest import last
+from conftest import TINY, last, wake
 from PIL import Image
 from test_denoise_tab import REQUEST, asked, gathered, messages
 
-from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.recording import Recording
 from diffusion_core.run_card import RunCard
 from diffusion_core.trajectory import walk
+from diffusion_core.unet import UNet
 from diffusion_core.walk import Walk
+from tabs import models
 from tabs.denoise import (
     asking,
     beginning,
+    captions,
     costing,
     explaining,
     keeping,
@@ -31,8 +37,10 @@ from tabs.denoise import (
     replaying,
     returning,
     running,
+    runs,
 )
-from tabs.denoise.runs import SHELF, Shelf, recorded
+from tabs.denoise.runs import SHELF, STOPS, Shelf, recorded
+from tabs.own import Owners
 from tabs.starts import Start
 
 HALF = np.zeros((28, 28), np.uint8)
@@ -143,7 +151,7 @@ def test_a_replay_says_whether_it_is_the_same(tiny_folder, monkeypatch):
     event = SimpleNamespace(card=card)
     parts = [json.loads(m) for m in running.replay("again", event, REQUEST)]
     assert parts[-1]["note"] == "The replay's result is the same, to the bit."
-    assert replaying.card_values(event)[4:6] == [6, 3]
+    assert replaying.card_values(event, REQUEST)[4:6] == [6, 3]
     (broken,) = [json.loads(m) for m in running.replay("no", SimpleNamespace(card="x"), REQUEST)]
     assert "no run card" in broken["error"]
 
@@ -356,14 +364,14 @@ def test_a_card_fills_the_controls_with_what_they_can_hold(tiny_folder, monkeypa
 
     def values(**change):
         text = json.dumps(changed(card, **change))
-        return replaying.card_values(SimpleNamespace(card=text))
+        return replaying.card_values(SimpleNamespace(card=text), REQUEST)
 
     assert values()[0] == str(tiny_folder) and values()[1].value == "Bag"
     assert values(label="3")[1].value == "Dress" and values(label=4)[1].value == "Coat"
     assert values(label=None)[1].value == "none"
     assert values(guidance_scale=50.0)[2] == 8 and values(seed_to=5)[9:11] == ["two seeds", 5]
     opened = messages(tiny_folder, begin=asking.HOLE, start=start, hole=hole())[-1]["card"]
-    filled = replaying.card_values(SimpleNamespace(card=opened))
+    filled = replaying.card_values(SimpleNamespace(card=opened), REQUEST)
     again = asked(tiny_folder)._replace(
         begin=filled[9], start=filled[11], hole=filled[14], resample=filled[15]
     )  # fmt: skip
@@ -425,3 +433,81 @@ def test_what_is_given_goes_where_the_network_is(tiny_folder, start, monkeypatch
     list(returning.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
     list(leading.lead_to_noise(REQUEST, *asked(tiny_folder, start=start), 1, "lead"))
     assert len(asked_with) > 20 and all(asked_with)
+
+
+def test_a_card_of_classes_without_names_or_without_a_null_fills_in_its_class(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path))
+    for names, null in (((), False), (tuple("abcd"), False), ((), True)):
+        unet = dataclasses.replace(TINY, num_classes=4, null_label=null)
+        folder = tmp_path / f"{len(names)}-{null}"
+        noise = {"name": "cosine", "num_train_timesteps": 1000}
+        save_checkpoint(
+            folder, wake(UNet(unet), len(names)), CheckpointConfig(unet, noise, "epsilon", names)
+        )
+        named = "d" if names else "3"
+        card = messages(folder, label=named)[-1]["card"]
+        menu = replaying.card_values(SimpleNamespace(card=card), REQUEST)[1]
+        assert menu.value == named
+        assert ("none" in [value for _, value in menu.choices]) == null
+
+
+def test_the_variance_of_ddpm_is_not_said_of_others():
+    assert asking.choice_of(Walk(sampler="ddim", variance="beta")) == "ddim"
+    assert asking.choice_of(Walk(sampler="ddpm", variance="beta")) == asking.LARGE_VARIANCE
+
+
+def test_each_part_of_a_branched_walk_is_shown_with_its_own_sampler(tiny_folder):
+    one = Walk(sampler="ddpm", num_steps=9)
+    two = Walk(sampler="heun", num_steps=9, parent=one, branch_step=6)
+    three = Walk(sampler="ddim", num_steps=9, parent=two, branch_step=2)
+    assert captions._samplers(one) == [(0, "ddpm")]
+    assert captions._samplers(two) == [(0, "ddpm"), (6, "heun")]
+    assert captions._samplers(three) == [(0, "ddpm"), (2, "ddim")]
+
+
+def test_what_was_walked_here_is_walked_again_here(tiny_folder, monkeypatch):
+    """At home a card asks for no more than the button did; strangers' links have a bound."""
+    assert runs.REPLAY_LIMIT == runs.WALK_LIMIT
+    monkeypatch.setattr(running, "REPLAY_LIMIT", 10)
+    monkeypatch.setattr(runs, "REPLAY_LIMIT", 10)
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
+    done = messages(tiny_folder)[-1]
+    event = SimpleNamespace(card=done["card"])
+    (said,) = [json.loads(m) for m in running.replay("r", event, REQUEST)]
+    assert "here the page does at most 10" in said["error"]
+    monkeypatch.setattr(SHELF, "records", OrderedDict())
+    assert recorded("gone", done["card"]).result is not None
+
+
+def test_a_strangers_own_model_replays_for_them_alone(tiny_folder, tmp_path, monkeypatch):
+    card = messages(tiny_folder)[-1]["card"]
+    owners = Owners(public=True)
+    monkeypatch.setattr(models, "OWNERS", owners)
+    monkeypatch.setattr(models, "checkpoint_folders", lambda: [])
+    shutil.copytree(tiny_folder, owners.folder("s") / "mine")
+    weights = RunCard.from_json(card).weights
+    path, _ = models.by_hash(weights, "s")
+    assert path == str(owners.folder("s") / "mine")
+    assert models.by_hash(weights, "else") is None and models.by_hash(weights) is None
+    event = SimpleNamespace(card=card)
+    assert replaying.card_values(event, REQUEST)[0] == path
+    last_said = [json.loads(m) for m in running.replay("r", event, REQUEST)][-1]
+    assert last_said["done"]
+    owners.forget("s")
+
+
+def test_the_stop_of_walking_back_means_all_that_was_begun_there():
+    with STOPS.heeded("s return", "one") as first, STOPS.heeded("s lead", "two") as second:
+        returning.stop_all("one two gone")
+        assert first.is_set() and second.is_set()
+
+
+def test_the_painter_keeps_its_hole_while_the_picture_is_the_same(tiny_folder, start):
+    painted = json.loads(asking.hole_message(start, str(tiny_folder))) | {"mask": "AAAA"}
+    again = asking.hole_message(start, str(tiny_folder), json.dumps(painted))
+    assert json.loads(again)["mask"] == "AAAA"
+    other = Start(255 - start.picture, start.log_snr)
+    for before in (json.dumps(painted), "{}", "broken", None):
+        assert "mask" not in json.loads(asking.hole_message(other, str(tiny_folder), before))

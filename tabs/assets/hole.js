@@ -25,7 +25,11 @@ function receive() {
   try { message = JSON.parse(props.value); } catch { return; }
   if (!message?.px) return;
   if (data && message.px === data.px) {
-    if (data.mask && !message.mask) send();  // the server does not know what is painted here
+    if (message.mask && message.mask !== data.mask) {  // a run card's hole
+      data = message;
+      mask = bytes(message.mask);
+      draw();
+    } else if (data.mask && !message.mask) send();  // the server does not know what is painted here
     return;
   }
   const same = data && data.width === message.width && data.height === message.height;

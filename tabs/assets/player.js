@@ -70,13 +70,18 @@ function draw(index) {
   describe(frame, index);
   // While frames move, charts and equation follow more slowly than the pictures: laying them out takes the longest.
   if (!playing || frame.t < 0 || performance.now() - lastStatistics > 150) statistics(frame);
-  document.dispatchEvent(new CustomEvent("player:frame", { detail: { t: frame.t, tp: frame.tp, index, noise: "noise" in frame.w || (run.head.hole && frame.tp >= 0), sampler: run.head.sampler, picture: Boolean(run.x0) && !run.head.hole } }));
+  document.dispatchEvent(new CustomEvent("player:frame", { detail: { t: frame.t, tp: frame.tp, index, noise: "noise" in frame.w || (run.head.hole && frame.tp >= 0), sampler: samplerAt(frame), picture: Boolean(run.x0) && !run.head.hole } }));
+}
+
+// Before a branch's first step its parent's sampler was at work.
+function samplerAt(frame) {
+  return run.head.samplers.filter(([first]) => frame.i >= first).pop()[1];
 }
 
 // Theory needs the clean pictures: the finished ones, or until they are there the present guess.
 function statistics(frame) {
   lastStatistics = performance.now();
-  equation($(".step-equation"), frame, run.head.sampler, run.head.hole);
+  equation($(".step-equation"), frame, samplerAt(frame), run.head.hole);
   const finished = run.frames[run.total - 1], { channels, tile, width, columns, images } = run.head;
   const px = finished ? finished.px[0] : frame.px[1];
   if (run.levelsOf !== px) {

@@ -131,7 +131,8 @@ def sampler_of(choice: str) -> tuple[str, str]:
 
 def choice_of(walk: Walk) -> str:
     """The menu's choice for a walk: the way back from `sampler_of`."""
-    return LARGE_VARIANCE if walk.variance == "beta" else walk.sampler
+    large = walk.sampler == "ddpm" and walk.variance == "beta"  # which others do not heed
+    return LARGE_VARIANCE if large else walk.sampler
 
 
 def whole(value: float, name: str) -> int:
@@ -145,8 +146,14 @@ def whole(value: float, name: str) -> int:
     return int(value)
 
 
-def hole_message(start: Start | None, model: str) -> str:
-    """For the painter: the picture as the model sees it, to paint a hole into."""
+def hole_message(start: Start | None, model: str, before: str = "{}") -> str:
+    """For the painter: the picture as the model sees it, to paint a hole into.
+
+    Args:
+        start: The picture.
+        model: Which.
+        before: What the painter holds; its hole stays where the picture is the same.
+    """
     try:
         checkpoint = models.get(model)
     except ValueError:
@@ -156,7 +163,14 @@ def hole_message(start: Start | None, model: str) -> str:
     C, H, W = checkpoint.image_shape
     px = to_uint8(start.fit(checkpoint)[0])[0]
     values: dict[str, Any] = {"width": W, "height": H, "channels": C}
-    return json.dumps(values | {"px": base64.b64encode(px.tobytes()).decode()})
+    values["px"] = base64.b64encode(px.tobytes()).decode()
+    try:
+        known = json.loads(before)
+        if "mask" in known and all(known[k] == value for k, value in values.items()):
+            values["mask"] = known["mask"]
+    except (ValueError, TypeError, KeyError):
+        pass  # the painter is empty
+    return json.dumps(values)
 
 
 def mask_of(hole: str | None, checkpoint: Checkpoint) -> torch.Tensor:

@@ -103,7 +103,7 @@ def wire(
     )  # fmt: skip
     gr.on(
         [parts.start.change, parts.begin.change, loaded.change],
-        shown, [parts.begin, parts.start, loaded],
+        shown, [parts.begin, parts.start, loaded, parts.hole],
         [begins, forget, *parts.groups, parts.t, parts.hole], **QUIET,
     )  # fmt: skip
     forget.click(lambda: NOISE, outputs=parts.begin, **QUIET)
@@ -121,8 +121,11 @@ def own_start(picture: np.ndarray | None, t: float, model: str) -> Any:
     return Start(picture, float(checkpoint.schedule.log_snr(t)))
 
 
-def shown(begin: str, start: Start | None, model: str) -> list[Any]:
-    """What is on the page for this beginning, and what it says of the picture."""
+def shown(begin: str, start: Start | None, model: str, hole: str) -> list[Any]:
+    """What is on the page for this beginning, and what it says of the picture.
+
+    The hole stays while its picture does.
+    """
     words = ""
     if begin == PICTURE:
         try:
@@ -136,7 +139,7 @@ def shown(begin: str, start: Start | None, model: str) -> list[Any]:
         gr.Group(visible=begin in (PICTURE, HOLE)),
         gr.Group(visible=begin == HOLE),
         gr.Slider(visible=begin == PICTURE),
-        hole_message(start, model) if begin == HOLE else gr.skip(),
+        hole_message(start, model, hole) if begin == HOLE else gr.skip(),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from diffusion_core.images import to_uint8
 from diffusion_core.recording import MAX_PICTURE_BYTES, Recording
+from diffusion_core.walk import Walk
 
 from .asking import choice_of
 
@@ -28,6 +29,7 @@ def head(record: Recording, prefix: str = "") -> dict[str, Any]:
         "steps": record.num_steps,
         "alpha_bars": [round(float(schedule.alpha_bar(t)), 5) for t in record.timesteps],
         "sampler": settings.sampler,
+        "samplers": _samplers(settings),
         "branch": settings.branch_step if settings.parent else -1,
         "caption": prefix + " · ".join(_words(record)),
         "bound": "",
@@ -44,6 +46,13 @@ def head(record: Recording, prefix: str = "") -> dict[str, Any]:
         values["x0"] = base64.b64encode(px.tobytes()).decode()
         values["hole"] = record.given.mask is not None
     return values
+
+
+def _samplers(settings: Walk) -> list[tuple[int, str]]:
+    """(first step, sampler) of the parts of a walk that was branched, from its beginning on."""
+    parts = _samplers(settings.parent) if settings.parent else []
+    first = settings.branch_step if settings.parent else 0
+    return [*(part for part in parts if part[0] < first), (first, settings.sampler)]
 
 
 def _words(record: Recording) -> list[str]:

@@ -19,7 +19,7 @@ from diffusion_core.samplers import sample
 from diffusion_core.walk import Walk
 
 from .asking import PICTURE, Asked
-from .runs import REPLAY_LIMIT, STOPS, sentence_of, within
+from .runs import OTHER_LIMIT, STOPS, sentence_of, within
 
 
 def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
@@ -38,7 +38,7 @@ def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
             walk, given = asked.walk(checkpoint)
             assert given is not None
             rounds = 2 + int(refine)
-            within(dataclasses.replace(walk, t_start=None), checkpoint, REPLAY_LIMIT // rounds)
+            within(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // rounds)
             x0 = given.picture
             for way in there_and_back(checkpoint, walk, x0, int(refine)):
                 if sign.is_set():

@@ -23,7 +23,7 @@ from .asking import NOISE, Asked
 from .lanes import EXACT, LANE_SAMPLERS, LANES, NETWORK, OWN, PRESETS, Lane, preset
 from .remembering import exact_of
 from .running import behind, stop
-from .runs import REPLAY_LIMIT, STOPS, sentence_of, within
+from .runs import OTHER_LIMIT, STOPS, sentence_of, within
 
 MAX_IMAGES = 4
 KEPT_STEPS = 200
@@ -113,7 +113,7 @@ def race(request: gr.Request, *values: Any) -> Iterator[str]:
             checkpoint = asked.checkpoint()
             runners = [Runner.of(checkpoint, lane, asked) for lane in lanes]
             for runner in runners:
-                within(runner.walker.settings, checkpoint, REPLAY_LIMIT)
+                within(runner.walker.settings, checkpoint, OTHER_LIMIT)
             head = _head(checkpoint, lanes, runners, asked)
             waiting: list[dict[str, Any]] = []
             repeated: list[dict[str, Any]] = []

@@ -18,15 +18,17 @@ from .. import models
 from ..starts import Start
 from .asking import HOLE, NO_CLASS, NOISE, PICTURE, SEEDS, choice_of, hole_message
 from .attributes import ANY, SLOTS, updates
+from .choosing import classes
 
 GUIDANCE, STEPS = (0.0, 8.0), (1, 1000)  # what the sliders can hold
 
 
-def card_values(event: gr.EventData) -> list[Any]:
+def card_values(event: gr.EventData, request: gr.Request) -> list[Any]:
     """Values of the controls for a run card.
 
     Args:
         event: Carries the card's text.
+        request: Of the session, whose own models are known too.
 
     Returns:
         For model, label, guidance, sampler, steps, seed, images, eta, spacing, begin, seed_to,
@@ -38,7 +40,7 @@ def card_values(event: gr.EventData) -> list[Any]:
         card = RunCard.from_json(str(event.card))
     except ValueError:
         return nothing
-    known = models.by_hash(card.weights)
+    known = models.by_hash(card.weights, request.session_hash or "")
     if known is None:
         return nothing
     path, checkpoint = known
@@ -49,11 +51,12 @@ def card_values(event: gr.EventData) -> list[Any]:
         walk.timesteps(checkpoint)
     except ValueError:
         return nothing
-    names = checkpoint.config.class_names
-    named = NO_CLASS if label is None or label >= len(names) else names[label]
+    names, choices = checkpoint.config.class_names, classes(path)
+    no_class = label is None or label >= (checkpoint.unet.config.num_classes or 0)
+    named = NO_CLASS if no_class else names[label] if names else str(label)
     return [
         path,
-        gr.Dropdown([NO_CLASS, *names], value=named),
+        gr.Dropdown(choices, value=named),
         min(max(walk.guidance_scale, GUIDANCE[0]), GUIDANCE[1]),
         choice_of(walk),
         min(max(walk.num_steps, STEPS[0]), STEPS[1]),

@@ -25,7 +25,7 @@ from ..figures import Curve, curves
 from .asking import PICTURE, Asked
 from .leading import as_base64, distance, lead_to_noise
 from .running import stop
-from .runs import REPLAY_LIMIT, STOPS, sentence_of, within
+from .runs import OTHER_LIMIT, STOPS, sentence_of, within
 
 TIMES = 9
 MAX_REFINE = 10
@@ -48,7 +48,7 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
             checkpoint = asked.checkpoint()
             walk, given = asked._replace(begin=PICTURE, images=1, exact=False).walk(checkpoint)
             assert given is not None
-            within(dataclasses.replace(walk, t_start=None), checkpoint, REPLAY_LIMIT // TIMES)
+            within(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // TIMES)
             schedule = checkpoint.schedule
             device = next(checkpoint.unet.parameters()).device
             times = np.linspace(0, len(schedule) - 1, TIMES).round().astype(int).tolist()
@@ -137,12 +137,18 @@ def curve(times: list[int], looks: list[float], walks: list[float]) -> go.Figure
     return figure
 
 
-# A run of its own name, which its Stop can mean.
+# A run of its own name, which its Stop can mean: both computations may go on at once.
 TELL = """(...inputs) => {
   const id = newRun();
-  window.returningRun = id;
+  window.returningRuns = [...(window.returningRuns || []).slice(-7), id];
   return [...inputs.slice(0, -1), id];
 }"""
+
+
+def stop_all(run_ids: str) -> None:
+    """Handler of Stop: of all that the browser has begun here and names."""
+    for run_id in run_ids.split():
+        stop(run_id)
 
 
 def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
@@ -178,5 +184,5 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     back.click(come_back, [*asked, run_id], [plot, gallery], js=TELL, **runs)
     lead.click(lead_to_noise, [*asked, refine, run_id], both, js=TELL, **runs)
     halt.click(
-        stop, run_id, js='() => window.returningRun || ""', queue=False, **QUIET,
+        stop_all, run_id, js='() => (window.returningRuns || []).join(" ")', queue=False, **QUIET,
     )  # fmt: skip

@@ -111,7 +111,7 @@ def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[st
 
     def prepare() -> tuple[Recording, str]:
         card = RunCard.from_json(str(event.card))
-        checkpoint = found(card)
+        checkpoint = found(card, request.session_hash or "")
         within(card.walk, checkpoint, REPLAY_LIMIT)
         said.append(card)
         walker = models.walker(checkpoint)

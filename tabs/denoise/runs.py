@@ -16,6 +16,7 @@ from diffusion_core.walk import Walk
 
 from .. import models
 from ..closing import WORKERS, Worker
+from ..own import OWNERS
 
 
 @dataclass
@@ -115,21 +116,27 @@ STOPS, SHELF = Stops(), Shelf()
 WORKERS.append(Worker(STOPS.close, lambda: bool(STOPS.signs)))
 ONE_AT_A_TIME = threading.Semaphore(1)
 OPENING_RUN = "opening"  # no browser may call a run so
-WALK_LIMIT, REPLAY_LIMIT = 100_000, 20_000
+WALK_LIMIT = 100_000
+REPLAY_LIMIT = 20_000 if OWNERS.public else WALK_LIMIT  # what a stranger's link may ask for
+OTHER_LIMIT = 20_000  # of what does several walks at once
 BROKE_OFF = (
     "The computation broke off, for a reason that is in the server's log; try other settings."
 )
 
 
-def found(card: RunCard) -> Checkpoint:
+def found(card: RunCard, session: str = "") -> Checkpoint:
     """The model of a run card, among those at hand: a page fetches none from elsewhere.
+
+    Args:
+        card: The card.
+        session: Whose own models are among them.
 
     Raises:
         ValueError: if there is none with its weights, nor one of its name.
     """
-    if known := models.by_hash(card.weights):
+    if known := models.by_hash(card.weights, session):
         return known[1]
-    if card.model in dict(models.available()):
+    if card.model in dict(models.available(session)):
         return models.get(card.model)
     raise ValueError(
         f"The run card was made with the model {card.model}, which is not on this page; walk it "
@@ -168,7 +175,7 @@ def recorded(run_id: str, card_text: str) -> Recording:
     checkpoint = found(card)
     if checkpoint.weights_hash != card.weights:
         raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
-    within(card.walk, checkpoint, REPLAY_LIMIT)
+    within(card.walk, checkpoint, WALK_LIMIT)  # as it was once
     record = Recording(checkpoint, card.walk, card.given)
     with ONE_AT_A_TIME:
         for _ in record.run():
