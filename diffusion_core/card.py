@@ -31,6 +31,7 @@ HEADINGS = {  # how each column's heading begins, in small letters
     "samples": "images",
 }
 ELSEWHERE = "some rows are kept from an earlier measurement, in other circumstances;"
+TRAINED = re.compile(r"^## Training\n\n    .*\n\n\S+ steps\. .*\n", re.MULTILINE)
 SETTINGS = re.compile(r"(\w+) (\d+)(?:, eta (\S+))?(?:, guidance (\S+))?")
 
 
@@ -188,16 +189,30 @@ def _with_kept(new: str, before: str) -> str:
 
 
 def full_card(text: str, checkpoint: Checkpoint) -> str:
-    """A card as it is, or one that describes where there are but the few words of a training."""
-    return text if len(text.splitlines()) >= 5 else describe(checkpoint)
+    """A card as it is, or one that describes where there are but the few words of a training.
+
+    What it says of the training, if it is in `describe`'s own words, is said anew: the training may
+    have gone on since, or been given another command.
+    """
+    if len(text.splitlines()) < 5:
+        return describe(checkpoint)
+    return TRAINED.sub(lambda _: training_of(checkpoint), text)
+
+
+def training_of(checkpoint: Checkpoint) -> str:
+    """The card's words on the training."""
+    training = checkpoint.config.training
+    listed = ", ".join(f"{k} {v}" for k, v in training.get("settings", {}).items())
+    return (
+        f"## Training\n\n    {training.get('command', '')}\n\n"
+        f"{training.get('steps', '?')} steps. {listed}.\n"
+    )
 
 
 def describe(checkpoint: Checkpoint) -> str:
     """A card without measurements: front matter, use, training."""
     config, parameters = checkpoint.config, sum(p.numel() for p in checkpoint.unet.parameters())
     C, H, W = checkpoint.image_shape
-    settings = config.training.get("settings", {})
-    listed = ", ".join(f"{k} {v}" for k, v in settings.items())
     asked, shown = "", ""
     if config.attribute_names:
         (name, values), *_ = config.attribute_names
@@ -227,9 +242,4 @@ A DDPM on {config.dataset}: {parameters / 1e6:.2f} M parameters, images {H} × {
 {TABLE_BEGIN}
 {TABLE_END}
 
-## Training
-
-    {config.training.get("command", "")}
-
-{config.training.get("steps", "?")} steps. {listed}.
-"""
+{training_of(checkpoint)}"""

@@ -15,7 +15,8 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .checkpoint import CARD, Checkpoint
+from .checkpoint import CARD, WEIGHTS, Checkpoint
+from .checkpoint_config import CONFIG
 from .diffusers_config import SCHEDULES, VARIANCES
 from .layouts import INDEX, SCHEDULER, THEIRS
 from .state import replace_file, write_text
@@ -54,6 +55,9 @@ def export_diffusers(
             f"{name} folds pixels into channels (patch_size {config.patch_size}), which diffusers' "
             "UNet2DModel cannot; train one with --patch-size 1 to export it."
         )
+    folder = Path(folder)
+    if (folder / CONFIG).is_file() or (folder / WEIGHTS).is_file():
+        raise ValueError(f"{folder} holds a checkpoint, which would be hidden; choose another.")
     label = checkpoint.label(label)
     if label is not None and keep_classes:
         raise ValueError("Name a class, or keep all classes, not both.")
@@ -65,7 +69,6 @@ def export_diffusers(
         _fold(tensors, config.num_classes if label is None else label)
         settings["num_class_embeds"] = None
     tensors = {k: v.contiguous().clone() for k, v in tensors.items()}
-    folder = Path(folder)
     replace_file(
         folder / "unet" / THEIRS, lambda file: save_file(tensors, str(file), {"format": "pt"})
     )

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from .layouts import SETTINGS, in_a_sentence, read_settings, weights_file
 
 CARD = "README.md"
+TEXT = 10_000_000  # bytes that settings or a card may have where downloads are bounded
 Progress = Callable[[int, int], None]
 _SITE = re.compile(r"https?://(www\.)?(huggingface\.co|hf\.co)/")
 _LOAD_AGAIN = "load it again to go on"
@@ -53,17 +54,22 @@ def download(
         raise ValueError(
             f"There is no checkpoint at {hub_id}; give a folder or a Hub id owner/name."
         )
+    bounded = math.isfinite(most)
+    sizes = _files_of(hub_id, token, needed=True) if bounded else {}
+    if (large := max((sizes.get(name, 0) for name in (*SETTINGS, CARD)), default=0)) > TEXT:
+        raise ValueError(
+            f"Settings or card of {hub_id} have {large / 1e6:,.0f} MB, as no checkpoint's do; "
+            "choose another."
+        )
     folder = _fetch(hub_id, [*SETTINGS, CARD], None, token)
     with in_a_sentence(hub_id):
         _, names = read_settings(folder)
-    if math.isfinite(most) and not any((folder / name).is_file() for name in names):
-        sizes = _files_of(hub_id, token)
-        size = sum(sizes.get(name, 0) for name in names)
-        if size > most:
-            raise ValueError(
-                f"The weights of {hub_id} are {size / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} "
-                "MB may be fetched here; run the playground on your own machine for it."
-            )
+    size = sum(sizes.get(name, 0) for name in names)
+    if bounded and size > most and not any((folder / name).is_file() for name in names):
+        raise ValueError(
+            f"The weights of {hub_id} are {size / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} "
+            "MB may be fetched here; run the playground on your own machine for it."
+        )
     folder = _fetch(hub_id, names, folder.name, token, progress)
     if not any((folder / name).is_file() for name in names):
         weights_file(folder, names, _files_of(hub_id, token), hub_id)
@@ -104,14 +110,19 @@ def failures() -> tuple[type[Exception], ...]:
     return (OSError, RuntimeError, ValueError, *bases)
 
 
-def _files_of(hub_id: str, token: bool | None) -> dict[str, int]:
-    """Names of all files of a repository, and their bytes; none where the Hub cannot be asked."""
+def _files_of(hub_id: str, token: bool | None, needed: bool = False) -> dict[str, int]:
+    """Names of all files of a repository, and their bytes.
+
+    Where the Hub cannot be asked there are none, or, where they are needed, a ValueError is raised.
+    """
     from huggingface_hub import HfApi
 
     try:
         listed = HfApi(token=token).list_repo_tree(hub_id, recursive=True)
         return {file.path: getattr(file, "size", 0) for file in listed}
-    except failures():
+    except failures() as error:
+        if needed:
+            raise ValueError(_why(hub_id, error)) from error
         return {}
 
 

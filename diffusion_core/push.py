@@ -7,6 +7,7 @@ HF_HUB_OFFLINE mean what they mean there.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -171,10 +172,25 @@ def _refuse_other(api: Any, to: str, there: Any, private: bool, layout: str) -> 
             CheckpointConfig.from_json(text.decode())
         except (ValueError, TypeError, KeyError):
             ours = False
-    if names and not (ours if layout == CONFIG else INDEX in names):
+    if layout == INDEX:
+        ours = INDEX in names and not any(name.startswith("unet_ema/") for name in names)
+        ours = ours and _of_two_parts(api, to)
+    if names and not ours:
         raise ValueError(
             f"{to} holds something else, which would be overwritten; choose another name."
         )
+
+
+def _of_two_parts(api: Any, to: str) -> bool:
+    """Whether the pipeline there is what `export_diffusers` writes: a network and its scheduler."""
+    with _in_a_sentence(to), tempfile.TemporaryDirectory() as place:
+        text = Path(api.hf_hub_download(to, INDEX, local_dir=place)).read_bytes()
+    try:
+        index = json.loads(text)
+        parts = {name for name, value in index.items() if isinstance(value, list)}
+        return index["_class_name"] == "DDPMPipeline" and parts == {"unet", "scheduler"}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False
 
 
 def _commit(api: Any, to: str, stage: Path, files: list[Path], message: str) -> str:

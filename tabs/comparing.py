@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
-import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import plotly.graph_objects as go
 import torch
@@ -199,13 +197,13 @@ def _short(numbers: list[float]) -> list[float]:
     return [float(f"{x:.7g}") for x in numbers]
 
 
-def write_csv(choice: Choice) -> str:
-    """The table of every timestep and schedule as a CSV file; its path."""
-    try:
-        made = choice.schedules()
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
-    path = Path(tempfile.mkdtemp()) / "schedules.csv"
+def write_csv(choice: Choice, path: Path) -> None:
+    """Write the table of every timestep and schedule as a CSV file.
+
+    Raises:
+        ValueError: in one sentence, if the choice cannot be.
+    """
+    made = choice.schedules()
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["schedule", "t", "beta", "alpha_bar", "log_snr", "posterior_variance"])
@@ -216,7 +214,6 @@ def write_csv(choice: Choice) -> str:
             )  # fmt: skip
             for k, row in enumerate(zip(*(c.tolist() for c in columns), strict=True)):
                 writer.writerow([name, k, *map(repr, row)])
-    return str(path)
 
 
 def code(choice: Choice) -> str:

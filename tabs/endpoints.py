@@ -131,8 +131,7 @@ def schedule(
         made = make_schedule(str(name), T, zero_terminal_snr=bool(zero_terminal_snr), **parameters)
         t = torch.linspace(0, T - 1, count, dtype=torch.float64).round().long()
         every = made.log_snr(torch.arange(T))
-        half = int(every.abs().argmin())
-        left = math.sqrt(float(made.alphas_cumprod[-1]))
+        left = 100 * math.sqrt(float(made.alphas_cumprod[-1]))
         return {
             "name": name,
             "num_train_timesteps": T,
@@ -143,10 +142,20 @@ def schedule(
             "alphas_cumprod": made.alphas_cumprod[t].tolist(),
             "log_snr": listed(made.log_snr(t)),
             "summary": [
-                f"Signal and noise weigh about the same at t = {half}.",
-                f"The last timestep leaves {100 * left:.2g} % of the picture's amplitude.",
+                _balance(every),
+                f"The last timestep leaves {left:.{2 if left < 99.5 else 4}g} % of the picture's "
+                "amplitude.",
             ],
         }
+
+
+def _balance(log_snr: torch.Tensor) -> str:
+    """Where signal and noise weigh the same, if they ever do."""
+    if float(log_snr[-1]) > 0:
+        return "The picture outweighs the noise at every timestep."
+    if float(log_snr[0]) < 0:
+        return "The noise outweighs the picture at every timestep."
+    return f"Signal and noise weigh about the same at t = {int(log_snr.abs().argmin())}."
 
 
 def denoise(

@@ -174,14 +174,15 @@ def start_here(
 
 def animation(
     picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str
-) -> str:
-    """Write a GIF of the picture dissolving, 60 timesteps; the file's path."""
+) -> Iterator[str]:
+    """Write a GIF of the picture dissolving, 60 timesteps; the file's path, while it is needed."""
     try:
         x0, eps, schedule = parts(picture, size, crop, seed, name)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
     timesteps = np.linspace(0, len(schedule) - 1, 60).round().astype(int)
     frames = [to_uint8(q_sample(x0, int(t), eps, schedule))[0] for t in timesteps]
-    path = Path(tempfile.mkdtemp()) / "noising.gif"
-    write_animation(path, frames, fps=20)
-    return str(path)
+    with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
+        path = Path(folder) / "noising.gif"
+        write_animation(path, frames, fps=20)
+        yield str(path)

@@ -62,7 +62,8 @@ def _playground(
         typer.Option(envvar="GRADIO_SERVER_PORT", min=1, max=65535, help="Else from 7860 on."),
     ] = None,
     share: Annotated[
-        bool, typer.Option(envvar="GRADIO_SHARE", help="Ask Gradio for a public link.")
+        bool,
+        typer.Option(envvar="GRADIO_SHARE", help="Ask Gradio for a public link; means --public."),
     ] = False,
     browser: Annotated[
         bool | None,
@@ -115,7 +116,8 @@ def _playground(
 ) -> Options:
     told = {
         "DIFFUSION_MODELS": models,
-        "PLAYGROUND_PUBLIC": "1" if public else "",
+        # Who has the link is a stranger to this machine, its folders and its token.
+        "PLAYGROUND_PUBLIC": "1" if public or (share and public is None) else "",
         "PLAYGROUND_MAX_DOWNLOAD_MEGABYTES": max_download_megabytes,
         "PLAYGROUND_MAX_CACHE_MEGABYTES": max_cache_megabytes,
         "PLAYGROUND_MAX_WALK_SECONDS": max_walk_seconds,

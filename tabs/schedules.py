@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -91,12 +94,15 @@ def paced_update(last: float, *values: Any) -> tuple[Any, ...]:
         return *[gr.skip()] * 4, time.monotonic()
 
 
-def save_csv(*values: Any) -> str:
-    """The table as a file, for the controls' values."""
-    try:
-        return write_csv(Choice.of(*values))
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+def save_csv(*values: Any) -> Iterator[str]:
+    """The table as a file, for the controls' values; its path, while it is needed."""
+    with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
+        path = Path(folder) / "schedules.csv"
+        try:
+            write_csv(Choice.of(*values), path)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        yield str(path)
 
 
 def from_address(request: gr.Request) -> list[Any]:

@@ -176,6 +176,20 @@ def test_schedule_lists_as_many_points_as_are_asked_for(client):
     assert len(told["summary"]) == 2 and "amplitude" in told["summary"][1]
 
 
+@pytest.mark.parametrize(
+    ("options", "balance", "left"),
+    [
+        ({"num_train_timesteps": 1000}, "about the same at t = ", "leaves 0.64 %"),
+        ({"num_train_timesteps": 10}, "picture outweighs the noise at every", "leaves 95 %"),
+        ({"num_train_timesteps": 2, "beta_end": 0.005}, "picture outweighs", "leaves 99.74 %"),
+        ({"num_train_timesteps": 5, "beta_start": 0.9, "beta_end": 0.95}, "noise outweighs", "0.0"),
+    ],
+)
+def test_what_is_said_of_a_schedule_is_so(options, balance, left):
+    first, second = endpoints.schedule("linear", **options)["summary"]
+    assert balance in first and left in second
+
+
 def test_denoise_is_the_command_line_to_the_pixel(client, tmp_path):
     path, card = client.predict(
         label="Bag", num_images=3, sampler="ddim", steps=6, seed=4, guidance_scale=1.5, eta=0.3,

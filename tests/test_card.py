@@ -80,3 +80,17 @@ def test_a_broken_row_of_the_card_is_left_out(folder, model):
     write_card(folder, model, [SCALE, row("ddim 25", 0.3)], JUDGE, "fp32")
     assert [r.name for r in read_table(text(folder))][-1] == "ddpm 50"
     assert "heun" not in text(folder)
+
+
+def test_what_a_card_says_of_the_training_follows_it(folder, model):
+    went_on = dict(model.config.training) | {"steps": 9, "command": "train --out elsewhere"}
+    config = dataclasses.replace(model.config, training=went_on)
+    later = dataclasses.replace(model, config=config)
+    before = text(folder)
+    write_card(folder, later, [row("ddim 10", 0.4)], JUDGE, "fp32")
+    assert "    train --out elsewhere\n\n9 steps. " in text(folder)
+    assert before.count("## Training") == text(folder).count("## Training") == 1
+    own = text(folder).replace("    train --out elsewhere", "As I like it.")
+    (folder / "README.md").write_text(own, encoding="utf-8")
+    write_card(folder, later, [row("ddim 10", 0.4)], JUDGE, "fp32")
+    assert "As I like it." in text(folder)

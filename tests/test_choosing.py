@@ -168,6 +168,15 @@ def test_a_public_page_fetches_no_more_than_it_may(hub, theirs, public, monkeypa
     assert not [f for f in hub.fetched() if f.endswith("safetensors")]
     monkeypatch.setenv("PLAYGROUND_MAX_DOWNLOAD_MEGABYTES", str(size * 2))
     assert chosen("me/theirs")[1][1] == "me/theirs"
+    hub.add("me/wordy", theirs)
+    hub.repos["me/wordy"]["README.md"] = b"x" * 10_000_001
+    refused("me/wordy", "Settings or card of me/wordy have 10 MB")
+    assert "README.md" not in hub.fetched()[-1:]
+    hub.add("me/busy", theirs)
+    hub.broken = 503
+    with pytest.raises(ValueError, match="me/busy"):
+        models.fetch("me/busy")  # what cannot be told is not taken for small
+    hub.broken = 0
     monkeypatch.setenv("PLAYGROUND_MAX_CACHE_MEGABYTES", str(size * 1.5))
     hub.repos["me/second"] = hub.repos["me/theirs"]
     refused("me/second", "may be fetched here")

@@ -148,3 +148,11 @@ def test_the_command_exports(tmp_path, monkeypatch, capsys):
     line[3] = str(save_tiny(tmp_path / "tiny"))
     monkeypatch.setattr("sys.argv", [*line, str(tmp_path / "no")])
     assert main() == 2 and "--patch-size 1" in capsys.readouterr().err
+
+
+def test_a_checkpoints_own_folder_is_not_written_over(tmp_path):
+    ours = made(tmp_path / "ours", *MODELS["as trained here"])
+    before = {f: f.read_bytes() for f in (tmp_path / "ours").rglob("*") if f.is_file()}
+    with pytest.raises(ValueError, match="holds a checkpoint"):
+        export_diffusers(tmp_path / "ours", ours)
+    assert before == {f: f.read_bytes() for f in (tmp_path / "ours").rglob("*") if f.is_file()}

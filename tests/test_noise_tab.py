@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import gradio as gr
 import imageio.v3 as iio
@@ -46,7 +47,11 @@ def test_the_chain_says_that_it_goes_on_while_it_does(monkeypatch):
 
 
 def test_the_animation_dissolves_the_picture():
-    frames = iio.imread(noising.animation(PICTURE, 28, "centre", 1, "linear"), index=None)
+    made = noising.animation(PICTURE, 28, "centre", 1, "linear")
+    path = Path(next(made))
+    frames = iio.imread(path, index=None)
+    made.close()
+    assert not path.exists()  # nothing is left behind
     assert len(frames) >= 60
     x0, eps, schedule = noising.parts(PICTURE, 28, "centre", 1, "linear")
     first = to_uint8(q_sample(x0, 0, eps, schedule))[0]
@@ -73,7 +78,7 @@ def test_what_the_denoise_tab_begins_with():
     ],
 )
 def test_bad_input_is_one_sentence(arguments, words):
-    for act in (noising.prepare, noising.animation):
+    for act in (noising.prepare, lambda *a: list(noising.animation(*a))):
         with pytest.raises(gr.Error) as caught:
             act(*arguments)
         assert words in str(caught.value) and "\n" not in str(caught.value)

@@ -55,6 +55,12 @@ def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
     assert Limits.here().steps == 80
 
 
+def test_who_has_a_shared_link_is_a_stranger(monkeypatch):
+    for line, public in ((["--share"], "1"), (["--share", "--no-public"], ""), ([], "")):
+        options.read(line)
+        assert os.environ["PLAYGROUND_PUBLIC"] == public
+
+
 def test_on_a_space_no_browser_opens(monkeypatch):
     monkeypatch.setenv("SPACE_ID", "me/space")
     assert not options.read([]).browser

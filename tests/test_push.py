@@ -159,6 +159,13 @@ def test_in_diffusers_layout(hub, folder, token, tmp_path, capsys, monkeypatch):
         assert torch.equal(value, back.unet.state_dict()[key]), key
     assert not push(tmp_path / "plain", "me/plain", diffusers=True).changed
     assert "holds something else" in refused(tmp_path / "plain", capsys, monkeypatch, "me/plain")
+    large = {"_class_name": "StableDiffusionPipeline", "vae": ["diffusers", "AutoencoderKL"]}
+    small = {"_class_name": "DDPMPipeline", "unet": ["a", "b"], "scheduler": ["a", "b"]}
+    for index, more in ((large, {}), (["odd"], {}), (small, {"unet_ema/config.json": b"{}"})):
+        hub.repos["me/large"] = {"model_index.json": json.dumps(index).encode()} | more
+        more_words = ("me/large", "--public", "--diffusers")
+        said = refused(tmp_path / "plain", capsys, monkeypatch, *more_words)
+        assert "holds something else" in said and "me/large" not in hub.commits
     said = refused(folder, capsys, monkeypatch, "me/patched", "--diffusers")
     assert "--patch-size 1" in said and "me/patched" not in hub.repos
 
