@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.schedule import make_schedule
-from diffusion_core.train_config import TrainConfig
+from diffusion_core.train_config import TrainConfig, fastest_precision
 from diffusion_core.training import train
 from diffusion_core.unet import UNet, UNetConfig
 
@@ -24,6 +24,11 @@ BATCH, SIDE, STEPS = 64, 32, 2
 SAME = UNetConfig(image_size=(SIDE, SIDE), channels=(64, 128), attention=(False, True), head_dim=32)
 PATCHED = UNetConfig(
     image_size=(SIDE, SIDE), patch_size=2, channels=(64, 128), attention=(False, True),
+    head_dim=32, scale_shift=True,
+)  # fmt: skip
+# As many parameters, most of them where a picture is small; learns as much in the same time.
+LEVELS = UNetConfig(
+    image_size=(SIDE, SIDE), patch_size=2, channels=(32, 64, 128), attention=(False, False, True),
     head_dim=32, scale_shift=True,
 )  # fmt: skip
 
@@ -127,18 +132,23 @@ def lucidrains_loop() -> tuple[Callable[[], None], float]:
 
 def cases() -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
     """(what, ours, theirs) to be timed in turn."""
+    precisions = ["fp32"]
+    if fastest_precision(torch.device("cpu")) == "bf16":
+        precisions.append("bf16")
     theirs, size = diffusers_loop()
-    for precision in ("fp32", "bf16"):
+    for precision in precisions:
         words = f"our {precision} / diffusers, the same network of {size:.2f} M"
         yield words, ours(SAME, precision), theirs
-    small = count(UNet(PATCHED))
-    for precision in ("fp32", "bf16"):
-        words = f"our {precision} on 2 × 2 patches, {small:.2f} M / diffusers, {size:.2f} M"
-        yield words, ours(PATCHED, precision), theirs
+    patched = [(f"2 × 2 patches, {c.channels}, {count(UNet(c)):.2f} M", c) for c in (PATCHED, LEVELS)]
+    for shape, config in patched:
+        for precision in precisions:
+            words = f"our {precision} on {shape} / diffusers, {size:.2f} M"
+            yield words, ours(config, precision), theirs
     try:
         other, size = lucidrains_loop()
     except ImportError:
         print("denoising-diffusion-pytorch is not installed; pip install it to compare with it.")
         return
-    words = f"our bf16 on 2 × 2 patches, {small:.2f} M / lucidrains, {size:.2f} M"
-    yield words, ours(PATCHED, "bf16"), other
+    for shape, config in patched:
+        words = f"our {precisions[-1]} on {shape} / lucidrains, {size:.2f} M"
+        yield words, ours(config, precisions[-1]), other

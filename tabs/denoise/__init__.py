@@ -134,7 +134,7 @@ def build() -> Parts:
                 value=25,
                 step=1,
                 label="Steps",
-                info="1 to 1000; at each the network looks once, with heun twice",
+                info="1 to 1000; a network look each, with heun two",
             )
             guidance = gr.Slider(
                 0, 8, value=1, step=0.1, label="Guidance",
