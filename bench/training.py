@@ -139,8 +139,10 @@ def cases() -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
     for precision in precisions:
         words = f"our {precision} / diffusers, the same network of {size:.2f} M"
         yield words, ours(SAME, precision), theirs
-    patched = [(f"2 × 2 patches, {c.channels}, {count(UNet(c)):.2f} M", c) for c in (PATCHED, LEVELS)]
-    for shape, config in patched:
+    patched = {
+        f"2 × 2 patches, {c.channels}, {count(UNet(c)):.2f} M": c for c in (PATCHED, LEVELS)
+    }  # fmt: skip
+    for shape, config in patched.items():
         for precision in precisions:
             words = f"our {precision} on {shape} / diffusers, {size:.2f} M"
             yield words, ours(config, precision), theirs
@@ -149,6 +151,6 @@ def cases() -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
     except ImportError:
         print("denoising-diffusion-pytorch is not installed; pip install it to compare with it.")
         return
-    for shape, config in patched:
+    for shape, config in patched.items():
         words = f"our {precisions[-1]} on {shape} / lucidrains, {size:.2f} M"
         yield words, ours(config, precisions[-1]), other
