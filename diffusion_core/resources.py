@@ -15,6 +15,7 @@ from .unet import UNet
 from .unet_config import UNetConfig
 
 MEASURED = 2**16  # pixels of a batch, at patches of one pixel, that a measurement may take
+FEW = 16  # pictures of a batch that a measurement takes at most
 PATIENCE = 4.0  # seconds
 _TOOK: dict[tuple[UNetConfig, int, str, str], float] = {}
 MEASURING = threading.Lock()  # two measurements at once would each find the machine slow
@@ -30,8 +31,8 @@ def num_parameters(config: UNetConfig) -> int:
 def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: str) -> float:
     """Seconds of one training step, measured: forward, backward and AdamW, on pictures of noise.
 
-    Once to warm up, then the median of three, where it is not slow; remembered. Of large pictures
-    only some of the batch are computed, and the rest is counted.
+    Once to warm up, then the median of three, where it is not slow; remembered. Only some of the
+    batch are computed, and the rest is counted.
 
     Args:
         config: Of the network.
@@ -39,28 +40,35 @@ def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: st
         precision: "bf16", "fp32", or "auto" for the faster.
         device: As torch names it.
     """
-    asked = (config, batch_size, precision, device)
+    asked = (config, _few(config, batch_size), precision, device)
     with MEASURING:
         if asked not in _TOOK:
             _TOOK[asked] = _step_seconds(*asked)
-        return _TOOK[asked]
+        return _TOOK[asked] * batch_size / asked[1]
 
 
 def known_step_seconds(
     config: UNetConfig, batch_size: int, precision: str, device: str
 ) -> float | None:
-    """What `step_seconds` has found for these before; None if it was not asked yet."""
-    return _TOOK.get((config, batch_size, precision, device))
+    """What `step_seconds` would say without measuring; None if it could not."""
+    few = _few(config, batch_size)
+    took = _TOOK.get((config, few, precision, device))
+    return None if took is None else took * batch_size / few
 
 
-def _step_seconds(config: UNetConfig, batch_size: int, precision: str, device: str) -> float:
+def _few(config: UNetConfig, batch_size: int) -> int:
+    """How many pictures of a batch are measured."""
+    H, W = config.image_size
+    return max(1, min(batch_size, FEW, MEASURED * config.patch_size**2 // (H * W)))
+
+
+def _step_seconds(config: UNetConfig, count: int, precision: str, device: str) -> float:
     where = torch.device(device)
     if precision == "auto":
         precision = fastest_precision(where)
     unet = UNet(config).to(where)
     optimizer = torch.optim.AdamW(unet.parameters(), fused=where.type != "mps")
     H, W = config.image_size
-    count = max(1, min(batch_size, MEASURED * config.patch_size**2 // (H * W)))
     x = torch.randn(count, config.in_channels, H, W, device=where)
     t = torch.zeros(count, dtype=torch.int64, device=where)
     took: list[float] = []
@@ -75,7 +83,7 @@ def _step_seconds(config: UNetConfig, batch_size: int, precision: str, device: s
         took.append(time.perf_counter() - start)
         if sum(took) > PATIENCE:
             break
-    return statistics.median(took[1:] or took) * batch_size / count
+    return statistics.median(took[1:] or took)
 
 
 @torch.no_grad()
