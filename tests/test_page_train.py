@@ -23,7 +23,7 @@ def holds_preset(page, name, timeout=20_000):
     page.wait_for_function(
         """name => {
           const said = document.querySelector("#train-preset").innerText;
-          const steps = RegExp(name + ": ([\\d,]+ steps), about").exec(said);
+          const steps = RegExp(name + ": ([0-9,]+ steps), about").exec(said);
           const facts = document.querySelector("#train-facts").innerText;
           return steps && facts.includes(steps[1]) && /ms a step/.test(facts);
         }""",
