@@ -24,8 +24,8 @@ from diffusion_core.data import ImageDataset, load_dataset
 from diffusion_core.growth import load_history, milestones
 from tabs import models
 from tabs.own import OWNERS, Owners
+from tabs.train import following, keeping, limits, pictures, plans, presets, running, watching
 from tabs.train import jobs as jobs_module
-from tabs.train import keeping, limits, pictures, plans, presets, running, watching
 from tabs.train.folders import free_folder, kept_pictures
 from tabs.train.jobs import Job
 from tabs.train.limits import PUBLIC_LIMITS, Limits
@@ -211,7 +211,7 @@ def test_on_a_public_page_a_model_is_listed_for_its_own_session_alone(monkeypatc
     folder = save_tiny(owners.folder("me") / "secret")
     assert ("secret", str(folder)) in models.available("me")
     assert "secret" not in dict(models.available("you")) | dict(models.available())
-    monkeypatch.setattr(running, "PUBLIC", True)
+    monkeypatch.setattr(following, "PUBLIC", True)
     told = messages(running.train(ME, "x", *SMALL._replace(begin=str(folder.parent / "other"))))
     assert told == [{"error": "Begin with one of the menu's models."}]
     owners.forget("me")
@@ -243,7 +243,7 @@ def test_bad_settings_are_one_sentence_and_nothing_is_begun(change, words, home)
 
 def test_without_pictures_there_is_nothing_to_train(home):
     told = messages(running.train(YOU, "x", *SMALL))
-    assert told == [{"error": running.NOTHING}]
+    assert told == [{"error": following.NOTHING}]
 
 
 def test_the_public_page_has_narrower_bounds(dataset, monkeypatch):
@@ -319,20 +319,20 @@ def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_
     bad.write_bytes(b"PK nothing")
     said = list(running.chosen_pictures(source, [str(bad)], folder, 32, ME))
     assert words in json.loads(said[-1][0])["error"]
-    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == running.NOTHING
+    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == following.NOTHING
     assert not home.exists()
 
 
 def test_nothing_is_trained_on_before_it_was_given_and_read(home, tmp_path, monkeypatch):
     list(running.chosen_pictures(pictures.MINE, [], "", 32, ME))
-    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == running.NOTHING
+    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == following.NOTHING
     OWNERS.keep("me", load_dataset("fashion-mnist-2000"))
     reading = threading.Event()
     monkeypatch.setattr(running, "TELL_SECONDS", 0.01)
     monkeypatch.setattr(running, "read", lambda *_: reading.wait())
     told = running.chosen_pictures(pictures.MINE, ["a.zip"], "", 32, ME)
     assert "Reading the pictures" in next(told)[1]
-    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == running.NOTHING
+    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == following.NOTHING
     reading.set()
     told.close()
 
@@ -364,18 +364,35 @@ def test_one_that_waits_leaves_the_line_when_it_is_stopped(home, dataset):
     assert first.ended.is_set() and again.ended.is_set() and not again.folder.exists()
 
 
-def test_what_enters_as_the_last_one_ends_is_run_once(home, dataset):
+def test_what_enters_as_the_last_one_ends_is_run_once():
+    """Between the end of a training and the worker's next look at the line."""
     line, ran = Line(), []
 
-    def job(k):
-        made = SimpleNamespace(session=str(k), folder=str(k), over=False, stop=threading.Event())
-        made.run = lambda: ran.append(k)
+    class Door:
+        """The line's lock; as soon as a worker has left it empty, another training comes."""
+
+        def __init__(self):
+            self.lock, self.waiting = threading.Lock(), [job("b")]
+
+        def __enter__(self):
+            self.lock.acquire()
+
+        def __exit__(self, *_):
+            comes = bool(ran) and not line.jobs and bool(self.waiting)
+            self.lock.release()
+            if comes:
+                line.enter(self.waiting.pop())
+
+    def job(name):
+        made = SimpleNamespace(session=name, folder=name, over=False, stop=threading.Event())
+        made.run = lambda: (ran.append(name), time.sleep(0.1))
         return made
 
-    for k in range(300):
-        line.enter(job(k), most=1000)
-    wait_for(lambda: not line.jobs)
-    assert ran == list(range(300))
+    line.lock = Door()
+    line.enter(job("a"))
+    wait_for(lambda: "b" in ran and not line.jobs)
+    time.sleep(0.2)
+    assert ran == ["a", "b"]
 
 
 def test_a_strangers_folder_goes_once_nothing_is_written_into_it(dataset, monkeypatch):
@@ -388,7 +405,6 @@ def test_a_strangers_folder_goes_once_nothing_is_written_into_it(dataset, monkey
     LINE.enter(job)
     wait_for(lambda: job.progress.step > 1)
     tabs.train.forget(ME)
-    assert owners.chosen("me") is None or not job.ended.is_set()
     wait_for(lambda: job.ended.is_set())
     wait_for(lambda: not folder.exists())
     assert owners.folders == {} and owners.chosen("me") is None
@@ -399,18 +415,6 @@ def watching_line(job, monkeypatch, owners):
     monkeypatch.setattr(watching, "OWNERS", owners)
     job.state = "running"
     return watching.line(job)
-
-
-def test_a_strangers_zip_goes_with_the_session(dataset, monkeypatch):
-    owners = Owners(public=True)
-    monkeypatch.setattr(keeping, "OWNERS", owners)
-    job = a_job(dataset, owners.folder("me"), "mine", steps=1)
-    job.run()
-    file = keeping.zipped(str(job.folder), "me")
-    assert owners.folder("me") in Path(file).parents
-    assert [name for name, _ in keeping.own_models("me")] == ["mine"]
-    owners.forget("me")
-    assert not os.path.exists(file)
 
 
 def test_pictures_of_ones_own_are_kept_with_the_run_and_named_ones_are_not(home, tmp_path):
@@ -454,18 +458,22 @@ def test_a_model_is_trained_further_on_other_pictures_and_classes(home, dataset)
 
 def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
     messages(running.train(ME, "mine", *SMALL._replace(steps=2)))
-    file, _ = running.zip_file(str(home / "mine"), ME)
-    with zipfile.ZipFile(file.value["path"]) as z:
+    made = running.zip_file(str(home / "mine"), ME)
+    file = Path(next(made)[0]["value"])
+    with zipfile.ZipFile(file) as z:
         assert sorted(z.namelist()) == [
             "mine/README.md",
             "mine/config.json",
             "mine/model.safetensors",
         ]
         z.extractall(tmp_path / "out")
+    made.close()
+    assert not file.exists()  # nothing is left behind
     again = load_checkpoint(tmp_path / "out" / "mine")
     assert again.weights_hash == load_checkpoint(home / "mine").weights_hash
     for path in ("", "/etc", str(home / "else"), None):
-        assert running.zip_file(path, ME)[1] == "Choose one of your models first; Train makes one."
+        ((_, said),) = running.zip_file(path, ME)
+        assert said == "Choose one of your models first; Train makes one."
 
 
 def test_a_model_is_deleted_and_nothing_else_is(home, dataset):
@@ -496,10 +504,10 @@ def test_names_become_folders_and_none_is_taken_twice(tmp_path):
 def test_the_patch_suits_the_pictures():
     assert [plans.patch_for(size) for size in (16, 28, 32, 64, 128)] == [1, 2, 2, 4, 4]
     coffee = "a coffee"
-    assert running.suited(3, coffee, ME) == 2 and running.suited(3, coffee, YOU) == 3
-    assert running.suited(3, presets.OWN, ME) == 3
+    assert following.suited(3, coffee, ME) == 2 and following.suited(3, coffee, YOU) == 3
+    assert following.suited(3, presets.OWN, ME) == 3
     OWNERS.keep("you", load_dataset("avatars-3000"))
-    assert running.suited(2, coffee, YOU) == 4
+    assert following.suited(2, coffee, YOU) == 4
 
 
 def test_times_are_said_in_the_unit_that_reads_best():
@@ -556,30 +564,30 @@ def test_a_preset_takes_its_minutes_on_every_machine():
 def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
     took = {"64,128": 1.0, "32,64": 0.25, "96,192": 2.0}
     monkeypatch.setattr(
-        running, "seconds_a_step",
+        following, "seconds_a_step",
         lambda plan, known=False: (
             took[",".join(map(str, plan.unet.channels))] * plan.train.batch_size / 64
         ),
     )  # fmt: skip
     values = SMALL._replace(batch=5)
-    choices = running.measured_presets(ME, *values).choices
-    steps, batch, channels, ema = running.preset_values(ME, "a coffee", *values)
+    choices = following.measured_presets(ME, *values).choices
+    steps, batch, channels, ema = following.preset_values(ME, "a coffee", *values)
     assert any(f"a coffee: {steps:,} steps, about" in words for words, _ in choices)
     assert channels == "32,64" and batch == presets.PRESETS["a coffee"].batch
     plan, _ = plan_of(
         values._replace(steps=steps, batch=batch, channels=channels, ema=ema), dataset, Limits()
     )
-    assert 500 < steps * running.seconds_a_step(plan) <= 600
-    assert running.preset_values(ME, presets.OWN, *values) == [gr.skip()] * 4
+    assert 500 < steps * following.seconds_a_step(plan) <= 600
+    assert following.preset_values(ME, presets.OWN, *values) == [gr.skip()] * 4
     # A network to begin with has its own width.
     one = save_tiny(OWNERS.folder("me") / "one")
     asked = []
     monkeypatch.setattr(
-        running, "seconds_a_step",
+        following, "seconds_a_step",
         lambda plan, known=False: asked.append(plan.unet.channels) or 0.1,
     )  # fmt: skip
     values = values._replace(begin=str(one))
-    assert running.preset_values(ME, "a coffee", *values)[0] == 6000  # steps of 0.1 s
+    assert following.preset_values(ME, "a coffee", *values)[0] == 6000  # steps of 0.1 s
     assert set(asked) == {(16, 32)}
 
 
@@ -589,14 +597,14 @@ def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
     known = {}
     monkeypatch.setattr(plans, "step_seconds", lambda *asked: 1 / 0)
     monkeypatch.setattr(plans, "known_step_seconds", lambda unet, *rest: known.get(unet.channels))
-    assert running.measured_presets(ME, *SMALL) == gr.skip()
-    assert running.refilled(ME, "a lunch", *SMALL) == [gr.skip()] * 4  # what stands there stays
-    steps, _, channels, _ = running.preset_values(ME, "a lunch", *SMALL)
+    assert following.measured_presets(ME, *SMALL) == gr.skip()
+    assert following.refilled(ME, "a lunch", *SMALL) == [gr.skip()] * 4  # what stands there stays
+    steps, _, channels, _ = following.preset_values(ME, "a lunch", *SMALL)
     assert steps == presets.PRESETS["a lunch"].steps and channels == "64,128"
     known.update({(64, 128): 10.0, (32, 64): 1.0, (96, 192): 20.0})
-    assert running.refilled(ME, "a lunch", *SMALL)[:3] == [3600, 32, "32,64"]
-    assert "about 60 min" in running.measured_presets(ME, *SMALL).choices[1][0]
-    assert "not measured while another" in running.facts_now(ME, *SMALL)
+    assert following.refilled(ME, "a lunch", *SMALL)[:3] == [3600, 32, "32,64"]
+    assert "about 60 min" in following.measured_presets(ME, *SMALL).choices[1][0]
+    assert "not measured while another" in following.facts_now(ME, *SMALL)
 
 
 def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):

@@ -12,27 +12,29 @@ from ..components import QUIET, component, why
 from ..own import OWNERS, PUBLIC
 from . import pushing
 from .everything import everything_else
+from .following import (
+    begins,
+    facts_now,
+    measured_presets,
+    preset_values,
+    refilled,
+    suited,
+)
 from .limits import Limits
 from .lines import LINE
 from .pictures import SHIPPED, SIZES, SOURCES
 from .plans import FRESH
 from .presets import OWN, PRESETS
 from .running import (
-    begins,
     chosen_pictures,
     delete,
-    facts_now,
     first_pictures,
     go_on,
-    measured_presets,
     newest,
     opened,
     own_menu,
-    preset_values,
-    refilled,
     shown_inputs,
     stop,
-    suited,
     train,
     watch,
     zip_file,

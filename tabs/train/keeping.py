@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -79,15 +78,19 @@ def pushed(
     return push(folder, to, token=token or None, private=private, tell=tell)
 
 
-def zipped(path: str | None, session: str) -> str:
+def zipped(path: str | None, session: str, into: Path) -> str:
     """A zip of config, weights and card: a checkpoint folder as it stands. Gives the file's path.
+
+    Args:
+        path: Of the model.
+        session: Whose it is.
+        into: Folder of the zip.
 
     Raises:
         ValueError: if it has no weights yet.
     """
     folder = saved(path, session)
-    mine = OWNERS.folder(session) if OWNERS.public else None  # which goes with the session
-    file = Path(tempfile.mkdtemp(prefix="zip-", dir=mine)) / f"{folder.name}.zip"
+    file = into / f"{folder.name}.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in (CONFIG, WEIGHTS, CARD):
             if (folder / name).exists():

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from diffusion_core.fitting import Plan
-
 from .. import models
 from ..own import OWNERS, PUBLIC
-from . import keeping, presets
+from . import keeping
 from .folders import free_folder
+from .following import planned, seconds_of
 from .jobs import Job, sentence_of
 from .limits import Limits
 from .lines import LINE
 from .pictures import FOLDER, MINE, SHIPPED, read, words
-from .plans import (
-    FRESH,
-    Settings,
-    facts,
-    patch_for,
-    plan_of,
-    seconds_a_step,
-    with_saves,
-)
+from .plans import FRESH, with_saves
 from .watching import before, failed, follow
 
 TELL_SECONDS = 0.4
-NOTHING = "Choose pictures to learn from first, and wait until they are shown."
 
 
 def shown_inputs(source: str) -> list[gr.Group]:
@@ -86,87 +78,12 @@ def opened(
     yield from chosen_pictures(source, files, folder, size, request, opening=True)
 
 
-def _plan(session: str, values: tuple[Any, ...]) -> tuple[Any, Any]:
-    dataset = OWNERS.chosen(session)
-    if dataset is None:
-        raise ValueError(NOTHING)
-    if PUBLIC and values[0] not in [FRESH, *(path for _, path in models.available(session))]:
-        raise ValueError("Begin with one of the menu's models.")
-    return plan_of(Settings(*values), dataset, Limits.here())
-
-
-def facts_now(request: gr.Request, *values: Any) -> str:
-    """What the training would take, for the controls as they are."""
-    try:
-        plan, dataset = _plan(request.session_hash or "", values)
-        return facts(plan, dataset, _seconds(plan))
-    except Exception as error:
-        return sentence_of(error)
-
-
-def _seconds(plan: Plan) -> float | None:
-    """Of a step; while a training runs, only if it was measured before."""
-    return seconds_a_step(plan, known=LINE.busy)
-
-
-def _filled(name: str, values: tuple[Any, ...], session: str) -> presets.Filled:
-    """What a preset comes to here, with the other controls as they are."""
-
-    def measure(channels: str, batch: int) -> float | None:
-        s = Settings(*values)._replace(steps=1, channels=channels, batch=batch)
-        try:
-            return _seconds(_plan(session, s)[0])
-        except Exception:
-            return None  # what stands in the way is said beside
-
-    return presets.filled(name, measure, Limits.here(), fixed=values[0] != FRESH)
-
-
-def measured_presets(request: gr.Request, *values: Any) -> Any:
-    """The presets with their times on this machine; as they are where those are not known."""
-    session = request.session_hash or ""
-    found = {name: _filled(name, values, session) for name in presets.PRESETS}
-    if LINE.busy and any(each.seconds is None for each in found.values()):
-        return gr.skip()
-    return gr.Radio(presets.choices(found))
-
-
-def preset_values(request: gr.Request, preset: str, *values: Any) -> list[Any]:
-    """Steps, batch, channels and EMA of a preset; the user's own stay."""
-    if preset not in presets.PRESETS:
-        return [gr.skip()] * 4
-    return list(_filled(preset, values, request.session_hash or "")[:4])
-
-
-def refilled(request: gr.Request, preset: str, *values: Any) -> list[Any]:
-    """The same where nobody asked for it: what was measured stays until it can be measured anew."""
-    if preset in presets.PRESETS:
-        found = _filled(preset, values, request.session_hash or "")
-        if found.seconds is not None:
-            return list(found[:4])
-    return [gr.skip()] * 4
-
-
-def suited(patch: float, preset: str, request: gr.Request) -> Any:
-    """The patch that suits the pictures' size, unless it is one's own or there are none."""
-    dataset = OWNERS.chosen(request.session_hash or "")
-    return patch if dataset is None or preset == presets.OWN else patch_for(dataset.shape[1])
-
-
-def begins(begin: str, size: int) -> Any:
-    """The size of pictures that the checkpoint to begin with was trained on."""
-    try:
-        return size if begin == FRESH else models.get(begin).image_shape[1]
-    except ValueError:
-        return size
-
-
 def train(request: gr.Request, name: str, *values: Any) -> Iterator[str]:
     """Handler of Train: take a place in the line, and tell of it until it is over."""
     session = request.session_hash or ""
     try:
-        plan, dataset = _plan(session, values)
-        if (seconds := _seconds(plan)) is not None:
+        plan, dataset = planned(session, values)
+        if (seconds := seconds_of(plan)) is not None:
             plan = with_saves(plan, seconds)
         folder = free_folder(OWNERS.folder(session), name)
         job = Job(folder.name, session, plan, dataset, folder, Limits.here().minutes)
@@ -224,13 +141,14 @@ def newest(own: str | None, begin: str, model: str, request: gr.Request) -> list
     return own_menu(own if job is not None and not job.over else None, begin, model, request)
 
 
-def zip_file(path: str | None, request: gr.Request) -> list[Any]:
+def zip_file(path: str | None, request: gr.Request) -> Iterator[list[Any]]:
     """The chosen model as a zip to download."""
-    try:
-        made = keeping.zipped(path, request.session_hash or "")
-        return [gr.File(made, visible=True), gr.skip()]
-    except ValueError as error:
-        return [gr.skip(), str(error)]
+    with tempfile.TemporaryDirectory() as into:  # Gradio keeps a copy, and lets it go in time
+        try:
+            made = keeping.zipped(path, request.session_hash or "", Path(into))
+            yield [gr.update(value=made, visible=True), gr.skip()]
+        except ValueError as error:
+            yield [gr.skip(), str(error)]
 
 
 def delete(path: str | None, request: gr.Request) -> Any:

@@ -1,0 +1,100 @@
+"""What follows the controls of the Train tab: what a training takes, what a preset fills in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from diffusion_core.fitting import Plan
+from diffusion_core.image_dataset import ImageDataset
+
+from .. import models
+from ..own import OWNERS, PUBLIC
+from . import presets
+from .jobs import sentence_of
+from .limits import Limits
+from .lines import LINE
+from .plans import FRESH, Settings, facts, patch_for, plan_of, seconds_a_step
+
+NOTHING = "Choose pictures to learn from first, and wait until they are shown."
+
+
+def planned(session: str, values: tuple[Any, ...]) -> tuple[Plan, ImageDataset]:
+    """The plan that the controls ask for, and the pictures that the session chose.
+
+    Raises:
+        ValueError: in one sentence, if there are none or it cannot be.
+    """
+    dataset = OWNERS.chosen(session)
+    if dataset is None:
+        raise ValueError(NOTHING)
+    if PUBLIC and values[0] not in [FRESH, *(path for _, path in models.available(session))]:
+        raise ValueError("Begin with one of the menu's models.")
+    return plan_of(Settings(*values), dataset, Limits.here())
+
+
+def facts_now(request: gr.Request, *values: Any) -> str:
+    """What the training would take, for the controls as they are."""
+    try:
+        plan, dataset = planned(request.session_hash or "", values)
+        return facts(plan, dataset, seconds_of(plan))
+    except Exception as error:
+        return sentence_of(error)
+
+
+def seconds_of(plan: Plan) -> float | None:
+    """Of a step; while a training runs, only if it was measured before."""
+    return seconds_a_step(plan, known=LINE.busy)
+
+
+def _filled(name: str, values: tuple[Any, ...], session: str) -> presets.Filled:
+    """What a preset comes to here, with the other controls as they are."""
+
+    def measure(channels: str, batch: int) -> float | None:
+        s = Settings(*values)._replace(steps=1, channels=channels, batch=batch)
+        try:
+            return seconds_of(planned(session, s)[0])
+        except Exception:
+            return None  # what stands in the way is said beside
+
+    return presets.filled(name, measure, Limits.here(), fixed=values[0] != FRESH)
+
+
+def measured_presets(request: gr.Request, *values: Any) -> Any:
+    """The presets with their times on this machine; as they are where those are not known."""
+    session = request.session_hash or ""
+    found = {name: _filled(name, values, session) for name in presets.PRESETS}
+    if LINE.busy and any(each.seconds is None for each in found.values()):
+        return gr.skip()
+    return gr.Radio(presets.choices(found))
+
+
+def preset_values(request: gr.Request, preset: str, *values: Any) -> list[Any]:
+    """Steps, batch, channels and EMA of a preset; the user's own stay."""
+    if preset not in presets.PRESETS:
+        return [gr.skip()] * 4
+    return list(_filled(preset, values, request.session_hash or "")[:4])
+
+
+def refilled(request: gr.Request, preset: str, *values: Any) -> list[Any]:
+    """The same where nobody asked for it: what was measured stays until it can be measured anew."""
+    if preset in presets.PRESETS:
+        found = _filled(preset, values, request.session_hash or "")
+        if found.seconds is not None:
+            return list(found[:4])
+    return [gr.skip()] * 4
+
+
+def suited(patch: float, preset: str, request: gr.Request) -> Any:
+    """The patch that suits the pictures' size, unless it is one's own or there are none."""
+    dataset = OWNERS.chosen(request.session_hash or "")
+    return patch if dataset is None or preset == presets.OWN else patch_for(dataset.shape[1])
+
+
+def begins(begin: str, size: int) -> Any:
+    """The size of pictures that the checkpoint to begin with was trained on."""
+    try:
+        return size if begin == FRESH else models.get(begin).image_shape[1]
+    except ValueError:
+        return size
