@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
+import torch
 from torch import Tensor
+
+from diffusion_core.schedule import NoiseSchedule
 
 BROKE_OFF = "The computation broke off, for a reason that is in the server's log."
 
@@ -86,6 +89,20 @@ def named(value: Any) -> tuple[tuple[str, str], ...]:
 def listed(values: Tensor) -> list[float | None]:
     """Numbers for JSON, which has none that are infinite: those are None."""
     return [v if math.isfinite(v) else None for v in values.tolist()]
+
+
+def summary(schedule: NoiseSchedule) -> list[str]:
+    """A schedule in two sentences: where signal and noise balance, if they do, and what is left."""
+    log_snr = schedule.log_snr(torch.arange(len(schedule)))
+    if float(log_snr[-1]) > 0:
+        balance = "The picture outweighs the noise at every timestep."
+    elif float(log_snr[0]) < 0:
+        balance = "The noise outweighs the picture at every timestep."
+    else:
+        balance = f"Signal and noise weigh about the same at t = {int(log_snr.abs().argmin())}."
+    left = 100 * math.sqrt(float(schedule.alphas_cumprod[-1]))
+    digits = 2 if left < 99.5 else 4
+    return [balance, f"The last timestep leaves {left:.{digits}g} % of the picture's amplitude."]
 
 
 def _short(value: Any) -> str:

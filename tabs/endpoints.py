@@ -28,7 +28,7 @@ from diffusion_core.steps import THRESHOLDS
 from diffusion_core.walk import MAX_SEED, Walk
 
 from . import models, tools
-from .answers import labelled, listed, named, number, said_plainly, whole
+from .answers import labelled, listed, named, number, said_plainly, summary, whole
 from .uploads import fetch_plainly, received
 
 SMALLEST, LARGEST = 8, 512
@@ -130,8 +130,6 @@ def schedule(
         parameters = {k: number(v, k) for k, v in given.items() if v is not None}
         made = make_schedule(str(name), T, zero_terminal_snr=bool(zero_terminal_snr), **parameters)
         t = torch.linspace(0, T - 1, count, dtype=torch.float64).round().long()
-        every = made.log_snr(torch.arange(T))
-        left = 100 * math.sqrt(float(made.alphas_cumprod[-1]))
         return {
             "name": name,
             "num_train_timesteps": T,
@@ -141,21 +139,8 @@ def schedule(
             "betas": made.betas[t].tolist(),
             "alphas_cumprod": made.alphas_cumprod[t].tolist(),
             "log_snr": listed(made.log_snr(t)),
-            "summary": [
-                _balance(every),
-                f"The last timestep leaves {left:.{2 if left < 99.5 else 4}g} % of the picture's "
-                "amplitude.",
-            ],
+            "summary": summary(made),
         }
-
-
-def _balance(log_snr: torch.Tensor) -> str:
-    """Where signal and noise weigh the same, if they ever do."""
-    if float(log_snr[-1]) > 0:
-        return "The picture outweighs the noise at every timestep."
-    if float(log_snr[0]) < 0:
-        return "The noise outweighs the picture at every timestep."
-    return f"Signal and noise weigh about the same at t = {int(log_snr.abs().argmin())}."
 
 
 def denoise(

@@ -458,7 +458,7 @@ def test_the_variance_of_ddpm_is_not_said_of_others():
     assert asking.choice_of(Walk(sampler="ddpm", variance="beta")) == asking.LARGE_VARIANCE
 
 
-def test_each_part_of_a_branched_walk_is_shown_with_its_own_sampler(tiny_folder):
+def test_each_part_of_a_branched_walk_is_shown_with_its_own_sampler():
     one = Walk(sampler="ddpm", num_steps=9)
     two = Walk(sampler="heun", num_steps=9, parent=one, branch_step=6)
     three = Walk(sampler="ddim", num_steps=9, parent=two, branch_step=2)

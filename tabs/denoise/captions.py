@@ -28,7 +28,6 @@ def head(record: Recording, prefix: str = "") -> dict[str, Any]:
         "views": record.views,
         "steps": record.num_steps,
         "alpha_bars": [round(float(schedule.alpha_bar(t)), 5) for t in record.timesteps],
-        "sampler": settings.sampler,
         "samplers": _samplers(settings),
         "branch": settings.branch_step if settings.parent else -1,
         "caption": prefix + " · ".join(_words(record)),
