@@ -22,6 +22,7 @@ from diffusion_core.conditions import CLASS
 from diffusion_core.data import load_dataset
 from diffusion_core.metrics import judged, load_judge
 from diffusion_core.obedience import READABLE
+from diffusion_core.train_config import fastest_precision
 
 EPOCHS, BATCH, SEED, NOISE = 4, 250, 0, 0.1
 OUT = Path(__file__).parents[1] / "judge-avatars"
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     torch.manual_seed(SEED)
+    bf16 = fastest_precision(torch.device("cpu")) == "bf16"
     train, test = load_dataset("avatars"), load_dataset("avatars", split="test")
     names = [(CLASS, train.class_names), *train.attribute_names]
     judge = AttributeJudge(3, tuple(len(values) for _, values in names))
@@ -58,7 +60,7 @@ def main() -> None:
             said = train.conditions(indices)
             assert said is not None
             x = x + NOISE * torch.rand(len(x), 1, 1, 1) * torch.randn_like(x)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 logits = judge(x)
             loss = loss_of(logits, said)
             optimizer.zero_grad()

@@ -15,6 +15,7 @@ from torchvision.transforms import v2
 
 from diffusion_core.data import load_dataset
 from diffusion_core.metrics import Judge, judged
+from diffusion_core.train_config import fastest_precision
 
 EPOCHS, BATCH, SEED = 7, 250, 0
 OUT = Path(__file__).parents[1] / "judge"
@@ -23,6 +24,7 @@ OUT = Path(__file__).parents[1] / "judge"
 def main() -> None:
     """Train on the 60,000, score once on the 10,000."""
     torch.manual_seed(SEED)
+    bf16 = fastest_precision(torch.device("cpu")) == "bf16"
     train, test = load_dataset("fashion-mnist"), load_dataset("fashion-mnist", split="test")
     judge = Judge()
     steps = EPOCHS * len(train) // BATCH
@@ -35,7 +37,7 @@ def main() -> None:
         total = 0.0
         for indices in torch.randperm(len(train)).split(BATCH):
             x, y = train.batch(indices)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 logits = judge(augment(x))
             loss = F.cross_entropy(logits.float(), y)
             optimizer.zero_grad()
