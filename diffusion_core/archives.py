@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .image_dataset import SUFFIXES, ImageDataset, Source, check_size, gather
+from .image_dataset import SUFFIXES, ImageDataset, Source, check_size, gather, passed_over
 from .pictures import MAX_BYTES, read_picture
 
 MIN_PICTURES = 2
@@ -132,7 +132,7 @@ def load_uploads(
             for path in paths:
                 shown = _printable(path.name)
                 if path.suffix.lower() != ".zip":
-                    if not _ignored((shown,)):
+                    if not passed_over((shown,)):
                         inside.append((shown,))
                         readers.append((shown, partial(read_picture, path)))
                     continue
@@ -205,7 +205,7 @@ def _members(
             what = "a link" if linked else "a name that leads out of it"
             raise ValueError(f"{shown} holds {what}; zip the folder of pictures again.")
         parts = _parts(info, separators)
-        if not parts or _ignored(parts):
+        if not parts or passed_over(parts):
             continue
         suffix = Path(parts[-1]).suffix.lower()
         if suffix in _ARCHIVES:
@@ -237,12 +237,6 @@ def _parts(info: zipfile.ZipInfo, separators: str) -> Parts:
 
 def _printable(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name)
-
-
-def _ignored(parts: Parts) -> bool:
-    """Hidden files, and what macOS and Windows leave behind."""
-    litter = parts[-1].lower() in ("thumbs.db", "desktop.ini")
-    return litter or "__MACOSX" in parts or any(part.startswith(".") for part in parts)
 
 
 def _below(paths: list[Parts]) -> list[Parts]:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .avatars import AvatarFile, find_avatars
 from .downloads import SETS, cache_folder, download
-from .image_dataset import SUFFIXES, ImageDataset, Source, check_size, gather
+from .image_dataset import SUFFIXES, ImageDataset, Source, check_size, gather, passed_over
 from .pictures import read_picture
 
 FASHION_CLASSES = (
@@ -121,8 +121,12 @@ def _avatars(name: str, file: AvatarFile) -> ImageDataset:
 
 
 def _folder(folder: Path, size: int) -> ImageDataset:
-    """Every readable picture below a folder; the first level of subfolders names the classes."""
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    """Every readable picture below a folder; the first level of subfolders names the classes.
+
+    What is hidden is passed over, as in a zip.
+    """
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    files = sorted(p for p in found if not passed_over(p.relative_to(folder).parts))
     inside = [file.relative_to(folder).parts for file in files]
     sources: list[Source] = [
         (file.name, parts[0] if len(parts) > 1 else "", partial(read_picture, file))

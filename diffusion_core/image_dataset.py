@@ -100,6 +100,16 @@ def check_size(size: int) -> None:
         raise ValueError(f"The size of a picture must be from 1 to 1024 pixels, got {size}.")
 
 
+def passed_over(parts: Sequence[str]) -> bool:
+    """Whether the file at this path is hidden, or what macOS and Windows leave behind.
+
+    Args:
+        parts: Folders and name, below the folder or zip that a person named.
+    """
+    litter = parts[-1].lower() in ("thumbs.db", "desktop.ini")
+    return litter or "__MACOSX" in parts or any(part.startswith(".") for part in parts)
+
+
 def gather(
     name: str,
     sources: Sequence[Source],

@@ -51,7 +51,8 @@ class NoiseSchedule:
         betas: Variances of the single steps, (T,), each in (0, 1]; only the last may be 1.
 
     Raises:
-        ValueError: if betas is not such a vector of 2 to 10,000 finite numbers.
+        ValueError: if betas is not such a vector of 2 to 10,000 finite numbers, or the first is
+            so small that 1 - beta is 1.
     """
 
     betas: Tensor
@@ -70,6 +71,10 @@ class NoiseSchedule:
         if not bool(((betas > 0) & (betas <= 1)).all()) or bool((betas[:-1] == 1).any()):
             raise ValueError("Every beta must lie in (0, 1); only the last may be 1.")
         alphas = 1.0 - betas
+        if alphas[0] == 1:
+            raise ValueError(
+                "The first beta must be above 1.2e-16: with less, its noise is lost in rounding."
+            )
         cumprod = torch.cumprod(alphas, dim=0).clamp_min(_SMALLEST)
         if betas[-1] == 1:
             cumprod[-1] = 0.0

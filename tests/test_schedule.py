@@ -128,6 +128,7 @@ def test_posterior_variance_of_single_steps_and_strides():
         lambda: NoiseSchedule(torch.tensor([0.1])),
         lambda: NoiseSchedule(torch.tensor([1.0, 0.5])),
         lambda: NoiseSchedule(torch.zeros(3, 3)),
+        lambda: NoiseSchedule(torch.tensor([1e-17, 0.5])),
     ],
 )
 def test_bad_schedules_say_what_is_wrong(make):
