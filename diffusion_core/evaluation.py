@@ -51,7 +51,8 @@ class Row:
         frechet: Distance to the test images in the judge's features.
         accuracy: Share of images that the judge gives the class asked for.
         nearest: Mean distance to the nearest training image, over that of test images: near 1 is
-            as new as the test images are, near 0 is copied.
+            as new as the test images are, near 0 is copied. None if the
+            test images are training images themselves.
         ms: Milliseconds an image, in batches of 250.
         attributes: Share of what was asked for beside the class that the judge sees; the mean over
             the attributes. None where there are none.
@@ -183,7 +184,7 @@ def evaluate(
         yield Row(
             describe(sampler, steps, eta, guidance_scale), nfe, count,
             frechet_distance(features, target), of_class,
-            float(_nearest(images[:num_nearest], train).mean()) / usual,
+            float(_nearest(images[:num_nearest], train).mean()) / usual if usual else None,
             1000 * seconds / count, of_attributes,
         )  # fmt: skip
 
