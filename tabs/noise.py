@@ -71,6 +71,8 @@ def build() -> tuple[gr.State, gr.State]:
     Returns:
         Two states: the last good picture, and what "Denoise from here" fills with a `Start`.
     """
+    # Served from where they lie: copies in Gradio's cache are cleared away after an hour.
+    gr.set_static_paths(PICTURES)
     first = str(PICTURES / "chelsea.png")
     gr.Markdown(
         "A picture dissolves into noise: drag the timestep. The same noise all the way, ever more "

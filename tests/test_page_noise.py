@@ -108,6 +108,15 @@ def test_a_shipped_picture_is_one_click_away(tab):
     assert (boot[..., 0] == boot[..., 1]).all() and boot.std() > 30
 
 
+def test_the_shipped_pictures_outlive_the_clearing_of_gradios_cache(tab):
+    """They are served from where they lie: what is copied to the cache is gone after an hour."""
+    shown = tab.locator(".shipped img")
+    expect(shown).to_have_count(len(noise.SHIPPED))
+    for image, file in zip(shown.all(), noise.SHIPPED.values(), strict=True):
+        assert image.get_attribute("src").endswith(f"/file={noise.PICTURES / file}")
+        assert image.evaluate("(e) => e.decode().then(() => e.naturalWidth)") > 0
+
+
 def test_new_noise_changes_the_noise_and_not_the_picture(tab):
     before, picture = pixels(tab, "eps", STAGE), pixels(tab, "x0", STAGE)
     change(tab, lambda: press(tab, "New noise"))
