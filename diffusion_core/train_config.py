@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
-WEIGHTINGS = ("none", "min_snr")
+WEIGHTINGS = ("none", "min_snr", "clamped_snr")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -31,8 +31,8 @@ class TrainConfig:
             them all attributes.
         attribute_dropout: Share in which each attribute is left out by itself.
         prediction_type: What the network's output means: epsilon, v_prediction or sample (x0).
-        loss_weighting: "none", or "min_snr".
-        min_snr_gamma: Its γ.
+        loss_weighting: "none", "min_snr" or "clamped_snr"; see `training.loss_weights`.
+        min_snr_gamma: Their γ.
         precision: "bf16" or "fp32"; "auto" measures which is faster here.
         flip: Mirror half of the pictures, left to right: for what has no left and right.
         seed: Of the weights and of every step's draws.
@@ -68,6 +68,11 @@ class TrainConfig:
                 raise ValueError(
                     f"There is no {name} {getattr(self, name)!r}; choose {', '.join(choices)}."
                 )
+        if (self.loss_weighting, self.prediction_type) == ("clamped_snr", "epsilon"):
+            raise ValueError(
+                "clamped_snr has no bound where epsilon is predicted; choose min_snr, or "
+                "another prediction_type."
+            )
         if min(self.num_steps, self.batch_size, self.save_every) < 1:
             raise ValueError("num_steps, batch_size and save_every must be at least 1.")
         if not (self.learning_rate > 0 and self.grad_clip > 0 and self.min_snr_gamma > 0):

@@ -73,13 +73,19 @@ def training_target(
 
 
 def loss_weights(config: TrainConfig, t: Tensor, schedule: NoiseSchedule) -> Tensor:
-    """w(t), float32 (B,): 1, or min(SNR, γ) in units of x0's error (Hang et al. 2023, eq. 9)."""
+    """w(t), float32 (B,), that the squared error of the prediction is multiplied by.
+
+    none: 1. In units of x0's error, and converted to those of the prediction:
+    min_snr: min(SNR, γ)                                           (Hang et al. 2023, eq. 9)
+    clamped_snr: min(max(SNR, 1), γ): truncated below as well      (Salimans & Ho 2022, section 4)
+    """
     if config.loss_weighting == "none":
         return torch.ones(t.shape)
     snr, gamma = schedule.log_snr(t).exp(), config.min_snr_gamma
     if config.prediction_type == "epsilon":
         return (gamma / snr).clamp_max(1.0).float()
-    in_x0 = snr.clamp_max(gamma)
+    least = min(1.0, gamma) if config.loss_weighting == "clamped_snr" else 0.0
+    in_x0 = snr.clamp(least, gamma)
     return (in_x0 / (snr + 1) if config.prediction_type == "v_prediction" else in_x0).float()
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import last
 
+from diffusion_core.attribute_judge import rights
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import load_dataset
 from diffusion_core.metrics import judged, load_judge
@@ -37,6 +38,16 @@ def test_the_judge_knows_the_embedded_pictures():
     x, y = data.batch(torch.arange(len(data)))
     assert json.loads((ROOT / "judge" / "config.json").read_text())["test_accuracy"] >= 0.92
     assert float((judged(load_judge(ROOT / "judge"), x)[1] == y).float().mean()) > 0.9
+
+
+def test_the_judge_of_avatars_reads_what_the_embedded_ones_are():
+    folder = ROOT / "judge-avatars"
+    facts = json.loads((folder / "config.json").read_text())
+    assert min(facts["attributes"].values()) >= 0.99  # of held-out combinations
+    data = load_dataset("avatars-3000")
+    indices = torch.arange(0, len(data), 10)
+    seen = judged(load_judge(folder), data.batch(indices)[0])[1]
+    assert rights(seen, data.conditions(indices)).min() >= 0.97
 
 
 def test_the_shipped_model_makes_the_garment_it_is_asked_for(shipped):

@@ -456,6 +456,19 @@ def test_a_model_is_trained_further_on_other_pictures_and_classes(home, dataset)
         assert abs(weight - theirs[name]).max() < 2e-3
 
 
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
+    """What a network's output means cannot be changed; a weighting that has no meaning there is."""
+    folder = save_tiny(tmp_path / "known", prediction_type=kind)
+    asked = SMALL._replace(begin=str(folder), prediction="sample", weighting="clamped_snr")
+    plan, pictures = plan_of(asked, dataset, Limits())
+    weighting = "none" if kind == "epsilon" else "clamped_snr"
+    assert (plan.train.prediction_type, plan.train.loss_weighting) == (kind, weighting)
+    words = plans.facts(plan, pictures, 0.1)
+    assert f"It goes on to predict {kind}" in words and f"weighting: {weighting}." in words
+    assert "goes on to predict" not in plans.facts(plan_of(SMALL, dataset, Limits())[0], dataset, 1)
+
+
 def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
     messages(running.train(ME, "mine", *SMALL._replace(steps=2)))
     made = running.zip_file(str(home / "mine"), ME)

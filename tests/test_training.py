@@ -122,8 +122,9 @@ def test_the_average_lags_behind_and_its_buffers_do_not(tmp_path):
     assert torch.equal(state[f"ema.module.{key}"], last.unet.state_dict()[key])
 
 
-def test_targets_and_weights_are_consistent():
-    """The same network error costs the same min-SNR loss, whatever the network predicts."""
+@pytest.mark.parametrize(("weighting", "least"), [("min_snr", 0.0), ("clamped_snr", 1.0)])
+def test_targets_and_weights_are_consistent(weighting, least):
+    """The same network error costs the same loss, whatever the network predicts."""
     t = torch.tensor([10, 400, 800])
     g = torch.Generator().manual_seed(0)
     x0, eps, d = (torch.randn(3, 1, 4, 4, generator=g, dtype=torch.float64) for _ in range(3))
@@ -139,11 +140,15 @@ def test_targets_and_weights_are_consistent():
             "v_prediction": lambda w: x0_from_v(x_t, t, w, SCHEDULE),
             "sample": lambda w: w,
         }[kind](wrong)
-        config = TrainConfig(prediction_type=kind, loss_weighting="min_snr")
+        if (kind, weighting) == ("epsilon", "clamped_snr"):
+            with pytest.raises(ValueError, match="no bound"):
+                TrainConfig(prediction_type=kind, loss_weighting=weighting)
+            continue
+        config = TrainConfig(prediction_type=kind, loss_weighting=weighting)
         weight = training.loss_weights(config, t, SCHEDULE).double()
         loss = weight * (wrong - target).square().flatten(1).mean(1)
         costs[kind] = loss / (x0_hat - x0).square().flatten(1).mean(1)
-    snr = SCHEDULE.log_snr(t).exp().clamp_max(5.0)
+    snr = SCHEDULE.log_snr(t).exp().clamp(least, 5.0)
     for kind, cost in costs.items():
         torch.testing.assert_close(cost, snr, rtol=1e-4, atol=0, msg=kind)
     assert torch.allclose(eps_from_v(x_t, t, training.training_target(

@@ -34,7 +34,9 @@ def train(
     schedule: Annotated[str, typer.Option(help="Noise schedule.")] = "cosine",
     timesteps: Annotated[int, typer.Option(help="T of the schedule.")] = 1000,
     prediction: Annotated[str, typer.Option(help="epsilon, v_prediction or sample.")] = "epsilon",
-    weighting: Annotated[str, typer.Option(help="Loss weighting: none or min_snr.")] = "none",
+    weighting: Annotated[
+        str, typer.Option(help="Loss weighting: none, min_snr or clamped_snr.")
+    ] = "none",
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
     warmup_steps: Annotated[int, typer.Option(help="Steps of linear warm-up.")] = 500,
     decay_steps: Annotated[int, typer.Option(help="Last steps, of linear decay to 0.")] = 2000,

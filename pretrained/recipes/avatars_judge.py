@@ -24,7 +24,7 @@ from diffusion_core.metrics import judged, load_judge
 from diffusion_core.obedience import READABLE
 from diffusion_core.train_config import fastest_precision
 
-EPOCHS, BATCH, SEED, NOISE = 4, 250, 0, 0.1
+EPOCHS, BATCH, SEED, NOISE = 1, 250, 0, 0.1
 OUT = Path(__file__).parents[1] / "judge-avatars"
 
 

@@ -68,6 +68,14 @@ TRIALS = {
     "min-snr": replace(BASE, weighting="min_snr"),
     "sigmoid": replace(BASE, schedule="sigmoid"),
     "batch128": replace(BASE, batch_size=128),
+    "two": replace(BASE, channels=(64, 128), batch_size=32),
+    "two-x0": replace(
+        BASE, channels=(64, 128), batch_size=32, prediction="sample", weighting="min_snr"
+    ),
+    "two-x0-even": replace(BASE, channels=(64, 128), batch_size=32, prediction="sample"),
+    "two-16": replace(BASE, channels=(64, 128), batch_size=16),
+    "three": replace(BASE, channels=(64, 96, 128), batch_size=32),
+    "patch2-32": replace(BASE, patch_size=2, channels=(32, 64, 128), batch_size=32),
 }
 
 

@@ -97,6 +97,10 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
         raise ValueError(f"Here a training has at most {limits.steps:,} steps; choose fewer.")
     if batch > limits.batch:
         raise ValueError(f"Here a batch has at most {limits.batch} pictures; choose fewer.")
+    known = None
+    if s.begin != FRESH:
+        known = models.get(s.begin if OWNERS.public else models.fetch(s.begin))
+        s = _as_trained(s, known)
     train = TrainConfig(
         num_steps=steps, batch_size=batch, learning_rate=float(s.learning_rate),
         warmup_steps=min(500, steps // 10), decay_steps=int(0.3 * steps), ema_decay=float(s.ema),
@@ -107,7 +111,7 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
         "name": s.schedule, "num_train_timesteps": _whole("T", s.T, 2)
     }  # fmt: skip
     make_schedule(**noise)
-    if s.begin == FRESH:
+    if known is None:
         levels = widths(s.channels)
         attend = ATTENTION[s.attention]
         attention = tuple(i >= len(levels) - attend for i in range(len(levels)))
@@ -120,18 +124,15 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
                 plan, unet=dataclasses.replace(plan.unet, mid_attention=False)
             )
     else:
-        known = models.get(s.begin if OWNERS.public else models.fetch(s.begin))
         dataset = fitted(dataset, known)
         unet = dataclasses.replace(
             known.unet.config, image_size=dataset.shape[1:],
             num_classes=len(dataset.class_names) or None,
             attributes=tuple(len(values) for _, values in dataset.attribute_names),
         )  # fmt: skip
-        # What its output means, and at which noise, is what it was trained for.
-        train = dataclasses.replace(train, prediction_type=known.config.prediction_type)
         # On a public page from the cache: the machine's own token is for its owner.
         init = str(models.place(s.begin)[0]) if OWNERS.public else s.begin
-        plan = Plan(train, unet, known.config.schedule, init=init)
+        plan = Plan(train, unet, known.config.schedule, init=init)  # the noise that it knows
     _check_shape(plan, dataset)
     if (millions := num_parameters(plan.unet) / 1e6) > limits.millions:
         raise ValueError(
@@ -139,6 +140,13 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
             f"{millions:.1f}; choose fewer channels."
         )
     return plan, dataset
+
+
+def _as_trained(s: Settings, known: Checkpoint) -> Settings:
+    """What the output means stays what it was trained for; so must its weighting have a meaning."""
+    kind = known.config.prediction_type
+    bounded = s.weighting != "clamped_snr" or kind != "epsilon"
+    return s._replace(prediction=kind, weighting=s.weighting if bounded else "none")
 
 
 def _whole(name: str, value: float, lowest: int = 1) -> int:
@@ -206,6 +214,11 @@ def facts(plan: Plan, dataset: ImageDataset, seconds: float | None) -> str:
         f"takes about {memory / 1e9:.2g} GB of memory. {train.num_steps:,} steps of "
         f"{train.batch_size} pictures see each picture {epochs:,.1f} times; {takes}."
     )
+    if plan.init:
+        said += (
+            f" It goes on to predict {train.prediction_type}, as what it begins with does; loss "
+            f"weighting: {train.loss_weighting}."
+        )
     minded = [
         c.words for c in check_schedule(make_schedule(**plan.noise), train.prediction_type)
         if not c.ok
