@@ -615,8 +615,8 @@ def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
     steps, _, channels, _ = following.preset_values(ME, "a lunch", *SMALL)
     assert steps == presets.PRESETS["a lunch"].steps and channels == "64,128"
     known.update({(64, 128): 10.0, (32, 64): 1.0, (96, 192): 20.0})
-    assert following.refilled(ME, "a lunch", *SMALL)[:3] == [3600, 32, "32,64"]
-    assert "about 60 min" in following.measured_presets(ME, *SMALL).choices[1][0]
+    assert following.refilled(ME, "a lunch", *SMALL)[:3] == [3200, 32, "32,64"]
+    assert "about 59 min" in following.measured_presets(ME, *SMALL).choices[1][0]
     assert "not measured while another" in following.facts_now(ME, *SMALL)
 
 

@@ -64,7 +64,7 @@ def filled(
         fixed: The network is given, so that there is one way only.
     """
     preset = PRESETS[name]
-    # A step takes a little more than it measures, and now and then samples are drawn.
+    # Where minutes are bounded, a slower hour of the machine must not cut the training off.
     budget = 60 * min(preset.minutes, 0.85 * limits.minutes)
     batch = min(preset.batch, limits.batch)
     ways = preset.ways[-1:] if fixed else preset.ways
