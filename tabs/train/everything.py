@@ -53,19 +53,15 @@ def everything_else(limits: Limits) -> list[Any]:
     with gr.Row():
         made.append(gr.Dropdown(list(SCHEDULES), value="cosine", label="Schedule", min_width=120))
         made.append(gr.Number(1000, label="Timesteps T", precision=0, min_width=100))
-    with gr.Row():
-        made.append(
-            gr.Dropdown(
-                list(PREDICTION_TYPES), value=PREDICTS, label="It predicts",
-                info="sample: the clean picture", min_width=120,
-            )
-        )  # fmt: skip
-        made.append(
-            gr.Dropdown(
-                list(WEIGHTINGS), value=WEIGHTING, label="Loss weighting",
-                info="by signal over noise", min_width=100,
-            )
-        )  # fmt: skip
+    made += [
+        gr.Dropdown(
+            list(PREDICTION_TYPES), value=PREDICTS, label="It predicts",
+            info="sample is the clean picture",
+        ),
+        gr.Dropdown(
+            list(WEIGHTINGS), value=WEIGHTING, label="Loss weighting", info="by signal over noise"
+        ),
+    ]  # fmt: skip
     with gr.Row():
         made.append(
             gr.Number(
