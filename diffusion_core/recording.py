@@ -7,57 +7,22 @@ between them they are computed again, to the same bits, so a branch is exact fro
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from .checkpoint import Checkpoint
 from .exact import ExactDenoiser
-from .images import grid, to_uint8
-from .samplers import SamplerStep
+from .frames import Frame, FrameMaker
+from .images import grid
 from .trajectory import Moment, Walker, moment_at
 from .walk import Given, Walk
 
 MAX_PICTURE_BYTES = 64 * 2**20
 MAX_MOMENT_BYTES = 32 * 2**20
-BINS, LOWEST, HIGHEST = 60, -3.0, 3.0
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One moment of a walk.
-
-    Attributes:
-        index: Steps done.
-        t: Timestep of x_t; -1 is the finished picture.
-        t_prev: Where the step that begins here leads.
-        alpha_bar: ᾱ_t.
-        nfe: Network evaluations so far, those of the step that begins here included.
-        ms: Milliseconds of computing so far, of the steps alone.
-        pictures: A sheet (H, W, C), uint8, by view, in the order of the recording's views.
-        weights: Of the step that begins here; see `steps.step_weights`.
-        histogram: Of all numbers of x_t, 60 bins of 0.1 from -3 to 3.
-        numbers: `mean_square` of x_t; `gain` by which the change is shown enlarged; where there is
-            one to compare with, the root mean square distance of x0_hat to the true `x0` and to
-            the `exact` answer.
-    """
-
-    index: int
-    t: int
-    t_prev: int
-    alpha_bar: float
-    nfe: int
-    ms: float
-    pictures: dict[str, np.ndarray]
-    weights: dict[str, float]
-    histogram: tuple[int, ...]
-    numbers: dict[str, float]
 
 
 class Recording:
@@ -110,9 +75,11 @@ class Recording:
         views = ["x_t", "x0_hat", "eps_hat", "change"]
         self.views = (*views, *(["noise"] if random else []), *(["exact"] if exact else []))
         C, H, W = checkpoint.image_shape
-        self.columns = settings.num_images if settings.seed_to is not None else None
-        one = grid(np.zeros((settings.num_images, H, W, C), np.uint8), columns=self.columns)
+        columns = settings.num_images if settings.seed_to is not None else None
+        one = grid(np.zeros((settings.num_images, H, W, C), np.uint8), columns=columns)
         self.sheet_shape = one.shape
+        true_x0 = None if given is None else given.picture
+        self.draw = FrameMaker(self.views, checkpoint.schedule, columns, true_x0, exact)
         total = (len(timesteps) + 1) * len(self.views) * one.nbytes
         self.stride = stride or max(1, math.ceil(total / MAX_PICTURE_BYTES))
         self.num_steps = len(timesteps)
@@ -122,7 +89,7 @@ class Recording:
         self.result: Tensor | None = None
         if parent is not None and near is not None and self._can_take_from(parent):
             self.frames = [
-                self._inherited(f)
+                self.draw.inherited(f)
                 for f in list(parent.frames)
                 if f.index < settings.branch_step and f.index % self.stride == 0
             ]
@@ -154,10 +121,10 @@ class Recording:
                 return
             last, done = step, done + 1
             if step.index % self.stride == 0:
-                self.frames.append(self._frame(step, ms))
+                self.frames.append(self.draw.of_step(step, ms))
                 yield self.frames[-1]
         self.result = last.x_prev.float().cpu()
-        self.frames.append(self._end(last, ms))
+        self.frames.append(self.draw.of_end(last, self.num_steps, ms))
         yield self.frames[-1]
 
     def moment(self, index: int) -> Moment:
@@ -177,11 +144,6 @@ class Recording:
         """Whether the parent kept the steps and the views that are shown here."""
         return self.stride % parent.stride == 0 and set(self.views) - set(parent.views) <= {"noise"}
 
-    def _inherited(self, frame: Frame) -> Frame:
-        """A frame of the parent with the views of this recording; where it drew no noise, grey."""
-        pictures = {v: frame.pictures.get(v, self._grey()) for v in self.views}
-        return dataclasses.replace(frame, pictures=pictures)
-
     def _parents(self, stopped: Callable[[], bool]) -> Iterator[Frame]:
         """What the parent showed until the branching step, where it is not at hand."""
         settings = self.settings
@@ -192,64 +154,8 @@ class Recording:
         for frame in parent.run(stopped):
             if frame.index >= settings.branch_step:
                 break
-            self.frames.append(self._inherited(frame))
+            self.frames.append(self.draw.inherited(frame))
             yield self.frames[-1]
         if not stopped():
             near = parent.moment(int(settings.branch_step))
             self.walker = self.make(self.checkpoint, settings, self.given, near)
-
-    def _frame(self, step: SamplerStep, ms: float) -> Frame:
-        change = step.x_prev - step.x_t
-        gain = 1 / max(3 * _rms(change), 1e-6)
-        numbers = {"mean_square": float(step.x_t.float().square().mean()), "gain": gain}
-        pictures = {
-            "x_t": step.x_t, "x0_hat": step.x0_hat, "eps_hat": step.eps_hat,
-            "change": change * gain,
-        }  # fmt: skip
-        if "noise" in self.views:
-            none = torch.zeros_like(step.x_t)
-            pictures["noise"] = none if step.noise is None else step.noise
-        if self.exact is not None:
-            t = torch.full((len(step.x_t),), step.t, dtype=torch.int64)
-            answer = self.exact.predict(step.x_t, t)[1]
-            pictures["exact"] = answer
-            numbers["exact"] = _rms(step.x0_hat - answer)
-        if self.given is not None:
-            numbers["x0"] = _rms(step.x0_hat - self.given.picture.to(step.x0_hat))
-        alpha_bar = float(self.checkpoint.schedule.alpha_bar(step.t))
-        sheets = {v: self._sheet(pictures[v]) for v in self.views}
-        return Frame(
-            step.index, step.t, step.t_prev, alpha_bar, step.nfe, ms, sheets, step.weights,
-            _histogram(step.x_t), numbers,
-        )  # fmt: skip
-
-    def _end(self, step: SamplerStep, ms: float) -> Frame:
-        """The finished picture: where x_t, x0_hat and any answer are one, and no noise is left."""
-        end = self._sheet(step.x_prev)
-        pictures = {v: end if v in ("x_t", "x0_hat") else self._grey() for v in self.views}
-        numbers = {"mean_square": float(step.x_prev.float().square().mean()), "gain": 1.0}
-        if self.given is not None:
-            numbers["x0"] = _rms(step.x_prev - self.given.picture.to(step.x_prev))
-        if self.exact is not None:
-            index, distances = self.exact.nearest(step.x_prev)
-            numbers["exact"] = float(distances.mean())
-            pictures["exact"] = self._sheet(self.exact.image(index))
-        return Frame(
-            self.num_steps, -1, -1, 1.0, step.nfe, ms, pictures, {},
-            _histogram(step.x_prev), numbers,
-        )  # fmt: skip
-
-    def _sheet(self, x: Tensor) -> np.ndarray:
-        """Images (B, C, H, W) in [-1, 1] as one picture, as the command line writes it."""
-        return grid(to_uint8(x), columns=self.columns)
-
-    def _grey(self) -> np.ndarray:
-        return np.full(self.sheet_shape, 128, np.uint8)
-
-
-def _rms(x: Tensor) -> float:
-    return float(x.float().square().mean().sqrt())
-
-
-def _histogram(x: Tensor) -> tuple[int, ...]:
-    return tuple(int(n) for n in torch.histc(x.float().cpu(), BINS, LOWEST, HIGHEST).tolist())

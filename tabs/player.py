@@ -20,7 +20,7 @@ from typing import Any
 
 import gradio as gr
 
-from diffusion_core.recording import Frame
+from diffusion_core.frames import Frame
 
 from .components import component
 

@@ -12,9 +12,9 @@ import torch
 from conftest import TINY, last, watch_steps
 
 from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from diffusion_core.frames import Frame
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.process import q_sample
-from diffusion_core.recording import Frame
 from diffusion_core.samplers import draw_noise
 from diffusion_core.schedule import make_schedule
 from diffusion_core.trajectory import walk
