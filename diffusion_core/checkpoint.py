@@ -242,10 +242,3 @@ def own_folder() -> Path:
     """Where one's own models are kept: the folder that DIFFUSION_MODELS names, else runs/."""
     extra = os.environ.get("DIFFUSION_MODELS")
     return Path(extra) if extra else Path(__file__).parents[1] / "runs"
-
-
-def best_device() -> torch.device:
-    """CUDA, else MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

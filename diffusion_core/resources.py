@@ -1,4 +1,4 @@
-"""What training takes on this machine: memory and time, known before it begins."""
+"""The device, and what training takes on it: memory and time, known before it begins."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ FEW = 16  # pictures of a batch that a measurement takes at most
 PATIENCE = 4.0  # seconds
 _TOOK: dict[tuple[UNetConfig, int, str, str], float] = {}
 MEASURING = threading.Lock()  # two measurements at once would each find the machine slow
+
+
+def best_device() -> torch.device:
+    """CUDA, else MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 @lru_cache(maxsize=64)

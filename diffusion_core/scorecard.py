@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from .attribute_judge import AttributeJudge
-from .checkpoint import Checkpoint, best_device
+from .checkpoint import Checkpoint
 from .data import load_dataset
 from .evaluation import GUIDED_ROWS, ROWS, Row, describe, evaluate
 from .metrics import load_judge
 from .obedience import Obedience, measure_obedience
+from .resources import best_device
 from .train_config import PRECISIONS, fastest_precision
 
 

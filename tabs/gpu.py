@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusion_core.checkpoint import Checkpoint, best_device, load_checkpoint
+from diffusion_core.checkpoint import Checkpoint, load_checkpoint
 from diffusion_core.hub_cache import weights_in
+from diffusion_core.resources import best_device
 from diffusion_core.samplers import SamplerStep
 from diffusion_core.trajectory import Moment, Walker
 from diffusion_core.walk import Given, Walk

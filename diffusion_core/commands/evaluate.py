@@ -25,9 +25,10 @@ def evaluate(
 ) -> None:
     """Measure a checkpoint against its data set's test images; print and keep the table."""
     from ..card import write_card
-    from ..checkpoint import best_device, load_checkpoint
+    from ..checkpoint import load_checkpoint
     from ..evaluation import table
     from ..obedience import obedience_table
+    from ..resources import best_device
     from ..scorecard import Scorecard
 
     if num < 2 or num_slow < 2:

@@ -19,8 +19,8 @@ def push(
     diffusers: Annotated[bool, typer.Option(help="In diffusers' layout; see export.")] = False,
 ) -> None:
     """Push a checkpoint to the Hugging Face Hub, private unless told otherwise."""
-    from ..checkpoint import best_device
     from ..push import push as send
+    from ..resources import best_device
 
     pushed = send(
         model, to, private=not public, message=message, diffusers=diffusers, licence=licence,

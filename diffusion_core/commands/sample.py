@@ -36,8 +36,9 @@ def sample(
     save_card: Annotated[Path | None, typer.Option(help="Run card to write.")] = None,
 ) -> None:
     """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
-    from ..checkpoint import best_device, checkpoint_folders, load_checkpoint
+    from ..checkpoint import checkpoint_folders, load_checkpoint
     from ..exports import write_walk
+    from ..resources import best_device
     from ..run_card import RunCard
     from ..state import write_text
     from ..walk import Walk
