@@ -42,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    """The app, with its tools where the package for them is installed."""
+    """The app, with its tools."""
     import app
 
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +50,7 @@ def url(tmp_path_factory):
         demo = app.build()
         _, address, _ = app.launch(
             demo, prevent_thread_lock=True, quiet=True, inbrowser=False, server_port=free_port(),
-            mcp_server=has_tools(),
+            mcp_server=True,
         )  # fmt: skip
         yield address
         demo.close()
@@ -62,14 +62,6 @@ def client(url):
     client = Client(url, verbose=False, httpx_kwargs={"timeout": TIMEOUT})
     yield client
     client.close()
-
-
-def has_tools() -> bool:
-    try:
-        import mcp  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def pixels(path) -> np.ndarray:
@@ -355,9 +347,6 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
     assert not Path(sheet["path"]).exists() and not list(tmp_path.iterdir())
 
 
-TOOLS = pytest.mark.skipif(not has_tools(), reason='no MCP: pip install "gradio[mcp]"')
-
-
 def with_session(url, use):
     """What `use(session)` gives, within a session of MCP's own client."""
     from mcp import ClientSession
@@ -386,7 +375,6 @@ def shown(result) -> tuple[np.ndarray, str, dict]:
     return np.asarray(png), address.text.removeprefix("Image URL: "), json.loads(values.text)
 
 
-@TOOLS
 def test_the_tools_are_described(url):
     tools = with_session(url, lambda session: session.list_tools()).tools
     assert [t.name for t in tools] == ["noise", "schedule", "denoise"]
@@ -402,7 +390,6 @@ def test_the_tools_are_described(url):
     assert tools[0].inputSchema["required"] == ["picture", "timestep"]
 
 
-@TOOLS
 def test_a_session_calls_every_tool(url, client):
     cat = "data:image/png;base64," + base64.b64encode(Path(CAT).read_bytes()).decode()
     settings = {"label": "Bag", "steps": 12, "num_images": 2, "seed": 3}
@@ -441,7 +428,6 @@ def test_a_session_calls_every_tool(url, client):
     assert refused.isError and refused.content[0].text.startswith("There is no class 'Spoon'")
 
 
-@TOOLS
 def test_a_tool_takes_no_other_file_of_this_machine(url):
     async def use(session):
         place = url.rstrip("/") + "/gradio_api/file="
