@@ -168,6 +168,13 @@ def test_the_choice_is_marked_where_it_is(count, ms, said):
     assert ("time" in made.layout.xaxis.title.text) == (ms is not None)
 
 
+def test_times_stand_under_powers_of_ten_where_a_phone_has_room_for_them():
+    axis = figure(ALL, "ddim", 25, 47.0).layout.xaxis
+    under = dict(zip(axis.tickvals, axis.ticktext, strict=True))
+    assert under[10] == "10<br><i>0.47 s</i>" and under[1000] == "1000<br><i>47 s</i>"
+    assert under[30] == "30" and under[300] == "300"
+
+
 def test_training_images_are_the_line_below_and_noise_is_not_in_view():
     made = figure(ALL, "ddim", 25, 12.0)
     (line,) = [s for s in made.layout.shapes if s.line.color != NOW]

@@ -119,7 +119,11 @@ def _hover(row: CardRow) -> str:
 
 def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: float | None) -> None:
     grid = {"gridcolor": "rgba(128, 128, 128, 0.25)", "zeroline": False, "type": "log"}
-    under = [f"{n}" if ms is None else f"{n}<br><i>{span(n * ms)}</i>" for n in TICKS]
+    # Times at powers of ten alone: between them there is no room on a phone.
+    under = [
+        f"{n}<br><i>{span(n * ms)}</i>" if ms is not None and math.log10(n).is_integer() else f"{n}"
+        for n in TICKS
+    ]
     title = "evaluations" + ("" if ms is None else " and <i>time here</i>")
     nice = [k * 10.0**e for e in range(-3, 4) for k in (1, 2, 5)]
     made.update_layout(
