@@ -51,8 +51,7 @@ class Row:
         frechet: Distance to the test images in the judge's features.
         accuracy: Share of images that the judge gives the class asked for.
         nearest: Mean distance to the nearest training image, over that of test images: near 1 is
-            as new as the test images are, near 0 is copied. None if the
-            test images are training images themselves.
+            as new as the test images are, near 0 is copied. None if those are training images.
         ms: Milliseconds an image, in batches of 250.
         attributes: Share of what was asked for beside the class that the judge sees; the mean over
             the attributes. None where there are none.

@@ -11,6 +11,7 @@ from torch import nn
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 WEIGHTINGS = ("none", "min_snr", "clamped_snr")
+UNBOUNDED = ("clamped_snr", "epsilon")  # SNR 0 weighs infinitely: there eps says nothing of x0
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -68,7 +69,7 @@ class TrainConfig:
                 raise ValueError(
                     f"There is no {name} {getattr(self, name)!r}; choose {', '.join(choices)}."
                 )
-        if (self.loss_weighting, self.prediction_type) == ("clamped_snr", "epsilon"):
+        if (self.loss_weighting, self.prediction_type) == UNBOUNDED:
             raise ValueError(
                 "clamped_snr has no bound where epsilon is predicted; choose min_snr, or "
                 "another prediction_type."

@@ -7,18 +7,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from diffusion_core.checkpoint import Checkpoint, best_device
+from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.fitting import Plan
 from diffusion_core.health import check_schedule
 from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.resources import (
+    best_device,
     known_step_seconds,
     memory_of_training,
     num_parameters,
     step_seconds,
 )
 from diffusion_core.schedule import make_schedule
-from diffusion_core.train_config import TrainConfig
+from diffusion_core.train_config import UNBOUNDED, TrainConfig
 from diffusion_core.unet import UNet
 
 from .. import models
@@ -146,8 +147,8 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
 def _as_trained(s: Settings, known: Checkpoint) -> Settings:
     """What the output means stays what it was trained for; so must its weighting have a meaning."""
     kind = known.config.prediction_type
-    bounded = s.weighting != "clamped_snr" or kind != "epsilon"
-    return s._replace(prediction=kind, weighting=s.weighting if bounded else "none")
+    weighting = "none" if (s.weighting, kind) == UNBOUNDED else s.weighting
+    return s._replace(prediction=kind, weighting=weighting)
 
 
 def _whole(name: str, value: float, lowest: int = 1) -> int:
@@ -200,7 +201,7 @@ def facts(plan: Plan, dataset: ImageDataset, seconds: float | None) -> str:
     Args:
         plan: The run.
         dataset: On what.
-        seconds: Of one step, measured; None where that is not known.
+        seconds: Of one step, as `seconds_a_step` has them; None where that is not known.
     """
     count, train = num_parameters(plan.unet), plan.train
     memory = memory_of_training(UNet(plan.unet), train.batch_size)
@@ -209,7 +210,7 @@ def facts(plan: Plan, dataset: ImageDataset, seconds: float | None) -> str:
         "its time is not measured while another training runs"
         if seconds is None
         else f"**about {span(train.num_steps * seconds)}** on this machine "
-        f"({1000 * seconds:.0f} ms a step, measured)"
+        f"({1000 * seconds:.0f} ms a step: measured, and a tenth for samples and saves)"
     )
     said = (
         f"**{count / 1e6:.2f} million parameters**, {2 * count / 1e6:.1f} MB on disk; training "
