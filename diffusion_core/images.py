@@ -38,7 +38,8 @@ def from_uint8(pictures: np.ndarray | Tensor) -> Tensor:
     x = torch.tensor(pictures) if isinstance(pictures, np.ndarray) else pictures
     if x.dtype != torch.uint8 or x.ndim != 4:
         raise ValueError(f"Pictures must be uint8 (B, H, W, C), got {x.dtype} {tuple(x.shape)}.")
-    return x.permute(0, 3, 1, 2).float() / 127.5 - 1
+    # laid out as (B, C, H, W) too: on a CPU, norms in bfloat16 are ten times slower on the other
+    return x.permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
 
 
 def to_pil(picture: np.ndarray) -> Image.Image:
