@@ -2,122 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-import math
 import platform
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from .avatars import CREDIT
+from .card_table import best_value, cells_of, default_words, read_table
 from .checkpoint import CARD, TABLE_BEGIN, TABLE_END, Checkpoint
+from .checkpoint_config import CONFIG
 from .evaluation import GUIDED_ROWS, Row, table
 from .evaluation import describe as in_words
 from .obedience import Obedience, obedience_table
-from .samplers import SAMPLERS
 from .state import write_text
 
-HEADINGS = {  # how each column's heading begins, in small letters
-    "name": "sampler",
-    "evaluations": "evaluations",
-    "frechet": "frechet",
-    "accuracy": "class accuracy",
-    "nearest": "nearest",
-    "ms_per_image": "ms",
-    "samples": "images",
-}
 ELSEWHERE = "some rows are kept from an earlier measurement, in other circumstances;"
 TRAINED = re.compile(r"^## Training\n\n    .*\n\n\S+ steps\. .*\n", re.MULTILINE)
-SETTINGS = re.compile(r"(\w+) (\d+)(?:, eta (\S+))?(?:, guidance (\S+))?")
-
-
-@dataclass(frozen=True)
-class CardRow:
-    """One line of a card's measured table, read back; see `evaluation.Row` for what each means.
-
-    Attributes:
-        name: Sampler and settings in words, or what the scale was taken of: "training images".
-        sampler: One of `SAMPLERS`; None in a row of the scale.
-        num_steps: Of the walk; 0 in a row of the scale.
-        evaluations: Of the network, an image; guided ones count as one. 0 in a row of the scale.
-        eta, guidance_scale: 0 and 1 where the table names none.
-        frechet, accuracy, nearest, ms_per_image: As rounded in the table; None is an empty cell.
-        samples: How many images were measured.
-    """
-
-    name: str
-    sampler: str | None
-    num_steps: int
-    evaluations: int
-    eta: float
-    guidance_scale: float
-    frechet: float
-    accuracy: float | None
-    nearest: float | None
-    ms_per_image: float | None
-    samples: int
-
-    @property
-    def plain(self) -> bool:
-        """Whether a sampler was run with neither eta nor guidance."""
-        return self.sampler is not None and self.eta == 0 and self.guidance_scale == 1
-
-
-def read_table(card: str) -> list[CardRow]:
-    """The rows that `write_card` put between the marks, in the card's order.
-
-    What cannot be read is left out: a single row, or all of them where a mark or a column is
-    missing. Never raises.
-
-    Args:
-        card: The card's text.
-    """
-    body, end, _ = card.partition(TABLE_BEGIN)[2].partition(TABLE_END)
-    lines = [_cells(line) for line in body.splitlines() if line.startswith("|")]
-    if not end or not lines:
-        return []
-    heads = [head.lower() for head in lines[0]]
-    places = {k: [i for i, h in enumerate(heads) if h.startswith(v)] for k, v in HEADINGS.items()}
-    if not all(places.values()):
-        return []
-    rows = []
-    for cells in lines[1:]:
-        if len(cells) == len(heads):
-            try:
-                rows.append(_row({k: cells[i[0]] for k, i in places.items()}))
-            except ValueError:  # the line under the headings, and what no writer of ours wrote
-                continue
-    return rows
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
-
-
-def _number(text: str) -> float:
-    value = float(text.replace(",", ""))
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is no measurement.")
-    return value
-
-
-def _row(cells: dict[str, str]) -> CardRow:
-    """A row from its cells; ValueError if it is none."""
-    found = SETTINGS.fullmatch(cells["name"])
-    sampler, steps, eta, guidance = found.groups() if found else (None, "0", None, None)
-    count = int(cells["evaluations"] or 0)
-    known = sampler in SAMPLERS and count >= int(steps) > 0
-    if not cells["name"] or not known and (found or count):
-        raise ValueError(f"{cells['name']!r} is neither a sampler's row nor one of the scale.")
-    rest = {k: _number(cells[k]) if cells[k] else None for k in list(HEADINGS)[3:6]}
-    return CardRow(
-        cells["name"], sampler, int(steps), count, _number(eta or "0"), _number(guidance or "1"),
-        _number(cells["frechet"]), **rest, samples=int(_number(cells["samples"])),
-    )  # fmt: skip
 
 
 def write_card(
@@ -148,7 +53,7 @@ def write_card(
         f"Judge: a small classifier, {judge['test_accuracy']:.1%} on the test set; the Frechet "
         "distance is taken in its 128 features against all test images."
     )
-    if obedience:
+    if "features" in judge:
         judged = (
             "Judge: a small network with a head for every attribute; the Frechet distance is taken "
             f"in its {judge['features']} features against all held-out pictures."
@@ -164,10 +69,35 @@ def write_card(
     older = (
         f" {ELSEWHERE}" if measured != new and (here not in before or ELSEWHERE in before) else ""
     )
-    parts = [measured, *([obedience_table(obedience)] if obedience else [])]
+    parts = [measured, default_words(read_table(f"{TABLE_BEGIN}\n{measured}\n{TABLE_END}"))]
+    parts += [obedience_table(obedience)] if obedience else []
     parts.append(f"{judged} It is no Inception FID. Measured {here};{older} {weights}")
-    body = "\n\n".join(parts)
+    body = "\n\n".join(filter(None, parts))
     write_text(card, f"{head}{TABLE_BEGIN}\n{body}\n{TABLE_END}{tail}")
+
+
+def keep_default(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
+    """Let a checkpoint begin with what its card's table speaks for; see `card_table.best_value`.
+
+    Args:
+        folder: Of the checkpoint; its settings are written anew, what else suits it stays.
+        checkpoint: As it was read from there.
+
+    Returns:
+        The checkpoint with these settings.
+    """
+    card = folder / CARD
+    best = best_value(read_table(card.read_text(encoding="utf-8"))) if card.exists() else None
+    if best is None:
+        return checkpoint
+    chosen: dict[str, Any] = {
+        "sampler": best.sampler, "num_steps": best.num_steps,
+        "guidance_scale": best.guidance_scale,
+    }  # fmt: skip
+    sampling = checkpoint.config.sampling | chosen
+    config = dataclasses.replace(checkpoint.config, sampling=sampling)
+    write_text(folder / CONFIG, config.to_json())
+    return dataclasses.replace(checkpoint, config=config)
 
 
 def _with_kept(new: str, before: str) -> str:
@@ -176,14 +106,14 @@ def _with_kept(new: str, before: str) -> str:
     old = list(itertools.takewhile(lambda line: line.startswith("|"), before.strip().splitlines()))
     if old[:2] != [heads, rule]:
         return new
-    whole = [line for line in old[2:] if len(_cells(line)) == len(_cells(heads))]
-    lines = {_cells(line)[0]: line for line in [*whole, *rows]}
+    whole = [line for line in old[2:] if len(cells_of(line)) == len(cells_of(heads))]
+    lines = {cells_of(line)[0]: line for line in [*whole, *rows]}
     order = [in_words(*row) for row in GUIDED_ROWS]
 
     def place(name: str) -> int:
         if name in order:
             return order.index(name)
-        return len(order) if _cells(lines[name])[1] else -1  # the scale comes first
+        return len(order) if cells_of(lines[name])[1] else -1  # the scale comes first
 
     return "\n".join([heads, rule, *(lines[name] for name in sorted(lines, key=place))])
 

@@ -5,8 +5,10 @@ import re
 
 import pytest
 
-from diffusion_core.card import ELSEWHERE, read_table, write_card
+from diffusion_core.card import ELSEWHERE, keep_default, write_card
+from diffusion_core.card_table import CardRow, best_value, default_words, read_table
 from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.checkpoint_config import CONFIG, CheckpointConfig
 from diffusion_core.evaluation import ROWS, Row, describe
 
 SCALE = Row("training images", 0, 2000, 0.1, 0.94, None, None)
@@ -94,3 +96,47 @@ def test_what_a_card_says_of_the_training_follows_it(folder, model):
     (folder / "README.md").write_text(own, encoding="utf-8")
     write_card(folder, later, [row("ddim 10", 0.4)], JUDGE, "fp32")
     assert "As I like it." in text(folder)
+
+
+def measured(name, frechet, attributes=None):
+    """A row of a card, read back; heun looks twice a step, but for the last."""
+    sampler, steps = name.split(",")[0].split()
+    count = int(steps) if sampler != "heun" else 2 * int(steps) - 2
+    scale = float(name.split("guidance ")[1]) if "guidance" in name else 1.0
+    return CardRow(name, sampler, int(steps), count, 0.0, scale, frechet, 0.9, 1.0, 9.5, 500,
+                   attributes)  # fmt: skip
+
+
+def test_the_default_is_as_good_as_the_best_in_the_fewest_evaluations():
+    rows = [measured("ddim 10", 1.1), measured("ddim 50", 1.0), measured("heun 10", 1.04),
+            measured("dpmpp_2m 20", 1.05)]  # fmt: skip
+    assert best_value(rows).name == "heun 10"
+    words = default_words(rows)
+    assert "heun 10. It takes" in words and "within 5% of the best one's, ddim 50." in words
+    assert best_value(rows[:3:2]).name == "heun 10"
+    assert best_value([*rows, measured("ddpm 10", 1.06)]).name == "heun 10"
+    assert best_value([]) is None and default_words([]) == ""
+
+
+def test_the_default_obeys_if_anything_does():
+    scale = CardRow("training images", None, 0, 0, 0, 1, 0.1, 1.0, None, None, 500, 0.99)
+    disobedient, late = measured("ddim 10", 1.0, 0.7), measured("ddim 20, guidance 2", 1.5, 0.95)
+    soon = measured("ddim 10, guidance 2", 1.57, 0.96)
+    rows = [scale, disobedient, late, soon]
+    assert best_value(rows) is soon
+    assert "at least 95% of the attributes" in default_words(rows)
+    assert best_value([scale, disobedient]) is disobedient
+
+
+def test_a_measured_model_begins_with_its_default(folder, model):
+    config = dataclasses.replace(model.config, sampling={"label": "Bag", "sampler": "ddpm"})
+    kept = keep_default(folder, dataclasses.replace(model, config=config))
+    assert CheckpointConfig.from_json((folder / CONFIG).read_text()) == kept.config
+    assert kept.config.sampling == {"sampler": "ddim", "num_steps": 10, "guidance_scale": 1.0,
+                                    "label": "Bag"}  # fmt: skip
+    assert "Default, by this table: ddim 10." in text(folder)
+    write_card(folder, model, [SCALE, row("heun 10", 0.3)], JUDGE, "fp32")
+    assert keep_default(folder, kept).config.sampling["sampler"] == "heun"
+    assert text(folder).count("Default, by this table") == 1
+    (folder / "README.md").unlink()
+    assert keep_default(folder, kept) is kept

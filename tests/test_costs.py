@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffusion_core.card import CardRow, read_table, write_card
+from diffusion_core.card import write_card
+from diffusion_core.card_table import CardRow, read_table
 from diffusion_core.checkpoint import TABLE_BEGIN, TABLE_END, load_checkpoint
 from diffusion_core.evaluation import ROWS, Row, describe, evaluations, table
 from diffusion_core.samplers import SAMPLERS, sample

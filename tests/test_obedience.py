@@ -12,7 +12,7 @@ from diffusion_core import evaluation, obedience
 from diffusion_core.__main__ import main
 from diffusion_core.attribute_judge import AttributeJudge, rights
 from diffusion_core.avatars import AvatarFile
-from diffusion_core.card import read_table
+from diffusion_core.card_table import read_table
 from diffusion_core.checkpoint import CARD, load_checkpoint, without_table
 from diffusion_core.data import load_dataset
 from diffusion_core.evaluation import Row, asked_of, table

@@ -21,10 +21,12 @@ def evaluate(
     num_slow: Annotated[int, typer.Option(help="Samples a row of over 500 steps.")] = 1000,
     rows: Annotated[str, typer.Option(help='Which, as "ddim 25; heun 10"; else all.')] = "",
     precision: Annotated[str, typer.Option(help="Of the samples: auto, bf16, fp32.")] = "fp32",
-    write: Annotated[bool, typer.Option(help="Write the table into the card.")] = True,
+    write: Annotated[
+        bool, typer.Option(help="Write the table into the card, and the default.")
+    ] = True,
 ) -> None:
     """Measure a checkpoint against its data set's test images; print and keep the table."""
-    from ..card import write_card
+    from ..card import keep_default, write_card
     from ..checkpoint import load_checkpoint
     from ..evaluation import table
     from ..obedience import obedience_table
@@ -40,9 +42,13 @@ def evaluate(
     for row in score.rows(num, num_slow):
         measured.append(row)
         typer.echo(json.dumps(dataclasses.asdict(row)), err=True)
-    obedience = score.obedience(num)
     typer.echo(table(measured))
+    folder = Path(model) if write and Path(model).is_dir() else None
+    if folder is not None:  # what takes long is kept at once; and attributes are asked for its way
+        write_card(folder, checkpoint, measured, score.facts, score.precision)
+        score.checkpoint = keep_default(folder, checkpoint)
+    obedience = score.obedience(num)
     if obedience:
         typer.echo(f"\n{obedience_table(obedience)}")
-    if write and Path(model).is_dir():
-        write_card(Path(model), checkpoint, measured, score.facts, score.precision, obedience)
+        if folder is not None:
+            write_card(folder, checkpoint, measured, score.facts, score.precision, obedience)

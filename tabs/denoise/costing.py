@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 import plotly.graph_objects as go
 
-from diffusion_core.card import read_table
+from diffusion_core.card_table import read_table
 from diffusion_core.checkpoint import CARD
 from diffusion_core.evaluation import evaluations
 from diffusion_core.scorecard import YARDSTICKS

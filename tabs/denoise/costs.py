@@ -8,7 +8,7 @@ from statistics import median
 
 import plotly.graph_objects as go
 
-from diffusion_core.card import CardRow
+from diffusion_core.card_table import CardRow
 from diffusion_core.samplers import SAMPLERS
 
 from ..figures import CURVES
