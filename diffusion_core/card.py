@@ -22,6 +22,7 @@ from .obedience import Obedience, obedience_table
 from .state import write_text
 
 ELSEWHERE = "some rows are kept from an earlier measurement, in other circumstances;"
+USAGE = re.compile(r"^    python -m diffusion_core sample --model FOLDER .*$", re.MULTILINE)
 TRAINED = re.compile(r"^## Training\n\n    .*\n\n\S+ steps\. .*\n", re.MULTILINE)
 
 
@@ -121,12 +122,29 @@ def _with_kept(new: str, before: str) -> str:
 def full_card(text: str, checkpoint: Checkpoint) -> str:
     """A card as it is, or one that describes where there are but the few words of a training.
 
-    What it says of the training, if it is in `describe`'s own words, is said anew: the training may
-    have gone on since, or been given another command.
+    What it says of use and training, if it is in `describe`'s own words, is said anew: the training
+    may have gone on since, or been given another command, and another default been found.
     """
     if len(text.splitlines()) < 5:
         return describe(checkpoint)
+    text = USAGE.sub(lambda _: usage_of(checkpoint), text, count=1)
     return TRAINED.sub(lambda _: training_of(checkpoint), text)
+
+
+def usage_of(checkpoint: Checkpoint) -> str:
+    """The card's line that draws samples, with the model's default."""
+    config, asked = checkpoint.config, ""
+    sampler = config.sampling.get("sampler", "ddim")
+    steps = config.sampling.get("num_steps", 25)
+    scale = config.sampling.get("guidance_scale", 1.0)
+    if config.attribute_names:
+        (name, values), *_ = config.attribute_names
+        asked = f"--label {config.class_names[0]} --attribute {name}={values[0]} "
+        asked += f"--guidance-scale {scale:g} " if scale != 1 else ""
+    return (
+        f"    python -m diffusion_core sample --model FOLDER --num 16 --sampler {sampler} "
+        f"--steps {steps} {asked}--out out.png"
+    )
 
 
 def training_of(checkpoint: Checkpoint) -> str:
@@ -143,10 +161,8 @@ def describe(checkpoint: Checkpoint) -> str:
     """A card without measurements: front matter, use, training."""
     config, parameters = checkpoint.config, sum(p.numel() for p in checkpoint.unet.parameters())
     C, H, W = checkpoint.image_shape
-    asked, shown = "", ""
+    shown = ""
     if config.attribute_names:
-        (name, values), *_ = config.attribute_names
-        asked = f"--label {config.class_names[0]} --attribute {name}={values[0]} "
         lines = [f"- {name}: {', '.join(values)}" for name, values in config.attribute_names]
         shown = "\nIt can be asked for a class (" + ", ".join(config.class_names) + ") and for:\n\n"
         shown += "\n".join(lines) + "\n"
@@ -164,8 +180,7 @@ A DDPM on {config.dataset}: {parameters / 1e6:.2f} M parameters, images {H} × {
 {config.schedule["name"]} schedule with T = {len(checkpoint.schedule)}, the network predicts \
 {config.prediction_type}.
 
-    python -m diffusion_core sample --model FOLDER --num 16 --sampler ddim --steps 25 \
-{asked}--out out.png
+{usage_of(checkpoint)}
 {shown}
 ## Measured
 

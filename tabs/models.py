@@ -7,6 +7,7 @@ is fetched first, which `fetch` alone does. On a public page no visitor names a 
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from . import gpu
 from .bounds import Bounds
 from .own import OWNERS
 
+OPENS_WITH = "PLAYGROUND_OPENS_WITH"
 MOST_HELD = 4 * 2**30  # bytes of all weights that are held in memory
 Key = tuple[str, str, int, int]
 _HELD: OrderedDict[Key, Checkpoint] = OrderedDict()
@@ -45,6 +47,29 @@ def available(session: str = "") -> list[tuple[str, str]]:
     folders = [each for place in [*checkpoint_folders(), *own] for each in sorted(place.glob("*"))]
     found = [(each.name, str(each)) for each in folders if weights_in(each) is not None]
     return found + [(hub_id, hub_id) for hub_id in cached()]
+
+
+def first() -> str:
+    """The menu's value that the page opens with: what its owner says, else the first at hand.
+
+    Raises:
+        ValueError: if what the owner says is not at hand, or nothing is.
+    """
+    choices = dict(available())
+    named = os.environ.get(OPENS_WITH, "")
+    if not named:
+        if not choices:
+            raise ValueError(
+                "There is no checkpoint in pretrained/; train one on the command line."
+            )
+        return next(iter(choices.values()))
+    value = choices.get(named, named)
+    if value not in choices.values():
+        raise ValueError(
+            f"The page cannot open with {named!r}, which is not here; choose from: "
+            f"{', '.join(choices)}."
+        )
+    return value
 
 
 def readable() -> list[tuple[str, Checkpoint]]:

@@ -75,6 +75,10 @@ def _playground(
             envvar="DIFFUSION_MODELS", file_okay=False, help="Your own checkpoints; else runs/."
         ),
     ] = None,
+    opens_with: Annotated[
+        str | None,
+        typer.Option(envvar="PLAYGROUND_OPENS_WITH", help="Model that is there at first."),
+    ] = None,
     mcp: Annotated[
         bool, typer.Option(envvar="GRADIO_MCP_SERVER", help="Be an MCP server too.")
     ] = False,
@@ -116,6 +120,7 @@ def _playground(
 ) -> Options:
     told = {
         "DIFFUSION_MODELS": models,
+        "PLAYGROUND_OPENS_WITH": opens_with,
         # Who has the link is a stranger to this machine, its folders and its token.
         "PLAYGROUND_PUBLIC": "1" if public or (share and public is None) else "",
         "PLAYGROUND_MAX_DOWNLOAD_MEGABYTES": max_download_megabytes,

@@ -97,6 +97,7 @@ def models_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def url(models_folder):
     os.environ["DIFFUSION_MODELS"] = str(models_folder)
+    os.environ["PLAYGROUND_OPENS_WITH"] = "one"
     import app
     from tabs import closing
 
@@ -108,6 +109,7 @@ def url(models_folder):
     demo.close()
     assert closing.close(60), "something still computes"
     os.environ.pop("DIFFUSION_MODELS")
+    os.environ.pop("PLAYGROUND_OPENS_WITH")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.recording import Recording
 from diffusion_core.walk import Walk
 from tabs import bounds, models
-from tabs.denoise import choosing
+from tabs.denoise import choosing, suiting
 from tabs.denoise.asking import LARGE_VARIANCE, Asked
 from tabs.denoise.expecting import expected
 from tabs.own import Owners
@@ -231,10 +231,10 @@ def test_a_model_walks_as_its_files_say_where_that_is_soon_done(tiny_folder, mon
         read, config=dataclasses.replace(read.config, sampling=said, notes=("A note.",))
     )
     monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
-    assert choosing.suited(checkpoint)[1:4] == [LARGE_VARIANCE, 1000, "leading"]
+    assert suiting.suited(checkpoint)[1:4] == [LARGE_VARIANCE, 1000, "leading"]
     assert "its own way" not in choosing.told(checkpoint).lower()
     monkeypatch.setattr(models, "look", lambda checkpoint: 2.0)
-    assert choosing.suited(checkpoint)[1:] == ["ddim", 25, "trailing", 1]
+    assert suiting.suited(checkpoint)[1:] == ["ddim", 25, "trailing", 1]
     words = choosing.told(checkpoint)
     assert "with 1,000 steps, takes about 2.2 h" in words and "<p>A note.</p>" in words
 
@@ -282,3 +282,35 @@ def test_settings_that_ask_for_far_more_than_the_weights_hold_take_no_memory(
     with pytest.raises(ValueError, match="are not those that its config.json describes"):
         load_checkpoint(folder)
     assert set(made) == {"meta"}
+
+
+def with_sampling(folder, **said):
+    read = load_checkpoint(folder)
+    return dataclasses.replace(read, config=dataclasses.replace(read.config, sampling=said))
+
+
+def test_the_controls_stand_at_what_suits_the_model(tiny_folder, monkeypatch):
+    said = {"sampler": "dpmpp_2m", "num_steps": 10, "guidance_scale": 2.0, "label": "Coat"}
+    own = with_sampling(tiny_folder, **said)
+    monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
+    monkeypatch.setattr(models, "get", lambda name: own)
+    at = suiting.opening("own")
+    assert (at.label, at.guidance, at.sampler, at.steps) == ("Coat", 2.0, "dpmpp_2m", 10)
+    walk, _ = at.walk(own)
+    assert (walk.label, walk.num_steps, walk.guidance_scale, walk.seed) == ("Coat", 10, 2.0, 7)
+    assert suiting.class_menu("own", "open-peeps").value == "Coat"
+    assert suiting.suited(own)[:4] == [2.0, "dpmpp_2m", 10, "trailing"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"sampler": "magic", "num_steps": "ten", "guidance_scale": [], "label": 4},
+     {"num_steps": 0, "guidance_scale": float("nan"), "spacing": None, "label": None}],
+)  # fmt: skip
+def test_what_files_say_wrongly_leaves_the_page_its_own(said, tiny_folder, monkeypatch):
+    own = with_sampling(tiny_folder, **said)
+    monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
+    monkeypatch.setattr(models, "get", lambda name: own)
+    at = suiting.opening("own")
+    assert (at.label, at.guidance, at.sampler, at.steps) == ("Bag", 1.0, "ddim", 25)
+    assert at.walk(own)[0].num_steps == 25 and "25" not in choosing.told(own)

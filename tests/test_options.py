@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import save_tiny
 from pagelib import free_port
 
 import tabs.own  # noqa: F401  whether the page is public is read once: before a test says so
@@ -14,7 +15,8 @@ from tabs import options
 
 ROOT = Path(__file__).parents[1]
 OURS = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_SHARE", "GRADIO_INBROWSER",
-        "GRADIO_MCP_SERVER", "DIFFUSION_MODELS", "SPACE_ID", "PLAYGROUND_PUBLIC")  # fmt: skip
+        "GRADIO_MCP_SERVER", "DIFFUSION_MODELS", "SPACE_ID", "PLAYGROUND_PUBLIC",
+        "PLAYGROUND_OPENS_WITH")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +55,20 @@ def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
     assert options.read([]) == by_options
     assert Limits.here().steps == 80
+
+
+def test_the_owner_says_what_the_page_opens_with(tmp_path, monkeypatch):
+    from tabs import models
+    from tabs.denoise import suiting
+
+    monkeypatch.setenv("DIFFUSION_MODELS", str(save_tiny(tmp_path / "mine").parent))
+    shipped = models.first()
+    options.read(["--opens-with", "mine"])
+    assert models.first() == str(tmp_path / "mine") != shipped
+    assert suiting.opening(models.first()).label == "Bag"
+    options.read(["--opens-with", "theirs"])
+    with pytest.raises(ValueError, match="cannot open with 'theirs', which is not here"):
+        models.first()
 
 
 def test_who_has_a_shared_link_is_a_stranger(monkeypatch):

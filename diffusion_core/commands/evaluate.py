@@ -50,5 +50,5 @@ def evaluate(
     obedience = score.obedience(num)
     if obedience:
         typer.echo(f"\n{obedience_table(obedience)}")
-        if folder is not None:
-            write_card(folder, checkpoint, measured, score.facts, score.precision, obedience)
+    if folder is not None:
+        write_card(folder, score.checkpoint, measured, score.facts, score.precision, obedience)

@@ -14,9 +14,9 @@ from .. import models
 from ..components import QUIET, why
 from ..own import PUBLIC
 from ..player import player
-from . import attributes, beginning, following, racing, returning
+from . import attributes, beginning, following, racing, returning, suiting
 from .asking import SAMPLER_CHOICES, WORDS
-from .choosing import arrived, choose, classes, settle
+from .choosing import arrived, choose, settle
 from .keeping import keep
 from .replaying import card_values
 from .running import branch, denoise, forget, opening, replay, stop
@@ -95,8 +95,8 @@ def menu(request: gr.Request) -> gr.Dropdown:
 def build() -> Parts:
     """Lay out the tab and wire it; called inside a gr.Tab."""
     choices = models.available()
-    first = choices[0][1] if choices else ""
-    class_choices = classes(first)
+    first = models.first() if choices else ""
+    at = suiting.opening(first)
     gr.Markdown(
         "A network that has only ever learnt to see noise in pictures turns noise into a picture. "
         "Choose a class, press Denoise, then drag along the curve.",
@@ -118,7 +118,7 @@ def build() -> Parts:
             outcome = gr.State("")
             told = gr.HTML(elem_id="denoise-model", elem_classes=["told"])
             label = gr.Dropdown(
-                class_choices, value=class_choices[min(9, len(class_choices) - 1)], label="Class",
+                suiting.classes(first), value=at.label, label="Class",
                 interactive=True, allow_custom_value=True,  # what it cannot be is said by the walk
             )  # fmt: skip
             asks = attributes.build(first)
@@ -129,27 +129,27 @@ def build() -> Parts:
                 stop_button = gr.Button("Stop", min_width=80)
             expects = gr.Markdown(elem_classes=["hint"], elem_id="denoise-expects")
             steps = gr.Slider(
-                1,
-                1000,
-                value=25,
-                step=1,
-                label="Steps",
+                1, suiting.MOST, value=at.steps, step=1, label="Steps",
                 info="1 to 1000; a network look each, with heun two",
-            )
+            )  # fmt: skip
             guidance = gr.Slider(
-                0, 8, value=1, step=0.1, label="Guidance",
+                0, suiting.STRONGEST, value=at.guidance, step=0.1, label="Guidance",
                 info="how hard to insist on the class; 1 is off, 0 ignores it",
             )  # fmt: skip
             images = gr.Radio(
-                [(str(n), n) for n in IMAGE_COUNTS], value=4, label="Images", type="value"
+                [(str(n), n) for n in IMAGE_COUNTS], value=at.images, label="Images", type="value"
             )
             with gr.Row():
                 seed = gr.Number(
-                    7, label="Seed", precision=None, info="same seed, same noise", min_width=140
+                    at.seed,
+                    label="Seed",
+                    precision=None,
+                    info="same seed, same noise",
+                    min_width=140,
                 )
                 another = gr.Button("New seed", min_width=80, elem_classes=["beside"])
-            sampler = gr.Dropdown(SAMPLER_CHOICES, value="ddim", label="Sampler")
-            sampler_words = gr.Markdown(WORDS["ddim"], elem_classes=["hint"])
+            sampler = gr.Dropdown(SAMPLER_CHOICES, value=at.sampler, label="Sampler")
+            sampler_words = gr.Markdown(WORDS[at.sampler], elem_classes=["hint"])
             begin = beginning.controls(first)
             with gr.Accordion("More", open=False):
                 eta = gr.Slider(
@@ -157,7 +157,7 @@ def build() -> Parts:
                     info="noise that ddim adds on the way; 0 none, 1 as much as ddpm",
                 )  # fmt: skip
                 spacing = gr.Dropdown(
-                    list(SPACINGS), value="trailing", label="Spacing",
+                    list(SPACINGS), value=at.spacing, label="Spacing",
                     info="which of the timesteps are visited",
                 )  # fmt: skip
                 threshold = gr.Dropdown(

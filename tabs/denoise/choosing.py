@@ -15,14 +15,11 @@ from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.hub import plain_id
 
 from .. import models
-from .asking import LARGE_VARIANCE, NO_CLASS, SAMPLER_CHOICES
 from .costs import span
 from .runs import STOPS, sentence_of
+from .suiting import FEW, LONG, class_menu, own_way, suited
 
 SECONDS = 0.2  # between two looks at a download
-LONG = 60.0  # seconds that a first walk should not take
-FEW, MOST = 25, 1000  # steps that do; that the slider holds
-SPACING = "trailing"
 FAILED = "\0"  # no model is called so
 
 
@@ -139,51 +136,6 @@ def arrived(model: str, loaded: str, label: str | None) -> list[Any]:
     return [model, class_menu(model, label), told(checkpoint)]
 
 
-def classes(model: str) -> list[str]:
-    """Choices of the class menu for a model; only "none" where it cannot be read."""
-    try:
-        checkpoint = models.get(model)
-    except ValueError:
-        return [NO_CLASS]
-    shape = checkpoint.unet.config
-    names = checkpoint.config.class_names or [str(i) for i in range(shape.num_classes or 0)]
-    return [*([] if names and not shape.null_label else [NO_CLASS]), *names]
-
-
-def class_menu(model: str, label: str | None) -> gr.Dropdown:
-    """The class menu for another model; the choice stays where that model has it too."""
-    choices = classes(model)
-    if label in choices:
-        return gr.Dropdown(choices)
-    return gr.Dropdown(choices, value=choices[0])
-
-
-def suited(checkpoint: Checkpoint) -> list[Any]:
-    """Values of guidance, sampler, steps, spacing, images: what the model's files say suits it.
-
-    Where that takes longer than one would wait for a first picture, fewer steps and images.
-    """
-    guidance = gr.skip() if checkpoint.unet.config.null_label else 1
-    images = 1 if FEW * 4 * models.look(checkpoint) > LONG else gr.skip()
-    values = checkpoint.config.sampling
-    sampler, steps, seconds = _own_way(checkpoint)
-    if not values or sampler not in [value for _, value in SAMPLER_CHOICES]:
-        return [guidance, *[gr.skip()] * 3, images]
-    if seconds > LONG:
-        return [guidance, "ddim", FEW, SPACING, images]
-    return [guidance, sampler, min(steps, MOST), values.get("spacing", SPACING), images]
-
-
-def _own_way(checkpoint: Checkpoint) -> tuple[str, int, float]:
-    """The sampler and steps that a model's files name, and the seconds for four pictures here."""
-    values = checkpoint.config.sampling
-    sampler = values.get("sampler", "ddim")
-    steps = values.get("num_steps", len(checkpoint.schedule) if sampler == "ddpm" else FEW)
-    if sampler == "ddpm" and values.get("variance") == "beta":
-        sampler = LARGE_VARIANCE
-    return sampler, steps, steps * 4 * models.look(checkpoint)
-
-
 def told(checkpoint: Checkpoint) -> str:
     """What one should know of the model: its size and pace, and how its files are read."""
     C, H, W = checkpoint.image_shape
@@ -193,8 +145,8 @@ def told(checkpoint: Checkpoint) -> str:
         f"T = {len(checkpoint.schedule):,}; one look at one picture takes "
         f"{span(1000 * models.look(checkpoint))} here."
     ]
-    sampler, steps, seconds = _own_way(checkpoint)
-    if checkpoint.config.sampling and seconds > LONG:
+    sampler, steps, seconds = own_way(checkpoint)
+    if checkpoint.config.sampling.get("sampler") and seconds > LONG:
         words.append(
             f"Its own way, {sampler} with {steps:,} steps, takes about {span(1000 * seconds)} for "
             f"four pictures here, so ddim with {FEW} is set."

@@ -18,7 +18,7 @@ from .. import models
 from ..starts import Start
 from .asking import HOLE, NO_CLASS, NOISE, PICTURE, SEEDS, choice_of, hole_message
 from .attributes import ANY, SLOTS, updates
-from .choosing import classes
+from .suiting import classes
 
 GUIDANCE, STEPS = (0.0, 8.0), (1, 1000)  # what the sliders can hold
 

@@ -11,10 +11,10 @@ from gradio.context import LocalContext
 
 from diffusion_core.recording import Recording
 from diffusion_core.run_card import RunCard
-from diffusion_core.walk import Walk
 
 from .. import models
 from ..player import Run, failure
+from . import suiting
 from .asking import Asked
 from .captions import head
 from .remembering import exact_of
@@ -28,9 +28,6 @@ from .runs import (
     sentence_of,
     within,
 )
-
-OPENING = Walk(num_images=4, num_steps=25, seed=7)
-OPENING_CLASS = 8
 
 
 def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
@@ -189,19 +186,12 @@ def forget(request: gr.Request) -> None:
 
 def opening() -> str:
     """The walk that is there when the page opens, computed at start-up."""
-    choices = models.available()
-    if not choices:
-        sentence = "There is no checkpoint in pretrained/; train one on the command line."
-        return failure(sentence, OPENING_RUN)
     try:
-        checkpoint = models.get(choices[0][1])
+        asked = suiting.opening(models.first())
+        checkpoint = asked.checkpoint()
+        settings, _ = asked.walk(checkpoint)
     except ValueError as error:
         return failure(str(error), OPENING_RUN)
-    classes = checkpoint.unet.config.num_classes or 0
-    settings = dataclasses.replace(
-        OPENING, num_steps=min(OPENING.num_steps, len(checkpoint.schedule)),
-        label=min(OPENING_CLASS, classes - 1) if classes else None,
-    )  # fmt: skip
     record = Recording(checkpoint, settings)
     run = Run(head(record, "Computed at start-up · "), OPENING_RUN)
     for frame in record.run():
