@@ -8,6 +8,7 @@ import torch
 from conftest import last
 
 from diffusion_core.attribute_judge import rights
+from diffusion_core.card_table import best_value, default_words, read_table
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import load_dataset
 from diffusion_core.metrics import judged, load_judge
@@ -31,6 +32,62 @@ def test_the_shipped_checkpoint_is_small_and_complete(shipped):
     assert "--dataset fashion-mnist" in shipped.config.training["command"]
     card = (ROOT / "fashion-mnist" / "README.md").read_text(encoding="utf-8")
     assert "| ddim 25 |" in card and shipped.weights_hash[:12] in card
+
+
+@pytest.fixture(scope="module")
+def avatars():
+    return load_checkpoint(ROOT / "avatars")
+
+
+def test_the_model_in_colour_is_small_complete_and_guided(avatars):
+    weights = ROOT / "avatars" / "model.safetensors"
+    assert weights.stat().st_size <= 10 * 1024 * 1024
+    assert sum(p.numel() for p in avatars.unet.parameters()) <= 5_200_000
+    assert avatars.image_shape == (3, 64, 64) and avatars.config.dataset == "avatars"
+    assert avatars.config.class_names == ("open-peeps", "pixel-art", "thumbs")
+    names = [name for name, _ in avatars.config.attribute_names]
+    assert names == ["head", "face", "accessory", "skin", "clothing", "background"]
+    assert "--dataset avatars" in avatars.config.training["command"]
+    assert avatars.weights_hash[:12] in (ROOT / "avatars" / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["avatars", "fashion-mnist"])
+def test_the_defaults_are_those_of_the_cards(name):
+    card = (ROOT / name / "README.md").read_text(encoding="utf-8")
+    rows = read_table(card)
+    sampling, best = load_checkpoint(ROOT / name).config.sampling, best_value(rows)
+    assert best is not None and default_words(rows) in card
+    assert (sampling["sampler"], sampling["num_steps"]) == (best.sampler, best.num_steps)
+    assert sampling["guidance_scale"] == best.guidance_scale
+    ten = [r.frechet for r in rows if r.sampler and r.evaluations <= 10]
+    assert len([r for r in rows if r.sampler]) >= 10 and ten
+
+
+def test_avatars_show_what_they_are_asked_for(avatars):
+    judge = load_judge(ROOT / "judge-avatars")
+    asked = [
+        {"class": "open-peeps", "head": "afro", "face": "smileBig", "accessory": "glasses",
+         "skin": "brown", "clothing": "yellow", "background": "navy"},
+        {"class": "open-peeps", "head": "long", "face": "calm", "accessory": "none",
+         "skin": "pale", "clothing": "green", "background": "rose"},
+        {"class": "pixel-art", "skin": "dark", "clothing": "red", "background": "mint"},
+        {"class": "thumbs", "background": "sky"},
+    ]  # fmt: skip
+    names = ["class", *(name for name, _ in avatars.config.attribute_names)]
+    own = avatars.config.sampling
+    right = total = 0.0
+    for wanted in asked:
+        settings = Walk(
+            num_images=4, label=wanted["class"], sampler=own["sampler"], seed=3,
+            num_steps=own["num_steps"], guidance_scale=own["guidance_scale"],
+            attributes=tuple((k, v) for k, v in wanted.items() if k != "class"),
+        )  # fmt: skip
+        end = last(walk(avatars, settings)).x_prev.clamp(-1, 1)
+        said = avatars.condition(settings.condition).expand(4, -1)
+        shown = rights(judged(judge, end)[1], said)
+        shares = [float(x) for name, x in zip(names, shown, strict=True) if name in wanted]
+        right, total = right + sum(shares), total + len(shares)
+    assert right / total >= 0.9
 
 
 def test_the_judge_knows_the_embedded_pictures():
