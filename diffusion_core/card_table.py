@@ -162,6 +162,11 @@ def default_words(rows: Sequence[CardRow]) -> str:
         if any(r.attributes is not None for r in asked) and len(asked) < len(rows)
         else ""
     )
+    if chosen is best:
+        return (
+            f"Default, by this table: {chosen.name}. It has the smallest Frechet distance{among}, "
+            f"and no row within {WITHIN - 1:.0%} of it takes fewer evaluations."
+        )
     return (
         f"Default, by this table: {chosen.name}. It takes the fewest evaluations of all rows whose "
         f"Frechet distance is within {WITHIN - 1:.0%} of the best one's, {best.name}{among}."

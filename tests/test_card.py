@@ -114,6 +114,7 @@ def test_the_default_is_as_good_as_the_best_in_the_fewest_evaluations():
     words = default_words(rows)
     assert "heun 10. It takes" in words and "within 5% of the best one's, ddim 50." in words
     assert best_value(rows[:3:2]).name == "heun 10"
+    assert "heun 10. It has the smallest Frechet distance, and no row" in default_words(rows[:3:2])
     assert best_value([*rows, measured("ddpm 10", 1.06)]).name == "heun 10"
     assert best_value([]) is None and default_words([]) == ""
 
