@@ -97,11 +97,12 @@ def models_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def url(models_folder):
     os.environ["DIFFUSION_MODELS"] = str(models_folder)
-    os.environ["PLAYGROUND_OPENS_WITH"] = "one"
     import app
     from tabs import closing
 
+    os.environ["PLAYGROUND_OPENS_WITH"] = "one"
     demo = app.build()
+    os.environ.pop("PLAYGROUND_OPENS_WITH")
     _, address, _ = app.launch(
         demo, prevent_thread_lock=True, quiet=True, inbrowser=False, server_port=free_port()
     )
@@ -109,7 +110,6 @@ def url(models_folder):
     demo.close()
     assert closing.close(60), "something still computes"
     os.environ.pop("DIFFUSION_MODELS")
-    os.environ.pop("PLAYGROUND_OPENS_WITH")
 
 
 @pytest.fixture

@@ -289,7 +289,7 @@ def test_on_a_public_page_no_path_is_read(monkeypatch, tiny_folder):
     for name in (str(tiny_folder), "google/ddpm-cifar10-32", "../runs/x"):
         with pytest.raises(ValueError, match="There is no model") as caught:
             models.listed(name)
-        assert "choose from: fashion-mnist" in str(caught.value)
+        assert "choose from: avatars, fashion-mnist" in str(caught.value)
     assert models.listed("fashion-mnist").name
 
 

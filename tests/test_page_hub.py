@@ -116,4 +116,4 @@ def test_without_a_network_it_says_so(hub, page, monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     type_model(page, "me/elsewhere")
     expect(page.locator(f"{LINE} .error")).to_contain_text("cannot be reached to fetch it")
-    expect(page.get_by_label("Model", exact=True).first).to_have_value("fashion-mnist")
+    expect(page.get_by_label("Model", exact=True).first).to_have_value("one")

@@ -368,7 +368,7 @@ def test_what_steps_cost_and_the_code_follow_the_controls(tab):
     choose(tab, "Model", "fashion-mnist")
     fold(tab, "What steps cost")
     words = tab.locator(".prose.costs")
-    expect(words).to_contain_text("10 evaluations")
+    expect(words).to_contain_text("20 evaluations")  # its own default
     tab.wait_for_selector("#denoise-costs .js-plotly-plot .main-svg")
     number(tab, "Steps", 12)
     expect(words).to_contain_text("12 evaluations")
