@@ -55,21 +55,16 @@ def first() -> str:
     Raises:
         ValueError: if what the owner says is not at hand, or nothing is.
     """
-    choices = dict(available())
-    named = os.environ.get(OPENS_WITH, "")
-    if not named:
-        if not choices:
-            raise ValueError(
-                "There is no checkpoint in pretrained/; train one on the command line."
-            )
-        return next(iter(choices.values()))
-    value = choices.get(named, named)
-    if value not in choices.values():
-        raise ValueError(
-            f"The page cannot open with {named!r}, which is not here; choose from: "
-            f"{', '.join(choices)}."
-        )
-    return value
+    choices, named = available(), os.environ.get(OPENS_WITH, "")
+    if not choices:
+        raise ValueError("There is no checkpoint in pretrained/; train one on the command line.")
+    for name, value in choices:
+        if named in ("", name, value):
+            return value
+    raise ValueError(
+        f"The page cannot open with {named!r}, which is not here; choose from: "
+        f"{', '.join(name for name, _ in choices)}."
+    )
 
 
 def readable() -> list[tuple[str, Checkpoint]]:

@@ -314,3 +314,16 @@ def test_what_files_say_wrongly_leaves_the_page_its_own(said, tiny_folder, monke
     at = suiting.opening("own")
     assert (at.label, at.guidance, at.sampler, at.steps) == ("Bag", 1.0, "ddim", 25)
     assert at.walk(own)[0].num_steps == 25 and "25" not in choosing.told(own)
+
+
+def test_guidance_ends_where_there_is_nothing_to_guide_to(tiny_folder, avatars_folder, monkeypatch):
+    """Whoever brings the next model: the menu, or a training that has just ended."""
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
+    tiny, avatars = str(tiny_folder), str(avatars_folder)
+    request = SimpleNamespace(session_hash="me")
+    assert choosing.arrived(tiny, avatars, "open-peeps")[3] == 1  # no such class: none is chosen
+    assert choosing.settle(tiny, avatars, "open-peeps", request)[3] == 1
+    skip = choosing.gr.skip()
+    assert choosing.arrived(tiny, avatars, "Bag")[3] == skip
+    assert choosing.arrived(avatars, tiny, "none")[3] == skip  # its attributes may guide
+    assert choosing.arrived(tiny, tiny, "Bag") == [skip] * 4

@@ -66,6 +66,9 @@ def test_the_owner_says_what_the_page_opens_with(tmp_path, monkeypatch):
     options.read(["--opens-with", "mine"])
     assert models.first() == str(tmp_path / "mine") != shipped
     assert suiting.opening(models.first()).label == "Bag"
+    save_tiny(tmp_path / "avatars")  # a namesake stands behind what ships
+    monkeypatch.delenv("PLAYGROUND_OPENS_WITH")
+    assert models.first() == shipped
     options.read(["--opens-with", "theirs"])
     with pytest.raises(ValueError, match="cannot open with 'theirs', which is not here"):
         models.first()

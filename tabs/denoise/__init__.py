@@ -222,7 +222,7 @@ def build() -> Parts:
         [model, loaded, label, guidance, sampler, steps, spacing, images],
         trigger_mode="multiple", **QUIET,
     )  # fmt: skip
-    model.change(arrived, [model, loaded, label], [loaded, label, told], **QUIET)
+    model.change(arrived, [model, loaded, label], [loaded, label, told, guidance], **QUIET)
     loaded.change(attributes.updates, [loaded, *asks.menus], asks.all, **QUIET)
     sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **QUIET)
     beginning.wire(begin, model, loaded, begins, forget)

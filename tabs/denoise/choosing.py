@@ -17,7 +17,7 @@ from diffusion_core.hub import plain_id
 from .. import models
 from .costs import span
 from .runs import STOPS, sentence_of
-from .suiting import FEW, LONG, class_menu, own_way, suited
+from .suiting import FEW, LONG, asks_nothing, class_menu, own_way, suited
 
 SECONDS = 0.2  # between two looks at a download
 FAILED = "\0"  # no model is called so
@@ -72,7 +72,9 @@ def settle(outcome: str, loaded: str, label: str | None, request: gr.Request) ->
     if outcome == FAILED:
         return [loaded, *[skip] * 7]
     menu = gr.Dropdown(models.available(request.session_hash or ""), value=outcome)
-    return [menu, outcome, class_menu(outcome, label), *suited(models.get(outcome))]
+    guidance, *others = suited(models.get(outcome))
+    guidance = 1 if asks_nothing(outcome, label) else guidance
+    return [menu, outcome, class_menu(outcome, label), guidance, *others]
 
 
 class _Fetching:
@@ -123,17 +125,18 @@ class _Fetching:
 
 
 def arrived(model: str, loaded: str, label: str | None) -> list[Any]:
-    """Values of loaded, label and told where the menu's value was changed, by whomever.
+    """Values of loaded, label, told, guidance where the menu's value was changed, by whomever.
 
     What is not here yet changes nothing; `choose` brings it.
     """
     if model == loaded:
-        return [gr.skip()] * 3
+        return [gr.skip()] * 4
     try:
         checkpoint = models.get(model)
     except ValueError:
-        return [gr.skip()] * 3
-    return [model, class_menu(model, label), told(checkpoint)]
+        return [gr.skip()] * 4
+    guidance = 1 if asks_nothing(model, label) else gr.skip()
+    return [model, class_menu(model, label), told(checkpoint), guidance]
 
 
 def told(checkpoint: Checkpoint) -> str:

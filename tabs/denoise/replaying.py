@@ -18,9 +18,9 @@ from .. import models
 from ..starts import Start
 from .asking import HOLE, NO_CLASS, NOISE, PICTURE, SEEDS, choice_of, hole_message
 from .attributes import ANY, SLOTS, updates
-from .suiting import classes
+from .suiting import MOST, STRONGEST, classes
 
-GUIDANCE, STEPS = (0.0, 8.0), (1, 1000)  # what the sliders can hold
+GUIDANCE, STEPS = (0.0, STRONGEST), (1, MOST)  # what the sliders can hold
 
 
 def card_values(event: gr.EventData, request: gr.Request) -> list[Any]:

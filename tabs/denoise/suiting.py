@@ -73,9 +73,18 @@ def classes(model: str) -> list[str]:
 def class_menu(model: str, label: str | None) -> gr.Dropdown:
     """The class menu for another model; the choice stays where that model has it too."""
     choices = classes(model)
-    if label in choices:
-        return gr.Dropdown(choices)
-    return gr.Dropdown(choices, value=own_class(model, choices, 0))
+    return gr.Dropdown(choices, value=kept_class(model, label, choices))
+
+
+def kept_class(model: str, label: str | None, choices: list[str]) -> str:
+    """The class that is chosen, where another model has it too; else that model's own."""
+    return label if label in choices else own_class(model, choices, 0)
+
+
+def asks_nothing(model: str, label: str | None) -> bool:
+    """Whether there is nothing to guide to, once this model has come: guidance is then off."""
+    none = kept_class(model, label, classes(model)) == NO_CLASS
+    return none and not models.get(model).config.attribute_names
 
 
 def own_class(model: str, choices: list[str], otherwise: int) -> str:
