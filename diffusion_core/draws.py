@@ -45,7 +45,8 @@ def draw_step(
     part, the class too, by itself with that of attribute_dropout: so the network also learns what
     little is said of, and a person may choose one attribute alone.
     """
-    indices = batch_indices(config, step, len(dataset))
+    pool = dataset.evenly if config.even_classes else torch.arange(len(dataset))
+    indices = pool[batch_indices(config, step, len(pool))]
     x0, y = dataset.batch(indices)
     generator = seeded(config.seed, "step", step)
     t = torch.randint(len(schedule), (len(x0),), generator=generator)

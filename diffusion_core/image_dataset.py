@@ -78,6 +78,18 @@ class ImageDataset:
                 found.append((name, tuple(self.class_names[i] for i in seen)))
         return tuple(found)
 
+    @cached_property
+    def evenly(self) -> Tensor:
+        """Indices among which every class is equally frequent, int64: of the rarer ones repeated.
+
+        Without labels: each picture once.
+        """
+        if self.labels is None:
+            return torch.arange(len(self))
+        members = [(self.labels == label).nonzero()[:, 0] for label in self.labels.unique()]
+        most = max(len(own) for own in members)
+        return torch.cat([own.repeat(-(-most // len(own)))[:most] for own in members])
+
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
         """Images (B, C, H, W) in [-1, 1] and their labels (B,), for int64 indices (B,)."""
         images = from_uint8(self.pictures[indices.numpy()])

@@ -35,6 +35,7 @@ class TrainConfig:
         loss_weighting: "none", "min_snr" or "clamped_snr"; see `training.loss_weights`.
         min_snr_gamma: Their γ.
         precision: "bf16" or "fp32"; "auto" measures which is faster here.
+        even_classes: Draw every class equally often, whatever its share of the pictures.
         flip: Mirror half of the pictures, left to right: for what has no left and right.
         seed: Of the weights and of every step's draws.
         save_every: Steps between saves of the state.
@@ -54,6 +55,7 @@ class TrainConfig:
     loss_weighting: str = "none"
     min_snr_gamma: float = 5.0
     precision: str = "auto"
+    even_classes: bool = False
     flip: bool = False
     seed: int = 0
     save_every: int = 500

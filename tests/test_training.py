@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import TINY
@@ -15,7 +16,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from diffusion_core import training
 from diffusion_core.data import load_dataset
-from diffusion_core.draws import batch_indices
+from diffusion_core.draws import batch_indices, draw_step
+from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.schedule import make_schedule
 from diffusion_core.train_config import PREDICTION_TYPES, learning_rate_at
 from diffusion_core.training import STATE_FILE, TrainConfig, train
@@ -103,6 +105,22 @@ def test_batches_are_shuffles_of_the_whole_set():
     for epoch in seen.split(20):
         assert epoch.sort().values.tolist() == list(range(20))
     assert seen[:20].tolist() != seen[20:40].tolist()
+
+
+def test_classes_are_drawn_equally_often_where_that_is_wished():
+    labels = torch.tensor([0] * 12 + [1] * 5 + [2] * 3)
+    pictures = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1).repeat(8, 1).repeat(8, 2)
+    data = ImageDataset("uneven", pictures, labels, ("a", "b", "c"))
+    config = dataclasses.replace(CONFIG, batch_size=36, even_classes=True)
+    for step in range(3):  # 36 is an epoch: 12 of every class
+        x0 = draw_step(config, TINY, SCHEDULE, data, step)[0]
+        seen = ((x0[:, 0, 0, 0] + 1) * 127.5).round().long()
+        assert labels[seen].bincount().tolist() == [12, 12, 12]
+        times = seen.bincount(minlength=20)
+        assert times[:12].tolist() == [1] * 12 and set(times[12:17].tolist()) == {2, 3}
+        assert times[17:].tolist() == [4] * 3
+    bare = dataclasses.replace(data, labels=None, class_names=())
+    assert bare.evenly.tolist() == list(range(20))
 
 
 def test_learning_rate_rises_stays_and_falls():

@@ -37,6 +37,7 @@ def train(
     weighting: Annotated[
         str, typer.Option(help="Loss weighting: none, min_snr or clamped_snr.")
     ] = "none",
+    min_snr_gamma: Annotated[float, typer.Option(help="Largest weight, where it is by SNR.")] = 5.0,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
     warmup_steps: Annotated[int, typer.Option(help="Steps of linear warm-up.")] = 500,
     decay_steps: Annotated[int, typer.Option(help="Last steps, of linear decay to 0.")] = 2000,
@@ -46,6 +47,7 @@ def train(
         float, typer.Option(help="Share in which each attribute is left out.")
     ] = 0.1,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    even_classes: Annotated[bool, typer.Option(help="Draw every class equally often.")] = False,
     flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
     save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 500,
@@ -68,8 +70,8 @@ def train(
         num_steps=steps, batch_size=batch_size, learning_rate=learning_rate,
         warmup_steps=warmup_steps, decay_steps=decay_steps, ema_decay=ema_decay,
         label_dropout=label_dropout, attribute_dropout=attribute_dropout,
-        prediction_type=prediction, loss_weighting=weighting, precision=precision, flip=flip,
-        seed=seed, save_every=save_every,
+        prediction_type=prediction, loss_weighting=weighting, min_snr_gamma=min_snr_gamma,
+        precision=precision, even_classes=even_classes, flip=flip, seed=seed, save_every=save_every,
     )  # fmt: skip
     if log not in ("", "tensorboard"):
         raise ValueError(f"There is no log {log!r}; choose tensorboard, or leave it out.")
