@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffusion_core.card import write_card
-from diffusion_core.card_table import CardRow, read_table
+from diffusion_core.card_table import CardRow, best_value, read_table
 from diffusion_core.checkpoint import TABLE_BEGIN, TABLE_END, load_checkpoint
 from diffusion_core.evaluation import ROWS, Row, describe, evaluations, table
 from diffusion_core.samplers import SAMPLERS, sample
 from diffusion_core.schedule import SPACINGS, make_schedule
 from tabs.denoise.costs import NOW, figure, span, words
+from tabs.denoise.naming import PLACES, places
 
 CARD = Path(__file__).parents[1] / "pretrained" / "fashion-mnist" / "README.md"
 SCALE = Row("training images", 0, 1000, 0.1, 0.94, None, None)
@@ -152,6 +153,19 @@ def test_the_figure_has_one_curve_for_each_sampler_told_apart_by_more_than_colou
     assert traces["ddim 50, eta 1"].text == ("eta 1",)
 
 
+def test_names_beside_marks_cover_neither_each_other_nor_a_mark():
+    near = [measured(f"ddim {n}, guidance {g}", n, 4.6 + g / 100)
+            for n in (9, 10, 20, 24, 25) for g in (1.5, 2, 4)]  # fmt: skip
+    made = figure([*read_table(card(near)), *ALL[2:]], "ddim", 25, 12.0)
+    shown = [t for t in made.data if "text" in t.mode]
+    assert 3 <= len(shown) < len(near)  # the others would not be readable
+    marks, names = [(100, 100), (104, 100), (8, 100)], ["guidance 2", "guidance 4", "eta 1"]
+    found = places(marks, names, (250, 240), 16, (8, 20))
+    assert found == ["top center", "bottom center", "middle right"]
+    assert places(marks[:1] * 9, ["x"] * 9, (250, 240), 16, (8, 20)) == [*PLACES, None]
+    assert places(marks[:1], [""], (250, 240), 16, (8, 20)) == [None]
+
+
 @pytest.mark.parametrize(
     ("count", "ms", "said"),
     [(25, 12.0, "now: ddim, 25 evaluations,<br>about 0.3 s here"), (1, None, "now: ddim, 1 eva"),
@@ -215,15 +229,19 @@ def test_the_words_say_the_cost_here_and_of_a_thousand_steps():
 
 
 def test_the_words_name_the_cheapest_row_that_is_good_enough():
-    said = words(ALL, "ddim", 25, 12.0)
+    rows = [r for r in ALL if r.guidance_scale == 1]
+    said = words(rows, "ddim", 25, 12.0)
     assert "**dpmpp_2m 20** takes the fewest to come within 5 % of the best: 20 eval" in said
     assert "of 0.31, against 1,000 for 0.3 (ddpm 1000)" in said and "guidance" not in said
-    fewer = [dataclasses.replace(r, frechet=0.9) if r.sampler == "dpmpp_2m" else r for r in ALL]
+    assert best_value(rows).name == "dpmpp_2m 20"  # which the card's default would be
+    guided = words(ALL, "ddim", 25, 12.0)
+    assert "**ddim 25, guidance 1.5** is the best" in guided and "of two pictures" in guided
+    fewer = [dataclasses.replace(r, frechet=0.9) if r.sampler == "dpmpp_2m" else r for r in rows]
     assert "**ddpm 1000** is the best" in words(
         [r for r in fewer if r.name != "ddim 50"], "ddim", 25, 12.0
     )
     assert "images: the fewer" not in said
-    few = [dataclasses.replace(r, samples=500) if r.num_steps == 1000 else r for r in ALL]
+    few = [dataclasses.replace(r, samples=500) if r.num_steps == 1000 else r for r in rows]
     assert "measured on 500 to 1,000 images: the fewer" in words(few, "ddim", 25, 12.0)
     assert "!" not in said
 

@@ -8,13 +8,13 @@ from statistics import median
 
 import plotly.graph_objects as go
 
-from diffusion_core.card_table import CardRow
+from diffusion_core.card_table import CardRow, best_value, obedient
 from diffusion_core.samplers import SAMPLERS
 
 from ..figures import CURVES
+from .naming import places
 
 MANY = 1000  # steps of ddpm, as in its paper
-NEAR = 1.05  # times the smallest distance: within 5 % of the best
 REFERENCE = "training images"
 COMMAND = "python -m diffusion_core evaluate --model FOLDER"
 MARKERS = ("circle", "square", "diamond", "triangle-up")
@@ -24,6 +24,8 @@ EDGE = {"color": "rgba(255, 255, 255, 0.85)", "width": 1.5}  # parts marks that 
 TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 TYPICAL = (5, MANY)  # evaluations that are always in view, so that the axis stands still
 HEIGHT, TOP, BOTTOM = 440, 124, 76
+NARROW = 250  # pixels of the plot's width on a phone
+MARK, LETTER = 16, (8.5, 20)  # pixels: a mark's side, a letter's width and height
 
 
 def span(ms: float) -> str:
@@ -57,11 +59,16 @@ def figure(
     """
     drawn = [r for r in rows if r.sampler and r.frechet > 0]  # a log axis has no place for 0
     scale = [r for r in rows if r.name == REFERENCE and r.frechet > 0]
+    counts = [*TYPICAL, choice_evaluations, *(r.evaluations for r in drawn)]
+    x_range = [math.log10(min(counts) / 1.2), math.log10(max(counts) * 1.25)]
+    distances = [r.frechet for r in [*drawn, *scale]] or [0.1, 1.0]
+    y_range = [math.log10(min(distances) / 1.4), math.log10(max(distances) * 1.25)]
+    named = _named(drawn, x_range, y_range)
     made = go.Figure()
     for style, sampler in enumerate(SAMPLERS):
         ours = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.evaluations)
         colour, dash = CURVES[style]
-        look = {"size": 16, "symbol": MARKERS[style], "color": colour, "line": EDGE}
+        look = {"size": MARK, "symbol": MARKERS[style], "color": colour, "line": EDGE}
         if plain := [r for r in ours if r.plain]:
             _add(made, plain, sampler, "lines+markers", look, {"color": colour, "dash": dash})
         for row in ours:
@@ -70,11 +77,7 @@ def figure(
                     "symbol": f"{MARKERS[style]}-open",
                     "line": {"color": colour, "width": 3},
                 }
-                _add(made, [row], row.name, "markers+text", hollow, None)
-    counts = [*TYPICAL, choice_evaluations, *(r.evaluations for r in drawn)]
-    x_range = [math.log10(min(counts) / 1.2), math.log10(max(counts) * 1.25)]
-    distances = [r.frechet for r in [*drawn, *scale]] or [0.1, 1.0]
-    y_range = [math.log10(min(distances) / 1.4), math.log10(max(distances) * 1.25)]
+                _add(made, [row], row.name, "markers", hollow, None, named.get(row.name))
     _lay_out(made, x_range, y_range, ms_per_evaluation)
     if scale:
         y = scale[0].frechet
@@ -95,13 +98,35 @@ def figure(
     return made
 
 
+def _named(rows: list[CardRow], x_range: list[float], y_range: list[float]) -> dict[str, str]:
+    """For rows with eta or guidance, where their name finds room on a phone; others by a touch."""
+
+    def across(value: float, ends: list[float], pixels: int) -> float:
+        return (math.log10(value) - ends[0]) / (ends[1] - ends[0]) * pixels
+
+    width, height = NARROW, HEIGHT - TOP - BOTTOM
+    marks = [
+        (across(r.evaluations, x_range, width), across(r.frechet, y_range, height)) for r in rows
+    ]
+    names = ["" if r.plain else _extra(r) for r in rows]
+    found = places(marks, names, (width, height), MARK, LETTER)
+    return {r.name: place for r, place in zip(rows, found, strict=True) if place}
+
+
+def _extra(row: CardRow) -> str:
+    """What a row has beside sampler and steps, in words: "guidance 2"."""
+    return row.name.partition(", ")[2]
+
+
 def _add(
-    made: go.Figure, rows: list[CardRow], name: str, mode: str, marker: dict, line: dict | None
-) -> None:
+    made: go.Figure, rows: list[CardRow], name: str, mode: str, marker: dict, line: dict | None,
+    place: str | None = None,
+) -> None:  # fmt: skip
     made.add_scatter(
-        x=[r.evaluations for r in rows], y=[r.frechet for r in rows], name=name, mode=mode,
-        marker=marker, line=line and line | {"width": 3.5}, showlegend=line is not None,
-        text=[r.name.partition(", ")[2] for r in rows], textposition="top center",
+        x=[r.evaluations for r in rows], y=[r.frechet for r in rows], name=name,
+        mode=mode + ("+text" if place else ""), marker=marker,
+        line=line and line | {"width": 3.5}, showlegend=line is not None,
+        text=[_extra(r) for r in rows], textposition=place or "top center",
         customdata=[_hover(r) for r in rows], hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
 
@@ -165,7 +190,7 @@ def words(
 ) -> str:  # fmt: skip
     """What the choice costs here, what a thousand steps would, and which row would do: Markdown.
 
-    Rows with guidance are not compared, since each of their evaluations is of two pictures.
+    The row is the one that the card's default is chosen by; see `card_table.best_value`.
 
     Args:
         rows: Of a card; may be empty.
@@ -175,14 +200,12 @@ def words(
         measurable: Whether there are test images of what it was trained on.
     """
     said = [_cost(rows, sampler, evaluations, ms_per_evaluation)]
-    measured = [r for r in rows if r.sampler and r.guidance_scale == 1]
-    if not measured:
+    measured, least = obedient(rows), best_value(rows)
+    if least is None:
         how = f"; `{COMMAND}` makes it" if measurable else ", and no test images are known for it"
         said.append(f"This model's card has no table of measured samplers{how}.")
         return " ".join(said)
     best = min(measured, key=lambda r: (r.frechet, r.evaluations))
-    near = [r for r in measured if r.frechet <= NEAR * best.frechet]
-    least = min(near, key=lambda r: (r.evaluations, r.frechet))
     if least == best:
         said.append(
             f"On the card, **{best.name}** is the best (Frechet distance {best.frechet:g}), and "
@@ -194,6 +217,8 @@ def words(
             f"{times(least.evaluations)} for a Frechet distance of {least.frechet:g}, against "
             f"{best.evaluations:,} for {best.frechet:g} ({best.name})."
         )
+    if best.guidance_scale != 1 or least.guidance_scale != 1:
+        said.append("Under guidance each evaluation is of two pictures, and takes twice as long.")
     counts = {r.samples for r in measured}
     if len(counts) > 1:
         said.append(
