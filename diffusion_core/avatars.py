@@ -40,6 +40,9 @@ class AvatarFile:
         attributes: int8, (N, K); -1 where an attribute does not apply to the style.
         class_names: Of the styles.
         attribute_names: Of the K attributes and their values.
+        parts: int8, (N, P), as attributes: what else was chosen in drawing, for a judge to learn.
+            None in the embedded file.
+        part_names: Of the P parts and their values.
     """
 
     pictures: np.ndarray
@@ -47,19 +50,25 @@ class AvatarFile:
     attributes: np.ndarray
     class_names: tuple[str, ...]
     attribute_names: AttributeNames
+    parts: np.ndarray | None = None
+    part_names: AttributeNames = ()
 
     def first(self, count: int) -> AvatarFile:
         """The first so many."""
         return dataclasses.replace(
             self, pictures=self.pictures[:count], labels=self.labels[:count],
             attributes=self.attributes[:count],
+            parts=None if self.parts is None else self.parts[:count],
         )  # fmt: skip
 
     @property
     def _names(self) -> np.ndarray:
         return np.array(
-            json.dumps({"classes": self.class_names, "attributes": self.attribute_names})
-        )
+            json.dumps({
+                "classes": self.class_names, "attributes": self.attribute_names,
+                "parts": self.part_names,
+            })
+        )  # fmt: skip
 
     @staticmethod
     def write(path: Path, parts: dict[str, AvatarFile]) -> None:
@@ -71,6 +80,8 @@ class AvatarFile:
                 f"{name}_labels": part.labels,
                 f"{name}_attributes": part.attributes,
             }
+            if part.parts is not None:
+                arrays[f"{name}_parts"] = part.parts
         _save(path, arrays)
 
     @classmethod
@@ -82,9 +93,11 @@ class AvatarFile:
         """
         try:
             with np.load(path, allow_pickle=False) as file:
+                classes, attributes, others = _read_names(file["names"])
+                parts = f"{part}_parts"
                 return cls(
                     file[f"{part}_pictures"], file[f"{part}_labels"], file[f"{part}_attributes"],
-                    *_read_names(file["names"]),
+                    classes, attributes, file[parts] if parts in file else None, others,
                 )  # fmt: skip
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} is no file of avatars; make it again by {RECIPE}.") from error
@@ -99,7 +112,11 @@ class AvatarFile:
         buffer = io.BytesIO()
         Image.fromarray(sheet).save(buffer, "WEBP", lossless=True, quality=100, method=6)
         webp = np.frombuffer(buffer.getvalue(), np.uint8)
-        arrays = {"names": self._names, "sheet": webp, "side": np.array([H, W])}
+        arrays = {
+            "names": dataclasses.replace(self, part_names=())._names,
+            "sheet": webp,
+            "side": np.array([H, W]),
+        }
         _save(path, arrays | {"labels": self.labels, "attributes": self.attributes})
 
     @classmethod
@@ -111,7 +128,7 @@ class AvatarFile:
         sheet = np.array(Image.open(io.BytesIO(webp), formats=["WEBP"]).convert("RGB"))
         tiles = sheet.reshape(sheet.shape[0] // H, H, ACROSS, W, 3).swapaxes(1, 2)
         pictures = np.ascontiguousarray(tiles.reshape(-1, H, W, 3)[: len(labels)])
-        return cls(pictures, labels, attributes, *_read_names(names))
+        return cls(pictures, labels, attributes, *_read_names(names)[:2])
 
 
 def find_avatars() -> Path:
@@ -137,7 +154,10 @@ def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
     replace_file(path, write)
 
 
-def _read_names(names: np.ndarray) -> tuple[tuple[str, ...], AttributeNames]:
+def _read_names(names: np.ndarray) -> tuple[tuple[str, ...], AttributeNames, AttributeNames]:
     values = json.loads(str(names))
-    attributes = tuple((name, tuple(listed)) for name, listed in values["attributes"])
-    return tuple(values["classes"]), attributes
+    attributes, parts = (
+        tuple((name, tuple(listed)) for name, listed in values.get(kind, ()))
+        for kind in ("attributes", "parts")
+    )
+    return tuple(values["classes"]), attributes, parts

@@ -1,6 +1,7 @@
 """The avatars: what is chosen, what is held out, what is kept, and that it comes back the same."""
 
 import collections
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ import torch
 
 from diffusion_core.avatars import AvatarFile
 from diffusion_core.data import load_dataset
-from pretrained.recipes.avatars_data import (
+from pretrained.recipes.avatars_choices import (
     ATTRIBUTES,
     BACKGROUNDS,
     FACES,
     HEADS,
+    PARTS,
     STYLES,
     Choice,
     choose,
@@ -89,6 +91,23 @@ def test_nothing_is_left_to_the_seed(style):
         assert set(chances) <= {0, 100}
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_what_nobody_asks_for_is_noted_too(style):
+    rng = np.random.default_rng(2)
+    rows = np.array([choose(style, rng).parts for _ in range(400)])
+    for column, (name, values) in zip(rows.T, PARTS.items(), strict=True):
+        if not name.startswith(style):
+            assert set(column) == {-1}
+        elif "none" in values:
+            assert 0.7 < np.mean(column == 0) < 1 and column.max() == len(values) - 1
+        else:
+            assert set(column) == set(range(len(values))), name
+    again = choose(style, np.random.default_rng(3))
+    for name, index in zip(PARTS, again.parts, strict=True):
+        if index >= 0 and PARTS[name][index] != "none":
+            assert again.options[name.split()[1]] == [PARTS[name][index]]
+
+
 def small(embedded, count=7) -> AvatarFile:
     return embedded.first(count)
 
@@ -110,6 +129,17 @@ def test_the_whole_set_is_read_from_its_folder(embedded, tmp_path, monkeypatch):
     data = load_dataset("avatars", split="test")
     assert data.name == "avatars" and np.array_equal(data.pictures, test.pictures)
     assert data.attributes.tolist() == test.attributes.tolist()
+    assert AvatarFile.read(tmp_path / "avatars.npz", "test").parts is None
+    names = (("hat", ("none", "red")),)
+    parts = {
+        "train": dataclasses.replace(train, parts=np.eye(7, 1, dtype=np.int8), part_names=names),
+        "test": dataclasses.replace(test, parts=np.ones((3, 1), np.int8), part_names=names),
+    }
+    AvatarFile.write(tmp_path / "avatars.npz", parts)
+    for name, part in parts.items():
+        back = AvatarFile.read(tmp_path / "avatars.npz", name)
+        assert np.array_equal(back.parts, part.parts) and back.part_names == names
+    assert len(load_dataset("avatars")) == 7
 
 
 def test_a_set_that_is_not_there_or_broken_names_its_recipe(tmp_path, monkeypatch):
