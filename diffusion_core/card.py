@@ -55,9 +55,10 @@ def write_card(
         "distance is taken in its 128 features against all test images."
     )
     if "features" in judge:
+        learnt = ", which learnt other parts of the pictures too" if judge.get("parts") else ""
         judged = (
-            "Judge: a small network with a head for every attribute; the Frechet distance is taken "
-            f"in its {judge['features']} features against all held-out pictures."
+            f"Judge: a small network with a head for every attribute{learnt}; the Frechet distance "
+            f"is taken in its {judge['features']} features against all held-out pictures."
         )
     here = (
         f"with torch {torch.__version__.split('+')[0]} and {torch.get_num_threads()} threads, in "

@@ -31,11 +31,13 @@ ROWS: tuple[tuple[str, int, float, float], ...] = (
     ("dpmpp_2m", 20, 0.0, 1.0),
     ("heun", 10, 0.0, 1.0),
     ("ddpm", 10, 0.0, 1.0),
+    ("ddpm", 20, 0.0, 1.0),
     ("ddpm", 50, 0.0, 1.0),
     ("ddpm", 1000, 0.0, 1.0),
 )
 GUIDED_ROWS = (*ROWS, ("dpmpp_2m", 10, 0.0, 2.0), ("dpmpp_2m", 20, 0.0, 2.0),
-               ("dpmpp_2m", 10, 0.0, 4.0), ("dpmpp_2m", 25, 0.0, 8.0))  # fmt: skip
+               ("dpmpp_2m", 10, 0.0, 4.0), ("dpmpp_2m", 25, 0.0, 8.0),
+               ("ddpm", 20, 0.0, 2.0))  # fmt: skip
 BATCH = 250
 SLICE = 5000  # training images that are floats at a time
 

@@ -149,12 +149,13 @@ def test_evaluate_measures_a_model_of_avatars_by_its_own_yardstick(
 
 
 def test_the_judge_learns_only_from_what_applies():
-    from pretrained.recipes.avatars_judge import loss_of
+    from pretrained.recipes.avatars_judge import ASIDE, loss_of
 
     logits = [torch.zeros(2, 3), torch.tensor([[5.0, 0], [0, 5]]), torch.zeros(2, 4)]
     said = torch.tensor([[0, 1, -1], [2, -1, -1]])
-    wanted = torch.log(torch.tensor(3.0)) + torch.log1p(torch.exp(torch.tensor(5.0)))
-    torch.testing.assert_close(loss_of(logits, said), wanted)
+    first, second = torch.log(torch.tensor(3.0)), torch.log1p(torch.exp(torch.tensor(5.0)))
+    torch.testing.assert_close(loss_of(logits, said, 3), first + second)
+    torch.testing.assert_close(loss_of(logits, said, 1), first + ASIDE * second)
 
 
 def test_trials_compare_schedules_at_the_same_noise():

@@ -31,7 +31,8 @@ from diffusion_core.metrics import judged, load_judge
 from diffusion_core.obedience import READABLE
 from diffusion_core.train_config import fastest_precision
 
-EPOCHS, BATCH, SEED, NOISE = 1, 250, 0, 0.1
+EPOCHS, BATCH, SEED, NOISE = 4, 250, 0, 0.1
+ASIDE = 0.3  # what a head counts that is dropped in the end
 OUT = Path(__file__).parents[1] / "judge-avatars"
 
 
@@ -49,10 +50,16 @@ def all_said(part: str) -> tuple[Tensor, AttributeNames]:
     return torch.from_numpy(columns.astype(np.int64)), names
 
 
-def loss_of(logits: list[Tensor], said: Tensor) -> Tensor:
-    """The heads' cross entropies, summed; each the mean over the images it applies to."""
+def loss_of(logits: list[Tensor], said: Tensor, kept: int) -> Tensor:
+    """The heads' cross entropies, summed; each the mean over the images it applies to.
+
+    Args:
+        logits: Of each head, (B, size).
+        said: What is true, (B, heads); -1 where a head does not apply.
+        kept: So many heads count whole, those behind them `ASIDE`.
+    """
     parts = [
-        F.cross_entropy(head.float(), said[:, k], ignore_index=-1)
+        F.cross_entropy(head.float(), said[:, k], ignore_index=-1) * (1 if k < kept else ASIDE)
         for k, head in enumerate(logits)
         if bool((said[:, k] >= 0).any())
     ]
@@ -78,6 +85,7 @@ def main() -> None:
     bf16 = fastest_precision(torch.device("cpu")) == "bf16"
     train, test = load_dataset("avatars"), load_dataset("avatars", split="test")
     every, names = all_said("train")
+    kept = 1 + len(train.attribute_names)  # what can be asked for
     judge = AttributeJudge(3, tuple(len(values) for _, values in names))
     steps = args.epochs * (len(train) // BATCH)
     optimizer = torch.optim.AdamW(judge.parameters(), lr=4e-3, weight_decay=0.05)
@@ -91,7 +99,7 @@ def main() -> None:
             x = x + NOISE * torch.rand(len(x), 1, 1, 1) * torch.randn_like(x)
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 logits = judge(x)
-            loss = loss_of(logits, said)
+            loss = loss_of(logits, said, kept)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -104,13 +112,13 @@ def main() -> None:
     judge.eval()
     args.out.mkdir(parents=True, exist_ok=True)
     shown = score(judge, test, names)
-    judge.heads = judge.heads[: 1 + len(test.attribute_names)]  # what can be asked for
+    judge.heads = judge.heads[:kept]
     weights = judge.state_dict()
     half = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
     save_file(half, str(args.out / "model.safetensors"))
-    kept = load_judge(args.out)
-    assert isinstance(kept, AttributeJudge)
-    share = score(kept, test, names)  # as it is kept, in half precision
+    stored = load_judge(args.out)
+    assert isinstance(stored, AttributeJudge)
+    share = score(stored, test, names)  # as it is kept, in half precision
     facts = {
         "dataset": train.name, "test_accuracy": sum(share.values()) / len(share),
         "features": WIDTHS[-1], "attributes": share, "epochs": args.epochs, "seed": SEED,
