@@ -42,8 +42,9 @@ def draw_step(
     """All that is random in a step, for the whole batch, on the CPU: x0, t, eps, y.
 
     Of a condition with attributes, all is left out with the probability of label_dropout, and each
-    part, the class too, by itself with that of attribute_dropout: so the network also learns what
-    little is said of, and a person may choose one attribute alone.
+    part, the class too, by itself with that of attribute_dropout. Of a share of sparse_attributes
+    each attribute, but not the class, is left out at a rate that is itself drawn from 0 to 1: of
+    many pictures little is said, and a person may choose one attribute or the class alone.
     """
     pool = dataset.evenly if config.even_classes else torch.arange(len(dataset))
     indices = pool[batch_indices(config, step, len(pool))]
@@ -63,6 +64,12 @@ def draw_step(
             said = dataset.conditions(indices)
             assert said is not None
             alone = torch.rand(said.shape, generator=generator) < config.attribute_dropout
+            if config.sparse_attributes:  # drawn last: all else is drawn as without it
+                rate = torch.rand(len(x0), 1, generator=generator)
+                sparse = torch.rand(len(x0), 1, generator=generator) < config.sparse_attributes
+                left_out = torch.rand(said.shape, generator=generator) < rate
+                left_out[:, 0] = False  # the class
+                alone |= sparse & left_out
             y = torch.where(dropped[:, None] | alone, nothing(said, unet.num_classes), said)
     return x0, t, eps, y
 

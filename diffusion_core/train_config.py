@@ -31,6 +31,8 @@ class TrainConfig:
         label_dropout: Share of labels replaced by the null label (Ho and Salimans 2022), and with
             them all attributes.
         attribute_dropout: Share in which each attribute is left out by itself.
+        sparse_attributes: Share of pictures of which any number of attributes is left out, each
+            number alike, so that the network also learns what little is said of.
         prediction_type: What the network's output means: epsilon, v_prediction or sample (x0).
         loss_weighting: "none", "min_snr" or "clamped_snr"; see `training.loss_weights`.
         min_snr_gamma: Their γ.
@@ -51,6 +53,7 @@ class TrainConfig:
     ema_decay: float = 0.9995
     label_dropout: float = 0.1
     attribute_dropout: float = 0.1
+    sparse_attributes: float = 0.0
     prediction_type: str = "epsilon"
     loss_weighting: str = "none"
     min_snr_gamma: float = 5.0
@@ -81,9 +84,12 @@ class TrainConfig:
         if not (self.learning_rate > 0 and self.grad_clip > 0 and self.min_snr_gamma > 0):
             raise ValueError("learning_rate, grad_clip and min_snr_gamma must be above 0.")
         if not all(
-            0 <= x < 1 for x in (self.ema_decay, self.label_dropout, self.attribute_dropout)
-        ):
-            raise ValueError("ema_decay and the dropouts must lie in [0, 1).")
+            0 <= x < 1
+            for x in (
+                self.ema_decay, self.label_dropout, self.attribute_dropout, self.sparse_attributes
+            )
+        ):  # fmt: skip
+            raise ValueError("ema_decay, the dropouts and sparse_attributes must lie in [0, 1).")
         if min(self.warmup_steps, self.decay_steps, self.seed) < 0 or self.seed >= 2**63:
             raise ValueError("warmup_steps, decay_steps and seed must be at least 0.")
 

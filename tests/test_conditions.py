@@ -123,6 +123,22 @@ def test_dropping_attributes_leaves_all_other_draws_as_they_were():
     assert torch.equal(b[3] == 3, dropped)
 
 
+def test_of_some_pictures_any_number_of_attributes_is_left_out():
+    config = dataclasses.replace(CONFIG, batch_size=3000, label_dropout=0, attribute_dropout=0)
+    small = dataclasses.replace(DATA, pictures=DATA.pictures[:, :1, :1])
+    full = draw_step(config, TINY_AVATARS, SCHEDULE, small, 0)
+    y = draw_step(
+        dataclasses.replace(config, sparse_attributes=0.7), TINY_AVATARS, SCHEDULE, small, 0
+    )
+    assert all(torch.equal(a, b) for a, b in zip(full[:3], y[:3], strict=True))
+    assert torch.equal(y[3][:, 0], full[3][:, 0])  # the class is always told
+    peeps = full[3][:, 0] == 0  # of which six attributes are known
+    told = (y[3][peeps, 1:] >= 0).sum(1)
+    assert bool((y[3][peeps, 1:] == full[3][peeps, 1:])[y[3][peeps, 1:] >= 0].all())
+    for number, share in enumerate((told.bincount(minlength=7) / len(told)).tolist()):
+        assert abs(share - 0.7 / 7 - 0.3 * (number == 6)) < 0.03, number
+
+
 def test_all_is_dropped_together_and_each_part_by_itself():
     config = dataclasses.replace(CONFIG, batch_size=2000, label_dropout=0.2, attribute_dropout=0.3)
     small = dataclasses.replace(DATA, pictures=DATA.pictures[:, :1, :1])

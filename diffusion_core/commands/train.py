@@ -46,6 +46,9 @@ def train(
     attribute_dropout: Annotated[
         float, typer.Option(help="Share in which each attribute is left out.")
     ] = 0.1,
+    sparse_attributes: Annotated[
+        float, typer.Option(help="Share of pictures of which any number of attributes is left out.")
+    ] = 0.0,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     even_classes: Annotated[bool, typer.Option(help="Draw every class equally often.")] = False,
     flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = False,
@@ -70,6 +73,7 @@ def train(
         num_steps=steps, batch_size=batch_size, learning_rate=learning_rate,
         warmup_steps=warmup_steps, decay_steps=decay_steps, ema_decay=ema_decay,
         label_dropout=label_dropout, attribute_dropout=attribute_dropout,
+        sparse_attributes=sparse_attributes,
         prediction_type=prediction, loss_weighting=weighting, min_snr_gamma=min_snr_gamma,
         precision=precision, even_classes=even_classes, flip=flip, seed=seed, save_every=save_every,
     )  # fmt: skip
