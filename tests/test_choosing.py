@@ -63,7 +63,8 @@ def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs)
     hub.add("me/theirs", theirs)
     hub.pause = 0.08
     way, end = chosen(" https://huggingface.co/me/theirs/ ", label="Bag")
-    assert any("Looking for me/theirs" in line for line in way)
+    # On a busy machine the first bytes are there before the page first asks.
+    assert "Looking for me/theirs" in way[0] or "<progress" in way[0]
     bars = [line for line in way if "<progress" in line]
     values = [int(line.split('value="')[1].split('"')[0]) for line in bars]
     assert len(set(values)) > 2 and values == sorted(values) and "left" in bars[0]
