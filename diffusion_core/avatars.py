@@ -61,19 +61,14 @@ class AvatarFile:
             parts=None if self.parts is None else self.parts[:count],
         )  # fmt: skip
 
-    @property
-    def _names(self) -> np.ndarray:
-        return np.array(
-            json.dumps({
-                "classes": self.class_names, "attributes": self.attribute_names,
-                "parts": self.part_names,
-            })
-        )  # fmt: skip
+    def _names(self, *, parts: bool) -> np.ndarray:
+        names = {"classes": self.class_names, "attributes": self.attribute_names}
+        return np.array(json.dumps(names | ({"parts": self.part_names} if parts else {})))
 
     @staticmethod
     def write(path: Path, parts: dict[str, AvatarFile]) -> None:
         """Write the parts of a set, "train" and "test", into one file."""
-        arrays = {"names": next(iter(parts.values()))._names}
+        arrays = {"names": next(iter(parts.values()))._names(parts=True)}
         for name, part in parts.items():
             arrays |= {
                 f"{name}_pictures": part.pictures,
@@ -112,11 +107,7 @@ class AvatarFile:
         buffer = io.BytesIO()
         Image.fromarray(sheet).save(buffer, "WEBP", lossless=True, quality=100, method=6)
         webp = np.frombuffer(buffer.getvalue(), np.uint8)
-        arrays = {
-            "names": dataclasses.replace(self, part_names=())._names,
-            "sheet": webp,
-            "side": np.array([H, W]),
-        }
+        arrays = {"names": self._names(parts=False), "sheet": webp, "side": np.array([H, W])}
         _save(path, arrays | {"labels": self.labels, "attributes": self.attributes})
 
     @classmethod

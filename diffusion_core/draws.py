@@ -46,8 +46,10 @@ def draw_step(
     each attribute, but not the class, is left out at a rate that is itself drawn from 0 to 1: of
     many pictures little is said, and a person may choose one attribute or the class alone.
     """
-    pool = dataset.evenly if config.even_classes else torch.arange(len(dataset))
-    indices = pool[batch_indices(config, step, len(pool))]
+    if config.even_classes:
+        indices = dataset.evenly[batch_indices(config, step, len(dataset.evenly))]
+    else:
+        indices = batch_indices(config, step, len(dataset))
     x0, y = dataset.batch(indices)
     generator = seeded(config.seed, "step", step)
     t = torch.randint(len(schedule), (len(x0),), generator=generator)

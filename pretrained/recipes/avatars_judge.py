@@ -66,13 +66,15 @@ def loss_of(logits: list[Tensor], said: Tensor, kept: int) -> Tensor:
     return torch.stack(parts).sum()
 
 
-def score(judge: AttributeJudge, test: ImageDataset, names: AttributeNames) -> dict[str, float]:
-    """The share of held-out avatars of which each head says what is true."""
+def score(
+    judge: AttributeJudge, test: ImageDataset, said: Tensor, names: AttributeNames
+) -> dict[str, float]:
+    """The share of held-out avatars of which each head says what is true, (N, heads or more)."""
     seen = torch.cat([
         judged(judge, test.batch(part)[0])[1] for part in torch.arange(len(test)).split(2000)
     ])  # fmt: skip
-    said = all_said("test")[0][:, : seen.shape[1]]
-    return dict(zip((name for name, _ in names), rights(seen, said).tolist(), strict=False))
+    shares = rights(seen, said[:, : seen.shape[1]]).tolist()
+    return {name: share for (name, _), share in zip(names, shares, strict=False)}
 
 
 def main() -> None:
@@ -111,14 +113,15 @@ def main() -> None:
         )
     judge.eval()
     args.out.mkdir(parents=True, exist_ok=True)
-    shown = score(judge, test, names)
+    true, _ = all_said("test")
+    shown = score(judge, test, true, names)
     judge.heads = judge.heads[:kept]
     weights = judge.state_dict()
     half = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
     save_file(half, str(args.out / "model.safetensors"))
     stored = load_judge(args.out)
     assert isinstance(stored, AttributeJudge)
-    share = score(stored, test, names)  # as it is kept, in half precision
+    share = score(stored, test, true, names)  # as it is kept, in half precision
     facts = {
         "dataset": train.name, "test_accuracy": sum(share.values()) / len(share),
         "features": WIDTHS[-1], "attributes": share, "epochs": args.epochs, "seed": SEED,

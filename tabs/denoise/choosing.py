@@ -17,7 +17,7 @@ from diffusion_core.hub import plain_id
 from .. import models
 from .costs import span
 from .runs import STOPS, sentence_of
-from .suiting import FEW, LONG, asks_nothing, class_menu, own_way, suited
+from .suiting import FEW, asks_nothing, class_menu, own_way, suited, too_long
 
 SECONDS = 0.2  # between two looks at a download
 FAILED = "\0"  # no model is called so
@@ -149,7 +149,7 @@ def told(checkpoint: Checkpoint) -> str:
         f"{span(1000 * models.look(checkpoint))} here."
     ]
     sampler, steps, seconds = own_way(checkpoint)
-    if checkpoint.config.sampling.get("sampler") and seconds > LONG:
+    if checkpoint.config.sampling.get("sampler") and too_long(steps, seconds):
         words.append(
             f"Its own way, {sampler} with {steps:,} steps, takes about {span(1000 * seconds)} for "
             f"four pictures here, so ddim with {FEW} is set."

@@ -43,7 +43,7 @@ def suited(checkpoint: Checkpoint, otherwise: tuple[Any, ...] | None = None) -> 
         named = values.get("spacing")
         sampler, steps = own, min(own_steps, MOST)
         spacing = named if named in SPACINGS else SPACING
-        if seconds > LONG:
+        if too_long(own_steps, seconds):
             sampler, steps, spacing = "ddim", FEW, SPACING
     return [guidance, sampler, steps, spacing, images]
 
@@ -57,6 +57,11 @@ def own_way(checkpoint: Checkpoint) -> tuple[str, int, float]:
     if sampler == "ddpm" and values.get("variance") == "beta":
         sampler = LARGE_VARIANCE
     return sampler, int(steps), int(steps) * 4 * models.look(checkpoint)
+
+
+def too_long(steps: int, seconds: float) -> bool:
+    """Whether a model's own way is left for the page's: only where that takes fewer steps."""
+    return seconds > LONG and steps > FEW
 
 
 def classes(model: str) -> list[str]:
