@@ -168,8 +168,9 @@ def test_names_beside_marks_cover_neither_each_other_nor_a_mark():
 
 @pytest.mark.parametrize(
     ("count", "ms", "said"),
-    [(25, 12.0, "now: ddim, 25 evaluations,<br>about 0.3 s here"), (1, None, "now: ddim, 1 eva"),
-     (1998, 50.0, "now: ddim, 1,998 evaluations,<br>about 100 s here")],
+    [(25, 12.0, "now: ddim,<br>25 evaluations,<br>about 0.3 s here"),
+     (1, None, "now: ddim,<br>1 eva"),
+     (1998, 50.0, "now: ddim,<br>1,998 evaluations,<br>about 100 s here")],
 )  # fmt: skip
 def test_the_choice_is_marked_where_it_is(count, ms, said):
     made = figure(ALL, "ddim", count, ms)

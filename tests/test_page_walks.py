@@ -400,6 +400,15 @@ def test_switching_tabs_in_the_middle_of_a_walk_loses_nothing(tab, models_folder
     assert np.abs(pixels(tab, "x_t")[..., :1].astype(int) - want).max() <= 1
 
 
+CUT_OFF = """() => {
+    const all = document.querySelector("#denoise-costs .js-plotly-plot").getBoundingClientRect();
+    return [...document.querySelectorAll("#denoise-costs .js-plotly-plot text")].filter((text) => {
+        const box = text.getBoundingClientRect();
+        return box.width && (box.left < all.left || box.right > all.right);
+    }).map((text) => text.textContent);
+}"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_fold_fits_and_can_be_read(browser, url, scheme, width):
@@ -419,6 +428,10 @@ def test_every_fold_fits_and_can_be_read(browser, url, scheme, width):
     ):
         fold(page, name)
     page.wait_for_selector("#denoise-costs .js-plotly-plot .main-svg")
+    page.get_by_label("Sampler", exact=True).first.click()
+    page.get_by_role("option", name="dpmpp_2m").first.click()  # the longest name
+    page.wait_for_selector("#denoise-costs .annotation-text:has-text('now: dpmpp_2m')")
+    assert page.evaluate(CUT_OFF) == []
     press(page, "Race")
     page.wait_for_selector("#denoise-race .race[data-state=done]", timeout=60_000)
     press(page, "Lead it to its noise and back")

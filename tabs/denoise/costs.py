@@ -91,8 +91,8 @@ def figure(
         )  # fmt: skip
     if not drawn:
         made.add_annotation(
-            text="this model's card has no measurements", xref="paper", yref="paper", x=0.5, y=0.5,
-            showarrow=False,
+            text="this model's card<br>has no measurements", xref="paper", yref="paper",
+            x=0.5, y=0.5, showarrow=False,
         )  # fmt: skip
     _mark_choice(made, choice_sampler, choice_evaluations, ms_per_evaluation, x_range)
     return made
@@ -156,7 +156,7 @@ def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: fl
         margin={"l": 76, "r": 20, "t": TOP, "b": BOTTOM},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         font={"size": 16, "color": QUIET, "family": "system-ui, sans-serif"},
-        legend={"orientation": "h", "x": 0, "y": 1.23, "yanchor": "bottom", "font": {"size": 16},
+        legend={"orientation": "h", "x": 0, "y": 1.3, "yanchor": "bottom", "font": {"size": 16},
                 "itemsizing": "trace"},
         xaxis=grid | {"title": {"text": title, "standoff": 10}, "title_font_size": 16,
                       "range": x_range, "tickvals": TICKS, "ticktext": under, "tickangle": 0},
@@ -169,8 +169,8 @@ def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: fl
 def _mark_choice(
     made: go.Figure, sampler: str, count: int, ms: float | None, x_range: list[float]
 ) -> None:
-    """The vertical line of the present choice, and its words above the plot."""
-    label = f"now: {sampler}, {times(count)}"
+    """The vertical line of the present choice, and its words above it: narrow, for a phone."""
+    label = f"now: {sampler},<br>{times(count)}"
     label += "" if ms is None else f",<br>about {span(count * ms)} here"
     place = (math.log10(count) - x_range[0]) / (x_range[1] - x_range[0])
     made.add_shape(
@@ -180,7 +180,7 @@ def _mark_choice(
     made.add_annotation(
         text=f"<b>{label}</b>", x=math.log10(count), yref="paper", y=1, yanchor="bottom",
         xanchor="left" if place < 0.2 else "right" if place > 0.6 else "center",
-        showarrow=False, font={"color": NOW, "size": 18},
+        showarrow=False, font={"color": NOW, "size": 16},
     )  # fmt: skip
 
 
