@@ -23,6 +23,9 @@ from .train_config import TrainConfig
 from .training import STATE_FILE, TrainStep, fresh_unet, train
 from .unet import UNet, UNetConfig
 
+# In what a network may differ from the checkpoint that it begins with.
+FREE = ("image_size", "num_classes", "attributes", "attention", "attention_up")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -46,8 +49,8 @@ class Plan:
     def for_data(
         cls, dataset: ImageDataset, train: TrainConfig, noise: dict[str, Any],
         channels: tuple[int, ...] = (64, 128), *, blocks: int = 2, patch_size: int = 2,
-        attention: tuple[bool, ...] | None = None, scale_shift: bool = True,
-        init: str | None = None, command: str = "",
+        attention: tuple[bool, ...] | None = None, attention_up: tuple[bool, ...] | None = None,
+        scale_shift: bool = True, init: str | None = None, command: str = "",
     ) -> Plan:  # fmt: skip
         """A network that fits the pictures: their size, channels, classes and attributes.
 
@@ -59,6 +62,7 @@ class Plan:
             blocks: Residual blocks a level.
             patch_size: Fold p × p pixels into channels.
             attention: For each level, whether it attends to itself; None is the lowest one alone.
+            attention_up: The same on the way up; None is as on the way down.
             scale_shift: Condition by scale and shift.
             init: Checkpoint to begin with.
             command: For the card.
@@ -68,6 +72,7 @@ class Plan:
             image_size=(H, W), in_channels=C, out_channels=C, patch_size=patch_size,
             channels=channels, blocks_per_level=blocks,
             attention=attention or (False,) * (len(channels) - 1) + (True,),
+            attention_up=attention_up,
             scale_shift=scale_shift,
             num_classes=len(dataset.class_names) or None,
             attributes=tuple(len(values) for _, values in dataset.attribute_names),
@@ -113,7 +118,8 @@ def beginning(plan: Plan) -> UNet:
     """The network that a run begins with, on the CPU: random, or with the weights of `init`.
 
     Those of a checkpoint may have been trained for another size of pictures, or for other classes:
-    then the embeddings of the classes begin at random, and all else is taken over.
+    then the embeddings of the classes begin at random, and all else is taken over. Levels may
+    attend that did not: such a layer begins by adding zero, so that nothing is forgotten.
 
     Raises:
         ValueError: if the checkpoint cannot be had, or its network has another shape.
@@ -122,10 +128,12 @@ def beginning(plan: Plan) -> UNet:
     if plan.init is None:
         return unet
     known = load_checkpoint(plan.init).unet
-    free = {name: getattr(plan.unet, name) for name in ("image_size", "num_classes", "attributes")}
-    if dataclasses.replace(known.config, **free) != plan.unet:
-        raise ValueError(f"The network of {plan.init} has another shape than the one asked for.")
+    free = {name: getattr(plan.unet, name) for name in FREE}
     own, theirs = unet.state_dict(), known.state_dict()
+    if dataclasses.replace(known.config, **free) != plan.unet or any(
+        ".attentions." in name and name not in own for name in theirs
+    ):
+        raise ValueError(f"The network of {plan.init} has another shape than the one asked for.")
     fit_in = {k: v for k, v in theirs.items() if k in own and v.shape == own[k].shape}
     if known.config.num_classes != plan.unet.num_classes:  # as many, by chance, are not the same
         fit_in = {k: v for k, v in fit_in.items() if not k.startswith("class_embedding.")}

@@ -152,10 +152,13 @@ class UNet(nn.Module):
     def _zero_branches(self) -> None:
         """Begin every residual branch at zero (Dhariwal and Nichol 2021), so that depth is free."""
         for module in self.modules():
+            last: nn.Module | None = None
             if isinstance(module, ResnetBlock):
-                nn.init.zeros_(module.conv2.weight)
+                last = module.conv2
             elif isinstance(module, Attention):
-                nn.init.zeros_(module.to_out[0].weight)  # type: ignore[arg-type]
+                last = module.to_out[0]
+            for parameter in last.parameters() if last else ():
+                nn.init.zeros_(parameter)
         nn.init.zeros_(self.conv_out.weight)
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:

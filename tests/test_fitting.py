@@ -7,9 +7,10 @@ import pytest
 import torch
 from conftest import TINY, wake
 
-from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.checkpoint import load_checkpoint, save_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.fitting import Plan, fit
+from diffusion_core.draws import seeded
+from diffusion_core.fitting import Plan, beginning, fit
 from diffusion_core.progress import LOSS_BINS, Progress
 from diffusion_core.resources import memory_of_training
 from diffusion_core.train_config import TrainConfig
@@ -78,6 +79,26 @@ def test_a_run_can_begin_with_another_ones_weights(dataset, tmp_path):
     other = dataclasses.replace(fine, unet=dataclasses.replace(fine.unet, channels=(32, 64)))
     with pytest.raises(ValueError, match="another shape"):
         list(fit(other, dataset, tmp_path / "third"))
+
+
+def test_a_run_may_add_attention_to_what_it_begins_with_and_forgets_nothing(dataset, tmp_path):
+    list(fit(plan(dataset), dataset, tmp_path / "first"))
+    first = load_checkpoint(tmp_path / "first").unet
+    wake(first)
+    save_checkpoint(tmp_path / "first", first, plan(dataset).checkpoint_config(dataset, 1))
+    first = load_checkpoint(tmp_path / "first").unet
+    more = dataclasses.replace(first.config, attention_up=(True,) * len(first.config.channels))
+    attending = dataclasses.replace(plan(dataset), unet=more, init=str(tmp_path / "first"))
+    unet = beginning(attending).eval()
+    assert len(unet.state_dict()) > len(first.state_dict())
+    x, t = torch.randn(2, *dataset.shape, generator=seeded(0)), torch.tensor([3, 700])
+    with torch.no_grad():
+        torch.testing.assert_close(unet(x, t), first(x, t))
+    # What attended cannot be dropped without a word.
+    save_checkpoint(tmp_path / "more", unet, attending.checkpoint_config(dataset, 1))
+    fewer = dataclasses.replace(plan(dataset), init=str(tmp_path / "more"))
+    with pytest.raises(ValueError, match="another shape"):
+        beginning(fewer)
 
 
 def a_step(k, t, losses):

@@ -30,6 +30,12 @@ def train(
     channels: Annotated[str, typer.Option(help="Feature channels of each level.")] = "64,128",
     blocks: Annotated[int, typer.Option(help="Residual blocks a level.")] = 2,
     patch_size: Annotated[int, typer.Option(help="Fold p × p pixels into channels.")] = 2,
+    attention: Annotated[
+        str, typer.Option(help="For each level, yes or no: whether it attends to itself.")
+    ] = "",
+    attention_up: Annotated[
+        str, typer.Option(help="The same on the way up; else as on the way down.")
+    ] = "",
     scale_shift: Annotated[bool, typer.Option(help="Condition by scale and shift.")] = True,
     schedule: Annotated[str, typer.Option(help="Noise schedule.")] = "cosine",
     timesteps: Annotated[int, typer.Option(help="T of the schedule.")] = 1000,
@@ -87,6 +93,8 @@ def train(
     plan = Plan.for_data(
         data, config, {"name": schedule, "num_train_timesteps": timesteps}, widths, blocks=blocks,
         patch_size=patch_size, scale_shift=scale_shift, init=init,
+        attention=_yes_no(attention, "attention"),
+        attention_up=_yes_no(attention_up, "attention_up"),
         command=shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
     )  # fmt: skip
     accelerator = Accelerator(log_with=log or None, project_dir=out / "logs" if log else None)
@@ -112,6 +120,14 @@ def train(
     if told:
         typer.echo("Stopped; the state is saved, and the same command goes on from it.", err=True)
         raise typer.Exit(130)
+
+
+def _yes_no(text: str, name: str) -> tuple[bool, ...] | None:
+    """Whether each level attends: "no,yes" as (False, True); nothing said is None."""
+    words = text.split(",") if text else []
+    if not set(words) <= {"yes", "no"}:
+        raise ValueError(f"{name} must be yes or no for each level, with commas, got {text!r}.")
+    return tuple(word == "yes" for word in words) or None
 
 
 def _stop_signs() -> list[int]:
