@@ -175,6 +175,7 @@ def _scheduler(checkpoint: Checkpoint) -> dict[str, Any]:
     variance = config.sampling.get("variance", "posterior")
     # After the last step of a strided trailing walk diffusers would add noise of this variance.
     usual = "leading" if variance == "beta" else "trailing"
+    spacing = config.sampling.get("spacing", usual)
     return {
         "num_train_timesteps": len(checkpoint.schedule),
         **ends,
@@ -184,7 +185,7 @@ def _scheduler(checkpoint: Checkpoint) -> dict[str, Any]:
         "clip_sample": config.clip_x0 > 0,
         "clip_sample_range": config.clip_x0 or 1.0,
         "thresholding": False,
-        "timestep_spacing": config.sampling.get("spacing", usual),
+        "timestep_spacing": spacing if spacing != "karras" else usual,  # which it has not
         "steps_offset": 0,
     }
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .process import Denoiser, q_sample
 from .samplers import Generators, SamplerStep, check_chance, check_threshold, noise_like
-from .schedule import NoiseSchedule, spaced_timesteps
+from .schedule import NoiseSchedule
 from .steps import estimate, step_weights, weighed
 
 INPAINTING_SAMPLERS = ("ddim", "ddpm")
@@ -77,7 +77,7 @@ def inpaint(
     Raises:
         ValueError: when the first step is asked for, if an argument is out of range.
     """
-    timesteps = spaced_timesteps(len(schedule), num_steps, spacing)
+    timesteps = schedule.timesteps(num_steps, spacing)
     _check(sampler, eta, variance, resample)
     check_threshold(threshold)
     known = _known(x0, mask, x_start)

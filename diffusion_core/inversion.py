@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from .process import Denoiser, q_sample
-from .schedule import NoiseSchedule, spaced_timesteps
+from .schedule import NoiseSchedule
 from .steps import estimate, step_weights, weighed
 
 
@@ -85,7 +85,7 @@ def invert(
     Raises:
         ValueError: when the first step is asked for, if an argument is out of range.
     """
-    timesteps = _timesteps(len(schedule), num_steps, spacing, t_end)
+    timesteps = _timesteps(schedule, num_steps, spacing, t_end)
     _check(denoiser, x0, schedule, timesteps[-1], refine)
     x_t, nfe = x0, 0
     for index, (t, t_next) in enumerate(pairwise([-1, *timesteps])):
@@ -102,13 +102,16 @@ def invert(
         x_t = x_next
 
 
-def _timesteps(T: int, num_steps: int, spacing: str, t_end: int | None) -> list[int]:
+def _timesteps(
+    schedule: NoiseSchedule, num_steps: int, spacing: str, t_end: int | None
+) -> list[int]:
     """The walk's timesteps, ascending."""
+    T = len(schedule)
     if t_end is not None and (
         isinstance(t_end, bool) or not 0 <= t_end < T or int(t_end) != t_end
-    ):  # spaced_timesteps would speak of t_start
+    ):  # it would speak of t_start
         raise ValueError(f"t_end must be a whole number from 0 to {T - 1}, got {t_end}.")
-    return spaced_timesteps(T, num_steps, spacing, t_end)[::-1]
+    return schedule.timesteps(num_steps, spacing, t_end)[::-1]
 
 
 def _check(denoiser: Denoiser, x0: Tensor, schedule: NoiseSchedule, last: int, refine: int) -> None:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from .process import Denoiser
-from .schedule import NoiseSchedule, spaced_timesteps
+from .schedule import NoiseSchedule
 from .steps import THRESHOLDS, estimate, euler_weights, step_weights, weighed
 
 SAMPLERS = ("ddpm", "ddim", "heun", "dpmpp_2m")
@@ -164,7 +164,7 @@ def sample(
         ValueError: when the first step is asked for, if an argument is out of range.
     """
     if timesteps is None:
-        timesteps = spaced_timesteps(len(schedule), num_steps, spacing, t_start)
+        timesteps = schedule.timesteps(num_steps, spacing, t_start)
     if not timesteps or any(a <= b for a, b in pairwise([*timesteps, -1])):
         raise ValueError("Timesteps must descend, and end at 0 or above.")
     _check(x_start, denoiser, schedule, timesteps[0], sampler)

@@ -115,6 +115,13 @@ class NoiseSchedule:
         alpha_bar = self.alpha_bar(t)
         return torch.log(alpha_bar) - torch.log1p(-alpha_bar)
 
+    def timesteps(
+        self, num_steps: int, spacing: str = "trailing", t_start: int | None = None
+    ) -> list[int]:
+        """The timesteps of a walk by this schedule, descending; see `spaced_timesteps`."""
+        log_snr = self.log_snr(torch.arange(len(self))).numpy() if spacing == "karras" else None
+        return spaced_timesteps(len(self), num_steps, spacing, t_start, log_snr)
+
     def posterior_variance(self, t: int | Tensor, t_prev: int | Tensor) -> Tensor:
         """Variance of q(x_{t_prev} | x_t, x_0), at any stride t_prev < t.
 

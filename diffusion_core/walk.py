@@ -12,7 +12,7 @@ from torch import Tensor
 from .checkpoint import Checkpoint
 from .conditions import CLASS
 from .samplers import SAMPLERS, VARIANCES
-from .schedule import SPACINGS, spaced_timesteps
+from .schedule import SPACINGS
 from .steps import THRESHOLDS
 
 MAX_SEED = 2**32 - 1
@@ -136,16 +136,16 @@ class Walk:
         A branch with its parent's steps and spacing goes on with the parent's timesteps; else it
         visits those of its own that lie below.
         """
-        T = len(checkpoint.schedule)
+        schedule = checkpoint.schedule
         if self.parent is None:
-            return spaced_timesteps(T, self.num_steps, self.spacing, self.t_start)
+            return schedule.timesteps(self.num_steps, self.spacing, self.t_start)
         before = self.parent.timesteps(checkpoint)
         if not _whole(self.branch_step, 0, len(before) - 1):
             raise ValueError(f"A branch begins after 0 to {len(before) - 1} steps of its parent.")
         k = int(self.branch_step)
         if (self.num_steps, self.spacing) == (self.parent.num_steps, self.parent.spacing):
             return before
-        own = spaced_timesteps(T, self.num_steps, self.spacing)
+        own = schedule.timesteps(self.num_steps, self.spacing)
         return before[: k + 1] + [t for t in own if t < before[k]]
 
     def generators(self) -> list[torch.Generator]:

@@ -118,7 +118,7 @@ def test_three_endpoints_and_every_argument_is_documented(client):
         for p in info["named_endpoints"]["/denoise"]["parameters"]
     }
     assert menus["sampler"] == ["ddpm", "ddim", "heun", "dpmpp_2m"]
-    assert menus["spacing"] == ["trailing", "leading", "linspace"]
+    assert menus["spacing"] == ["trailing", "leading", "linspace", "karras"]
 
 
 @pytest.mark.parametrize("crop", ["centre", "whole picture"])

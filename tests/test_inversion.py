@@ -10,7 +10,7 @@ from conftest import last
 from diffusion_core.inversion import invert
 from diffusion_core.process import q_sample
 from diffusion_core.samplers import sample
-from diffusion_core.schedule import SPACINGS, make_schedule, spaced_timesteps
+from diffusion_core.schedule import SPACINGS, make_schedule
 
 LINEAR = make_schedule("linear")
 COSINE = make_schedule("cosine")
@@ -91,7 +91,7 @@ def test_it_is_a_chain_over_the_walks_own_timesteps(spacing, num_steps, t_end, r
         invert(oracle, values(), LINEAR, num_steps=num_steps, spacing=spacing, t_end=t_end,
                refine=refine)
     )  # fmt: skip
-    ascending = spaced_timesteps(1000, num_steps, spacing, t_end)[::-1]
+    ascending = LINEAR.timesteps(num_steps, spacing, t_end)[::-1]
     assert [s.t_next for s in w] == ascending
     assert [s.t for s in w] == [-1, *ascending[:-1]]
     assert [s.index for s in w] == list(range(len(w)))

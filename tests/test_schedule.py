@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from diffusers import DDPMScheduler
+from diffusers import DDPMScheduler, DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_ddpm import rescale_zero_terminal_snr as diffusers_rescale
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -141,12 +141,16 @@ def test_an_unknown_name_lists_the_known_ones():
         make_schedule("quadratic")
 
 
-@given(T=st.integers(2, 3000), data=st.data(), spacing=st.sampled_from(SPACINGS))
+@given(
+    T=st.integers(2, 3000), data=st.data(), spacing=st.sampled_from(SPACINGS),
+    name=st.sampled_from(SCHEDULES), zero=st.booleans(),
+)  # fmt: skip
 @settings(deadline=None)
-def test_timesteps_descend_within_range_and_start_where_asked(T, data, spacing):
+def test_timesteps_descend_within_range_and_start_where_asked(T, data, spacing, name, zero):
+    schedule = make_schedule(name, T, zero_terminal_snr=zero)
     N = data.draw(st.integers(1, T))
     t_start = data.draw(st.none() | st.integers(0, T - 1))
-    steps = spaced_timesteps(T, N, spacing, t_start)
+    steps = schedule.timesteps(N, spacing, t_start)
     assert len(steps) == (N if t_start is None else min(N, t_start + 1))
     assert all(a > b for a, b in zip(steps, steps[1:], strict=False))
     assert 0 <= steps[-1] and steps[0] <= T - 1
@@ -165,6 +169,31 @@ def test_timesteps_follow_the_published_formulas():
     assert spaced_timesteps(T, N, "leading") == (np.arange(N) * (T // N))[::-1].tolist()
     linspace = np.round(np.linspace(0, T - 1, N))[::-1]
     assert spaced_timesteps(T, N, "linspace") == linspace.astype(int).tolist()
+
+
+@pytest.mark.parametrize("name", ["cosine", "linear"])
+def test_karras_timesteps_lie_evenly_in_the_seventh_root_of_sigma(name):
+    schedule = make_schedule(name)
+    sigma = (-schedule.log_snr(torch.arange(1000)) / 2).exp()
+    steps = schedule.timesteps(10, "karras")
+    lowest, highest = max(0.002, float(sigma[0])), min(80.0, float(sigma[-1]))
+    wanted = np.linspace(highest ** (1 / 7), lowest ** (1 / 7), 10) ** 7
+    for t, value in zip(steps, wanted, strict=True):
+        there = (sigma.log() - np.log(value)).abs()
+        assert there[t] == there.min()
+    assert schedule.timesteps(1000, "karras") == list(range(999, -1, -1))
+    with pytest.raises(ValueError, match="NoiseSchedule.timesteps"):
+        spaced_timesteps(1000, 10, "karras")
+
+
+def test_karras_timesteps_are_those_of_diffusers():
+    schedule = make_schedule("linear")
+    theirs = DPMSolverMultistepScheduler(beta_schedule="linear", use_karras_sigmas=True)
+    sigma = (-schedule.log_snr(torch.arange(1000)) / 2).exp()
+    last = int((sigma < 80).sum()) - 1  # diffusers begins at the noisiest of all, whatever it is
+    wanted = theirs._convert_to_karras(sigma[: last + 1].flip(0), 20)
+    timesteps = theirs._sigma_to_t(wanted, sigma.log().numpy()).round().astype(int)
+    assert schedule.timesteps(20, "karras", last) == timesteps.tolist()
 
 
 @pytest.mark.parametrize(

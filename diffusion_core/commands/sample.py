@@ -22,7 +22,9 @@ def sample(
     ] = None,
     guidance_scale: Annotated[float, typer.Option(help="1 is off.")] = 1.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
-    spacing: Annotated[str, typer.Option(help="trailing, leading or linspace.")] = "trailing",
+    spacing: Annotated[
+        str, typer.Option(help="trailing, leading, linspace or karras.")
+    ] = "trailing",
     variance: Annotated[
         str | None, typer.Option(help="Of ddpm's noise: posterior or beta; else the model's own.")
     ] = None,

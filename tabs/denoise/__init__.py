@@ -158,7 +158,7 @@ def build() -> Parts:
                 )  # fmt: skip
                 spacing = gr.Dropdown(
                     list(SPACINGS), value=at.spacing, label="Spacing",
-                    info="which of the timesteps are visited",
+                    info="which timesteps are visited; karras: finer where little noise is left",
                 )  # fmt: skip
                 threshold = gr.Dropdown(
                     THRESHOLD_CHOICES, value="static", label="Clipping",
