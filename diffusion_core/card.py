@@ -16,9 +16,9 @@ from .avatars import CREDIT
 from .card_table import best_value, cells_of, default_words, read_table
 from .checkpoint import CARD, TABLE_BEGIN, TABLE_END, Checkpoint
 from .checkpoint_config import CONFIG
-from .evaluation import GUIDED_ROWS, Row, table
-from .evaluation import describe as in_words
+from .evaluation import Row, table
 from .obedience import Obedience, obedience_table
+from .rows import GUIDED_ROWS
 from .state import write_text
 
 ELSEWHERE = "some rows are kept from an earlier measurement, in other circumstances;"
@@ -94,7 +94,7 @@ def keep_default(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
         return checkpoint
     chosen: dict[str, Any] = {
         "sampler": best.sampler, "num_steps": best.num_steps,
-        "guidance_scale": best.guidance_scale,
+        "guidance_scale": best.guidance_scale, "spacing": best.spacing,
     }  # fmt: skip
     sampling = checkpoint.config.sampling | chosen
     config = dataclasses.replace(checkpoint.config, sampling=sampling)
@@ -110,7 +110,7 @@ def _with_kept(new: str, before: str) -> str:
         return new
     whole = [line for line in old[2:] if len(cells_of(line)) == len(cells_of(heads))]
     lines = {cells_of(line)[0]: line for line in [*whole, *rows]}
-    order = [in_words(*row) for row in GUIDED_ROWS]
+    order = [row.words for row in GUIDED_ROWS]
 
     def place(name: str) -> int:
         if name in order:
@@ -138,13 +138,15 @@ def usage_of(checkpoint: Checkpoint) -> str:
     sampler = config.sampling.get("sampler", "ddim")
     steps = config.sampling.get("num_steps", 25)
     scale = config.sampling.get("guidance_scale", 1.0)
+    spacing = config.sampling.get("spacing", "trailing")
+    spread = f"--spacing {spacing} " if spacing != "trailing" else ""
     if config.attribute_names:
         (name, values), *_ = config.attribute_names
         asked = f"--label {config.class_names[0]} --attribute {name}={values[0]} "
         asked += f"--guidance-scale {scale:g} " if scale != 1 else ""
     return (
         f"    python -m diffusion_core sample --model FOLDER --num 16 --sampler {sampler} "
-        f"--steps {steps} {asked}--out out.png"
+        f"--steps {steps} {spread}{asked}--out out.png"
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from .checkpoint import TABLE_BEGIN, TABLE_END
 from .samplers import SAMPLERS
+from .spacing import SPACINGS
 
 HEADINGS = {  # how each column's heading begins, in small letters
     "name": "sampler",
@@ -23,7 +24,9 @@ ATTRIBUTES = "attributes"  # a column that only some tables have
 REAL = "training images"  # the row of the scale that a judge reads best
 WITHIN = 1.05  # of the best Frechet distance: as good
 OBEYED = 0.95  # of what the judge reads in real pictures: obeyed
-SETTINGS = re.compile(r"(\w+) (\d+)(?:, eta (\S+))?(?:, guidance (\S+))?")
+SETTINGS = re.compile(
+    rf"(\w+) (\d+)(?:, ({'|'.join(SPACINGS)}))?(?:, eta (\S+))?(?:, guidance (\S+))?"
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class CardRow:
         num_steps: Of the walk; 0 in a row of the scale.
         evaluations: Of the network, an image; guided ones count as one. 0 in a row of the scale.
         eta, guidance_scale: 0 and 1 where the table names none.
+        spacing: "trailing" where it names none.
         frechet, accuracy, nearest, ms_per_image: As rounded in the table; None is an empty cell.
         samples: How many images were measured.
         attributes: As the others; None also where the table has no such column.
@@ -53,11 +57,13 @@ class CardRow:
     ms_per_image: float | None
     samples: int
     attributes: float | None = None
+    spacing: str = "trailing"
 
     @property
     def plain(self) -> bool:
-        """Whether a sampler was run with neither eta nor guidance."""
-        return self.sampler is not None and self.eta == 0 and self.guidance_scale == 1
+        """Whether a sampler was run with neither eta nor guidance, and spaced as usual."""
+        usual = self.eta == 0 and self.guidance_scale == 1 and self.spacing == "trailing"
+        return self.sampler is not None and usual
 
 
 def read_table(card: str) -> list[CardRow]:
@@ -104,7 +110,7 @@ def _number(text: str) -> float:
 def _row(cells: dict[str, str]) -> CardRow:
     """A row from its cells; ValueError if it is none."""
     found = SETTINGS.fullmatch(cells["name"])
-    sampler, steps, eta, guidance = found.groups() if found else (None, "0", None, None)
+    sampler, steps, spacing, eta, guidance = found.groups() if found else (None, "0", *[None] * 3)
     count = int(cells["evaluations"] or 0)
     known = sampler in SAMPLERS and count >= int(steps) > 0
     if not cells["name"] or not known and (found or count):
@@ -116,6 +122,7 @@ def _row(cells: dict[str, str]) -> CardRow:
     return CardRow(
         cells["name"], sampler, int(steps), count, _number(eta or "0"), _number(guidance or "1"),
         _number(cells["frechet"]), **rest, samples=int(_number(cells["samples"])),
+        spacing=spacing or "trailing",
     )  # fmt: skip
 
 

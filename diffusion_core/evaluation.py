@@ -15,29 +15,11 @@ from .checkpoint import Checkpoint
 from .draws import seeded
 from .image_dataset import ImageDataset
 from .metrics import Judge, blur, frechet_distance, judged, nearest_distances
+from .rows import ROWS, Setting
 from .samplers import SAMPLERS, draw_noise, sample
 from .schedule import NoiseSchedule
-from .spacing import spaced_timesteps
 from .steps import heun_applies
 
-ROWS: tuple[tuple[str, int, float, float], ...] = (
-    # sampler, steps, eta, guidance scale
-    ("ddim", 10, 0.0, 1.0),
-    ("ddim", 20, 0.0, 1.0),
-    ("ddim", 25, 0.0, 1.0),
-    ("ddim", 50, 0.0, 1.0),
-    ("ddim", 25, 0.0, 1.5),
-    ("dpmpp_2m", 10, 0.0, 1.0),
-    ("dpmpp_2m", 20, 0.0, 1.0),
-    ("heun", 10, 0.0, 1.0),
-    ("ddpm", 10, 0.0, 1.0),
-    ("ddpm", 20, 0.0, 1.0),
-    ("ddpm", 50, 0.0, 1.0),
-    ("ddpm", 1000, 0.0, 1.0),
-)
-GUIDED_ROWS = (*ROWS, ("dpmpp_2m", 10, 0.0, 2.0), ("dpmpp_2m", 20, 0.0, 2.0),
-               ("dpmpp_2m", 10, 0.0, 4.0), ("dpmpp_2m", 25, 0.0, 8.0),
-               ("ddpm", 20, 0.0, 2.0))  # fmt: skip
 BATCH = 250
 SLICE = 5000  # training images that are floats at a time
 
@@ -69,13 +51,6 @@ class Row:
     attributes: float | None = None
 
 
-def describe(sampler: str, steps: int, eta: float, guidance_scale: float) -> str:
-    """Sampler and settings in words, as the table's first column has them."""
-    words = f"{sampler} {steps}"
-    words += f", eta {eta:g}" if eta else ""
-    return words + (f", guidance {guidance_scale:g}" if guidance_scale != 1 else "")
-
-
 def evaluations(
     schedule: NoiseSchedule, sampler: str, num_steps: int, spacing: str = "trailing",
     t_start: int | None = None,
@@ -96,15 +71,15 @@ def evaluations(
     """
     if sampler not in SAMPLERS:
         raise ValueError(f"There is no sampler {sampler!r}; choose one of {', '.join(SAMPLERS)}.")
-    steps = spaced_timesteps(len(schedule), num_steps, spacing, t_start)
+    steps = schedule.timesteps(num_steps, spacing, t_start)
     pairs = zip(steps, [*steps[1:], -1], strict=True)
     twice = sum(heun_applies(*pair, schedule) for pair in pairs) if sampler == "heun" else 0
     return len(steps) + twice
 
 
 def draw_samples(
-    checkpoint: Checkpoint, num: int, sampler: str, steps: int, eta: float, guidance_scale: float,
-    seed: int = 0, precision: str = "fp32", said: Tensor | None = None,
+    checkpoint: Checkpoint, num: int, setting: Setting, seed: int = 0, precision: str = "fp32",
+    said: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None, int, float]:  # fmt: skip
     """Samples of what is `said`, (N,) or (N, 1 + K), else of all classes alike.
 
@@ -122,8 +97,9 @@ def draw_samples(
         y = None if labels is None else labels[first : first + count]
         x_T = draw_noise((count, *checkpoint.image_shape), generator).to(device)
         walk = sample(
-            checkpoint.denoiser(y, guidance_scale), x_T, checkpoint.schedule,
-            sampler=sampler, num_steps=steps, eta=eta, generator=generator,
+            checkpoint.denoiser(y, setting.guidance_scale), x_T, checkpoint.schedule,
+            sampler=setting.sampler, num_steps=setting.steps, eta=setting.eta,
+            spacing=setting.spacing, generator=generator,
         )  # fmt: skip
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             step = deque(walk, maxlen=1)[0]
@@ -136,7 +112,7 @@ def draw_samples(
 def evaluate(
     checkpoint: Checkpoint, judge: Judge | AttributeJudge, train: ImageDataset, test: ImageDataset,
     *, num: int = 2000, num_slow: int = 1000,
-    rows: Sequence[tuple[str, int, float, float]] = ROWS, precision: str = "fp32",
+    rows: Sequence[Setting] = ROWS, precision: str = "fp32",
     num_nearest: int | None = None,
 ) -> Iterator[Row]:  # fmt: skip
     """Yield the table's rows as they are measured: first the scale, then the samplers.
@@ -150,7 +126,7 @@ def evaluate(
         test: What the samples are compared with.
         num: Samples a row.
         num_slow: Samples a row of more than 500 steps.
-        rows: (sampler, steps, eta, guidance scale) of each row.
+        rows: How each row's samples are drawn.
         precision: "fp32", or "bf16" to draw the samples faster.
         num_nearest: Samples a row whose nearest training image is looked for; None is all.
     """
@@ -171,19 +147,19 @@ def evaluate(
         of_class, of_attributes = _accuracy(seen, labels)
         yield Row(what, 0, len(images), distance, of_class, None, None, of_attributes)
     guided = config.num_classes is not None and config.null_label
-    for sampler, steps, eta, guidance_scale in rows:
-        if steps > len(checkpoint.schedule) or (guidance_scale != 1 and not guided):
+    for row in rows:
+        if row.steps > len(checkpoint.schedule) or (row.guidance_scale != 1 and not guided):
             continue  # this model cannot do that row
-        count = min(num, num_slow) if steps > 500 else num
+        count = min(num, num_slow) if row.steps > 500 else num
         images, labels, nfe, seconds = draw_samples(
-            checkpoint, count, sampler, steps, eta, guidance_scale, precision=precision,
+            checkpoint, count, row, precision=precision,
             said=asked_of(test, count, bool(config.attributes)) if guided else None,
         )  # fmt: skip
         count = len(images)
         features, seen = judged(judge, images)
         of_class, of_attributes = _accuracy(seen, labels)
         yield Row(
-            describe(sampler, steps, eta, guidance_scale), nfe, count,
+            row.words, nfe, count,
             frechet_distance(features, target), of_class,
             float(_nearest(images[:num_nearest], train).mean()) / usual if usual else None,
             1000 * seconds / count, of_attributes,

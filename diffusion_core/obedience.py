@@ -18,10 +18,11 @@ from .conditions import CLASS
 from .evaluation import asked_of, draw_samples
 from .image_dataset import ImageDataset
 from .metrics import judged
+from .rows import Setting
 
 READABLE = 0.8
 SCALES = (1.0, 2.0)
-SAMPLER, STEPS = "dpmpp_2m", 20
+USUAL = Setting("dpmpp_2m", 20)  # where a checkpoint names no default
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,14 @@ def measure_obedience(
     seen = torch.cat([judged(judge, test.batch(part)[0])[1] for part in every.split(2000)])
     real = rights(seen, said)
     sampling = checkpoint.config.sampling
-    sampler, steps = sampling.get("sampler", SAMPLER), int(sampling.get("num_steps", STEPS))
+    default = Setting(
+        sampling.get("sampler", USUAL.sampler), int(sampling.get("num_steps", USUAL.steps)),
+        spacing=sampling.get("spacing", USUAL.spacing),
+    )  # fmt: skip
     generated = {}
     for scale in scales:
         images, asked, _, _ = draw_samples(
-            checkpoint, num, sampler, steps, 0.0, scale, precision=precision,
+            checkpoint, num, default._replace(guidance_scale=scale), precision=precision,
             said=asked_of(test, num),
         )  # fmt: skip
         assert asked is not None

@@ -11,10 +11,11 @@ from typing import Any
 from .attribute_judge import AttributeJudge
 from .checkpoint import Checkpoint
 from .data import load_dataset
-from .evaluation import GUIDED_ROWS, ROWS, Row, describe, evaluate
+from .evaluation import Row, evaluate
 from .metrics import load_judge
 from .obedience import Obedience, measure_obedience
 from .resources import best_device
+from .rows import GUIDED_ROWS, ROWS, Setting
 from .train_config import PRECISIONS, fastest_precision
 
 
@@ -24,12 +25,12 @@ class Yardstick:
 
     Attributes:
         judge: Folder of the judge.
-        rows: (sampler, steps, eta, guidance scale) of the table's rows.
+        rows: Of the table.
         num_nearest: Samples a row whose nearest training image is looked for; None is all.
     """
 
     judge: Path
-    rows: tuple[tuple[str, int, float, float], ...]
+    rows: tuple[Setting, ...]
     num_nearest: int | None = None
 
 
@@ -62,7 +63,7 @@ class Scorecard:
                 f"There is no precision {precision!r}; choose {', '.join(PRECISIONS)}."
             )
         yardstick = YARDSTICKS.get(checkpoint.config.dataset)
-        named = {describe(*row): row for row in (yardstick.rows if yardstick else ROWS)}
+        named = {row.words: row for row in (yardstick.rows if yardstick else ROWS)}
         wanted = [part.strip() for part in rows.split(";") if part.strip()] or list(named)
         if unknown := [name for name in wanted if name not in named]:
             raise ValueError(f"There is no row {unknown[0]!r}; choose from: {'; '.join(named)}.")

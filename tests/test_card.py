@@ -9,7 +9,8 @@ from diffusion_core.card import ELSEWHERE, keep_default, write_card
 from diffusion_core.card_table import CardRow, best_value, default_words, read_table
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.checkpoint_config import CONFIG, CheckpointConfig
-from diffusion_core.evaluation import ROWS, Row, describe
+from diffusion_core.evaluation import Row
+from diffusion_core.rows import ROWS
 
 SCALE = Row("training images", 0, 2000, 0.1, 0.94, None, None)
 JUDGE = {"test_accuracy": 0.92}
@@ -40,7 +41,7 @@ def test_rows_measured_anew_take_their_places_among_the_others(folder, model):
     anew = [SCALE, row("dpmpp_2m 20", 0.2), row("ddim 25", 0.3), row("ddim 25, guidance 1.5", 0.4)]
     write_card(folder, model, anew, JUDGE, "fp32")
     read = {r.name: r.frechet for r in read_table(text(folder))}
-    order = [describe(*each) for each in ROWS]
+    order = [each.words for each in ROWS]
     assert list(read) == ["training images", *(name for name in order if name in read)]
     assert read == {
         "training images": 0.1, "ddim 10": 0.5, "ddim 25": 0.3, "ddim 25, guidance 1.5": 0.4,
@@ -134,10 +135,15 @@ def test_a_measured_model_begins_with_its_default(folder, model):
     kept = keep_default(folder, dataclasses.replace(model, config=config))
     assert CheckpointConfig.from_json((folder / CONFIG).read_text()) == kept.config
     assert kept.config.sampling == {"sampler": "ddim", "num_steps": 10, "guidance_scale": 1.0,
-                                    "label": "Bag"}  # fmt: skip
+                                    "spacing": "trailing", "label": "Bag"}  # fmt: skip
     assert "Default, by this table: ddim 10." in text(folder)
     write_card(folder, model, [SCALE, row("heun 10", 0.3)], JUDGE, "fp32")
     assert keep_default(folder, kept).config.sampling["sampler"] == "heun"
     assert text(folder).count("Default, by this table") == 1
+    write_card(folder, model, [SCALE, row("dpmpp_2m 10, karras", 0.2)], JUDGE, "fp32")
+    chosen = keep_default(folder, kept)
+    assert chosen.config.sampling["spacing"] == "karras"
+    write_card(folder, chosen, [SCALE], JUDGE, "fp32")
+    assert "--sampler dpmpp_2m --steps 10 --spacing karras --out" in text(folder)
     (folder / "README.md").unlink()
     assert keep_default(folder, kept) is kept

@@ -208,13 +208,14 @@ def test_evaluate_measures_the_rows_asked_for_and_writes_them_into_the_card(tmp_
     monkeypatch.setenv("FASHION_MNIST_DIR", str(tmp_path))
     folder = save_tiny(tmp_path / "m", dataset="fashion-mnist")
     (folder / "README.md").unlink()
-    rows = ["--rows", "ddim 10; heun 10", "--precision", "bf16"]
+    rows = ["--rows", "ddim 10; dpmpp_2m 10, karras; heun 10", "--precision", "bf16"]
     done = cli("evaluate", "--model", folder, "--num", 20, *rows)
     assert done.returncode == 0, done.stderr
     card = (folder / "README.md").read_text(encoding="utf-8")
     table = [line for line in card.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[0].strip("| ") for line in table[1:]] == [
-        "training images", "training images, 3×3 blur", "plain noise", "ddim 10", "heun 10",
+        "training images", "training images, 3×3 blur", "plain noise", "ddim 10",
+        "dpmpp_2m 10, karras", "heun 10",
     ]  # fmt: skip
     assert "| 18 |" in table[-1] and "in bf16" in card
     assert load_checkpoint(folder).weights_hash[:12] in card
@@ -231,6 +232,8 @@ def test_evaluate_measures_the_rows_asked_for_and_writes_them_into_the_card(tmp_
         (["--schedule", "odd"], "no schedule"),
         (["--prediction", "odd"], "prediction_type"),
         (["--learning-rate", "0"], "learning_rate"),
+        (["--attention", "no,maybe"], "attention must be yes or no for each level"),
+        (["--attention-up", "yes"], "attention must say yes or no for each of the channels"),
     ],
 )
 def test_bad_input_to_train_is_one_sentence_and_exit_code_2(

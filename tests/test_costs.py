@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from diffusion_core.card import write_card
 from diffusion_core.card_table import CardRow, best_value, read_table
 from diffusion_core.checkpoint import TABLE_BEGIN, TABLE_END, load_checkpoint
-from diffusion_core.evaluation import ROWS, Row, describe, evaluations, table
+from diffusion_core.evaluation import Row, evaluations, table
+from diffusion_core.rows import ROWS, Setting
 from diffusion_core.samplers import SAMPLERS, sample
 from diffusion_core.schedule import SPACINGS, make_schedule
 from tabs.denoise.costs import NOW, figure, span, words
@@ -45,30 +46,34 @@ ALL = read_table(
 @given(
     st.sampled_from(SAMPLERS), st.integers(1, 1000), st.floats(0, 1), st.floats(0, 8),
     st.integers(1, 10**6), st.floats(0, 1e6), st.none() | st.floats(0, 1), st.none() | st.floats(0),
+    st.sampled_from(SPACINGS),
 )  # fmt: skip
 def test_what_the_writer_wrote_is_read_back(
-    sampler, steps, eta, guidance, samples, frechet, accuracy, ms
+    sampler, steps, eta, guidance, samples, frechet, accuracy, ms, spacing
 ):
     ms = None if ms is None or ms == math.inf else ms
-    name = describe(sampler, steps, eta, guidance)
+    name = Setting(sampler, steps, eta, guidance, spacing).words
     row = Row(name, 2 * steps - 1, samples, frechet, accuracy, None, ms)
     scale, read = read_table(card([SCALE, row]))
     assert scale == CardRow("training images", None, 0, 0, 0, 1, 0.1, 0.94, None, None, 1000)
     assert read == CardRow(
         name, sampler, steps, 2 * steps - 1, float(f"{eta:g}"), float(f"{guidance:g}"),
         float(f"{frechet:.2f}"), None if accuracy is None else float(f"{accuracy:.3f}"), None,
-        None if ms is None else float(f"{ms:.1f}"), samples,
+        None if ms is None else float(f"{ms:.1f}"), samples, None, spacing,
     )  # fmt: skip
-    assert read.plain == (read.eta == 0 and read.guidance_scale == 1) and not scale.plain
+    usual = read.eta == 0 and read.guidance_scale == 1 and spacing == "trailing"
+    assert read.plain == usual and not scale.plain
 
 
 def test_a_written_card_is_read_back(tiny_folder, tmp_path):
-    rows = [SCALE, NOISE] + [Row(describe(*r), r[1], 2000, 0.5, 0.9, 1.05, 9.5) for r in ROWS]
+    rows = [SCALE, NOISE] + [Row(r.words, r.steps, 2000, 0.5, 0.9, 1.05, 9.5) for r in ROWS]
     checkpoint = load_checkpoint(tiny_folder)
     write_card(tmp_path, checkpoint, rows, {"test_accuracy": 0.92}, "fp32")
     read = read_table((tmp_path / "README.md").read_text(encoding="utf-8"))
     assert [r.name for r in read] == [r.what for r in rows]
-    assert [(r.sampler, r.num_steps, r.eta, r.guidance_scale) for r in read[2:]] == list(ROWS)
+    assert list(ROWS) == [
+        (r.sampler, r.num_steps, r.eta, r.guidance_scale, r.spacing) for r in read[2:]
+    ]
     assert {(r.nearest, r.ms_per_image, r.samples) for r in read[2:]} == {(1.05, 9.5, 2000)}
 
 
@@ -81,7 +86,7 @@ def test_the_shipped_card_is_readable():
     schedule = load_checkpoint(CARD.parent).schedule
     for r in rows.values():
         if r.sampler:
-            assert evaluations(schedule, r.sampler, r.num_steps) == r.evaluations
+            assert evaluations(schedule, r.sampler, r.num_steps, r.spacing) == r.evaluations
 
 
 def test_what_is_no_table_gives_no_rows_and_what_is_no_row_is_left_out():

@@ -18,6 +18,7 @@ from diffusion_core.data import load_dataset
 from diffusion_core.evaluation import Row, asked_of, table
 from diffusion_core.metrics import judged, load_judge, nearest_distances
 from diffusion_core.obedience import Obedience, default_scales, measure_obedience, obedience_table
+from diffusion_core.rows import Setting
 from diffusion_core.schedule import make_schedule
 
 SIZES = (3, 48, 30, 9, 5, 7, 8)
@@ -93,6 +94,21 @@ def test_images_as_good_as_real_obey_as_often_as_real(judge_folder, avatars_fold
     peeps = said[:, 0] == 0
     head = float((seen[peeps][:, 1] == said[peeps][:, 1]).float().mean())
     assert rows[1].real == pytest.approx(head)
+
+
+def test_it_is_drawn_as_the_checkpoint_draws(judge_folder, avatars_folder, monkeypatch):
+    drawn = []
+
+    def real(checkpoint, num, setting, *, said, **others):
+        drawn.append(setting)
+        return FEW.batch(torch.arange(num))[0], said, 1, 1.0
+
+    monkeypatch.setattr(obedience, "draw_samples", real)
+    checkpoint, judge = load_checkpoint(avatars_folder), load_judge(judge_folder)
+    own = {"sampler": "ddim", "num_steps": 7, "spacing": "karras", "guidance_scale": 3.0}
+    config = dataclasses.replace(checkpoint.config, sampling=own)
+    measure_obedience(dataclasses.replace(checkpoint, config=config), judge, FEW, num=20)
+    assert drawn == [Setting("ddim", 7, 0.0, g, "karras") for g in (1.0, 3.0)]
 
 
 def test_what_is_measured_at_is_1_and_the_default_guidance(avatars_folder):

@@ -33,6 +33,7 @@ from diffusion_core.image_dataset import ImageDataset
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.metrics import Judge, frechet_distance, judged, load_judge
 from diffusion_core.process import q_sample
+from diffusion_core.rows import Setting
 from diffusion_core.schedule import NoiseSchedule, make_schedule
 from diffusion_core.train_config import TrainConfig
 from diffusion_core.training import train
@@ -44,7 +45,7 @@ JUDGE = Path(__file__).parents[1] / "judge-avatars"
 
 @dataclass(frozen=True)
 class Trial:
-    """One choice; the defaults are those of avatars.sh."""
+    """One choice; the defaults are those that avatars.sh begins with."""
 
     patch_size: int = 4
     channels: tuple[int, ...] = (64, 128)
@@ -54,6 +55,8 @@ class Trial:
     weighting: str = "clamped_snr"
     learning_rate: float = 1e-3
     batch_size: int = 32
+    attention_up: tuple[bool, ...] | None = None
+    precision: str = "auto"
 
 
 BASE = Trial()
@@ -73,6 +76,8 @@ TRIALS = {
     "fast": replace(BASE, learning_rate=2e-3),
     "batch16": replace(BASE, batch_size=16),
     "batch64": replace(BASE, batch_size=64),
+    "attend": replace(BASE, attention_up=(True, True)),
+    "fp32": replace(BASE, precision="fp32"),
 }
 
 
@@ -81,12 +86,13 @@ def plan_of(trial: Trial, data: ImageDataset, save_every: int = 10**6) -> Plan:
     config = TrainConfig(
         num_steps=10**6, batch_size=trial.batch_size, learning_rate=trial.learning_rate,
         warmup_steps=100, decay_steps=0, ema_decay=0.997, prediction_type=trial.prediction,
-        loss_weighting=trial.weighting, save_every=save_every,
+        loss_weighting=trial.weighting, precision=trial.precision, save_every=save_every,
     )  # fmt: skip
     noise = {"name": trial.schedule, "num_train_timesteps": 1000}
     return Plan.for_data(
-        data, config, noise, trial.channels, blocks=trial.blocks, patch_size=trial.patch_size
-    )
+        data, config, noise, trial.channels, blocks=trial.blocks, patch_size=trial.patch_size,
+        attention_up=trial.attention_up,
+    )  # fmt: skip
 
 
 @torch.no_grad()
@@ -118,7 +124,7 @@ def scores(
 ) -> tuple[dict[str, float], Tensor]:  # fmt: skip
     """Frechet distance and shares shown at a guidance scale; and the samples."""
     images, said, _, _ = draw_samples(
-        checkpoint, num, "dpmpp_2m", 20, 0.0, scale, said=asked_of(test, num)
+        checkpoint, num, Setting("dpmpp_2m", 20, guidance_scale=scale), said=asked_of(test, num)
     )
     assert said is not None
     features, seen = judged(judge, images)

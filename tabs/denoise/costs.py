@@ -48,8 +48,8 @@ def figure(
 ) -> go.Figure:  # fmt: skip
     """Frechet distance over network evaluations, both logarithmic, a curve for each sampler.
 
-    Rows with eta or guidance are single hollow marks. The axis says the time here under each
-    number of evaluations.
+    Rows with eta, guidance or another spacing are single hollow marks. The axis says the time here
+    under each number of evaluations.
 
     Args:
         rows: Of a card; may be empty.
@@ -99,7 +99,7 @@ def figure(
 
 
 def _named(rows: list[CardRow], x_range: list[float], y_range: list[float]) -> dict[str, str]:
-    """For rows with eta or guidance, where their name finds room on a phone; others by a touch."""
+    """For rows that are not plain, where their name finds room on a phone; others by a touch."""
 
     def across(value: float, ends: list[float], pixels: int) -> float:
         return (math.log10(value) - ends[0]) / (ends[1] - ends[0]) * pixels
@@ -114,7 +114,7 @@ def _named(rows: list[CardRow], x_range: list[float], y_range: list[float]) -> d
 
 
 def _extra(row: CardRow) -> str:
-    """What a row has beside sampler and steps, in words: "guidance 2"."""
+    """What a row has beside sampler and steps, in words: "karras, guidance 2"."""
     return row.name.partition(", ")[2]
 
 
