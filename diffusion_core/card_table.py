@@ -110,7 +110,9 @@ def _number(text: str) -> float:
 def _row(cells: dict[str, str]) -> CardRow:
     """A row from its cells; ValueError if it is none."""
     found = SETTINGS.fullmatch(cells["name"])
-    sampler, steps, spacing, eta, guidance = found.groups() if found else (None, "0", *[None] * 3)
+    sampler, steps, spacing, eta, guidance = (
+        found.groups() if found else (None, "0", None, None, None)
+    )
     count = int(cells["evaluations"] or 0)
     known = sampler in SAMPLERS and count >= int(steps) > 0
     if not cells["name"] or not known and (found or count):

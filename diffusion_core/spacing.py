@@ -64,8 +64,8 @@ def spaced_timesteps(
 
 def _karras(log_sigma: np.ndarray, N: int) -> np.ndarray:
     """N timesteps, descending, by the logarithm of each timestep's σ, (T,), which ascends."""
-    ends = np.clip(np.log(SIGMAS[::-1]), log_sigma[0], log_sigma[-1])
-    wanted = RHO * np.log(np.linspace(*np.exp(ends / RHO), N))
+    lowest, highest = np.exp(np.log(SIGMAS).clip(log_sigma[0], log_sigma[-1]) / RHO)
+    wanted = RHO * np.log(np.linspace(highest, lowest, N))
     above = np.searchsorted(log_sigma, wanted).clip(1, len(log_sigma) - 1)
     nearer = wanted - log_sigma[above - 1] < log_sigma[above] - wanted
     steps = above - nearer

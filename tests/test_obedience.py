@@ -147,13 +147,13 @@ def test_evaluate_measures_a_model_of_avatars_by_its_own_yardstick(
     (avatars_folder / CARD).unlink(missing_ok=True)
     call = ["diffusion_core", "evaluate", "--model", str(avatars_folder), "--judge",
             str(judge_folder), "--num", "8", "--rows"]  # fmt: skip
-    monkeypatch.setattr(sys, "argv", [*call, "ddim 10; dpmpp_2m 10, guidance 4"])
+    monkeypatch.setattr(sys, "argv", [*call, "ddim 10; dpmpp_2m 10, karras, guidance 4"])
     assert main() == 0, capsys.readouterr().err
     card = (avatars_folder / CARD).read_text(encoding="utf-8")
     rows = read_table(card)
     assert [r.name for r in rows] == [
         "training images", "training images, 3×3 blur", "plain noise", "ddim 10",
-        "dpmpp_2m 10, guidance 4",
+        "dpmpp_2m 10, karras, guidance 4",
     ]  # fmt: skip
     assert rows[-1].samples == 8 and rows[-1].guidance_scale == 4 and rows[-1].accuracy is not None
     assert "--label open-peeps --attribute head=afro" in card and "- skin: pale, light" in card
