@@ -72,6 +72,7 @@ def _words(record: Recording) -> list[str]:
         f"{choice_of(settings)}, {len(record.walker.timesteps)} steps{resampled}",
         f"guidance {settings.guidance_scale:g}",
         *([f"eta {settings.eta:g}"] if settings.eta else []),
+        *([f"spacing {settings.spacing}"] if settings.spacing != "trailing" else []),
         *clipping,
         seeds,
         f"weights {checkpoint.weights_hash[:8]}",

@@ -24,7 +24,7 @@ EDGE = {"color": "rgba(255, 255, 255, 0.85)", "width": 1.5}  # parts marks that 
 TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 TYPICAL = (5, MANY)  # evaluations that are always in view, so that the axis stands still
 HEIGHT, TOP, BOTTOM = 440, 124, 76
-NARROW = 250  # pixels of the plot's width on a phone
+NARROW = 200  # pixels of the plot's width on a phone
 MARK, LETTER = 16, (8.5, 20)  # pixels: a mark's side, a letter's width and height
 
 
@@ -99,11 +99,15 @@ def figure(
 
 
 def _named(rows: list[CardRow], x_range: list[float], y_range: list[float]) -> dict[str, str]:
-    """For rows that are not plain, where their name finds room on a phone; others by a touch."""
+    """For rows that are not plain, where their name finds room on a phone; others by a touch.
+
+    The best is named first, since those that come later may find no room.
+    """
 
     def across(value: float, ends: list[float], pixels: int) -> float:
         return (math.log10(value) - ends[0]) / (ends[1] - ends[0]) * pixels
 
+    rows = sorted(rows, key=lambda r: r.frechet)
     width, height = NARROW, HEIGHT - TOP - BOTTOM
     marks = [
         (across(r.evaluations, x_range, width), across(r.frechet, y_range, height)) for r in rows

@@ -141,6 +141,7 @@ def _head(
     sheet = grid(to_uint8(torch.zeros(walk.num_images, C, H, W)))
     label = "no class" if walk.label is None else str(walk.label)
     label = ", ".join([label, *(f"{name} {value}" for name, value in walk.attributes)])
+    spread = f" Timesteps are spaced {walk.spacing}." if walk.spacing != "trailing" else ""
     kept = ""
     if any(r.count // KEPT_STEPS > 1 for r in runners):
         kept = f" Of long walks about {KEPT_STEPS} steps are shown; all are computed."
@@ -152,7 +153,8 @@ def _head(
             {"name": lane.name, "steps": r.count} for lane, r in zip(lanes, runners, strict=True)
         ],
         "caption": f"All from the noise of seed {walk.seed}: {label}, "
-        f"{checkpoint.name.rsplit('/', 1)[-1]}, weights {checkpoint.weights_hash[:8]}.{kept}",
+        f"{checkpoint.name.rsplit('/', 1)[-1]}, weights {checkpoint.weights_hash[:8]}."
+        f"{spread}{kept}",
     }
 
 
