@@ -227,6 +227,14 @@ def test_refinement_brings_the_picture_nearer(tiny_folder, start):
     assert errors[1] < errors[0]
 
 
+def test_a_picture_is_led_to_its_noise_evenly_where_walks_are_spaced_by_karras(tiny_folder, start):
+    said = []
+    for spacing in ("trailing", "karras"):
+        values = [*asked(tiny_folder, start=start, steps=5, spacing=spacing), 0, f"lead {spacing}"]
+        said.append(json.loads(last(leading.lead_to_noise(REQUEST, *values)))["words"])
+    assert said[1] == said[0] + leading.EVEN
+
+
 def test_a_hole_is_filled_and_nothing_else(tiny_folder, start):
     parts = messages(tiny_folder, begin=asking.HOLE, start=start, hole=hole(), eta=1.0)
     x0 = to_uint8(start.fit(load_checkpoint(tiny_folder))[0])[0]

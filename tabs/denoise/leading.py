@@ -21,6 +21,11 @@ from diffusion_core.walk import Walk
 from .asking import PICTURE, Asked
 from .runs import OTHER_LIMIT, STOPS, sentence_of, within
 
+EVEN = (
+    " Timesteps are spaced trailing here: karras has the first where there is so little noise that "
+    "what the network takes for it would be its own error."
+)
+
 
 def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
     """DDIM inversion: picture to noise and back; messages for the gallery.
@@ -34,7 +39,11 @@ def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
     try:
         with STOPS.heeded(stage, run_id) as sign:
             checkpoint = asked.checkpoint()
-            asked = asked._replace(begin=PICTURE, images=1, sampler="ddim", eta=0, exact=False)
+            karras = asked.spacing == "karras"
+            asked = asked._replace(
+                begin=PICTURE, images=1, sampler="ddim", eta=0, exact=False,
+                spacing="trailing" if karras else asked.spacing,
+            )  # fmt: skip
             walk, given = asked.walk(checkpoint)
             assert given is not None
             rounds = 2 + int(refine)
@@ -46,7 +55,8 @@ def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
                     return
                 if way.index % 8 == 7:
                     yield _both_ways(x0, way, way.words, run_id)
-            yield _both_ways(x0, way, _ends(x0, way), run_id, "done")
+            words = _ends(x0, way) + (EVEN if karras else "")
+            yield _both_ways(x0, way, words, run_id, "done")
     except Exception as error:
         yield json.dumps({"error": sentence_of(error)})
 
