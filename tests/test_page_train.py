@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from pagelib import beyond, choose, delay, faults, pixels, press
+from pagelib import beyond, choose, delay, faults, holds_preset, pixels, press
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -16,19 +16,6 @@ def open_tab(page):
     page.get_by_role("tab", name="Train").click()
     page.wait_for_selector(f"{STAGE} .training[data-state=before]")
     holds_preset(page, "a coffee", timeout=60_000)
-
-
-def holds_preset(page, name, timeout=20_000):
-    """Until the preset has been measured and what it fills in stands in the controls."""
-    page.wait_for_function(
-        """name => {
-          const said = document.querySelector("#train-preset").innerText;
-          const steps = RegExp(name + ": ([0-9,]+ steps), about").exec(said);
-          const facts = document.querySelector("#train-facts").innerText;
-          return steps && facts.includes(steps[1]) && /ms a step/.test(facts);
-        }""",
-        arg=name, timeout=timeout,
-    )  # fmt: skip
 
 
 def fill(page, label, value):
