@@ -17,7 +17,8 @@ from diffusion_core.evaluation import Row, evaluations, table
 from diffusion_core.rows import ROWS, Setting
 from diffusion_core.samplers import SAMPLERS, sample
 from diffusion_core.schedule import SPACINGS, make_schedule
-from tabs.denoise.costs import NOW, figure, span, words
+from tabs.denoise.costs import span, words
+from tabs.denoise.costs_figure import NOW, figure
 from tabs.denoise.naming import PLACES, places
 
 CARD = Path(__file__).parents[1] / "pretrained" / "fashion-mnist" / "README.md"

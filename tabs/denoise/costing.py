@@ -14,7 +14,8 @@ from diffusion_core.evaluation import evaluations
 from diffusion_core.scorecard import YARDSTICKS
 
 from .asking import HOLE, NOISE, PICTURE, Asked, choice_of
-from .costs import figure, words
+from .costs import words
+from .costs_figure import figure
 from .runs import SHELF
 
 
