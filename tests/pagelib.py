@@ -169,22 +169,6 @@ def run(page: Page) -> None:
     )
 
 
-def holds_preset(page: Page, name: str, timeout: int = 20_000) -> None:
-    """Wait until the preset has been measured and what it fills in stands in the controls.
-
-    What is typed before that may be filled in over.
-    """
-    page.wait_for_function(
-        """name => {
-          const said = document.querySelector("#train-preset").innerText;
-          const steps = RegExp(name + ": ([0-9,]+ steps), about").exec(said);
-          const facts = document.querySelector("#train-facts").innerText;
-          return steps && facts.includes(steps[1]) && /ms a step/.test(facts);
-        }""",
-        arg=name, timeout=timeout,
-    )  # fmt: skip
-
-
 def settle(page: Page, ms: int) -> None:
     """Let time pass in the page: only to show that nothing more happens."""
     page.evaluate("ms => new Promise(done => setTimeout(done, ms))", ms)

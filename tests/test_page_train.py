@@ -1,21 +1,39 @@
 """The Train tab in Chromium: a network learns, and what it learned is there at once."""
 
 import re
+import sys
+import threading
 import zipfile
 
 import numpy as np
 import pytest
-from pagelib import beyond, choose, delay, faults, holds_preset, pixels, press
+from pagelib import beyond, choose, delay, faults, pixels, press, settle
 from PIL import Image
+
+from tabs.train import following, presets
 
 pytestmark = pytest.mark.browser
 STAGE = "#train-stage"
+FACTS_SAY = """words => document.querySelector("#train-facts").innerText.includes(words)"""
 
 
 def open_tab(page):
     page.get_by_role("tab", name="Train").click()
     page.wait_for_selector(f"{STAGE} .training[data-state=before]")
     holds_preset(page, "a coffee", timeout=60_000)
+
+
+def holds_preset(page, name, timeout=20_000):
+    """Until the preset has been measured and what it fills in stands in the controls."""
+    page.wait_for_function(
+        """name => {
+          const said = document.querySelector("#train-preset").innerText;
+          const steps = RegExp(name + ": ([0-9,]+ steps), about").exec(said);
+          const facts = document.querySelector("#train-facts").innerText;
+          return steps && facts.includes(steps[1]) && /ms a step/.test(facts);
+        }""",
+        arg=name, timeout=timeout,
+    )  # fmt: skip
 
 
 def fill(page, label, value):
@@ -31,10 +49,7 @@ def small(page, steps=30, name="page-model"):
         ("Training steps", steps), ("Batch", 4), ("Channels", "32,32"), ("Blocks", 1),
     ):  # fmt: skip
         fill(page, label, value)
-    page.wait_for_function(
-        """words => document.querySelector("#train-facts").innerText.includes(words)""",
-        arg=f"{steps:,} steps of 4",
-    )
+    page.wait_for_function(FACTS_SAY, arg=f"{steps:,} steps of 4")
 
 
 def train(page, state="done"):
@@ -190,6 +205,30 @@ def test_bad_settings_are_said_beside_them_and_on_the_stage(page):
     fill(page, "Blocks", 2)
     choose_preset(page, "a lunch")
     holds_preset(page, "a lunch")
+
+
+def test_what_one_types_while_a_preset_is_measured_stays(page, monkeypatch):
+    found, answer, as_it_is = threading.Event(), threading.Event(), following._filled
+
+    def held(*asked):
+        filled = as_it_is(*asked)
+        if sys._getframe(1).f_code.co_name == "refilled":  # it has read the controls already
+            found.set()
+            assert answer.wait(60)
+        return filled
+
+    monkeypatch.setattr(following, "_filled", held)
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("button", name="Everything").click()
+    assert found.wait(60)
+    fill(page, "Training steps", 77)
+    page.wait_for_function(FACTS_SAY, arg="77 steps of")
+    with page.expect_request(re.compile("/queue/join")):  # the facts anew, after the filling in
+        answer.set()
+    settle(page, 500)
+    assert page.get_by_label(re.compile("^Training steps")).input_value() == "77"
+    assert page.get_by_label(presets.OWN).is_checked()
+    assert "77 steps of" in page.locator("#train-facts").inner_text()
 
 
 def choose_preset(page, name):

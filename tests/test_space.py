@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from pagelib import beyond, faults, free_port, holds_preset, pixels, run
+from pagelib import beyond, faults, free_port, pixels, run
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[1]
@@ -118,7 +118,7 @@ def test_training_is_bounded(browser, space):
     page = visit(browser, space[0])
     page.get_by_role("tab", name="Train", exact=True).click()
     expect(page.locator("#train-said")).to_contain_text("at most 4,000 steps and 10 minutes")
-    holds_preset(page, "a coffee", timeout=60_000)
+    page.wait_for_selector("#train-stage .training[data-state=before]")
     page.get_by_role("button", name="Everything").click()
     field = page.get_by_label("Training steps").first
     field.fill("100000")
@@ -133,7 +133,7 @@ def test_no_visitor_sees_anothers_models(browser, space):
     mine, yours = visit(browser, space[0]), visit(browser, space[0])
     for page in (mine, yours):
         page.get_by_role("tab", name="Train", exact=True).click()
-        holds_preset(page, "a coffee", timeout=60_000)
+        page.wait_for_selector("#train-stage .training[data-state=before]")
     mine.get_by_label("Name", exact=True).first.fill("secret-of-mine")
     mine.get_by_role("button", name="Everything").click()
     for name, value in (("Training steps", "4"), ("Batch", "2"), ("Channels", "32,64")):

@@ -514,13 +514,18 @@ def test_names_become_folders_and_none_is_taken_twice(tmp_path):
     assert free_folder(tmp_path, "my shoes!").name == "my-shoes-2"
 
 
+def fill(found):
+    """The preset for which something was found, and what it fills in."""
+    return tuple(json.loads(found).values())
+
+
 def test_the_patch_suits_the_pictures():
     assert [plans.patch_for(size) for size in (16, 28, 32, 64, 128)] == [1, 2, 2, 4, 4]
     coffee = "a coffee"
-    assert following.suited(3, coffee, ME) == 2 and following.suited(3, coffee, YOU) == 3
-    assert following.suited(3, presets.OWN, ME) == 3
+    assert fill(following.suited(coffee, ME)) == (coffee, [2])
+    assert following.suited(coffee, YOU) == "" and following.suited(presets.OWN, ME) == ""
     OWNERS.keep("you", load_dataset("avatars-3000"))
-    assert following.suited(2, coffee, YOU) == 4
+    assert fill(following.suited(coffee, YOU)) == (coffee, [4])
 
 
 def test_times_are_said_in_the_unit_that_reads_best():
@@ -584,14 +589,15 @@ def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
     )  # fmt: skip
     values = SMALL._replace(batch=5)
     choices = following.measured_presets(ME, *values).choices
-    steps, batch, channels, ema = following.preset_values(ME, "a coffee", *values)
+    of, (steps, batch, channels, ema) = fill(following.preset_values(ME, "a coffee", *values))
+    assert of == "a coffee"
     assert any(f"a coffee: {steps:,} steps, about" in words for words, _ in choices)
     assert channels == "32,64" and batch == presets.PRESETS["a coffee"].batch
     plan, _ = plan_of(
         values._replace(steps=steps, batch=batch, channels=channels, ema=ema), dataset, Limits()
     )
     assert 500 < steps * following.seconds_a_step(plan) <= 600
-    assert following.preset_values(ME, presets.OWN, *values) == [gr.skip()] * 4
+    assert following.preset_values(ME, presets.OWN, *values) == ""
     # A network to begin with has its own width.
     one = save_tiny(OWNERS.folder("me") / "one")
     asked = []
@@ -600,7 +606,8 @@ def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
         lambda plan, known=False: asked.append(plan.unet.channels) or 0.1,
     )  # fmt: skip
     values = values._replace(begin=str(one))
-    assert following.preset_values(ME, "a coffee", *values)[0] == 6000  # steps of 0.1 s
+    _, (steps, *_) = fill(following.preset_values(ME, "a coffee", *values))
+    assert steps == 6000  # of 0.1 s
     assert set(asked) == {(16, 32)}
 
 
@@ -611,11 +618,12 @@ def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
     monkeypatch.setattr(plans, "step_seconds", lambda *asked: 1 / 0)
     monkeypatch.setattr(plans, "known_step_seconds", lambda unet, *rest: known.get(unet.channels))
     assert following.measured_presets(ME, *SMALL) == gr.skip()
-    assert following.refilled(ME, "a lunch", *SMALL) == [gr.skip()] * 4  # what stands there stays
-    steps, _, channels, _ = following.preset_values(ME, "a lunch", *SMALL)
+    assert following.refilled(ME, "a lunch", *SMALL) == ""  # what stands there stays
+    _, (steps, _, channels, _) = fill(following.preset_values(ME, "a lunch", *SMALL))
     assert steps == presets.PRESETS["a lunch"].steps and channels == "64,128"
     known.update({(64, 128): 10.0, (32, 64): 1.0, (96, 192): 20.0})
-    assert following.refilled(ME, "a lunch", *SMALL)[:3] == [3200, 32, "32,64"]
+    of, values = fill(following.refilled(ME, "a lunch", *SMALL))
+    assert of == "a lunch" and values[:3] == [3200, 32, "32,64"]
     assert "about 59 min" in following.measured_presets(ME, *SMALL).choices[1][0]
     assert "not measured while another" in following.facts_now(ME, *SMALL)
 

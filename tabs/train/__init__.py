@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -15,6 +16,7 @@ from .everything import everything_else
 from .following import (
     begins,
     facts_now,
+    filler,
     measured_presets,
     preset_values,
     refilled,
@@ -52,12 +54,14 @@ x_0 + \sqrt{1 - \bar\alpha_t}\;\epsilon,\; t\big)\big\rVert^2$$
 
 (Ho et al. 2020, eq. 14 and algorithm 1)
 
-Here the network answers with $v = \sqrt{\bar\alpha_t}\;\epsilon - \sqrt{1 - \bar\alpha_t}\;x_0$ if
-you do not choose otherwise (Salimans and Ho 2022): with as much to learn at every timestep.
+Here the network answers with the clean picture $\hat x_0$ if you do not choose otherwise; what was
+added follows: $\hat\epsilon = (x_t - \sqrt{\bar\alpha_t}\;\hat x_0) / \sqrt{1 - \bar\alpha_t}$.
+Noise has no structure that a few minutes could teach, pictures have (Li and He 2025). The error
+is then weighted by the signal over noise, clamped, so that no timestep is neglected.
 
 The loss falls fast and then looks flat, though the pictures go on getting better for hours. It has
-a floor that no network can go below, since noise cannot be known, and most of it is that floor.
-What still falls is small beside it: look at it timestep by timestep.
+a floor that no network can go below, since what noise covers cannot be known, and most of it is
+that floor. What still falls is small beside it: look at it timestep by timestep.
 
 What samples is not the network of this very step but a running average of its weights (EMA): single
 steps jitter, their average does not.
@@ -171,24 +175,32 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
     )  # fmt: skip
     opening = tab.select(opened, reading, [stage, words], **QUIET)
     tab.select(own_menu, [own, begin, denoise_model], menus, **QUIET)
-    gr.on([c.input for c in everything], lambda: OWN, None, preset, **QUIET)
+    # In the page itself, so that no answer that is under way finds the preset still standing.
+    gr.on([c.input for c in everything], None, None, preset, js=f"() => {json.dumps(OWN)}", **QUIET)
     measuring: dict[str, Any] = {
         "trigger_mode": "always_last",
         "concurrency_id": "measure",
         **QUIET,
     }
     fills = [everything[0], everything[1], everything[3], everything[11]]
+    patch = [everything[5]]
 
-    def measured(event: Any, fill: Any) -> None:
+    def filled(event: Any, find: Any, asked: list[Any], controls: list[Any]) -> Any:
+        """Fill the controls with what `find` gives, unless somebody was quicker."""
+        found = gr.Textbox(visible=False)
+        return event.then(find, asked, found, **QUIET).then(
+            None, [found, preset, *controls], controls, js=filler(len(controls)), **QUIET
+        )
+
+    def measured(event: Any, find: Any) -> None:
         """Measure, which takes a while; only then look whether a preset still stands."""
-        event.then(measured_presets, settings, preset, **measuring).then(
-            fill, [preset, *settings], fills, **QUIET
-        ).then(facts_now, settings, facts, **measuring)
+        event = event.then(measured_presets, settings, preset, **measuring)
+        filled(event, find, [preset, *settings], fills).then(
+            facts_now, settings, facts, **measuring
+        )
 
     for event in (read, opening):
-        measured(
-            event.then(suited, [everything[5], preset], everything[5], **QUIET), refilled
-        )  # fmt: skip
+        measured(filled(event, suited, [preset], patch), refilled)
     measured(begin.input(begins, [begin, size], size, **QUIET), refilled)
     measured(preset.input(lambda: None, None, None, **QUIET), preset_values)
     gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)

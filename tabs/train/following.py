@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -70,26 +71,48 @@ def measured_presets(request: gr.Request, *values: Any) -> Any:
     return gr.Radio(presets.choices(found))
 
 
-def preset_values(request: gr.Request, preset: str, *values: Any) -> list[Any]:
-    """Steps, batch, channels and EMA of a preset; the user's own stay."""
+def preset_values(request: gr.Request, preset: str, *values: Any) -> str:
+    """Steps, batch, channels and EMA of a preset, for `filler`; "" where one's own stand."""
     if preset not in presets.PRESETS:
-        return [gr.skip()] * 4
-    return list(_filled(preset, values, request.session_hash or "")[:4])
+        return ""
+    return _found(preset, _filled(preset, values, request.session_hash or "")[:4])
 
 
-def refilled(request: gr.Request, preset: str, *values: Any) -> list[Any]:
+def refilled(request: gr.Request, preset: str, *values: Any) -> str:
     """The same where nobody asked for it: what was measured stays until it can be measured anew."""
     if preset in presets.PRESETS:
         found = _filled(preset, values, request.session_hash or "")
         if found.seconds is not None:
-            return list(found[:4])
-    return [gr.skip()] * 4
+            return _found(preset, found[:4])
+    return ""
 
 
-def suited(patch: float, preset: str, request: gr.Request) -> Any:
-    """The patch that suits the pictures' size, unless it is one's own or there are none."""
+def suited(preset: str, request: gr.Request) -> str:
+    """The patch that suits the pictures' size, for `filler`; "" where there are none."""
     dataset = OWNERS.chosen(request.session_hash or "")
-    return patch if dataset is None or preset == presets.OWN else patch_for(dataset.shape[1])
+    return "" if dataset is None else _found(preset, [patch_for(dataset.shape[1])])
+
+
+def _found(preset: str, values: Any) -> str:
+    return "" if preset == presets.OWN else json.dumps({"preset": preset, "values": values})
+
+
+def filler(num: int) -> str:
+    """JavaScript that fills controls in, in the page itself.
+
+    Finding what to fill in takes a while, in which somebody may type or choose another preset:
+    what was found for a preset that no longer stands is dropped, and what they typed stays.
+
+    Args:
+        num: How many controls.
+
+    Returns:
+        A function of what was found, the preset that stands, and what the controls hold.
+    """
+    return f"""(found, preset, ...now) => {{
+      const of = found ? JSON.parse(found) : {{}};
+      return of.preset === preset ? of.values : now.slice(0, {num});
+    }}"""
 
 
 def begins(begin: str, size: int) -> Any:
