@@ -165,11 +165,13 @@ def race(folder, *wanted, run_id="race", **changes):
 def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_folder):
     wanted = [
         lanes.Lane(lanes.NETWORK, "ddim", 5, 0.0, 1.0),
-        lanes.Lane(lanes.NETWORK, "heun", 4, 0.0, 1.0),
+        lanes.Lane(lanes.NETWORK, "heun", 4, 0.0, 1.0, "karras"),
         lanes.Lane(lanes.NETWORK, "ddpm", 12, 0.0, 2.0),
         lanes.Lane(lanes.EXACT, "ddim", 6, 0.0, 1.0),
     ]
-    parts = race(tiny_folder, *wanted)
+    parts = race(tiny_folder, *wanted, spacing="leading")  # of the page's own walk
+    names = [lane["name"] for lane in parts[0]["head"]["lanes"]]
+    assert names[:2] == ["ddim, 5 steps", "heun, 4 steps, spacing karras"]
     frames = {(f["lane"], f["k"]): f for p in parts for f in p["frames"]}
     assert [sum(k[0] == i for k in frames) for i in range(4)] == [6, 5, 13, 7]
     firsts = {frames[i, 0]["px"][0] for i in range(4)}
@@ -178,7 +180,7 @@ def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_fo
     for i, lane in enumerate(wanted[:3]):
         mine = Walk(
             num_images=4, label="Bag", sampler=lane.sampler, num_steps=int(lane.steps), seed=3,
-            guidance_scale=lane.guidance,
+            guidance_scale=lane.guidance, spacing=lane.spacing,
         )  # fmt: skip
         end = last(walk(checkpoint, mine))
         frame = frames[i, int(lane.steps)]
@@ -201,7 +203,7 @@ def test_a_race_refuses_in_one_sentence(tiny_folder):
 def test_every_preset_fills_every_lane():
     for name in lanes.PRESETS:
         values = lanes.preset(name)
-        assert len(values) == 1 + 5 * lanes.LANES and 2 <= values[0] <= 4
+        assert len(values) == 1 + len(lanes.Lane._fields) * lanes.LANES and 2 <= values[0] <= 4
 
 
 def test_the_picture_comes_back_from_little_noise_and_not_from_much(tiny_folder, start):

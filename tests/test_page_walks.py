@@ -318,6 +318,18 @@ def test_a_race_is_run_on_one_clock_and_can_be_run_again(tab):
     expect(tab.locator("#denoise-race .error")).to_contain_text("1 to 1000")
 
 
+def test_a_race_of_spacings_says_which_is_which(tab):
+    fold(tab, "Race: several walks")
+    choose(tab, "Race", "where the ten looks")
+    press(tab, "Race")
+    tab.wait_for_selector("#denoise-race .race[data-state=done]")
+    for i, name in enumerate((", spacing leading", ", spacing linspace", "", ", spacing karras")):
+        lane = tab.locator("#denoise-race .lane b").nth(i)
+        expect(lane).to_have_text(f"dpmpp_2m, 10 steps{name}")
+    ends = [pixels(tab, f"thumbnail lane {i}", "#denoise-race") for i in (1, 2, 3, 4)]
+    assert all((a != b).any() for i, a in enumerate(ends) for b in ends[:i])
+
+
 def test_a_race_beside_a_walk_disturbs_neither(tab):
     number(tab, "Steps", 150)
     fold(tab, "Race: several walks")

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from diffusion_core.spacing import SPACINGS
+
 from .asking import LARGE_VARIANCE
 
 LANES = 4
@@ -19,7 +21,8 @@ class Lane(NamedTuple):
 
     Attributes:
         who: Who is asked at every step: the network, or the exact answer.
-        sampler, steps, eta, guidance: As in `Asked`; guidance is heeded by the network only.
+        sampler, steps, eta, guidance, spacing: As in `Asked`; guidance is heeded by the network
+            only.
     """
 
     who: str
@@ -27,12 +30,14 @@ class Lane(NamedTuple):
     steps: float
     eta: float
     guidance: float
+    spacing: str = "trailing"
 
     @property
     def name(self) -> str:
         """What tells it apart, for people."""
         parts = [f"{self.sampler}, {int(self.steps)} steps"]
         parts += [f"eta {self.eta:g}"] if self.sampler == "ddim" and self.eta else []
+        parts += [f"spacing {self.spacing}"] if self.spacing != "trailing" else []
         parts += (
             [f"guidance {self.guidance:g}"] if self.who == NETWORK and self.guidance != 1 else []
         )
@@ -43,6 +48,12 @@ PRESETS: dict[str, tuple[Lane, ...]] = {
     "ten looks at most: who comes furthest?": (
         Lane(NETWORK, "ddim", 10, 0, 1), Lane(NETWORK, "ddpm", 10, 0, 1),
         Lane(NETWORK, "heun", 5, 0, 1), Lane(NETWORK, "dpmpp_2m", 10, 0, 1),
+    ),
+    "where the ten looks are taken: spacing": (
+        Lane(NETWORK, "dpmpp_2m", 10, 0, 1, "leading"),
+        Lane(NETWORK, "dpmpp_2m", 10, 0, 1, "linspace"),
+        Lane(NETWORK, "dpmpp_2m", 10, 0, 1),
+        Lane(NETWORK, "dpmpp_2m", 10, 0, 1, "karras"),
     ),
     "the classic: ancestral sampling wants a thousand steps": (
         Lane(NETWORK, LARGE_VARIANCE, 10, 0, 1), Lane(NETWORK, LARGE_VARIANCE, 100, 0, 1),
@@ -65,7 +76,29 @@ PRESETS: dict[str, tuple[Lane, ...]] = {
 def preset(name: str) -> list[Any]:
     """Values of the lanes' number and of all lanes' controls for a preset."""
     if name not in PRESETS:
-        return [gr.skip()] * (1 + 5 * LANES)
+        return [gr.skip()] * (1 + len(Lane._fields) * LANES)
     lanes = PRESETS[name]
     filled = [*lanes, *(PRESETS[next(iter(PRESETS))][len(lanes) :])]
     return [len(lanes), *(value for lane in filled for value in lane)]
+
+
+def lane_controls(lane: Lane, named: str) -> list[Any]:
+    """Lay a lane's controls out, inside its row: menus first, then numbers.
+
+    Args:
+        lane: What they hold at first.
+        named: Which lane it is, for the labels.
+
+    Returns:
+        They, in the order of `Lane`.
+    """
+    least: dict[str, Any] = {"min_width": 60}  # the row's grid gives the width
+    who = gr.Dropdown([NETWORK, EXACT], value=lane.who, label=f"Asked in {named}", **least)
+    sampler = gr.Dropdown(
+        list(LANE_SAMPLERS), value=lane.sampler, label=f"Sampler of {named}", **least
+    )
+    spacing = gr.Dropdown(list(SPACINGS), value=lane.spacing, label=f"Spacing of {named}", **least)
+    steps = gr.Number(lane.steps, label=f"Steps of {named}", **least)
+    eta = gr.Number(lane.eta, label=f"Eta of {named}", step=0.1, **least)
+    guidance = gr.Number(lane.guidance, label=f"Guidance of {named}", step=0.5, **least)
+    return [who, sampler, steps, eta, guidance, spacing]

@@ -20,7 +20,7 @@ from diffusion_core.trajectory import Walker
 
 from ..components import QUIET, component
 from .asking import NOISE, Asked
-from .lanes import EXACT, LANE_SAMPLERS, LANES, NETWORK, OWN, PRESETS, Lane, preset
+from .lanes import EXACT, LANES, NETWORK, OWN, PRESETS, Lane, lane_controls, preset
 from .remembering import exact_of
 from .running import behind, stop
 from .runs import OTHER_LIMIT, STOPS, sentence_of, within
@@ -57,8 +57,9 @@ class Runner:
         """Check that the lane fits, and stand at its beginning."""
         guidance = lane.guidance if lane.who == NETWORK else 1.0
         own = asked._replace(
-            sampler=lane.sampler, steps=lane.steps, eta=lane.eta, guidance=guidance, begin=NOISE,
-            images=min(int(asked.images), MAX_IMAGES), exact=False,
+            sampler=lane.sampler, steps=lane.steps, eta=lane.eta, guidance=guidance,
+            spacing=lane.spacing, begin=NOISE, images=min(int(asked.images), MAX_IMAGES),
+            exact=False,
         )  # fmt: skip
         walk, _ = own.walk(checkpoint)
         denoiser = exact_of(checkpoint, walk) if lane.who == EXACT else None
@@ -99,12 +100,12 @@ def race(request: gr.Request, *values: Any) -> Iterator[str]:
 
     Args:
         request: Of the session.
-        *values: Those of `Asked`; the number of lanes; five values a lane; the run's name.
+        *values: Those of `Asked`; the number of lanes; those of each `Lane`; the run's name.
     """
-    width = len(Asked._fields)
+    width, each = len(Asked._fields), len(Lane._fields)
     asked, count, run_id = Asked(*values[:width]), int(values[width]), values[-1]
     flat = values[width + 1 : -1]
-    lanes = [Lane(*flat[i : i + 5]) for i in range(0, 5 * count, 5)]
+    lanes = [Lane(*flat[i : i + each]) for i in range(0, each * count, each)]
     session = request.session_hash or ""
     try:
         with STOPS.heeded(f"{session} race", run_id) as sign:
@@ -141,7 +142,6 @@ def _head(
     sheet = grid(to_uint8(torch.zeros(walk.num_images, C, H, W)))
     label = "no class" if walk.label is None else str(walk.label)
     label = ", ".join([label, *(f"{name} {value}" for name, value in walk.attributes)])
-    spread = f" Timesteps are spaced {walk.spacing}." if walk.spacing != "trailing" else ""
     kept = ""
     if any(r.count // KEPT_STEPS > 1 for r in runners):
         kept = f" Of long walks about {KEPT_STEPS} steps are shown; all are computed."
@@ -154,7 +154,7 @@ def _head(
         ],
         "caption": f"All from the noise of seed {walk.seed}: {label}, "
         f"{checkpoint.name.rsplit('/', 1)[-1]}, weights {checkpoint.weights_hash[:8]}."
-        f"{spread}{kept}",
+        f"{kept}",
     }
 
 
@@ -208,21 +208,7 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
         count = gr.Radio([2, 3, 4], value=len(PRESETS[first]), label="Lanes")
         for i, lane in enumerate(PRESETS[first]):
             with gr.Row(elem_classes=["lane-row"]) as row:
-                named = f"lane {i + 1}"
-                controls += [
-                    gr.Dropdown(
-                        [NETWORK, EXACT], value=lane.who, label=f"Asked in {named}", min_width=130
-                    ),
-                    gr.Dropdown(
-                        list(LANE_SAMPLERS),
-                        value=lane.sampler,
-                        label=f"Sampler of {named}",
-                        min_width=150,
-                    ),
-                    gr.Number(lane.steps, label=f"Steps of {named}", min_width=90),
-                    gr.Number(lane.eta, label=f"Eta of {named}", min_width=80, step=0.1),
-                    gr.Number(lane.guidance, label=f"Guidance of {named}", min_width=90, step=0.5),
-                ]
+                controls += lane_controls(lane, f"lane {i + 1}")
             rows.append(row)
     chosen.input(preset, chosen, [count, *controls], **QUIET)
     count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **QUIET)
