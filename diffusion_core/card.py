@@ -23,6 +23,7 @@ from .state import write_text
 
 ELSEWHERE = "some rows are kept from an earlier measurement, in other circumstances;"
 USAGE = re.compile(r"^    python -m diffusion_core sample --model FOLDER .*$", re.MULTILINE)
+FIRST = re.compile(r"^A DDPM on .*, the network predicts \w+\.$", re.MULTILINE)
 TRAINED = re.compile(r"^## Training\n\n    .*\n\n\S+ steps\. .*\n", re.MULTILINE)
 
 
@@ -123,13 +124,26 @@ def _with_kept(new: str, before: str) -> str:
 def full_card(text: str, checkpoint: Checkpoint) -> str:
     """A card as it is, or one that describes where there are but the few words of a training.
 
-    What it says of use and training, if it is in `describe`'s own words, is said anew: the training
-    may have gone on since, or been given another command, and another default been found.
+    What it says of network, use and training, if it is in `describe`'s own words, is said anew: the
+    training may have gone on since, with more layers, or been given another command, and another
+    default been found.
     """
     if len(text.splitlines()) < 5:
         return describe(checkpoint)
+    text = FIRST.sub(lambda _: network_of(checkpoint), text, count=1)
     text = USAGE.sub(lambda _: usage_of(checkpoint), text, count=1)
     return TRAINED.sub(lambda _: training_of(checkpoint), text)
+
+
+def network_of(checkpoint: Checkpoint) -> str:
+    """The card's first sentence."""
+    config, parameters = checkpoint.config, sum(p.numel() for p in checkpoint.unet.parameters())
+    C, H, W = checkpoint.image_shape
+    return (
+        f"A DDPM on {config.dataset}: {parameters / 1e6:.2f} M parameters, images {H} × {W} × {C}, "
+        f"{config.schedule['name']} schedule with T = {len(checkpoint.schedule)}, the network "
+        f"predicts {config.prediction_type}."
+    )
 
 
 def usage_of(checkpoint: Checkpoint) -> str:
@@ -162,9 +176,7 @@ def training_of(checkpoint: Checkpoint) -> str:
 
 def describe(checkpoint: Checkpoint) -> str:
     """A card without measurements: front matter, use, training."""
-    config, parameters = checkpoint.config, sum(p.numel() for p in checkpoint.unet.parameters())
-    C, H, W = checkpoint.image_shape
-    shown = ""
+    config, shown = checkpoint.config, ""
     if config.attribute_names:
         lines = [f"- {name}: {', '.join(values)}" for name, values in config.attribute_names]
         shown = "\nIt can be asked for a class (" + ", ".join(config.class_names) + ") and for:\n\n"
@@ -179,9 +191,7 @@ tags: [diffusion, ddpm, unconditional-image-generation]
 ---
 # {Path(checkpoint.name).name}
 
-A DDPM on {config.dataset}: {parameters / 1e6:.2f} M parameters, images {H} × {W} × {C}, \
-{config.schedule["name"]} schedule with T = {len(checkpoint.schedule)}, the network predicts \
-{config.prediction_type}.
+{network_of(checkpoint)}
 
 {usage_of(checkpoint)}
 {shown}

@@ -90,7 +90,11 @@ def test_what_a_card_says_of_the_training_follows_it(folder, model):
     config = dataclasses.replace(model.config, training=went_on)
     later = dataclasses.replace(model, config=config)
     before = text(folder)
+    smaller = re.sub(r"[0-9.]+ M parameters", "0.01 M parameters", before)
+    assert smaller != before
+    (folder / "README.md").write_text(smaller, encoding="utf-8")
     write_card(folder, later, [row("ddim 10", 0.4)], JUDGE, "fp32")
+    assert text(folder).splitlines()[7:9] == before.splitlines()[7:9]  # name, then the network
     assert "    train --out elsewhere\n\n9 steps. " in text(folder)
     assert before.count("## Training") == text(folder).count("## Training") == 1
     own = text(folder).replace("    train --out elsewhere", "As I like it.")
