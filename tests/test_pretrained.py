@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import last
+from conftest import last, save_tiny
 
 from diffusion_core.attribute_judge import rights
 from diffusion_core.card_table import best_value, default_words, read_table
@@ -14,6 +14,7 @@ from diffusion_core.data import load_dataset
 from diffusion_core.metrics import judged, load_judge
 from diffusion_core.trajectory import walk
 from diffusion_core.walk import Walk
+from pretrained.recipes.ship import ship
 
 ROOT = Path(__file__).parents[1] / "pretrained"
 
@@ -49,6 +50,21 @@ def test_the_model_in_colour_is_small_complete_and_guided(avatars):
     assert names == ["head", "face", "accessory", "skin", "clothing", "background"]
     assert "--dataset avatars" in avatars.config.training["command"]
     assert avatars.weights_hash[:12] in (ROOT / "avatars" / "README.md").read_text("utf-8")
+
+
+def test_shipping_keeps_the_card_and_what_suits_the_model(tmp_path):
+    trained, shipped = save_tiny(tmp_path / "trained", seed=2), tmp_path / "shipped"
+    ship(trained, shipped)
+    assert load_checkpoint(shipped).weights_hash == load_checkpoint(trained).weights_hash
+    suits = json.loads((shipped / "config.json").read_text()) | {"sampling": {"label": "Bag"}}
+    (shipped / "config.json").write_text(json.dumps(suits))
+    (shipped / "README.md").write_text("What it is.")
+    later = save_tiny(tmp_path / "later", seed=3)
+    ship(later, shipped)
+    found = load_checkpoint(shipped)
+    assert found.weights_hash == load_checkpoint(later).weights_hash
+    assert found.config.sampling == {"label": "Bag"}
+    assert (shipped / "README.md").read_text() == "What it is."
 
 
 @pytest.mark.parametrize("name", ["avatars", "fashion-mnist"])

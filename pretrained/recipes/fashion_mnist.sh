@@ -7,6 +7,5 @@ cd "$(dirname "$0")/../.."
 python -m diffusion_core train --dataset fashion-mnist --out runs/fashion-mnist \
     --prediction v_prediction --schedule cosine --channels 64,128 --batch-size 64 \
     --learning-rate 1e-3 --ema-decay 0.999 --steps 20000 --decay-steps 5000 --save-every 200
-mkdir -p pretrained/fashion-mnist
-cp runs/fashion-mnist/{config.json,model.safetensors,README.md} pretrained/fashion-mnist/
+python -m pretrained.recipes.ship runs/fashion-mnist pretrained/fashion-mnist
 python -m diffusion_core evaluate --model pretrained/fashion-mnist

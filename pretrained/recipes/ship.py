@@ -1,0 +1,42 @@
+"""Put a trained checkpoint where one ships: its weights and what they are.
+
+Run from the top of the repository:
+
+    python -m pretrained.recipes.ship runs/avatars pretrained/avatars
+
+What ships keeps its card, which says more than a training does, and what its files name as suiting
+it: the class that the page begins with, and the default sampler until it is measured anew.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+from diffusion_core.checkpoint import CARD, load_checkpoint
+from diffusion_core.checkpoint_config import CONFIG, CheckpointConfig
+from diffusion_core.layouts import WEIGHTS
+
+
+def ship(trained: Path, shipped: Path) -> None:
+    """Copy a checkpoint.
+
+    Args:
+        trained: Its folder.
+        shipped: Where to; made if it is not there.
+    """
+    config = load_checkpoint(trained).config
+    shipped.mkdir(parents=True, exist_ok=True)
+    if (shipped / CONFIG).exists():
+        before = CheckpointConfig.from_json((shipped / CONFIG).read_text(encoding="utf-8"))
+        config = dataclasses.replace(config, sampling=config.sampling | before.sampling)
+    shutil.copyfile(trained / WEIGHTS, shipped / WEIGHTS)
+    (shipped / CONFIG).write_text(config.to_json(), encoding="utf-8")
+    if (trained / CARD).exists() and not (shipped / CARD).exists():
+        shutil.copyfile(trained / CARD, shipped / CARD)
+
+
+if __name__ == "__main__":
+    ship(*map(Path, sys.argv[1:3]))
