@@ -14,6 +14,7 @@ from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.images import grid, to_uint8
 from diffusion_core.trajectory import walk
 from diffusion_core.walk import Walk
+from tabs import models
 
 pytestmark = pytest.mark.browser
 PLAYER = "#denoise-player .player"
@@ -380,7 +381,8 @@ def test_what_steps_cost_and_the_code_follow_the_controls(tab):
     choose(tab, "Model", "fashion-mnist")
     fold(tab, "What steps cost")
     words = tab.locator(".prose.costs")
-    expect(words).to_contain_text("20 evaluations")  # its own default
+    own = models.get("fashion-mnist").config.sampling
+    expect(words).to_contain_text(f"{own['num_steps']} evaluations")
     tab.wait_for_selector("#denoise-costs .js-plotly-plot .main-svg")
     number(tab, "Steps", 12)
     expect(words).to_contain_text("12 evaluations")
