@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import sys
 from pathlib import Path
+
+import typer
 
 from diffusion_core.checkpoint import CARD, load_checkpoint
 from diffusion_core.checkpoint_config import CONFIG, CheckpointConfig
@@ -39,4 +40,4 @@ def ship(trained: Path, shipped: Path) -> None:
 
 
 if __name__ == "__main__":
-    ship(*map(Path, sys.argv[1:3]))
+    typer.run(ship)
