@@ -71,7 +71,7 @@ def figure(
         )  # fmt: skip
         made.add_annotation(
             text=f"{REFERENCE}: {y:.2f}", xref="paper", x=0.93, xanchor="right", y=math.log10(y),
-            yanchor="bottom", showarrow=False,
+            yanchor="top", showarrow=False,
         )  # fmt: skip
     if not drawn:
         made.add_annotation(
