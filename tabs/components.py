@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,22 @@ import gradio as gr
 ASSETS = Path(__file__).parent / "assets"
 # Of events that are the page's own affair: nothing blinks, and nobody calls them from outside.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def never_silent(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """A handler that yields, made to say at least that nothing changes.
+
+    Where a handler ends before its first yield, Gradio sends null to all that it would have
+    changed; and what arrives there in the same moment, of a run that took its place, is lost.
+    """
+
+    @wraps(handler)
+    def speaking(*args: Any) -> Iterator[Any]:
+        saying = handler(*args)
+        yield next(saying, gr.skip())
+        yield from saying
+
+    return speaking
 
 
 def component(

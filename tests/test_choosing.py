@@ -20,6 +20,7 @@ from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.recording import Recording
 from diffusion_core.walk import Walk
 from tabs import bounds, models
+from tabs.components import never_silent
 from tabs.denoise import choosing, suiting
 from tabs.denoise.asking import LARGE_VARIANCE, Asked
 from tabs.denoise.expecting import expected
@@ -46,9 +47,9 @@ def public(monkeypatch):
 
 def chosen(text, before="before", label=None, request=ME):
     """What the page is told: the lines on the way, and the values in the end, told last."""
-    *way, (line, outcome) = choosing.choose(text, request)
-    assert all(value == "" for _, value in way)
-    return [said for said, _ in way], [*choosing.settle(outcome, before, label, request), line]
+    *way, (line, *end) = choosing.choose(text, before, label, request)
+    assert all(values == [choosing.gr.skip()] * 8 for _, *values in way)
+    return [said for said, *_ in way], [*end, line]
 
 
 def refused(text, words):
@@ -146,24 +147,54 @@ def test_what_goes_wrong_is_one_sentence_and_the_one_before_stays(hub, theirs, m
 def test_another_choice_ends_the_one_before(hub, theirs):
     hub.add("me/theirs", theirs)
     hub.pause = 0.2
-    first = choosing.choose("me/theirs", ME)
+    first = choosing.choose("me/theirs", "before", None, ME)
     while "<progress" not in next(first)[0]:
         pass
-    yours = choosing.choose("me/theirs", YOU)
+    yours = choosing.choose("me/theirs", "before", None, YOU)
     next(yours)
     _, end = chosen("fashion-mnist")
     assert Path(end[1]).name == "fashion-mnist"
     assert list(first) == []  # it says no more, and does not take its place
     hub.pause = 0
-    assert list(yours)[-1][1] == "me/theirs"  # another's goes on
-    skipped = choosing.settle("", "before", None, ME)
-    assert len(skipped) == 8 and all("value" not in update for update in skipped)
+    assert list(yours)[-1][2] == "me/theirs"  # another's goes on
+
+
+def test_what_a_run_card_brings_ends_a_download_and_the_same_model_does_not(hub, theirs):
+    hub.add("me/theirs", theirs)
+    hub.pause = 0.2
+    skip = choosing.gr.skip()
+    fetched = choosing.choose("me/theirs", "fashion-mnist", None, ME)
+    while "<progress" not in next(fetched)[0]:
+        pass
+    assert choosing.arrived("me/theirs", "fashion-mnist", None, ME) == [skip] * 4  # not here yet
+    choosing.arrived("avatars", "fashion-mnist", None, YOU)
+    assert "<progress" in next(fetched)[0]
+    assert choosing.arrived("fashion-mnist", "fashion-mnist", None, ME) == [skip] * 4
+    assert list(fetched) == []
+    with choosing.STOPS.heeded("me model", "avatars\nits run") as sign:
+        choosing.arrived("avatars", "fashion-mnist", None, ME)  # the menu tells of its own choice
+        assert not sign.is_set()
+
+
+def test_of_one_choice_told_twice_the_one_is_skipped_and_the_other_whole(hub, monkeypatch):
+    """Gradio's menu tells so; where the one said null, it took the place of the other's words."""
+    told, fetching = [], choosing._Fetching
+    first, second = (never_silent(choosing.choose)("gibberish", "before", None, ME) for _ in "12")
+
+    def overtaken(name, sign):
+        monkeypatch.setattr(choosing, "_Fetching", fetching)
+        told.extend(second)
+        return fetching(name, sign)
+
+    monkeypatch.setattr(choosing, "_Fetching", overtaken)
+    assert list(first) == [choosing.gr.skip()]
+    assert "There is no checkpoint gibberish" in told[-1][0] and told[-1][1] == "before"
 
 
 def test_a_page_that_goes_ends_its_download(hub, theirs):
     hub.add("me/theirs", theirs)
     hub.pause = 0.1
-    page = choosing.choose("me/theirs", ME)
+    page = choosing.choose("me/theirs", "before", None, ME)
     while "<progress" not in next(page)[0]:
         pass
     page.close()
@@ -337,10 +368,9 @@ def test_guidance_ends_where_there_is_nothing_to_guide_to(tiny_folder, avatars_f
     """Whoever brings the next model: the menu, or a training that has just ended."""
     monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
     tiny, avatars = str(tiny_folder), str(avatars_folder)
-    request = SimpleNamespace(session_hash="me")
-    assert choosing.arrived(tiny, avatars, "open-peeps")[3] == 1  # no such class: none is chosen
-    assert choosing.settle(tiny, avatars, "open-peeps", request)[3] == 1
+    assert choosing.arrived(tiny, avatars, "open-peeps", ME)[3] == 1  # no such class: none is
+    assert chosen(tiny, avatars, "open-peeps")[1][3] == 1
     skip = choosing.gr.skip()
-    assert choosing.arrived(tiny, avatars, "Bag")[3] == skip
-    assert choosing.arrived(avatars, tiny, "none")[3] == skip  # its attributes may guide
-    assert choosing.arrived(tiny, tiny, "Bag") == [skip] * 4
+    assert choosing.arrived(tiny, avatars, "Bag", ME)[3] == skip
+    assert choosing.arrived(avatars, tiny, "none", ME)[3] == skip  # its attributes may guide
+    assert choosing.arrived(tiny, tiny, "Bag", ME) == [skip] * 4

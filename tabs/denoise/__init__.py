@@ -11,12 +11,12 @@ from diffusion_core.schedule import SPACINGS
 from diffusion_core.walk import MAX_SEED
 
 from .. import models
-from ..components import QUIET, why
+from ..components import QUIET, never_silent, why
 from ..own import PUBLIC
 from ..player import player
 from . import attributes, beginning, following, racing, returning, suiting
 from .asking import SAMPLER_CHOICES, WORDS
-from .choosing import arrived, choose, settle
+from .choosing import arrived, choose
 from .keeping import keep
 from .replaying import card_values
 from .running import branch, denoise, forget, opening, replay, stop
@@ -115,7 +115,6 @@ def build() -> Parts:
                 info=f"or type a Hub id{'' if PUBLIC else ' or a folder'}: google/ddpm-cifar10-32",
             )  # fmt: skip
             loaded = gr.State(first)  # the last one that could be read
-            outcome = gr.State("")
             told = gr.HTML(elem_id="denoise-model", elem_classes=["told"])
             label = gr.Dropdown(
                 suiting.classes(first), value=at.label, label="Class",
@@ -188,16 +187,16 @@ def build() -> Parts:
             following.build(asked, loaded, expects)
             why(WHY)
     started = [
-        run_button.click(denoise, [*asked, run_id], stage, js=TELL_START, **runs),
+        run_button.click(never_silent(denoise), [*asked, run_id], stage, js=TELL_START, **runs),
         branch_button.click(
-            branch, [*asked, parent_id, parent_card, step_index, run_id], stage, js=TELL_BRANCH,
-            **runs,
+            never_silent(branch), [*asked, parent_id, parent_card, step_index, run_id], stage,
+            js=TELL_BRANCH, **runs,
         ),
     ]  # fmt: skip
     for event in started:
         event.failure(None, js=TELL_FAILED, api_visibility="private")
     # The player hands over a run card: opened, dropped on the page, or out of the address.
-    stage.submit(replay, run_id, stage, js=TELL_START, **runs)
+    stage.submit(never_silent(replay), run_id, stage, js=TELL_START, **runs)
     stage.submit(
         card_values, None,
         [
@@ -216,11 +215,9 @@ def build() -> Parts:
         api_visibility="private",
     )  # fmt: skip
     model.input(
-        choose, model, [told, outcome], concurrency_limit=8, trigger_mode="multiple", **QUIET
-    ).then(
-        settle, [outcome, loaded, label],
-        [model, loaded, label, guidance, sampler, steps, spacing, images],
-        trigger_mode="multiple", **QUIET,
+        never_silent(choose), [model, loaded, label],
+        [told, model, loaded, label, guidance, sampler, steps, spacing, images],
+        concurrency_limit=8, trigger_mode="multiple", **QUIET,
     )  # fmt: skip
     model.change(arrived, [model, loaded, label], [loaded, label, told, guidance], **QUIET)
     loaded.change(attributes.updates, [loaded, *asks.menus], asks.all, **QUIET)

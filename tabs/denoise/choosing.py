@@ -20,28 +20,36 @@ from .runs import STOPS, sentence_of
 from .suiting import FEW, asks_nothing, class_menu, own_way, suited, too_long
 
 SECONDS = 0.2  # between two looks at a download
-FAILED = "\0"  # no model is called so
 
 
-def choose(text: str | None, request: gr.Request) -> Iterator[tuple[str, str]]:
+def choose(
+    text: str | None, loaded: str, label: str | None, request: gr.Request
+) -> Iterator[list[Any]]:
     """Handler of the model's menu: bring what was chosen, showing how far that is.
+
+    Gradio's menu tells of one choice twice, and a person may choose again while a download is on
+    its way; so a choice ends the one before it, and all that follows from one comes with it.
 
     Args:
         text: Chosen or typed.
-        request: Of the session; another choice of it ends this one.
+        loaded: The model that the page stands on, and goes back to where this one cannot be had.
+        label: The class that is chosen.
+        request: Of the session.
 
     Yields:
-        What is told, and in the end the menu's value, FAILED where there is none.
+        Values of told, model, loaded, label, guidance, sampler, steps, spacing, images; nothing
+        any more when another choice took its place.
     """
+    skip = gr.skip()
     name = plain_id((text or "").strip())
     if not name:
-        yield "", FAILED
+        yield ["", loaded, *[skip] * 7]
         return
-    with STOPS.heeded(f"{request.session_hash or ''} model", uuid4().hex) as sign:
+    with STOPS.heeded(_stage(request), f"{name}\n{uuid4().hex}") as sign:
         work = _Fetching(name, sign)
         try:
             while not work.over.wait(SECONDS) and not sign.is_set():
-                yield work.line(), ""
+                yield [work.line(), *[skip] * 8]
         finally:
             superseded = sign.is_set()
             sign.set()  # the page went, or chose otherwise: the download ends
@@ -49,32 +57,18 @@ def choose(text: str | None, request: gr.Request) -> Iterator[tuple[str, str]]:
         return
     if work.error is not None:
         sentence = html.escape(sentence_of(work.error))
-        yield f'<p class="error" role="alert">{sentence}</p>', FAILED
-    else:
-        yield told(models.get(work.value)), work.value
+        yield [f'<p class="error" role="alert">{sentence}</p>', loaded, *[skip] * 7]
+        return
+    model = work.value
+    checkpoint = models.get(model)
+    guidance, *others = suited(checkpoint)
+    guidance = 1 if asks_nothing(model, label) else guidance
+    menu = gr.Dropdown(models.available(request.session_hash or ""), value=model)
+    yield [told(checkpoint), menu, model, class_menu(model, label), guidance, *others]
 
 
-def settle(outcome: str, loaded: str, label: str | None, request: gr.Request) -> list[Any]:
-    """What follows a choice: the page adapts to the model, or goes back to the one before.
-
-    Args:
-        outcome: Of `choose`; nothing where another choice took its place.
-        loaded: The model that the page stood on.
-        label: The class that is chosen.
-        request: Of the session.
-
-    Returns:
-        Values of model, loaded, label, guidance, sampler, steps, spacing, images.
-    """
-    skip = gr.skip()
-    if not outcome:
-        return [skip] * 8
-    if outcome == FAILED:
-        return [loaded, *[skip] * 7]
-    menu = gr.Dropdown(models.available(request.session_hash or ""), value=outcome)
-    guidance, *others = suited(models.get(outcome))
-    guidance = 1 if asks_nothing(outcome, label) else guidance
-    return [menu, outcome, class_menu(outcome, label), guidance, *others]
+def _stage(request: gr.Request) -> str:
+    return f"{request.session_hash or ''} model"
 
 
 class _Fetching:
@@ -124,16 +118,18 @@ class _Fetching:
         )
 
 
-def arrived(model: str, loaded: str, label: str | None) -> list[Any]:
+def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> list[Any]:
     """Values of loaded, label, told, guidance where the menu's value was changed, by whomever.
 
-    What is not here yet changes nothing; `choose` brings it.
+    What is not here yet changes nothing; `choose` brings it. What is here, as the model of a run
+    card, ends the download of another.
     """
-    if model == loaded:
-        return [gr.skip()] * 4
     try:
         checkpoint = models.get(model)
     except ValueError:
+        return [gr.skip()] * 4
+    STOPS.end(_stage(request), f"{model}\n")
+    if model == loaded:
         return [gr.skip()] * 4
     guidance = 1 if asks_nothing(model, label) else gr.skip()
     return [model, class_menu(model, label), told(checkpoint), guidance]

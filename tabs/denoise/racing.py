@@ -18,7 +18,7 @@ from diffusion_core.images import grid, to_uint8
 from diffusion_core.samplers import SamplerStep
 from diffusion_core.trajectory import Walker
 
-from ..components import QUIET, component
+from ..components import QUIET, component, never_silent
 from .asking import NOISE, Asked
 from .lanes import EXACT, LANES, NETWORK, OWN, PRESETS, Lane, lane_controls, preset
 from .remembering import exact_of
@@ -213,5 +213,5 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     chosen.input(preset, chosen, [count, *controls], **QUIET)
     count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **QUIET)
     gr.on([c.input for c in controls], lambda: OWN, None, chosen, **QUIET)
-    start.click(race, [*asked, count, *controls, run_id], stage, js=TELL_RACE, **runs)
+    start.click(never_silent(race), [*asked, count, *controls, run_id], stage, js=TELL_RACE, **runs)
     halt.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)

@@ -63,6 +63,13 @@ class Stops:
                 if name == run_id:
                     sign.set()
 
+    def end(self, stage: str, but: str) -> None:
+        """Raise the sign of a stage's run, unless its name begins with `but`."""
+        with self.lock:
+            name, sign = self.signs.get(stage, (but, threading.Event()))
+            if not name.startswith(but):
+                sign.set()
+
     def leave(self, session: str) -> None:
         """Raise the signs of all that a session computes: its page was closed."""
         with self.lock:

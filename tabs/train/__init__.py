@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from .. import models
-from ..components import QUIET, component, why
+from ..components import QUIET, component, never_silent, why
 from ..own import OWNERS, PUBLIC
 from . import pushing
 from .everything import everything_else
@@ -204,12 +204,12 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
     measured(begin.input(begins, [begin, size], size, **QUIET), refilled)
     measured(preset.input(lambda: None, None, None, **QUIET), preset_values)
     gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)
-    opening.then(watch, None, stage, **watching).then(
+    opening.then(never_silent(watch), None, stage, **watching).then(
         own_menu, [own, begin, denoise_model], menus, **QUIET
     )
     for event in (
-        run_button.click(train, [name, *settings], stage, **watching),
-        resume.click(go_on, own, stage, **watching),
+        run_button.click(never_silent(train), [name, *settings], stage, **watching),
+        resume.click(never_silent(go_on), own, stage, **watching),
     ):
         measured(event.then(newest, [own, begin, denoise_model], menus, **QUIET), refilled)
     stop_button.click(stop, None, None, queue=False, **QUIET)
