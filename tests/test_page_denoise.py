@@ -1,5 +1,6 @@
 """The Denoise tab in Chromium: pixels and words, with the network as slow as it is in life."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -153,8 +154,14 @@ def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypat
 
 
 def test_stop_before_the_first_frame_shows_none(page, monkeypatch):
-    computed = []
-    watch_steps(monkeypatch, computed.append)
+    computed, pressed = [], threading.Event()
+
+    def hold(step):
+        """The first step waits for the press: what the page is sent then, it was sent too late."""
+        assert pressed.wait(60)
+        computed.append(step)
+
+    watch_steps(monkeypatch, hold)
     before = pixels(page, "x_t")
     delay(page, 400)
     choose(page, "Model", "one")
@@ -162,6 +169,7 @@ def test_stop_before_the_first_frame_shows_none(page, monkeypatch):
     press(page, "Denoise")
     page.wait_for_selector("#denoise-player .player[data-state=waiting]")
     press(page, "Stop")
+    pressed.set()  # the word of it is still on its way to the server
     settle(page, 2500)
     assert np.array_equal(before, pixels(page, "x_t"))
     seen = len(computed)
