@@ -105,14 +105,20 @@ def failure(sentence: str, run_id: str) -> str:
     return json.dumps({"run": run_id, "error": sentence})
 
 
-def player(value: str, elem_id: str, keep: Callable[[dict[str, Any]], str]) -> gr.HTML:
+def player(
+    value: str,
+    elem_id: str,
+    keep: Callable[[dict[str, Any]], str],
+    give_up: Callable[[str], None],
+) -> gr.HTML:
     """The component.
 
     Args:
         value: First message: something to see at once.
         elem_id: Of the element; the page's own scripts find it by this.
         keep: What the player asks for a file of a run: run, card, kind and view in, JSON out.
+        give_up: What it tells the name of a run that another takes the place of.
     """
     return component(
-        "player", value, elem_id, scripts=("stats", "player", "transport"), asks=[keep]
+        "player", value, elem_id, scripts=("stats", "player", "transport"), asks=[keep, give_up]
     )

@@ -154,29 +154,37 @@ def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypat
 
 
 def test_stop_before_the_first_frame_shows_none(page, monkeypatch):
-    computed, pressed = [], threading.Event()
+    computed, begun, pressed, sent = [], threading.Event(), threading.Event(), threading.Event()
 
     def hold(step):
-        """The first step waits for the press: what the page is sent then, it was sent too late."""
+        """Until Stop is pressed nothing can be shown; all that the page is sent comes after it."""
+        begun.set()
         assert pressed.wait(60)
         computed.append(step)
+        if len(computed) == 20:
+            sent.set()
+
+    def slow(route):
+        """The word of the press reaches the server late."""
+        pressed.set()
+        assert sent.wait(60)
+        route.continue_()
 
     watch_steps(monkeypatch, hold)
+    page.route("**/run/predict", slow)
     before = pixels(page, "x_t")
-    delay(page, 400)
     choose(page, "Model", "one")
-    number(page, "Steps", 300)
+    number(page, "Steps", 1000)
     press(page, "Denoise")
     page.wait_for_selector("#denoise-player .player[data-state=waiting]")
+    assert begun.wait(20)
     press(page, "Stop")
-    pressed.set()  # the word of it is still on its way to the server
     settle(page, 2500)
     assert np.array_equal(before, pixels(page, "x_t"))
     seen = len(computed)
-    assert seen < 300
+    assert 20 <= seen < 1000
     settle(page, 500)
     assert len(computed) == seen  # nor does it go on unseen
-    delay(page, 0)
     number(page, "Steps", 3)
     run(page)
     expect(page.locator("#denoise-player .status")).to_contain_text("step 3 of 3")

@@ -1,10 +1,11 @@
-// Pictures in rows and columns, with words. Message: rows [{name, tone, cells: [base64 or null]}], columns, width, height, channels, words.
+// Pictures in rows and columns, with words. Message: run, rows [{name, tone, cells: [base64 or null]}], columns, width, height, channels, words; or run, error.
 const root = element.querySelector(".gallery"), cells = root.querySelector(".cells");
+let wanted = "";  // the run whose messages are heeded
 
 function receive() {
   let m;
   try { m = JSON.parse(props.value); } catch { return; }
-  if (!m) return;
+  if (!m || (wanted && m.run !== wanted)) return;
   root.querySelector(".error").hidden = !m.error;
   root.querySelector(".error").textContent = m.error || "";
   if (m.error || !m.rows) return;
@@ -27,7 +28,13 @@ function receive() {
   cells.replaceChildren(...children);
   root.querySelector(".words").textContent = m.words || "";
   root.dataset.state = m.state;
+  root.dataset.run = m.run;
 }
+
+root.addEventListener("gallery:start", (event) => {
+  if (wanted) server.give_up(wanted).catch(() => {});
+  wanted = root.dataset.wanted = event.detail;
+});
 
 watch("value", receive);
 receive();

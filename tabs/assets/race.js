@@ -105,7 +105,13 @@ playButton.addEventListener("click", () => {
 });
 scrub.addEventListener("input", () => { if (race) { live = false; setPlaying(false); draw((scrub.value / 1000) * longest()); } });
 guess.addEventListener("change", () => { root.toggleAttribute("data-guess", guess.checked); if (race) draw((scrub.value / 1000) * longest()); });
-root.addEventListener("race:start", (event) => { wanted = root.dataset.wanted = event.detail; if (race && !race.done) race.stopped = true; say(""); root.dataset.state = "waiting"; });
+root.addEventListener("race:start", (event) => {
+  if (root.dataset.wanted) server.give_up(root.dataset.wanted).catch(() => {});
+  wanted = root.dataset.wanted = event.detail;
+  if (race && !race.done) race.stopped = true;
+  say("");
+  root.dataset.state = "waiting";
+});
 root.addEventListener("race:stop", () => { wanted = ""; if (race && !race.done) race.stopped = true; state(); });
 
 watch("value", receive);

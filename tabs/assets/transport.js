@@ -129,7 +129,7 @@ function stopRun() {
 root.addEventListener("player:start", (event) => {
   stopRun();
   nextParent = event.detail.branch ? run : null;
-  root.dataset.before = root.dataset.wanted || "";
+  if (root.dataset.wanted) server.give_up(root.dataset.wanted).catch(() => {});
   wanted = root.dataset.wanted = event.detail.id;
   const query = new URLSearchParams(location.search);
   if (query.has("run") && !opening) {  // the address names another walk

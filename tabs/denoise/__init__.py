@@ -19,7 +19,7 @@ from .asking import SAMPLER_CHOICES, WORDS
 from .choosing import arrived, choose
 from .keeping import keep
 from .replaying import card_values
-from .running import branch, denoise, forget, opening, replay, stop
+from .running import branch, denoise, forget, give_up, opening, replay, stop
 
 __all__ = ["branch", "build", "denoise", "forget", "menu", "opening", "replay", "stop"]
 
@@ -60,10 +60,6 @@ TELL = """(...inputs) => {
 }"""
 TELL_START = TELL % ("false", 1, "")
 TELL_BRANCH = TELL % ("true", 4, "ask.run, ask.card, ask.step,")
-GIVEN_UP = """async () => {
-  await new Promise((done) => setTimeout(done, 0));
-  return document.querySelector("#denoise-player .player").dataset.before || "";
-}"""
 # What did not even begin: a value that a control refuses, a full queue.
 TELL_FAILED = """() => document.querySelector("#denoise-player .player").dispatchEvent(
   new Event("player:failed"))"""
@@ -170,7 +166,7 @@ def build() -> Parts:
         with gr.Column(scale=5, elem_classes=["stage"]):
             begins = gr.Markdown(visible=False, elem_classes=["begins"])
             forget = gr.Button("Begin with noise again", visible=False, size="sm")
-            stage = player(opening(), "denoise-player", keep)
+            stage = player(opening(), "denoise-player", keep, give_up)
             branch_button = gr.Button(
                 "Branch from this step, with the settings as they now are", size="md"
             )
@@ -206,9 +202,6 @@ def build() -> Parts:
         ],
         **QUIET,
     )  # fmt: skip
-    # A walk that another takes the place of is stopped at once: the new one may wait in line.
-    for begins_anew in (run_button.click, branch_button.click, stage.submit):
-        begins_anew(stop, run_id, js=GIVEN_UP, queue=False, **QUIET)
     stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)
     another.click(
         None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",

@@ -58,7 +58,7 @@ def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
             words = _ends(x0, way) + (EVEN if karras else "")
             yield _both_ways(x0, way, words, run_id, "done")
     except Exception as error:
-        yield json.dumps({"error": sentence_of(error)})
+        yield json.dumps({"run": run_id, "error": sentence_of(error)})
 
 
 @dataclass(frozen=True, eq=False)

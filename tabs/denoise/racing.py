@@ -22,7 +22,7 @@ from ..components import QUIET, component, never_silent
 from .asking import NOISE, Asked
 from .lanes import EXACT, LANES, NETWORK, OWN, PRESETS, Lane, lane_controls, preset
 from .remembering import exact_of
-from .running import behind, stop
+from .running import behind, give_up, stop
 from .runs import OTHER_LIMIT, STOPS, sentence_of, within
 
 MAX_IMAGES = 4
@@ -202,7 +202,7 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     with gr.Row():
         start = gr.Button("Race", variant="primary", min_width=120)
         halt = gr.Button("Stop the race", min_width=80)
-    stage = component("race", "{}", "denoise-race")
+    stage = component("race", "{}", "denoise-race", asks=[give_up])
     rows, controls = [], []
     with gr.Accordion("The lanes, one by one", open=False):
         count = gr.Radio([2, 3, 4], value=len(PRESETS[first]), label="Lanes")

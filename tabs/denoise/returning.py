@@ -24,7 +24,7 @@ from ..components import QUIET, component
 from ..figures import Curve, curves
 from .asking import PICTURE, Asked
 from .leading import as_base64, distance, lead_to_noise
-from .running import stop
+from .running import give_up, stop
 from .runs import OTHER_LIMIT, STOPS, sentence_of, within
 
 TIMES = 9
@@ -78,7 +78,7 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
             shown = gr.update(value=plot, visible=True)
             yield shown, _gallery(x0, times, noised, looks, walks, run_id, "done")
     except Exception as error:
-        yield gr.skip(), json.dumps({"error": sentence_of(error)})
+        yield gr.skip(), json.dumps({"run": run_id, "error": sentence_of(error)})
 
 
 def _walked(checkpoint: Checkpoint, walk: Walk, given: Given, t: int) -> Iterator[SamplerStep]:
@@ -140,9 +140,12 @@ def curve(times: list[int], looks: list[float], walks: list[float]) -> go.Figure
 # A run of its own name, which its Stop can mean: both computations may go on at once.
 TELL = """(...inputs) => {
   const id = newRun();
-  window.returningRuns = [...(window.returningRuns || []).slice(-7), id];
+  document.querySelector("#%s .gallery")?.dispatchEvent(
+    new CustomEvent("gallery:start", { detail: id }));
   return [...inputs.slice(0, -1), id];
 }"""
+TELL_STOP = """() => ["denoise-return", "denoise-inversion"].map(
+  (id) => document.querySelector(`#${id} .gallery`)?.dataset.wanted || "").join(" ")"""
 
 
 def stop_all(run_ids: str) -> None:
@@ -167,7 +170,7 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     with gr.Row():
         back = gr.Button("Noise it and walk back", variant="primary", min_width=180)
         halt = gr.Button("Stop walking back", min_width=80)
-    gallery = component("gallery", "{}", "denoise-return")
+    gallery = component("gallery", "{}", "denoise-return", asks=[give_up])
     plot = gr.Plot(show_label=False, container=False, visible=False, elem_id="denoise-return-plot")
     gr.Markdown(
         "Without any chance, the walk can be turned round: from the picture to the noise that "
@@ -180,9 +183,7 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
             0, MAX_REFINE, value=0, step=1, label="Rounds of refinement",
             info="of each step up; each round costs an evaluation",
         )  # fmt: skip
-    both = component("gallery", "{}", "denoise-inversion")
-    back.click(come_back, [*asked, run_id], [plot, gallery], js=TELL, **runs)
-    lead.click(lead_to_noise, [*asked, refine, run_id], both, js=TELL, **runs)
-    halt.click(
-        stop_all, run_id, js='() => (window.returningRuns || []).join(" ")', queue=False, **QUIET,
-    )  # fmt: skip
+    both = component("gallery", "{}", "denoise-inversion", asks=[give_up])
+    back.click(come_back, [*asked, run_id], [plot, gallery], js=TELL % "denoise-return", **runs)
+    lead.click(lead_to_noise, [*asked, refine, run_id], both, js=TELL % "denoise-inversion", **runs)
+    halt.click(stop_all, run_id, js=TELL_STOP, queue=False, **QUIET)

@@ -178,6 +178,15 @@ def stop(run_id: str) -> None:
     STOPS.stop(run_id)
 
 
+def give_up(run_id: str) -> None:
+    """A run that another takes the place of ends at once: the new one may have to wait in line.
+
+    The page's scripts call it by themselves. An event of the button that begins the new run would
+    come too late: Gradio sends a button's second event when the first has ended.
+    """
+    stop(run_id)
+
+
 def forget(request: gr.Request) -> None:
     """A page was closed: what it computes ends, also between two frames that are kept."""
     if request.session_hash:

@@ -1,0 +1,67 @@
+"""Every place for walks is taken: whoever begins anew does not wait for what they gave up."""
+
+import time
+
+import pytest
+from conftest import watch_steps
+from pagelib import number, press
+from playwright.sync_api import expect
+
+from tabs.denoise import CONCURRENT_WALKS
+
+pytestmark = pytest.mark.browser
+RUNNING = "#denoise-player .player[data-state=running]"
+
+
+@pytest.fixture
+def crowd(browser, url, monkeypatch):
+    """Pages of others, which walk a long way: one place is left."""
+    watch_steps(monkeypatch, lambda _: time.sleep(0.05))
+    contexts = [browser.new_context() for _ in range(CONCURRENT_WALKS - 1)]
+    pages = [context.new_page() for context in contexts]
+    for other in pages:
+        other.goto(url)
+        other.wait_for_selector("#denoise-player .player[data-state=done]")
+        number(other, "Steps", 900)
+        press(other, "Denoise")
+        other.wait_for_selector(RUNNING)
+    yield pages
+    for context in contexts:
+        context.close()
+
+
+def all_walk(pages):
+    return all(other.locator(RUNNING).count() == 1 for other in pages)
+
+
+def test_a_new_walk_takes_the_place_of_the_one_before(page, crowd):
+    number(page, "Steps", 900)
+    press(page, "Denoise")
+    page.wait_for_selector(RUNNING)
+    number(page, "Steps", 3)
+    press(page, "Denoise")
+    page.wait_for_selector("#denoise-player .player[data-state=done]")
+    expect(page.locator("#denoise-player .status")).to_contain_text("step 3 of 3")
+    assert all_walk(crowd)
+
+
+@pytest.mark.parametrize(
+    ("fold", "button", "stage"),
+    [
+        ("Race: several walks", "Race", "#denoise-race .race"),
+        ("Whose picture comes back?", "Noise it and walk back", "#denoise-return .gallery"),
+    ],
+)
+def test_what_else_walks_takes_the_place_of_the_one_before(page, crowd, fold, button, stage):
+    number(page, "Steps", 600)
+    page.get_by_label("a picture", exact=True).check()
+    page.get_by_role("button", name=fold).click()
+    if button == "Race":
+        page.get_by_role("button", name="The lanes, one by one").click()
+        number(page, "Steps of lane 1", 900)
+    press(page, button)
+    page.wait_for_selector(f"{stage}[data-state=running]")
+    first = page.locator(stage).get_attribute("data-run")
+    press(page, button)
+    page.wait_for_selector(f"{stage}[data-state=running]:not([data-run='{first}'])")
+    assert all_walk(crowd)
