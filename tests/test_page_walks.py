@@ -2,10 +2,11 @@
 
 import json
 import re
+import threading
 
 import numpy as np
 import pytest
-from conftest import last
+from conftest import last, watch_steps
 from pagelib import beyond, choose, delay, faults, number, pixels, press, run, settle
 from PIL import Image
 from playwright.sync_api import expect
@@ -181,6 +182,33 @@ def test_a_card_dropped_on_the_page_is_walked(tab):
         ),
     )  # fmt: skip
     assert np.array_equal(pixels(tab, "x_t"), end)
+
+
+def test_the_controls_say_what_a_card_walks_while_it_does(tab, monkeypatch, tmp_path):
+    number(tab, "Steps", 123)
+    run(tab)
+    with tab.expect_download() as download:
+        press(tab, "Run card")
+    download.value.save_as(tmp_path / "run-card.json")
+    number(tab, "Steps", 7)
+    steps = tab.get_by_label(re.compile("Steps$")).first
+    expect(steps).to_have_value("7")
+    goes_on, begun = threading.Event(), threading.Event()
+
+    def hold(step):
+        begun.set()
+        assert step.index < 50 or goes_on.wait(60)
+
+    watch_steps(monkeypatch, hold)
+    tab.locator(".open input").set_input_files(tmp_path / "run-card.json")
+    tab.wait_for_selector(f"{PLAYER}[data-state=running]")
+    expect(steps).to_have_value("123")
+    assert begun.is_set()
+    number(tab, "Steps", 8)  # and what is changed meanwhile stays
+    goes_on.set()
+    tab.wait_for_selector(f"{PLAYER}[data-state=done]")
+    settle(tab, 500)
+    expect(steps).to_have_value("8")
 
 
 def test_what_is_kept_shows_the_walk(tab):

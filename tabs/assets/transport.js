@@ -164,8 +164,13 @@ function listen(name, act, capture = false) {
 listen("player:tell", () => draw(at));
 
 // A run card comes as a file, chosen or dropped anywhere on the page, or in the page's address.
+// Two events: of one, the page would fill its controls when the walk has come to its end.
+function replay(card) {
+  trigger("upload", { card });
+  trigger("submit", { card });
+}
 async function open(file) {
-  trigger("submit", { card: await file.text() });
+  replay(await file.text());
 }
 $(".open input").addEventListener("change", (event) => {
   if (event.target.files[0]) open(event.target.files[0]);
@@ -187,7 +192,7 @@ if (opening) {
   window.openedFromAddress = true;
   let card = "no card";
   try { card = decodeURIComponent(escape(atob(asked.replace(/-/g, "+").replace(/_/g, "/")))); } catch {}
-  setTimeout(() => trigger("submit", { card }), 0);
+  setTimeout(() => replay(card), 0);
 }
 
 if (matchMedia("(prefers-reduced-motion: reduce)").matches) speed.value = "5";

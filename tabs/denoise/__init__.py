@@ -191,9 +191,10 @@ def build() -> Parts:
     ]  # fmt: skip
     for event in started:
         event.failure(None, js=TELL_FAILED, api_visibility="private")
-    # The player hands over a run card: opened, dropped on the page, or out of the address.
+    # The player hands over a run card: opened, dropped on the page, or out of the address. It is
+    # walked, and the controls say what is walked.
     stage.submit(never_silent(replay), run_id, stage, js=TELL_START, **runs)
-    stage.submit(
+    stage.upload(
         card_values, None,
         [
             model, label, guidance, sampler, steps, seed, images, eta, spacing, begin.begin,
