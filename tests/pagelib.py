@@ -15,10 +15,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Request, expect, sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+expect.set_options(timeout=20_000)  # of all tests: a machine may be slow for a while
 CANVAS = """([where, name]) => {
   const c = document.querySelector(`${where} canvas[aria-label^="${name}"]`);
   return c.toDataURL("image/png").split(",")[1];
@@ -167,6 +168,20 @@ def run(page: Page) -> None:
             && p.dataset.frame === String(p.dataset.frames - 1); }""",
         arg=before,
     )
+
+
+def quiet(page: Page) -> None:
+    """Wait until a second has passed without a request."""
+    seen: list[str] = [""]
+
+    def note(request: Request) -> None:
+        seen.append(request.url)
+
+    page.on("request", note)
+    while seen:
+        seen.clear()
+        settle(page, 1000)
+    page.remove_listener("request", note)
 
 
 def settle(page: Page, ms: int) -> None:

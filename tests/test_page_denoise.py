@@ -15,6 +15,7 @@ from pagelib import (
     number,
     pixels,
     press,
+    quiet,
     run,
     settle,
 )
@@ -71,7 +72,7 @@ def test_scrubbing_works_during_and_after_and_asks_no_server(page):
     choose(page, "Model", "one")
     number(page, "Steps", 60)
     run(page)
-    settle(page, 1000)  # what follows the choices above
+    quiet(page)  # after what follows the choices above
     requests: list[str] = []
     page.on("request", lambda r: requests.append(r.url))
     scrub = page.get_by_label("Scrubber")

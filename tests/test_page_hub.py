@@ -17,7 +17,6 @@ from tabs import models
 __all__ = ["hub"]  # the fixture
 pytestmark = pytest.mark.browser
 LINE = "#denoise-model"
-expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pagelib import beyond, delay, faults, pixels, press, run, settle
+from pagelib import beyond, delay, faults, pixels, press, quiet, run, settle
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -45,6 +45,7 @@ def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip)
     x0, eps, schedule = noising.parts(
         read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear"
     )
+    quiet(tab)
     requests = []
     tab.on("request", lambda r: requests.append(r.url))
     for t in (0, 1, 137, 500, 999):

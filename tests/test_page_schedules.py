@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from pagelib import beyond, delay, faults, pixels, press, settle
+from pagelib import beyond, delay, faults, pixels, press, quiet, settle
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -52,6 +52,7 @@ def test_the_same_picture_stands_under_every_schedule_at_the_cursor(tab):
 
 
 def test_pointing_at_the_plot_moves_the_cursor_and_asks_nobody(tab):
+    quiet(tab)
     requests = []
     tab.on("request", lambda r: requests.append(r.url))
     box = tab.locator("#schedule-plot .nsewdrag").first.bounding_box()
