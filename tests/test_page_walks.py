@@ -359,6 +359,20 @@ def test_a_race_of_spacings_says_which_is_which(tab):
     assert all((a != b).any() for i, a in enumerate(ends) for b in ends[:i])
 
 
+def test_on_a_phone_the_races_table_scrolls_under_words_that_can_be_read(tab):
+    tab.set_viewport_size({"width": 390, "height": 844})
+    fold(tab, "Race: several walks")
+    press(tab, "Race")
+    tab.wait_for_selector("#denoise-race .race[data-state=done]")
+    wide = tab.locator("#denoise-race .wide")
+    for share in (0, 1):  # at its left end and at its right
+        wide.evaluate("(e, share) => { e.scrollLeft = share * e.scrollWidth; }", share)
+        shown, words = wide.bounding_box(), wide.locator("caption span").bounding_box()
+        assert words["x"] >= shown["x"] - 1
+        assert words["x"] + words["width"] <= shown["x"] + shown["width"] + 1
+    assert wide.evaluate("e => e.scrollLeft") > 50
+
+
 def test_a_race_beside_a_walk_disturbs_neither(tab):
     number(tab, "Steps", 150)
     fold(tab, "Race: several walks")
