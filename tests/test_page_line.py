@@ -8,6 +8,7 @@ from pagelib import number, press
 from playwright.sync_api import expect
 
 from tabs.denoise import CONCURRENT_WALKS
+from tabs.denoise.runs import STOPS
 
 pytestmark = pytest.mark.browser
 RUNNING = "#denoise-player .player[data-state=running]"
@@ -15,8 +16,8 @@ RUNNING = "#denoise-player .player[data-state=running]"
 
 @pytest.fixture
 def crowd(browser, url, monkeypatch):
-    """Pages of others, which walk a long way: one place is left."""
-    watch_steps(monkeypatch, lambda _: time.sleep(0.05))
+    """Pages of others, which walk a long way, slowly and drawing little: one place is left."""
+    watch_steps(monkeypatch, lambda _: time.sleep(0.25))
     contexts = [browser.new_context() for _ in range(CONCURRENT_WALKS - 1)]
     pages = [context.new_page() for context in contexts]
     for other in pages:
@@ -26,8 +27,17 @@ def crowd(browser, url, monkeypatch):
         press(other, "Denoise")
         other.wait_for_selector(RUNNING)
     yield pages
+    STOPS.close()
+    wait_until(lambda: not STOPS.signs)  # while there is a server that goes on with them
     for context in contexts:
         context.close()
+
+
+def wait_until(true):
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def all_walk(pages):
