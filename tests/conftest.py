@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,14 @@ def wake(unet: UNet, seed: int = 0, size: float = 0.05) -> UNet:
 def last(steps: Iterable[Any]) -> Any:
     """Walk to the end and give the last step."""
     return collections.deque(steps, maxlen=1)[0]
+
+
+def wait_for(true: Callable[[], Any], seconds: float = 60) -> None:
+    """Look again and again until it is true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
 
 
 def watch_steps(monkeypatch: pytest.MonkeyPatch, look: Callable[[Any], None]) -> None:

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from conftest import watch_steps
+from conftest import wait_for, watch_steps
 from pagelib import number, press
 from playwright.sync_api import expect
 
@@ -28,16 +28,9 @@ def crowd(browser, url, monkeypatch):
         other.wait_for_selector(RUNNING)
     yield pages
     STOPS.close()
-    wait_until(lambda: not STOPS.signs)  # while there is a server that goes on with them
+    wait_for(lambda: not STOPS.signs)  # while there is a server that goes on with them
     for context in contexts:
         context.close()
-
-
-def wait_until(true):
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def all_walk(pages):

@@ -193,17 +193,15 @@ def test_the_controls_say_what_a_card_walks_while_it_does(tab, monkeypatch, tmp_
     number(tab, "Steps", 7)
     steps = tab.get_by_label(re.compile("Steps$")).first
     expect(steps).to_have_value("7")
-    goes_on, begun = threading.Event(), threading.Event()
+    goes_on = threading.Event()
 
     def hold(step):
-        begun.set()
         assert step.index < 50 or goes_on.wait(60)
 
     watch_steps(monkeypatch, hold)
     tab.locator(".open input").set_input_files(tmp_path / "run-card.json")
     tab.wait_for_selector(f"{PLAYER}[data-state=running]")
     expect(steps).to_have_value("123")
-    assert begun.is_set()
     number(tab, "Steps", 8)  # and what is changed meanwhile stays
     goes_on.set()
     tab.wait_for_selector(f"{PLAYER}[data-state=done]")

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
-from conftest import save_tiny
+from conftest import save_tiny, wait_for
 from PIL import Image
 
 import tabs.train
@@ -57,13 +57,6 @@ def home(tmp_path, monkeypatch, dataset):
     wait_for(lambda: not LINE.jobs)
     LINE.late.clear()
     OWNERS.pictures.clear()
-
-
-def wait_for(true, seconds=60):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 def messages(generator):

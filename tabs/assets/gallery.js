@@ -1,10 +1,10 @@
 // Pictures in rows and columns, with words. Message: run, rows [{name, tone, cells: [base64 or null]}], columns, width, height, channels, words; or run, error.
 const root = element.querySelector(".gallery"), cells = root.querySelector(".cells");
-let wanted = "";  // the run whose messages are heeded
 
 function receive() {
   let m;
   try { m = JSON.parse(props.value); } catch { return; }
+  const { wanted } = root.dataset;  // the run whose messages are heeded
   if (!m || (wanted && m.run !== wanted)) return;
   root.querySelector(".error").hidden = !m.error;
   root.querySelector(".error").textContent = m.error || "";
@@ -32,8 +32,8 @@ function receive() {
 }
 
 root.addEventListener("gallery:start", (event) => {
-  if (wanted) server.give_up(wanted).catch(() => {});
-  wanted = root.dataset.wanted = event.detail;
+  if (root.dataset.wanted) server.give_up(root.dataset.wanted).catch(() => {});
+  root.dataset.wanted = event.detail;
 });
 
 watch("value", receive);
