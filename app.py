@@ -57,13 +57,14 @@ def build() -> gr.Blocks:
         # "Denoise from here": what the Noise tab hands over, the Denoise tab begins with.
         noised.change(
             lambda given, model: [
-                *beginning.from_noise_tab(given, model), gr.Tabs(selected="denoise")
+                *beginning.from_noise_tab(given, model),
+                gr.Tabs(selected="denoise"),
             ],
             [noised, parts.model],
             [*parts.begins, tabs],
             show_progress="hidden",
             api_visibility="private",
-        )  # fmt: skip
+        )
         demo.load(schedules.from_address, outputs=addressed, api_visibility="private")
         demo.load(denoise.menu, outputs=parts.model, **QUIET)
         demo.unload(train.forget)

@@ -118,9 +118,11 @@ def bench_walk() -> None:
                 if page.wait_for_timeout(4000) is None
             )
             report(
-                f"{images} images: from the click to the first frame / one step", first, b / 50,
+                f"{images} images: from the click to the first frame / one step",
+                first,
+                b / 50,
                 first / (b / 50),
-            )  # fmt: skip
+            )
     demo.close()
 
 

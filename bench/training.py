@@ -23,14 +23,22 @@ from diffusion_core.unet import UNet, UNetConfig
 BATCH, SIDE, STEPS = 64, 32, 2
 SAME = UNetConfig(image_size=(SIDE, SIDE), channels=(64, 128), attention=(False, True), head_dim=32)
 PATCHED = UNetConfig(
-    image_size=(SIDE, SIDE), patch_size=2, channels=(64, 128), attention=(False, True),
-    head_dim=32, scale_shift=True,
-)  # fmt: skip
+    image_size=(SIDE, SIDE),
+    patch_size=2,
+    channels=(64, 128),
+    attention=(False, True),
+    head_dim=32,
+    scale_shift=True,
+)
 # As many parameters, most of them where a picture is small; learns as much in the same time.
 LEVELS = UNetConfig(
-    image_size=(SIDE, SIDE), patch_size=2, channels=(32, 64, 128), attention=(False, False, True),
-    head_dim=32, scale_shift=True,
-)  # fmt: skip
+    image_size=(SIDE, SIDE),
+    patch_size=2,
+    channels=(32, 64, 128),
+    attention=(False, False, True),
+    head_dim=32,
+    scale_shift=True,
+)
 
 
 def count(model: torch.nn.Module) -> float:
@@ -69,10 +77,13 @@ def diffusers_loop() -> tuple[Callable[[], None], float]:
 
     kinds = ["AttnDownBlock2D" if a else "DownBlock2D" for a in SAME.attention]
     model = UNet2DModel(
-        sample_size=SIDE, block_out_channels=SAME.channels, layers_per_block=2,
-        attention_head_dim=32, down_block_types=tuple(kinds),
+        sample_size=SIDE,
+        block_out_channels=SAME.channels,
+        layers_per_block=2,
+        attention_head_dim=32,
+        down_block_types=tuple(kinds),
         up_block_types=tuple(kind.replace("Down", "Up") for kind in reversed(kinds)),
-    )  # fmt: skip
+    )
     assert {k: v.shape for k, v in model.state_dict().items()} == {
         k: v.shape for k, v in UNet(SAME).state_dict().items()
     }
@@ -139,9 +150,7 @@ def cases() -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
     for precision in precisions:
         words = f"our {precision} / diffusers, the same network of {size:.2f} M"
         yield words, ours(SAME, precision), theirs
-    patched = {
-        f"2 × 2 patches, {c.channels}, {count(UNet(c)):.2f} M": c for c in (PATCHED, LEVELS)
-    }  # fmt: skip
+    patched = {f"2 × 2 patches, {c.channels}, {count(UNet(c)):.2f} M": c for c in (PATCHED, LEVELS)}
     for shape, config in patched.items():
         for precision in precisions:
             words = f"our {precision} on {shape} / diffusers, {size:.2f} M"

@@ -37,9 +37,16 @@ _USUAL = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # only these unpack in boun
 _OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:[/\\]|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
 _CHUNK = 2**16
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, struct.error,
-    OverflowError, LookupError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    struct.error,
+    OverflowError,
+    LookupError,
+)
 
 Parts = tuple[str, ...]
 
@@ -93,10 +100,14 @@ class _Unpacker:
 
 
 def load_uploads(
-    files: Sequence[str | Path], *, size: int, name: str = "my pictures",
-    max_pictures: int = 50_000, max_bytes: int = 2 * 2**30,
+    files: Sequence[str | Path],
+    *,
+    size: int,
+    name: str = "my pictures",
+    max_pictures: int = 50_000,
+    max_bytes: int = 2 * 2**30,
     progress: Callable[[int, int], None] | None = None,
-) -> ImageDataset:  # fmt: skip
+) -> ImageDataset:
     """Make a data set of zips and picture files.
 
     The order is by the names of the files, then by the names inside each zip, whatever the order

@@ -56,10 +56,12 @@ class AvatarFile:
     def first(self, count: int) -> AvatarFile:
         """The first so many."""
         return dataclasses.replace(
-            self, pictures=self.pictures[:count], labels=self.labels[:count],
+            self,
+            pictures=self.pictures[:count],
+            labels=self.labels[:count],
             attributes=self.attributes[:count],
             parts=None if self.parts is None else self.parts[:count],
-        )  # fmt: skip
+        )
 
     def _names(self, *, parts: bool) -> np.ndarray:
         names = {"classes": self.class_names, "attributes": self.attribute_names}
@@ -91,9 +93,14 @@ class AvatarFile:
                 classes, attributes, others = _read_names(file["names"])
                 parts = f"{part}_parts"
                 return cls(
-                    file[f"{part}_pictures"], file[f"{part}_labels"], file[f"{part}_attributes"],
-                    classes, attributes, file[parts] if parts in file else None, others,
-                )  # fmt: skip
+                    file[f"{part}_pictures"],
+                    file[f"{part}_labels"],
+                    file[f"{part}_attributes"],
+                    classes,
+                    attributes,
+                    file[parts] if parts in file else None,
+                    others,
+                )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} is no file of avatars; make it again by {RECIPE}.") from error
 

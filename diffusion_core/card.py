@@ -28,9 +28,13 @@ TRAINED = re.compile(r"^## Training\n\n    .*\n\n\S+ steps\. .*\n", re.MULTILINE
 
 
 def write_card(
-    folder: Path, checkpoint: Checkpoint, rows: list[Row], judge: dict[str, Any], precision: str,
+    folder: Path,
+    checkpoint: Checkpoint,
+    rows: list[Row],
+    judge: dict[str, Any],
+    precision: str,
     obedience: Sequence[Obedience] = (),
-) -> None:  # fmt: skip
+) -> None:
     """Put the measured table into the folder's card, and leave the rest of it as it is.
 
     Rows that stand there already and were not measured anew stay, if they are of the same weights,
@@ -94,9 +98,11 @@ def keep_default(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
     if best is None:
         return checkpoint
     chosen: dict[str, Any] = {
-        "sampler": best.sampler, "num_steps": best.num_steps,
-        "guidance_scale": best.guidance_scale, "spacing": best.spacing,
-    }  # fmt: skip
+        "sampler": best.sampler,
+        "num_steps": best.num_steps,
+        "guidance_scale": best.guidance_scale,
+        "spacing": best.spacing,
+    }
     sampling = checkpoint.config.sampling | chosen
     config = dataclasses.replace(checkpoint.config, sampling=sampling)
     write_text(folder / CONFIG, config.to_json())

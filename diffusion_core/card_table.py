@@ -122,10 +122,17 @@ def _row(cells: dict[str, str]) -> CardRow:
         for k in ("accuracy", "nearest", "ms_per_image", ATTRIBUTES)
     }
     return CardRow(
-        cells["name"], sampler, int(steps), count, _number(eta or "0"), _number(guidance or "1"),
-        _number(cells["frechet"]), **rest, samples=int(_number(cells["samples"])),
+        cells["name"],
+        sampler,
+        int(steps),
+        count,
+        _number(eta or "0"),
+        _number(guidance or "1"),
+        _number(cells["frechet"]),
+        **rest,
+        samples=int(_number(cells["samples"])),
         spacing=spacing or "trailing",
-    )  # fmt: skip
+    )
 
 
 def best_value(rows: Sequence[CardRow]) -> CardRow | None:

@@ -28,9 +28,17 @@ from .image_dataset import SUFFIXES, ImageDataset, Source, check_size, gather, p
 from .pictures import read_picture
 
 FASHION_CLASSES = (
-    "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
+    "T-shirt",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 DATASETS = (
     "fashion-mnist",
     "fashion-mnist-2000",
@@ -103,10 +111,13 @@ def _fashion_mnist(split: str) -> ImageDataset:
                 )
             except (OSError, EOFError, ValueError, zlib.error) as error:
                 raise ValueError(f"The files of fashion-mnist in {root} are broken.") from error
-    return _fashion(*download(
-        "fashion-mnist", split,
-        "use fashion-mnist-2000, or set FASHION_MNIST_DIR to a folder with its .gz files",
-    ))  # fmt: skip
+    return _fashion(
+        *download(
+            "fashion-mnist",
+            split,
+            "use fashion-mnist-2000, or set FASHION_MNIST_DIR to a folder with its .gz files",
+        )
+    )
 
 
 def _fashion(pictures: np.ndarray, labels: Tensor) -> ImageDataset:

@@ -167,10 +167,11 @@ def scheduler_config(values: Mapping[str, Any]) -> dict[str, Any]:
     kind = values.get("_class_name", SCHEDULERS[0])
     if kind not in SCHEDULERS:
         _refuse(
-            "scheduler", kind,
+            "scheduler",
+            kind,
             "if the model was trained as a DDPM, save it with "
             "DDPMScheduler.from_config(pipeline.scheduler.config)",
-        )  # fmt: skip
+        )
     if values.get("thresholding"):
         _refuse("thresholding", True, f"set it to false in its file, or {WITH_DIFFUSERS}")
     # Before there was a prediction_type, there was this.

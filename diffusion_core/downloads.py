@@ -12,8 +12,17 @@ from torch import Tensor
 DIGITS = tuple("0123456789")
 KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 THINGS = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 # Each with its name in torchvision and its classes; Fashion-MNIST's stand with the set itself.
 SETS = {
     "mnist": ("MNIST", DIGITS),

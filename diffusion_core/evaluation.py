@@ -52,9 +52,12 @@ class Row:
 
 
 def evaluations(
-    schedule: NoiseSchedule, sampler: str, num_steps: int, spacing: str = "trailing",
+    schedule: NoiseSchedule,
+    sampler: str,
+    num_steps: int,
+    spacing: str = "trailing",
     t_start: int | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """How often a walk asks the network, without walking it: its last step's nfe.
 
     Once a step; heun twice, save where it falls back to Euler's step (see `heun_applies`).
@@ -78,9 +81,13 @@ def evaluations(
 
 
 def draw_samples(
-    checkpoint: Checkpoint, num: int, setting: Setting, seed: int = 0, precision: str = "fp32",
+    checkpoint: Checkpoint,
+    num: int,
+    setting: Setting,
+    seed: int = 0,
+    precision: str = "fp32",
     said: Tensor | None = None,
-) -> tuple[Tensor, Tensor | None, int, float]:  # fmt: skip
+) -> tuple[Tensor, Tensor | None, int, float]:
     """Samples of what is `said`, (N,) or (N, 1 + K), else of all classes alike.
 
     Returns:
@@ -97,10 +104,15 @@ def draw_samples(
         y = None if labels is None else labels[first : first + count]
         x_T = draw_noise((count, *checkpoint.image_shape), generator).to(device)
         walk = sample(
-            checkpoint.denoiser(y, setting.guidance_scale), x_T, checkpoint.schedule,
-            sampler=setting.sampler, num_steps=setting.steps, eta=setting.eta,
-            spacing=setting.spacing, generator=generator,
-        )  # fmt: skip
+            checkpoint.denoiser(y, setting.guidance_scale),
+            x_T,
+            checkpoint.schedule,
+            sampler=setting.sampler,
+            num_steps=setting.steps,
+            eta=setting.eta,
+            spacing=setting.spacing,
+            generator=generator,
+        )
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             step = deque(walk, maxlen=1)[0]
         nfe = step.nfe
@@ -110,11 +122,17 @@ def draw_samples(
 
 
 def evaluate(
-    checkpoint: Checkpoint, judge: Judge | AttributeJudge, train: ImageDataset, test: ImageDataset,
-    *, num: int = 2000, num_slow: int = 1000,
-    rows: Sequence[Setting] = ROWS, precision: str = "fp32",
+    checkpoint: Checkpoint,
+    judge: Judge | AttributeJudge,
+    train: ImageDataset,
+    test: ImageDataset,
+    *,
+    num: int = 2000,
+    num_slow: int = 1000,
+    rows: Sequence[Setting] = ROWS,
+    precision: str = "fp32",
     num_nearest: int | None = None,
-) -> Iterator[Row]:  # fmt: skip
+) -> Iterator[Row]:
     """Yield the table's rows as they are measured: first the scale, then the samplers.
 
     Of a model with attributes the samples are asked for what the test images show.
@@ -152,18 +170,25 @@ def evaluate(
             continue  # this model cannot do that row
         count = min(num, num_slow) if row.steps > 500 else num
         images, labels, nfe, seconds = draw_samples(
-            checkpoint, count, row, precision=precision,
+            checkpoint,
+            count,
+            row,
+            precision=precision,
             said=asked_of(test, count, bool(config.attributes)) if guided else None,
-        )  # fmt: skip
+        )
         count = len(images)
         features, seen = judged(judge, images)
         of_class, of_attributes = _accuracy(seen, labels)
         yield Row(
-            row.words, nfe, count,
-            frechet_distance(features, target), of_class,
+            row.words,
+            nfe,
+            count,
+            frechet_distance(features, target),
+            of_class,
             float(_nearest(images[:num_nearest], train).mean()) / usual if usual else None,
-            1000 * seconds / count, of_attributes,
-        )  # fmt: skip
+            1000 * seconds / count,
+            of_attributes,
+        )
 
 
 def asked_of(test: ImageDataset, num: int, attributes: bool = True) -> Tensor | None:

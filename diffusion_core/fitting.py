@@ -47,11 +47,20 @@ class Plan:
 
     @classmethod
     def for_data(
-        cls, dataset: ImageDataset, train: TrainConfig, noise: dict[str, Any],
-        channels: tuple[int, ...] = (64, 128), *, blocks: int = 2, patch_size: int = 2,
-        attention: tuple[bool, ...] | None = None, attention_up: tuple[bool, ...] | None = None,
-        scale_shift: bool = True, init: str | None = None, command: str = "",
-    ) -> Plan:  # fmt: skip
+        cls,
+        dataset: ImageDataset,
+        train: TrainConfig,
+        noise: dict[str, Any],
+        channels: tuple[int, ...] = (64, 128),
+        *,
+        blocks: int = 2,
+        patch_size: int = 2,
+        attention: tuple[bool, ...] | None = None,
+        attention_up: tuple[bool, ...] | None = None,
+        scale_shift: bool = True,
+        init: str | None = None,
+        command: str = "",
+    ) -> Plan:
         """A network that fits the pictures: their size, channels, classes and attributes.
 
         Args:
@@ -69,14 +78,18 @@ class Plan:
         """
         C, H, W = dataset.shape
         unet = UNetConfig(
-            image_size=(H, W), in_channels=C, out_channels=C, patch_size=patch_size,
-            channels=channels, blocks_per_level=blocks,
+            image_size=(H, W),
+            in_channels=C,
+            out_channels=C,
+            patch_size=patch_size,
+            channels=channels,
+            blocks_per_level=blocks,
             attention=attention or (False,) * (len(channels) - 1) + (True,),
             attention_up=attention_up,
             scale_shift=scale_shift,
             num_classes=len(dataset.class_names) or None,
             attributes=tuple(len(values) for _, values in dataset.attribute_names),
-        )  # fmt: skip
+        )
         return cls(train, unet, noise, init, command)
 
     def to_json(self) -> str:
@@ -100,8 +113,10 @@ class Plan:
     def checkpoint_config(self, dataset: ImageDataset, steps: int) -> CheckpointConfig:
         """What the checkpoint after so many steps says of itself."""
         training: dict[str, Any] = {
-            "settings": dataclasses.asdict(self.train), "command": self.command, "steps": steps
-        }  # fmt: skip
+            "settings": dataclasses.asdict(self.train),
+            "command": self.command,
+            "steps": steps,
+        }
         if self.init:
             training["init"] = self.init
         known: dict[str, Any] = {}
@@ -109,9 +124,14 @@ class Plan:
             known["attribute_names"] = dataset.attribute_names
             known["attribute_classes"] = dataset.attribute_classes
         return CheckpointConfig(
-            self.unet, self.noise, self.train.prediction_type, dataset.class_names, dataset.name,
-            training, **known,
-        )  # fmt: skip
+            self.unet,
+            self.noise,
+            self.train.prediction_type,
+            dataset.class_names,
+            dataset.name,
+            training,
+            **known,
+        )
 
 
 def beginning(plan: Plan) -> UNet:
@@ -170,9 +190,14 @@ def fit(
             save_checkpoint(out, unet, plan.checkpoint_config(dataset, step))
 
     steps = train(
-        plan.train, plan.unet, make_schedule(**plan.noise), dataset, out, initial=initial,
+        plan.train,
+        plan.unet,
+        make_schedule(**plan.noise),
+        dataset,
+        out,
+        initial=initial,
         accelerator=accelerator,
-    )  # fmt: skip
+    )
     begun = False  # of a run that is refused, nothing is touched
     try:
         for step in steps:

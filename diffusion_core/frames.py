@@ -76,9 +76,11 @@ class FrameMaker:
         gain = 1 / max(3 * _rms(change), 1e-6)
         numbers = {"mean_square": float(step.x_t.float().square().mean()), "gain": gain}
         pictures = {
-            "x_t": step.x_t, "x0_hat": step.x0_hat, "eps_hat": step.eps_hat,
+            "x_t": step.x_t,
+            "x0_hat": step.x0_hat,
+            "eps_hat": step.eps_hat,
             "change": change * gain,
-        }  # fmt: skip
+        }
         if "noise" in self.views:
             none = torch.zeros_like(step.x_t)
             pictures["noise"] = none if step.noise is None else step.noise
@@ -92,9 +94,17 @@ class FrameMaker:
         alpha_bar = float(self.schedule.alpha_bar(step.t))
         sheets = {v: self._sheet(pictures[v]) for v in self.views}
         return Frame(
-            step.index, step.t, step.t_prev, alpha_bar, step.nfe, ms, sheets, step.weights,
-            _histogram(step.x_t), numbers,
-        )  # fmt: skip
+            step.index,
+            step.t,
+            step.t_prev,
+            alpha_bar,
+            step.nfe,
+            ms,
+            sheets,
+            step.weights,
+            _histogram(step.x_t),
+            numbers,
+        )
 
     def of_end(self, step: SamplerStep, num_steps: int, ms: float) -> Frame:
         """The finished picture: where x_t, x0_hat and any answer are one, and no noise is left.

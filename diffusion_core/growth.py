@@ -74,9 +74,13 @@ class Growth:
         return cls(to_uint8(x_t), t.tolist(), to_uint8(x0))
 
     def add(
-        self, step: int, unet: UNet, dataset: ImageDataset, schedule: NoiseSchedule,
+        self,
+        step: int,
+        unet: UNet,
+        dataset: ImageDataset,
+        schedule: NoiseSchedule,
         prediction_type: str,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Walk and look once more; a milestone that is there already is replaced.
 
         Args:
@@ -101,9 +105,13 @@ class Growth:
         unet.eval()
         try:
             walk = sample(
-                ModelDenoiser(unet, schedule, prediction_type, y), x_T, schedule, sampler="ddim",
-                num_steps=min(WALK_STEPS, len(schedule)), generator=generators,
-            )  # fmt: skip
+                ModelDenoiser(unet, schedule, prediction_type, y),
+                x_T,
+                schedule,
+                sampler="ddim",
+                num_steps=min(WALK_STEPS, len(schedule)),
+                generator=generators,
+            )
             frames = []
             for done in walk:
                 frames.append(grid(to_uint8(done.x_t)))

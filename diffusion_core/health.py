@@ -83,26 +83,31 @@ def check_data(dataset: ImageDataset) -> list[Check]:
     copies = N - len(seen)
     checks = [
         _check(
-            "count", N >= FEW_PICTURES, f"There are {N:,} pictures.",
+            "count",
+            N >= FEW_PICTURES,
+            f"There are {N:,} pictures.",
             f"With fewer than {FEW_PICTURES} the network learns them by heart: add more, or "
             "expect copies.",
         ),
         _check(
-            "value range", used >= 0.5,
+            "value range",
+            used >= 0.5,
             f"The pictures use {used:.0%} of the range from black to white.",
             "Raise their contrast first, or the network takes most of it for noise.",
         ),
         _check(
-            "variety", most <= ONE_VALUE,
+            "variety",
+            most <= ONE_VALUE,
             f"The commonest value ({share.argmax()} of 255) makes {most:.0%} of all pixels.",
             "Crop the pictures closer, or the network learns little but that.",
         ),
         _check(
-            "duplicates", copies <= DUPLICATES * N,
+            "duplicates",
+            copies <= DUPLICATES * N,
             f"Exact copies of other pictures: {copies:,} of {N:,}.",
             "Take them out: what is seen more often is learned by heart first.",
         ),
-    ]  # fmt: skip
+    ]
     if dataset.labels is not None:
         checks += _check_classes(dataset.labels, dataset.class_names)
     missing = len(dataset.unreadable)
@@ -120,19 +125,22 @@ def _check_classes(labels: Tensor, names: tuple[str, ...]) -> list[Check]:
     few = sum(count < FEW_OF_A_CLASS for count in counts)
     return [
         _check(
-            "class size", not few,
+            "class size",
+            not few,
             f"The smallest of {len(counts)} classes, {least}, has {small:,} "
             f"picture{'' if small == 1 else 's'}.",
             f"Classes with fewer than {FEW_OF_A_CLASS}: {few}; give them more pictures, or leave "
             "them out.",
         ),
         _check(
-            "class balance", large <= IMBALANCE * small,
+            "class balance",
+            large <= IMBALANCE * small,
             f"The largest class, {most}, has {large:,} pictures, the smallest, {least}, {small:,}."
-            if large > small else f"Each class has {small:,} pictures.",
+            if large > small
+            else f"Each class has {small:,} pictures.",
             "Even them out, or the small one is hardly learned.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def check_schedule(schedule: NoiseSchedule, prediction_type: str) -> list[Check]:
@@ -154,24 +162,31 @@ def check_schedule(schedule: NoiseSchedule, prediction_type: str) -> list[Check]
     left = float(schedule.alpha_bar(len(schedule) - 1).sqrt())
     return [
         _check(
-            "terminal signal", left < TERMINAL_SIGNAL,
+            "terminal signal",
+            left < TERMINAL_SIGNAL,
             f"At the last timestep {left:.2%} of the picture is left.",
             "Sampling starts from pure noise, which training then never shows: choose the cosine "
             "schedule, or more timesteps.",
         ),
         _check(
-            "prediction", left > 0 or prediction_type != "epsilon",
+            "prediction",
+            left > 0 or prediction_type != "epsilon",
             f"The network predicts {prediction_type}, down to {left:.2%} of the picture.",
             "In pure noise that says nothing of the picture: choose v_prediction or sample.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def check_run(
-    losses: Sequence[float], *, ema_gap: float | None, x0_saturated: float | None,
-    nearest: float | None, nearest_real: float | None, data_saturated: float = 0.0,
+    losses: Sequence[float],
+    *,
+    ema_gap: float | None,
+    x0_saturated: float | None,
+    nearest: float | None,
+    nearest_real: float | None,
+    data_saturated: float = 0.0,
     from_random: bool = True,
-) -> list[Check]:  # fmt: skip
+) -> list[Check]:
     """Is the run going as a run should? What is None was not measured, and is not checked.
 
     Args:
@@ -185,29 +200,39 @@ def check_run(
     """
     checks = _check_losses(losses, from_random)
     if ema_gap is not None:
-        checks.append(_check(
-            "average", ema_gap <= EMA_GAP,
-            f"The averaged network's error is {1 + ema_gap:.2f} times the network's own.",
-            "The average lags behind, and samples show what was: wait, as early in a run, or lower "
-            "ema_decay.",
-        ))  # fmt: skip
+        checks.append(
+            _check(
+                "average",
+                ema_gap <= EMA_GAP,
+                f"The averaged network's error is {1 + ema_gap:.2f} times the network's own.",
+                "The average lags behind, and samples show what was: wait, as early in a run, "
+                "or lower ema_decay.",
+            )
+        )
     if x0_saturated is not None:
         own = max(data_saturated, OWN_SATURATION)
-        checks.append(_check(
-            "saturation", x0_saturated <= SATURATED * own / (1 + (SATURATED - 1) * own),
-            f"{x0_saturated:.0%} of the values of x0_hat are fully black or white, of the data's "
-            f"{data_saturated:.0%}.",
-            "Lower the guidance scale, or train for longer.",
-        ))  # fmt: skip
+        checks.append(
+            _check(
+                "saturation",
+                x0_saturated <= SATURATED * own / (1 + (SATURATED - 1) * own),
+                f"{x0_saturated:.0%} of the values of x0_hat are fully black or white, of the "
+                f"data's {data_saturated:.0%}.",
+                "Lower the guidance scale, or train for longer.",
+            )
+        )
     if nearest is not None and nearest_real is not None:
         ratio = nearest / nearest_real if nearest_real else math.nan
-        checks.append(_check(
-            "memorising", ratio >= COPIED,
-            f"Samples lie {ratio:.2f} times as far from the nearest training picture as training "
-            "pictures lie from each other.",
-            "They are close to copies: use more pictures, fewer steps or a smaller network."
-            if nearest_real else "Most pictures are there twice: take the copies out to tell.",
-        ))  # fmt: skip
+        checks.append(
+            _check(
+                "memorising",
+                ratio >= COPIED,
+                f"Samples lie {ratio:.2f} times as far from the nearest training picture as "
+                "training pictures lie from each other.",
+                "They are close to copies: use more pictures, fewer steps or a smaller network."
+                if nearest_real
+                else "Most pictures are there twice: take the copies out to tell.",
+            )
+        )
     return checks
 
 

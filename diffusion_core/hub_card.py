@@ -39,10 +39,14 @@ def write_samples(path: Path, checkpoint: Checkpoint) -> str:
     generators = [torch.Generator().manual_seed(i) for i in range(num)]
     device = next(checkpoint.unet.parameters()).device
     walk = sample(
-        checkpoint.denoiser(labels), draw_noise((num, C, H, W), generators).to(device),
-        checkpoint.schedule, sampler="ddim", num_steps=steps, clip_x0=config.clip_x0,
+        checkpoint.denoiser(labels),
+        draw_noise((num, C, H, W), generators).to(device),
+        checkpoint.schedule,
+        sampler="ddim",
+        num_steps=steps,
+        clip_x0=config.clip_x0,
         generator=generators,
-    )  # fmt: skip
+    )
     last = deque(walk, maxlen=1)[0]
     sheet = grid(to_uint8(last.x_prev))
     scale = max(1, SHEET_PIXELS // max(sheet.shape[:2]))

@@ -33,8 +33,13 @@ THEIRS = "diffusion_pytorch_model.safetensors"
 THEIRS_EMA = "diffusion_pytorch_model.ema.safetensors"
 UNETS = ("unet_ema", "unet", ".")
 SETTINGS = (
-    CONFIG, INDEX, SCHEDULER, f"scheduler/{SCHEDULER}", f"unet/{CONFIG}", f"unet_ema/{CONFIG}",
-)  # fmt: skip
+    CONFIG,
+    INDEX,
+    SCHEDULER,
+    f"scheduler/{SCHEDULER}",
+    f"unet/{CONFIG}",
+    f"unet_ema/{CONFIG}",
+)
 NO_SCHEDULER = (
     f"It comes without {SCHEDULER}, so diffusers' defaults are taken: a linear schedule of 1,000 "
     "steps, and a network that predicts the noise."

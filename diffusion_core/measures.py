@@ -26,9 +26,14 @@ def saturation(x: Tensor) -> float:
 
 @torch.no_grad()
 def ema_gap(
-    raw: UNet, averaged: UNet, dataset: ImageDataset, schedule: NoiseSchedule,
-    prediction_type: str, *, num: int = 64,
-) -> float:  # fmt: skip
+    raw: UNet,
+    averaged: UNet,
+    dataset: ImageDataset,
+    schedule: NoiseSchedule,
+    prediction_type: str,
+    *,
+    num: int = 64,
+) -> float:
     """How much larger the averaged network's error is than the raw one's: their quotient less 1.
 
     Of the same pictures and noise, at timesteps spread over all. Above 0 the average lags; later

@@ -54,9 +54,14 @@ def default_scales(checkpoint: Checkpoint) -> tuple[float, ...]:
 
 
 def measure_obedience(
-    checkpoint: Checkpoint, judge: AttributeJudge, test: ImageDataset, *, num: int = 2000,
-    scales: Sequence[float] | None = None, precision: str = "fp32",
-) -> list[Obedience]:  # fmt: skip
+    checkpoint: Checkpoint,
+    judge: AttributeJudge,
+    test: ImageDataset,
+    *,
+    num: int = 2000,
+    scales: Sequence[float] | None = None,
+    precision: str = "fp32",
+) -> list[Obedience]:
     """Ask for what held-out images show, and look how often it comes.
 
     Args:
@@ -75,15 +80,19 @@ def measure_obedience(
     real = rights(seen, said)
     sampling = checkpoint.config.sampling
     default = Setting(
-        sampling.get("sampler", USUAL.sampler), int(sampling.get("num_steps", USUAL.steps)),
+        sampling.get("sampler", USUAL.sampler),
+        int(sampling.get("num_steps", USUAL.steps)),
         spacing=sampling.get("spacing", USUAL.spacing),
-    )  # fmt: skip
+    )
     generated = {}
     for scale in scales:
         images, asked, _, _ = draw_samples(
-            checkpoint, num, default._replace(guidance_scale=scale), precision=precision,
+            checkpoint,
+            num,
+            default._replace(guidance_scale=scale),
+            precision=precision,
             said=asked_of(test, num),
-        )  # fmt: skip
+        )
         assert asked is not None
         generated[scale] = rights(judged(judge, images)[1], asked)
     names = [(CLASS, test.class_names), *test.attribute_names]

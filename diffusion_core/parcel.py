@@ -29,9 +29,15 @@ from .state import write_text
 
 
 def lay_out(
-    stage: Path, folder: Path, checkpoint: Checkpoint, to: str, diffusers: bool,
-    licence: str | None, device: torch.device | None, tell: Callable[[str], None],
-) -> None:  # fmt: skip
+    stage: Path,
+    folder: Path,
+    checkpoint: Checkpoint,
+    to: str,
+    diffusers: bool,
+    licence: str | None,
+    device: torch.device | None,
+    tell: Callable[[str], None],
+) -> None:
     """Put into the stage what shall be pushed, and nothing else.
 
     Args:

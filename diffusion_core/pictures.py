@@ -20,9 +20,17 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # others may call progr
 CROPS = ("centre", "top or left", "bottom or right", "whole picture")
 _ALIGN = {"centre": 0.5, "top or left": 0.0, "bottom or right": 1.0}
 _BROKEN = (
-    OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError,
-    TypeError, OverflowError,
-)  # fmt: skip
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+)
 
 
 def read_picture(file: str | Path) -> np.ndarray:

@@ -56,10 +56,17 @@ class Pushed:
 
 
 def push(
-    folder: str | Path, to: str, *, token: str | None = None, private: bool = True,
-    message: str = "", diffusers: bool = False, licence: str | None = None,
-    device: torch.device | None = None, tell: Tell | None = None,
-) -> Pushed:  # fmt: skip
+    folder: str | Path,
+    to: str,
+    *,
+    token: str | None = None,
+    private: bool = True,
+    message: str = "",
+    diffusers: bool = False,
+    licence: str | None = None,
+    device: torch.device | None = None,
+    tell: Tell | None = None,
+) -> Pushed:
     """Send a checkpoint of ours to the Hub, or what has changed of it since the last time.
 
     Config, weights, the card and a sheet of samples; where the folder has no samples.png, the model

@@ -107,17 +107,28 @@ class RunCard:
                 raise ValueError
             given = values.get("given")
             card = cls(
-                str(values["model"]), str(values["weights"]), dict(values["schedule"]),
-                _walk(values["walk"]), _decode(given) if isinstance(given, dict) else None,
-                bool(given), {str(k): str(v) for k, v in values["versions"].items()},
+                str(values["model"]),
+                str(values["weights"]),
+                dict(values["schedule"]),
+                _walk(values["walk"]),
+                _decode(given) if isinstance(given, dict) else None,
+                bool(given),
+                {str(k): str(v) for k, v in values["versions"].items()},
                 str(values["result"]),
-            )  # fmt: skip
+            )
         except _OutOfRange as error:
             raise ValueError(f"The run card asks for what there is not. {error}") from None
         except (
-            ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError,
-            OverflowError, SyntaxError, Image.DecompressionBombError,
-        ):  # fmt: skip
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            OSError,
+            OverflowError,
+            SyntaxError,
+            Image.DecompressionBombError,
+        ):
             raise ValueError(f"This is no run card: a JSON file of the form {FORMAT}.") from None
         if card.needs_given and card.given is None:
             raise ValueError(
@@ -195,9 +206,15 @@ def _walk(values: dict[str, Any], depth: int = 0) -> Walk:
     if depth > MAX_BRANCHES:
         raise _OutOfRange(f"It branches more than {MAX_BRANCHES} times.")
     kinds: dict[str, tuple[type, ...]] = {
-        "label": (str, int, type(None)), "sampler": (str,), "spacing": (str,), "variance": (str,),
-        "clip_x0": (bool,), "parent": (Walk,), "attributes": (list,), "threshold": (str,),
-    }  # fmt: skip
+        "label": (str, int, type(None)),
+        "sampler": (str,),
+        "spacing": (str,),
+        "variance": (str,),
+        "clip_x0": (bool,),
+        "parent": (Walk,),
+        "attributes": (list,),
+        "threshold": (str,),
+    }
     values = dict(values)
     if values.get("parent") is not None:
         values["parent"] = _walk(values["parent"], depth + 1)

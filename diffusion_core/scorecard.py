@@ -54,9 +54,12 @@ class Scorecard:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, judge: Path | None = None, rows: str = "",
+        self,
+        checkpoint: Checkpoint,
+        judge: Path | None = None,
+        rows: str = "",
         precision: str = "fp32",
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Check what is asked for, then read judge and data."""
         if precision not in PRECISIONS:
             raise ValueError(
@@ -84,9 +87,16 @@ class Scorecard:
     def rows(self, num: int, num_slow: int) -> Iterator[Row]:
         """The table's rows, as they are measured; see `evaluation.evaluate`."""
         return evaluate(
-            self.checkpoint, self.judge, self.train, self.test, num=num, num_slow=num_slow,
-            rows=self._rows, precision=self.precision, num_nearest=self.yardstick.num_nearest,
-        )  # fmt: skip
+            self.checkpoint,
+            self.judge,
+            self.train,
+            self.test,
+            num=num,
+            num_slow=num_slow,
+            rows=self._rows,
+            precision=self.precision,
+            num_nearest=self.yardstick.num_nearest,
+        )
 
     def obedience(self, num: int) -> list[Obedience]:
         """How often attributes are shown; nothing for a model that has none."""

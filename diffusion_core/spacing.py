@@ -9,9 +9,12 @@ RHO, SIGMAS = 7.0, (0.002, 80.0)  # of "karras", as in that paper
 
 
 def spaced_timesteps(
-    num_train_timesteps: int, num_steps: int, spacing: str = "trailing", t_start: int | None = None,
+    num_train_timesteps: int,
+    num_steps: int,
+    spacing: str = "trailing",
+    t_start: int | None = None,
     log_snr: np.ndarray | None = None,
-) -> list[int]:  # fmt: skip
+) -> list[int]:
     """The timesteps of a walk, descending (Lin et al. 2023, table 2; Karras et al. 2022, eq. 5).
 
     trailing    round(arange(T, 0, -T/N)) - 1      begins at T - 1

@@ -23,9 +23,13 @@ PERCENTILE = 0.995
 
 
 def estimate(
-    denoiser: Denoiser, x_t: Tensor, t: int, schedule: NoiseSchedule, clip_x0: float,
+    denoiser: Denoiser,
+    x_t: Tensor,
+    t: int,
+    schedule: NoiseSchedule,
+    clip_x0: float,
     threshold: str = "static",
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor]:
     """(eps_hat, x0_hat) at (x_t, t), consistent with each other after clipping.
 
     Args:
@@ -72,9 +76,15 @@ def dynamic_threshold(x0_hat: Tensor, percentile: float = PERCENTILE) -> Tensor:
 
 
 def step_weights(
-    sampler: str, t: int, t_prev: int, schedule: NoiseSchedule, *, eta: float = 0.0,
-    variance: str = "posterior", t_before: int | None = None,
-) -> dict[str, float]:  # fmt: skip
+    sampler: str,
+    t: int,
+    t_prev: int,
+    schedule: NoiseSchedule,
+    *,
+    eta: float = 0.0,
+    variance: str = "posterior",
+    t_before: int | None = None,
+) -> dict[str, float]:
     """How much of what makes up x_prev.
 
     Args:

@@ -86,9 +86,12 @@ class TrainConfig:
         if not all(
             0 <= x < 1
             for x in (
-                self.ema_decay, self.label_dropout, self.attribute_dropout, self.sparse_attributes
+                self.ema_decay,
+                self.label_dropout,
+                self.attribute_dropout,
+                self.sparse_attributes,
             )
-        ):  # fmt: skip
+        ):
             raise ValueError("ema_decay, the dropouts and sparse_attributes must lie in [0, 1).")
         if min(self.warmup_steps, self.decay_steps, self.seed) < 0 or self.seed >= 2**63:
             raise ValueError("warmup_steps, decay_steps and seed must be at least 0.")

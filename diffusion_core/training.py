@@ -164,9 +164,12 @@ def train(
     unet.to(device)
     ema = AveragedModel(unet, multi_avg_fn=_ema_update(config.ema_decay))
     optimizer = torch.optim.AdamW(
-        unet.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=device.type != "mps",
+        unet.parameters(),
+        lr=config.learning_rate,
+        betas=(0.9, 0.99),
+        fused=device.type != "mps",
         weight_decay=config.weight_decay,
-    )  # fmt: skip
+    )
     path, done, precision = Path(out) / STATE_FILE, 0, config.precision
     settings = {
         "train": dataclasses.asdict(config),
@@ -221,9 +224,16 @@ def train(
                 save()
                 saved = done
             yield TrainStep(
-                done, float(accelerator.reduce(loss.detach(), "mean")), t, losses.detach().cpu(),
-                rate, float(norm), time.perf_counter() - start, cast(UNet, ema.module), unet,
-            )  # fmt: skip
+                done,
+                float(accelerator.reduce(loss.detach(), "mean")),
+                t,
+                losses.detach().cpu(),
+                rate,
+                float(norm),
+                time.perf_counter() - start,
+                cast(UNet, ema.module),
+                unet,
+            )
     finally:
         # Left between steps: keep them. Broken off inside one: the last save is the last good one.
         if whole and saved < done:

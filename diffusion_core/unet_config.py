@@ -77,9 +77,14 @@ class UNetConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be built, in one sentence."""
         for name in (
-            "image_size", "channels", "attention", "attributes", "attention_up", "resample_down",
+            "image_size",
+            "channels",
+            "attention",
+            "attributes",
+            "attention_up",
+            "resample_down",
             "resample_up",
-        ):  # fmt: skip
+        ):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         levels = len(self.channels)

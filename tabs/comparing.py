@@ -209,9 +209,7 @@ def write_csv(choice: Choice, path: Path) -> None:
         writer.writerow(["schedule", "t", "beta", "alpha_bar", "log_snr", "posterior_variance"])
         for name, s in made.items():
             t = torch.arange(len(s))
-            columns = (
-                s.betas, s.alphas_cumprod, s.log_snr(t), s.posterior_variance(t, t - 1)
-            )  # fmt: skip
+            columns = (s.betas, s.alphas_cumprod, s.log_snr(t), s.posterior_variance(t, t - 1))
             for k, row in enumerate(zip(*(c.tolist() for c in columns), strict=True)):
                 writer.writerow([name, k, *map(repr, row)])
 

@@ -124,9 +124,13 @@ def schedule(
         T = whole(num_train_timesteps, "num_train_timesteps", 2, MAX_TIMESTEPS)
         count = min(whole(points, "points", 2, MAX_TIMESTEPS), T)
         given = {
-            "beta_start": beta_start, "beta_end": beta_end, "s": s, "start": start, "end": end,
+            "beta_start": beta_start,
+            "beta_end": beta_end,
+            "s": s,
+            "start": start,
+            "end": end,
             "tau": tau,
-        }  # fmt: skip
+        }
         parameters = {k: number(v, k) for k, v in given.items() if v is not None}
         made = make_schedule(str(name), T, zero_terminal_snr=bool(zero_terminal_snr), **parameters)
         t = torch.linspace(0, T - 1, count, dtype=torch.float64).round().long()

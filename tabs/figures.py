@@ -56,20 +56,32 @@ def curves(lines: Sequence[Curve], y_title: str, *, log: bool) -> go.Figure:
             y = np.where(y > 0, y, np.nan)
         colour, dash = CURVES[line.style % len(CURVES)]
         figure.add_scatter(
-            x=t.tolist(), y=y.tolist(), name=line.name, mode="lines", showlegend=True,
+            x=t.tolist(),
+            y=y.tolist(),
+            name=line.name,
+            mode="lines",
+            showlegend=True,
             line={"color": colour, "dash": dash, "width": 1.4 if line.faint else 2.8},
             opacity=0.8 if line.faint else 1.0,
             hovertemplate="%{y:.5g}",
-        )  # fmt: skip
+        )
     grid = "rgba(128, 128, 128, 0.25)"
     figure.update_layout(
-        template="none", height=380, hovermode="x unified",
+        template="none",
+        height=380,
+        hovermode="x unified",
         margin={"l": 64, "r": 16, "t": 16, "b": 48},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
         font={"size": 14, "color": "#7a7a82", "family": "system-ui, sans-serif"},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis={"title": f"timestep, 0 to {longest - 1}", "gridcolor": grid, "zeroline": False},
-        yaxis={"title": y_title, "type": "log" if log else "linear", "gridcolor": grid,
-               "zeroline": False, "exponentformat": "power"},
-    )  # fmt: skip
+        yaxis={
+            "title": y_title,
+            "type": "log" if log else "linear",
+            "gridcolor": grid,
+            "zeroline": False,
+            "exponentformat": "power",
+        },
+    )
     return figure

@@ -82,9 +82,13 @@ def build() -> tuple[gr.State, gr.State]:
     with gr.Row(elem_classes=["tab-row"]):
         with gr.Column(scale=2, min_width=300):
             picture = picture_input(
-                value=first, label="Picture", height=220, buttons=["fullscreen"],
-                sources=["upload", "clipboard", "webcam"], alt_text="the picture to be noised",
-            )  # fmt: skip
+                value=first,
+                label="Picture",
+                height=220,
+                buttons=["fullscreen"],
+                sources=["upload", "clipboard", "webcam"],
+                alt_text="the picture to be noised",
+            )
             with gr.Row(elem_classes=["shipped"]):
                 offered = [
                     gr.Button(words, icon=str(PICTURES / file), size="sm", min_width=80)
@@ -117,27 +121,46 @@ def build() -> tuple[gr.State, gr.State]:
                 t_now = gr.Number(0, visible=False)
             why(WHY)
     gr.on(
-        [c.change for c in controls], refresh, controls, [stage, kept], show_progress="hidden",
-        trigger_mode="always_last", concurrency_limit=8, api_visibility="private",
-    )  # fmt: skip
+        [c.change for c in controls],
+        refresh,
+        controls,
+        [stage, kept],
+        show_progress="hidden",
+        trigger_mode="always_last",
+        concurrency_limit=8,
+        api_visibility="private",
+    )
     for button, file in zip(offered, SHIPPED.values(), strict=True):
         button.click(
-            partial(str, PICTURES / file), outputs=picture, show_progress="hidden",
+            partial(str, PICTURES / file),
+            outputs=picture,
+            show_progress="hidden",
             api_visibility="private",
-        )  # fmt: skip
+        )
     another.click(
-        None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",
+        None,
+        outputs=seed,
+        js=f"() => Math.floor(Math.random() * {MAX_SEED})",
         api_visibility="private",
-    )  # fmt: skip
+    )
     walk_button.click(
-        chain_messages, [*controls, t_now], chain, show_progress="hidden", concurrency_limit=4,
-        js=SEND_T, api_visibility="private",
-    )  # fmt: skip
+        chain_messages,
+        [*controls, t_now],
+        chain,
+        show_progress="hidden",
+        concurrency_limit=4,
+        js=SEND_T,
+        api_visibility="private",
+    )
     make.click(animation, controls, gif, concurrency_limit=4, api_visibility="private").then(
         lambda: gr.File(visible=True), outputs=gif, show_progress="hidden", api_visibility="private"
     )
     onward.click(
-        start_here, [*controls, t_now], start, js=SEND_T, show_progress="hidden",
+        start_here,
+        [*controls, t_now],
+        start,
+        js=SEND_T,
+        show_progress="hidden",
         api_visibility="private",
-    )  # fmt: skip
+    )
     return kept, start

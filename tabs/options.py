@@ -40,9 +40,12 @@ class Options(NamedTuple):
     def launching(self) -> dict[str, Any]:
         """The same as options of `gr.Blocks.launch`."""
         return {
-            "server_name": self.host, "server_port": self.port, "share": self.share or None,
-            "inbrowser": self.browser, "mcp_server": self.mcp,
-        }  # fmt: skip
+            "server_name": self.host,
+            "server_port": self.port,
+            "share": self.share or None,
+            "inbrowser": self.browser,
+            "mcp_server": self.mcp,
+        }
 
 
 def _limit(variable: str, words: str, least: float = 0) -> Any:

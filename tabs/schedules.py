@@ -32,9 +32,15 @@ FIRST_PICTURE = ASSETS / "pictures" / "chelsea.png"
 FIGURE_SECONDS = 0.25
 # Of the sliders; what an address says must lie in them.
 RANGES = {
-    "T": (2, 4000), "beta_start": (1e-5, 0.01), "beta_end": (0.001, 0.1), "s": (0, 0.1),
-    "start": (-6, 0), "end": (0.1, 6), "tau": (0.1, 3), **{f"p{i}": (-15, 15) for i in range(5)},
-}  # fmt: skip
+    "T": (2, 4000),
+    "beta_start": (1e-5, 0.01),
+    "beta_end": (0.001, 0.1),
+    "s": (0, 0.1),
+    "start": (-6, 0),
+    "end": (0.1, 6),
+    "tau": (0.1, 3),
+    **{f"p{i}": (-15, 15) for i in range(5)},
+}
 LINEAR, LOGARITHMIC = "linear axis", "logarithmic axis"
 FIELDS = [f.name for f in fields(Choice)]
 WHY = r"""
@@ -168,11 +174,17 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
             with gr.Accordion("Parameters", open=False):
                 numbers = {
                     "beta_start": gr.Slider(
-                        *RANGES["beta_start"], DEFAULT.beta_start, step=1e-5, label="beta_start",
+                        *RANGES["beta_start"],
+                        DEFAULT.beta_start,
+                        step=1e-5,
+                        label="beta_start",
                         info="linear, scaled_linear, sigmoid_beta",
                     ),
                     "beta_end": gr.Slider(
-                        *RANGES["beta_end"], DEFAULT.beta_end, step=0.001, label="beta_end",
+                        *RANGES["beta_end"],
+                        DEFAULT.beta_end,
+                        step=0.001,
+                        label="beta_end",
                         info="linear, scaled_linear, sigmoid_beta",
                     ),
                     "s": gr.Slider(*RANGES["s"], DEFAULT.s, step=0.001, label="s", info="cosine"),
@@ -185,7 +197,7 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
                     "tau": gr.Slider(
                         *RANGES["tau"], DEFAULT.tau, step=0.1, label="tau", info="sigmoid"
                     ),
-                }  # fmt: skip
+                }
             with gr.Accordion("Draw your own", open=False):
                 gr.Markdown(
                     "Log-SNR at five times, from first to last: drag the points, or give them as "
@@ -229,16 +241,25 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
     made = gr.State(0.0)
     gr.on(
         [tab.select, *(c.change for c in [picture, *addressed])],
-        paced_update, [made, picture, what, axis, *choice],
-        [plot, stage, words, lines, made], show_progress="hidden", trigger_mode="always_last",
-        concurrency_limit=None, api_visibility="private",
-    )  # fmt: skip
-    gr.on(
-        [c.input for c in addressed], None, addressed,
-        js=address, api_visibility="private",
-    )  # fmt: skip
-    save.click(save_csv, choice, file, api_visibility="private").then(
-        lambda: gr.File(visible=True), outputs=file, show_progress="hidden",
+        paced_update,
+        [made, picture, what, axis, *choice],
+        [plot, stage, words, lines, made],
+        show_progress="hidden",
+        trigger_mode="always_last",
+        concurrency_limit=None,
         api_visibility="private",
-    )  # fmt: skip
+    )
+    gr.on(
+        [c.input for c in addressed],
+        None,
+        addressed,
+        js=address,
+        api_visibility="private",
+    )
+    save.click(save_csv, choice, file, api_visibility="private").then(
+        lambda: gr.File(visible=True),
+        outputs=file,
+        show_progress="hidden",
+        api_visibility="private",
+    )
     return addressed

@@ -38,9 +38,14 @@ TINY = UNetConfig(
 )
 
 TINY_AVATARS = dataclasses.replace(
-    TINY, image_size=(64, 64), in_channels=3, out_channels=3, patch_size=8, num_classes=3,
+    TINY,
+    image_size=(64, 64),
+    in_channels=3,
+    out_channels=3,
+    patch_size=8,
+    num_classes=3,
     attributes=(48, 30, 9, 5, 7, 8),
-)  # fmt: skip
+)
 
 
 def wake(unet: UNet, seed: int = 0, size: float = 0.05) -> UNet:
@@ -99,9 +104,14 @@ def save_tiny_avatars(folder: Path) -> Path:
     data = load_dataset("avatars-3000")
     noise = {"name": "cosine", "num_train_timesteps": 1000}
     config = CheckpointConfig(
-        TINY_AVATARS, noise, "v_prediction", data.class_names, "avatars",
-        attribute_names=data.attribute_names, attribute_classes=data.attribute_classes,
-    )  # fmt: skip
+        TINY_AVATARS,
+        noise,
+        "v_prediction",
+        data.class_names,
+        "avatars",
+        attribute_names=data.attribute_names,
+        attribute_classes=data.attribute_classes,
+    )
     torch.manual_seed(0)
     save_checkpoint(folder, wake(UNet(TINY_AVATARS)), config)
     return folder

@@ -114,8 +114,13 @@ class FakeHub(Taking):
             if api[2] == "tree":
                 return send(to, 200, json.dumps(listed).encode())
             siblings = [{"rfilename": p} for p in files]
-            about = {"id": hub_id, "modelId": hub_id, "sha": self.sha(hub_id),
-                     "private": hub_id in self.private, "siblings": siblings}  # fmt: skip
+            about = {
+                "id": hub_id,
+                "modelId": hub_id,
+                "sha": self.sha(hub_id),
+                "private": hub_id in self.private,
+                "siblings": siblings,
+            }
             return send(to, 200, json.dumps(about).encode())
         assert file is not None
         if hub_id in self.gated and not known:

@@ -105,10 +105,17 @@ class Taking:
         if repo[2] == "commit":
             self.gate.wait(120)
             return answer(to, *self.committed(hub_id, [json.loads(x) for x in body.splitlines()]))
-        return answer(to, 200, {"transfer": "basic", "objects": [
-            {"oid": o["oid"], "size": o["size"]} | self.actions(o["oid"])
-            for o in json.loads(body)["objects"]
-        ]})  # fmt: skip
+        return answer(
+            to,
+            200,
+            {
+                "transfer": "basic",
+                "objects": [
+                    {"oid": o["oid"], "size": o["size"]} | self.actions(o["oid"])
+                    for o in json.loads(body)["objects"]
+                ],
+            },
+        )
 
     def created(self, asked: dict[str, Any], writes: bool) -> tuple[int, dict[str, Any]]:
         hub_id = f"{asked['organization']}/{asked['name']}"
@@ -125,9 +132,11 @@ class Taking:
         known = self.repos[hub_id].get(path)
         large = path.endswith(".safetensors")
         return {
-            "path": path, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False,
+            "path": path,
+            "uploadMode": "lfs" if large else "regular",
+            "shouldIgnore": False,
             "oid": None if known is None else tag(path, known),
-        }  # fmt: skip
+        }
 
     def actions(self, oid: str) -> dict[str, Any]:
         if oid in self.stored:
@@ -190,9 +199,14 @@ def answer(to: BaseHTTPRequestHandler, status: int, values: dict[str, Any]) -> N
 
 
 def send(
-    to: BaseHTTPRequestHandler, status: int, data: bytes, headers: dict[str, str] | None = None,
-    part: int | None = None, pause: float = 0.0, gate: Event | None = None,
-) -> None:  # fmt: skip
+    to: BaseHTTPRequestHandler,
+    status: int,
+    data: bytes,
+    headers: dict[str, str] | None = None,
+    part: int | None = None,
+    pause: float = 0.0,
+    gate: Event | None = None,
+) -> None:
     """Answer; with a part, only that many bytes, and then hang up. Pause and gate stretch it."""
     to.send_response(status)
     for key, value in {"Content-Length": str(len(data)), **(headers or {})}.items():

@@ -17,8 +17,15 @@ from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, Request, expect, sync_playwright
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 expect.set_options(timeout=20_000)  # of all tests: a machine may be slow for a while
 CANVAS = """([where, name]) => {
   const c = document.querySelector(`${where} canvas[aria-label^="${name}"]`);
@@ -132,9 +139,15 @@ def page(browser, url):
 def delay(page: Page, round_trip_ms: int) -> None:
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
-    session.send("Network.emulateNetworkConditions", {
-        "offline": False, "latency": round_trip_ms, "downloadThroughput": -1,
-        "uploadThroughput": -1})  # fmt: skip
+    session.send(
+        "Network.emulateNetworkConditions",
+        {
+            "offline": False,
+            "latency": round_trip_ms,
+            "downloadThroughput": -1,
+            "uploadThroughput": -1,
+        },
+    )
 
 
 def pixels(page: Page, name: str, where: str = "#denoise-player") -> np.ndarray:

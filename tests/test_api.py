@@ -49,9 +49,13 @@ def url(tmp_path_factory):
         patch.setenv("DIFFUSION_MODELS", str(tmp_path_factory.mktemp("none")))
         demo = app.build()
         _, address, _ = app.launch(
-            demo, prevent_thread_lock=True, quiet=True, inbrowser=False, server_port=free_port(),
+            demo,
+            prevent_thread_lock=True,
+            quiet=True,
+            inbrowser=False,
+            server_port=free_port(),
             mcp_server=True,
-        )  # fmt: skip
+        )
         yield address
         demo.close()
     gc.collect()
@@ -124,9 +128,15 @@ def test_three_endpoints_and_every_argument_is_documented(client):
 @pytest.mark.parametrize("crop", ["centre", "whole picture"])
 def test_noise_is_q_sample_within_a_level(client, crop):
     path, numbers = client.predict(
-        picture=handle_file(CAT), timestep=300, schedule="cosine", num_train_timesteps=500,
-        size=48, crop=crop, seed=5, api_name="/noise",
-    )  # fmt: skip
+        picture=handle_file(CAT),
+        timestep=300,
+        schedule="cosine",
+        num_train_timesteps=500,
+        size=48,
+        crop=crop,
+        seed=5,
+        api_name="/noise",
+    )
     made = make_schedule("cosine", 500)
     x0 = from_uint8(fit_picture(read_picture(CAT), 48, crop)[None])
     x_t = q_sample(x0, 300, draw_noise(x0.shape, torch.Generator().manual_seed(5)), made)
@@ -188,15 +198,45 @@ def test_what_is_said_of_a_schedule_is_so(options, balance, left):
 
 def test_denoise_is_the_command_line_to_the_pixel(client, tmp_path):
     path, card = client.predict(
-        label="Bag", num_images=3, sampler="ddim", steps=6, seed=4, guidance_scale=1.5, eta=0.3,
-        spacing="leading", threshold="dynamic", api_name="/denoise",
-    )  # fmt: skip
+        label="Bag",
+        num_images=3,
+        sampler="ddim",
+        steps=6,
+        seed=4,
+        guidance_scale=1.5,
+        eta=0.3,
+        spacing="leading",
+        threshold="dynamic",
+        api_name="/denoise",
+    )
     out, kept = tmp_path / "sheet.png", tmp_path / "card.json"
     done = cli(
-        "sample", "--model", ROOT / "pretrained" / "fashion-mnist", "--label", "Bag", "--num", 3,
-        "--sampler", "ddim", "--steps", 6, "--seed", 4, "--guidance-scale", 1.5, "--eta", 0.3,
-        "--spacing", "leading", "--threshold", "dynamic", "--out", out, "--save-card", kept,
-    )  # fmt: skip
+        "sample",
+        "--model",
+        ROOT / "pretrained" / "fashion-mnist",
+        "--label",
+        "Bag",
+        "--num",
+        3,
+        "--sampler",
+        "ddim",
+        "--steps",
+        6,
+        "--seed",
+        4,
+        "--guidance-scale",
+        1.5,
+        "--eta",
+        0.3,
+        "--spacing",
+        "leading",
+        "--threshold",
+        "dynamic",
+        "--out",
+        out,
+        "--save-card",
+        kept,
+    )
     assert done.returncode == 0, done.stderr
     assert np.array_equal(pixels(path), pixels(out))
     theirs = json.loads(kept.read_text(encoding="utf-8"))
@@ -233,8 +273,11 @@ BAD = [
     ("/denoise", {"guidance_scale": 1e9, "label": 8}, "guidance_scale must be a number from 0"),
     ("/denoise", {"attributes": {"head": "afro"}}, "This model has no attributes"),
     ("/denoise", {"attributes": "head=afro"}, "attributes must be names with values"),
-    ("/denoise", {"num_images": 16, "steps": 1000, "sampler": "heun", "label": 8,
-                  "guidance_scale": 2}, "ask for fewer images or steps"),
+    (
+        "/denoise",
+        {"num_images": 16, "steps": 1000, "sampler": "heun", "label": 8, "guidance_scale": 2},
+        "ask for fewer images or steps",
+    ),
     ("/schedule", {"name": "square"}, "There is no schedule 'square'; choose one of"),
     ("/schedule", {"name": ["linear"]}, "There is no schedule"),
     ("/schedule", {"num_train_timesteps": 1}, "num_train_timesteps must be a whole number from 2"),
@@ -251,7 +294,7 @@ BAD = [
     ("/noise", {"picture": "cat.png"}, "Send the picture as a file"),
     ("/noise", {"picture": {"path": CAT}}, "Send the picture as a file"),
     ("/noise", {"picture": handle_file("http://127.0.0.1:9/cat.png")}, "could not be fetched"),
-]  # fmt: skip
+]
 
 
 def test_bad_input_is_one_sentence(client, tmp_path):

@@ -83,8 +83,15 @@ def test_a_zip_is_what_the_same_folder_is(tmp_path):
 
 
 def test_what_systems_leave_behind_is_passed_over_and_one_top_folder_seen_through(tmp_path):
-    litter = ("__MACOSX/pets/cats/._1.png", "pets/.DS_Store", "pets/cats/Thumbs.db", "desktop.ini",
-              "pets/.hidden/9.png", "pets/cats/.2.png", "pets/notes.txt")  # fmt: skip
+    litter = (
+        "__MACOSX/pets/cats/._1.png",
+        "pets/.DS_Store",
+        "pets/cats/Thumbs.db",
+        "desktop.ini",
+        "pets/.hidden/9.png",
+        "pets/cats/.2.png",
+        "pets/notes.txt",
+    )
     members = {name: b"x" for name in litter} | two("pets/cats/1.png", "./pets/dogs/2.png")
     d = load_uploads([zipped(tmp_path / "x.zip", members)], size=8)
     assert len(d) == 2 and d.unreadable == () and d.class_names == ("cats", "dogs")
@@ -289,10 +296,22 @@ def link(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["../out.png", "a/../../out.png", "a/..", r"..\out.png", r"a\..\out.png", "/out.png",
-     "//host/out.png", r"\out.png", "C:/out.png", r"c:\out.png", link("link.png"), link("folder")],
+    [
+        "../out.png",
+        "a/../../out.png",
+        "a/..",
+        r"..\out.png",
+        r"a\..\out.png",
+        "/out.png",
+        "//host/out.png",
+        r"\out.png",
+        "C:/out.png",
+        r"c:\out.png",
+        link("link.png"),
+        link("folder"),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_names_that_lead_out_are_refused_and_nothing_is_written(tmp_path, name):
     content = b"/etc/passwd" if isinstance(name, zipfile.ZipInfo) else png(9)
     path = zipped(tmp_path / "x.zip", two() | {name: content})

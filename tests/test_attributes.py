@@ -32,9 +32,13 @@ def test_the_menus_ask_for_what_they_say(avatars_folder):
     mine, _ = asked(avatars_folder, **PEEP, threshold="dynamic").walk(checkpoint)
     assert mine.attributes == SAID and mine.threshold == "dynamic"
     want = Walk(
-        label="open-peeps", attributes=SAID, guidance_scale=3.0, num_steps=3, seed=3,
+        label="open-peeps",
+        attributes=SAID,
+        guidance_scale=3.0,
+        num_steps=3,
+        seed=3,
         threshold="dynamic",
-    )  # fmt: skip
+    )
     assert mine == want
     plain, _ = asked(avatars_folder).walk(checkpoint)
     assert plain.attributes == ()
@@ -61,8 +65,10 @@ def test_an_attribute_alone_can_guide(avatars_folder):
     ids=str,
 )
 def test_what_does_not_fit_is_one_sentence(avatars_folder, changes, words):
-    (answer,) = messages(avatars_folder, **asked(avatars_folder, **changes)._asdict() | {
-        "model": str(avatars_folder)})  # fmt: skip
+    (answer,) = messages(
+        avatars_folder,
+        **asked(avatars_folder, **changes)._asdict() | {"model": str(avatars_folder)},
+    )
     assert words in answer["error"] and "\n" not in answer["error"]
 
 
@@ -74,8 +80,13 @@ def test_the_menus_follow_the_model(avatars_folder, tiny_folder):
     assert "Skin and clothing: open-peeps and pixel-art only." in words.value
     assert [m.value for m in menus[:3]] == ["afro", "any", "none"]  # "none" is an accessory
     assert [m.label for m in menus[:6]] == [
-        "Head", "Face", "Accessory", "Skin", "Clothing", "Background",
-    ]  # fmt: skip
+        "Head",
+        "Face",
+        "Accessory",
+        "Skin",
+        "Clothing",
+        "Background",
+    ]
     assert [m.visible for m in menus] == [True] * 6 + [False] * 2
     group, _, *menus = attributes.updates(str(tiny_folder), *chosen)
     assert not group.visible and {m.value for m in menus} == {"any"}
@@ -120,9 +131,11 @@ def test_the_exact_answer_is_that_of_the_pictures_that_show_it(avatars_folder):
     heads = dict(checkpoint.config.attribute_names)["head"]
     faces = dict(checkpoint.config.attribute_names)["face"]
     rare = next(
-        (h, f) for i, h in enumerate(heads) for j, f in enumerate(faces)
+        (h, f)
+        for i, h in enumerate(heads)
+        for j, f in enumerate(faces)
         if not ((data.attributes[:, 0] == i) & (data.attributes[:, 1] == j)).any()
-    )  # fmt: skip
+    )
     with pytest.raises(ValueError, match=r"None of the 3,000 training images"):
         remembering.exact_of(checkpoint, Walk(attributes=(("head", rare[0]), ("face", rare[1]))))
 

@@ -44,9 +44,14 @@ def test_rows_measured_anew_take_their_places_among_the_others(folder, model):
     order = [each.words for each in ROWS]
     assert list(read) == ["training images", *(name for name in order if name in read)]
     assert read == {
-        "training images": 0.1, "ddim 10": 0.5, "ddim 25": 0.3, "ddim 25, guidance 1.5": 0.4,
-        "dpmpp_2m 20": 0.2, "heun 10": 0.5, "ddpm 50": 0.5,
-    }  # fmt: skip
+        "training images": 0.1,
+        "ddim 10": 0.5,
+        "ddim 25": 0.3,
+        "ddim 25, guidance 1.5": 0.4,
+        "dpmpp_2m 20": 0.2,
+        "heun 10": 0.5,
+        "ddpm 50": 0.5,
+    }
     assert text(folder).count("Judge:") == 1 and ELSEWHERE not in text(folder)
 
 
@@ -108,13 +113,18 @@ def measured(name, frechet, attributes=None):
     sampler, steps = name.split(",")[0].split()
     count = int(steps) if sampler != "heun" else 2 * int(steps) - 2
     scale = float(name.split("guidance ")[1]) if "guidance" in name else 1.0
-    return CardRow(name, sampler, int(steps), count, 0.0, scale, frechet, 0.9, 1.0, 9.5, 500,
-                   attributes)  # fmt: skip
+    return CardRow(
+        name, sampler, int(steps), count, 0.0, scale, frechet, 0.9, 1.0, 9.5, 500, attributes
+    )
 
 
 def test_the_default_is_as_good_as_the_best_in_the_fewest_evaluations():
-    rows = [measured("ddim 10", 1.1), measured("ddim 50", 1.0), measured("heun 10", 1.04),
-            measured("dpmpp_2m 20", 1.05)]  # fmt: skip
+    rows = [
+        measured("ddim 10", 1.1),
+        measured("ddim 50", 1.0),
+        measured("heun 10", 1.04),
+        measured("dpmpp_2m 20", 1.05),
+    ]
     assert best_value(rows).name == "heun 10"
     words = default_words(rows)
     assert "heun 10. It takes" in words and "within 5% of the best one's, ddim 50." in words
@@ -138,8 +148,13 @@ def test_a_measured_model_begins_with_its_default(folder, model):
     config = dataclasses.replace(model.config, sampling={"label": "Bag", "sampler": "ddpm"})
     kept = keep_default(folder, dataclasses.replace(model, config=config))
     assert CheckpointConfig.from_json((folder / CONFIG).read_text()) == kept.config
-    assert kept.config.sampling == {"sampler": "ddim", "num_steps": 10, "guidance_scale": 1.0,
-                                    "spacing": "trailing", "label": "Bag"}  # fmt: skip
+    assert kept.config.sampling == {
+        "sampler": "ddim",
+        "num_steps": 10,
+        "guidance_scale": 1.0,
+        "spacing": "trailing",
+        "label": "Bag",
+    }
     assert "Default, by this table: ddim 10." in text(folder)
     write_card(folder, model, [SCALE, row("heun 10", 0.3)], JUDGE, "fp32")
     assert keep_default(folder, kept).config.sampling["sampler"] == "heun"

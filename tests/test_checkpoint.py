@@ -19,8 +19,10 @@ def test_a_checkpoint_goes_to_a_folder_and_back(tmp_path):
     config = CheckpointConfig(TINY, {"name": "linear", "beta_end": 0.03}, "epsilon")
     save_checkpoint(tmp_path / "m", unet, config)
     assert {p.name for p in (tmp_path / "m").iterdir()} == {
-        "config.json", "model.safetensors", "README.md",
-    }  # fmt: skip
+        "config.json",
+        "model.safetensors",
+        "README.md",
+    }
     back = load_checkpoint(tmp_path / "m")
     assert back.config == config and not back.unet.training
     assert back.schedule.betas[-1] == 0.03
@@ -90,8 +92,12 @@ def test_broken_checkpoints_are_one_sentence(tiny_folder, tmp_path):
 
     broken("no-weights", lambda f: (f / "model.safetensors").unlink())
     broken("no-config", lambda f: (f / "config.json").unlink())
-    broken("cut", lambda f: (f / "model.safetensors").write_bytes(
-        (f / "model.safetensors").read_bytes()[:5000]))  # fmt: skip
+    broken(
+        "cut",
+        lambda f: (f / "model.safetensors").write_bytes(
+            (f / "model.safetensors").read_bytes()[:5000]
+        ),
+    )
     broken("not-json", lambda f: (f / "config.json").write_text("{"))
     broken("list", lambda f: (f / "config.json").write_text("[]"))
     broken("other", lambda f: (f / "config.json").write_text('{"_class_name": "UNet2DModel"}'))

@@ -131,8 +131,9 @@ def test_what_goes_wrong_is_one_sentence_and_the_one_before_stays(hub, theirs, m
     scheduler = json.loads(files["scheduler/scheduler_config.json"])
     scheduler["_class_name"] = "PNDMScheduler"
     hub.repos["me/other"] = {
-        **files, "scheduler/scheduler_config.json": json.dumps(scheduler).encode(),
-    }  # fmt: skip
+        **files,
+        "scheduler/scheduler_config.json": json.dumps(scheduler).encode(),
+    }
     refused("me/other", "PNDMScheduler")
     hub.repos["me/cut"] = {**files, weights: files[weights][:1000]}
     refused("me/cut", "is broken")
@@ -286,10 +287,22 @@ def test_a_model_walks_as_its_files_say_where_that_is_soon_done(tiny_folder, mon
 def test_long_walks_are_announced_and_on_a_public_page_bounded(tiny_folder, monkeypatch):
     monkeypatch.setattr(models, "look", lambda checkpoint: 0.5)
     asked = Asked(
-        model=str(tiny_folder), label="Bag", guidance=2.0, sampler="heun", steps=10, seed=3,
-        images=4, eta=0.0, spacing="trailing", begin="noise", seed_to=9, start=None, hole="{}",
-        resample=2, exact=False,
-    )  # fmt: skip
+        model=str(tiny_folder),
+        label="Bag",
+        guidance=2.0,
+        sampler="heun",
+        steps=10,
+        seed=3,
+        images=4,
+        eta=0.0,
+        spacing="trailing",
+        begin="noise",
+        seed_to=9,
+        start=None,
+        hole="{}",
+        resample=2,
+        exact=False,
+    )
     assert "80 s or less here: 160 looks at one picture, 0.5 s each" in expected(*asked)
     assert expected(*asked._replace(steps=1, images=1, sampler="ddim", guidance=1)) == ""
     assert expected(*asked._replace(seed=None)) == ""
@@ -352,9 +365,12 @@ def test_the_controls_stand_at_what_suits_the_model(tiny_folder, monkeypatch):
 
 @pytest.mark.parametrize(
     "said",
-    [{}, {"sampler": "magic", "num_steps": "ten", "guidance_scale": [], "label": 4},
-     {"num_steps": 0, "guidance_scale": float("nan"), "spacing": None, "label": None}],
-)  # fmt: skip
+    [
+        {},
+        {"sampler": "magic", "num_steps": "ten", "guidance_scale": [], "label": 4},
+        {"num_steps": 0, "guidance_scale": float("nan"), "spacing": None, "label": None},
+    ],
+)
 def test_what_files_say_wrongly_leaves_the_page_its_own(said, tiny_folder, monkeypatch):
     own = with_sampling(tiny_folder, **said)
     monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)

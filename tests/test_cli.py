@@ -30,8 +30,20 @@ def cli(*arguments, cwd=ROOT) -> subprocess.CompletedProcess[str]:
 
 
 def test_sample_writes_every_kind_of_file_with_the_same_pictures(tiny_folder, tmp_path):
-    arguments = ["--model", tiny_folder, "--num", 4, "--steps", 5, "--seed", 3, "--label", 8,
-                 "--guidance-scale", 1.5]  # fmt: skip
+    arguments = [
+        "--model",
+        tiny_folder,
+        "--num",
+        4,
+        "--steps",
+        5,
+        "--seed",
+        3,
+        "--label",
+        8,
+        "--guidance-scale",
+        1.5,
+    ]
     for suffix in ("npz", "png", "gif", "mp4"):
         done = cli("sample", *arguments, "--out", tmp_path / f"o.{suffix}")
         assert done.returncode == 0, done.stderr
@@ -54,9 +66,22 @@ def test_sample_writes_every_kind_of_file_with_the_same_pictures(tiny_folder, tm
 def test_a_run_card_is_walked_again(tiny_folder, tmp_path, monkeypatch):
     card = tmp_path / "card.json"
     first = cli(
-        "sample", "--model", tiny_folder, "--num", 2, "--steps", 4, "--sampler", "ddpm",
-        "--variance", "beta", "--save-card", card, "--out", tmp_path / "a.npz",
-    )  # fmt: skip
+        "sample",
+        "--model",
+        tiny_folder,
+        "--num",
+        2,
+        "--steps",
+        4,
+        "--sampler",
+        "ddpm",
+        "--variance",
+        "beta",
+        "--save-card",
+        card,
+        "--out",
+        tmp_path / "a.npz",
+    )
     assert first.returncode == 0, first.stderr
     again = cli("sample", "--card", card, "--model", tiny_folder, "--out", tmp_path / "b.npz")
     assert again.returncode == 0 and "the same, to the bit" in again.stderr
@@ -86,9 +111,18 @@ def test_a_bad_card_or_none_is_one_sentence(arguments, words, tmp_path):
 
 def test_from_seed_to_seed_is_a_row(tiny_folder, tmp_path):
     done = cli(
-        "sample", "--model", tiny_folder, "--num", 5, "--steps", 3, "--seed-to", 9,
-        "--out", tmp_path / "row.png",
-    )  # fmt: skip
+        "sample",
+        "--model",
+        tiny_folder,
+        "--num",
+        5,
+        "--steps",
+        3,
+        "--seed-to",
+        9,
+        "--out",
+        tmp_path / "row.png",
+    )
     assert done.returncode == 0, done.stderr
     assert np.asarray(Image.open(tmp_path / "row.png")).shape == (28, 5 * 30 - 2)
 
@@ -144,9 +178,26 @@ def test_bad_input_to_sample_is_one_sentence_and_exit_code_2(
 
 
 def test_train_then_sample_and_go_on_after_an_interruption(tmp_path):
-    arguments = ["--dataset", "fashion-mnist-2000", "--out", tmp_path / "m", "--channels", "32,32",
-                 "--blocks", 1, "--batch-size", 8, "--warmup-steps", 1, "--decay-steps", 1,
-                 "--precision", "fp32", "--save-every", 2]  # fmt: skip
+    arguments = [
+        "--dataset",
+        "fashion-mnist-2000",
+        "--out",
+        tmp_path / "m",
+        "--channels",
+        "32,32",
+        "--blocks",
+        1,
+        "--batch-size",
+        8,
+        "--warmup-steps",
+        1,
+        "--decay-steps",
+        1,
+        "--precision",
+        "fp32",
+        "--save-every",
+        2,
+    ]
     assert cli("train", *arguments, "--steps", 2).returncode == 0
     done = cli("train", *arguments, "--steps", 4)
     assert done.returncode == 0, done.stderr
@@ -167,9 +218,20 @@ def test_a_training_is_logged_for_tensorboard(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     done = cli(
-        "train", "--dataset", "fashion-mnist-2000", "--out", tmp_path / "run", "--steps", 3,
-        "--batch-size", 4, "--channels", "32,32", "--log", "tensorboard",
-    )  # fmt: skip
+        "train",
+        "--dataset",
+        "fashion-mnist-2000",
+        "--out",
+        tmp_path / "run",
+        "--steps",
+        3,
+        "--batch-size",
+        4,
+        "--channels",
+        "32,32",
+        "--log",
+        "tensorboard",
+    )
     assert done.returncode == 0, done.stderr
     events = (tmp_path / "run" / "logs").rglob("events.*")
     (folder,) = {file.parent for file in events if file.parent.name == "train"}
@@ -178,9 +240,26 @@ def test_a_training_is_logged_for_tensorboard(tmp_path):
 
 
 def test_a_training_that_is_told_to_stop_saves_first(tmp_path):
-    command = [sys.executable, "-m", "diffusion_core", "train", "--dataset", "fashion-mnist-2000",
-               "--out", str(tmp_path), "--channels", "32,32", "--blocks", "1", "--batch-size", "8",
-               "--steps", "100000", "--save-every", "100000"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "diffusion_core",
+        "train",
+        "--dataset",
+        "fashion-mnist-2000",
+        "--out",
+        str(tmp_path),
+        "--channels",
+        "32,32",
+        "--blocks",
+        "1",
+        "--batch-size",
+        "8",
+        "--steps",
+        "100000",
+        "--save-every",
+        "100000",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     read = ""
     while "2/100000" not in read:  # a step has been done
@@ -215,9 +294,13 @@ def test_evaluate_measures_the_rows_asked_for_and_writes_them_into_the_card(tmp_
     card = (folder / "README.md").read_text(encoding="utf-8")
     table = [line for line in card.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[0].strip("| ") for line in table[1:]] == [
-        "training images", "training images, 3×3 blur", "plain noise", "ddim 10",
-        "dpmpp_2m 10, karras", "heun 10",
-    ]  # fmt: skip
+        "training images",
+        "training images, 3×3 blur",
+        "plain noise",
+        "ddim 10",
+        "dpmpp_2m 10, karras",
+        "heun 10",
+    ]
     assert "| 18 |" in table[-1] and "in bf16" in card
     assert load_checkpoint(folder).weights_hash[:12] in card
     wrong = cli("evaluate", "--model", folder, "--rows", "ddim 7")

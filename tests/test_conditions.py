@@ -29,8 +29,9 @@ from diffusion_core.walk import Walk
 DATA = load_dataset("avatars-3000")
 SCHEDULE = make_schedule("cosine")
 NULL = [3, -1, -1, -1, -1, -1, -1]
-CONFIG = TrainConfig(num_steps=4, batch_size=8, warmup_steps=1, decay_steps=1, precision="fp32",
-                     save_every=2)  # fmt: skip
+CONFIG = TrainConfig(
+    num_steps=4, batch_size=8, warmup_steps=1, decay_steps=1, precision="fp32", save_every=2
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +49,11 @@ def test_the_vector_is_the_sum_of_a_row_for_each_part():
     rows, values = e.weight, e.attributes.weight  # values: 0, 1, null; 0, 1, 2, 3, null
     assert values.shape == (3 + 5, 5)
     got = e(torch.tensor([[0, 1, 3], [2, -1, 0], [3, -1, -1]]), 3)
-    wanted = [rows[0] + values[1] + values[6], rows[2] + values[2] + values[3],
-              rows[3] + values[2] + values[7]]  # fmt: skip
+    wanted = [
+        rows[0] + values[1] + values[6],
+        rows[2] + values[2] + values[3],
+        rows[3] + values[2] + values[7],
+    ]
     torch.testing.assert_close(got, torch.stack(wanted))
     torch.testing.assert_close(e(torch.tensor([2]), 1), e(torch.tensor([[2, -1, -1]]), 1))
     torch.testing.assert_close(e(None, 2), e(torch.tensor([[3, -1, -1]] * 2), 2))
@@ -246,8 +250,13 @@ def test_what_a_model_cannot_be_asked_for_is_a_list_of_what_it_can(checkpoint, t
 
 
 def test_a_walk_and_its_card_carry_the_attributes(checkpoint):
-    asked = Walk(num_images=2, label="open-peeps", num_steps=3, guidance_scale=2.0,
-                 attributes=(("head", "afro"), ("skin", "tan")))  # fmt: skip
+    asked = Walk(
+        num_images=2,
+        label="open-peeps",
+        num_steps=3,
+        guidance_scale=2.0,
+        attributes=(("head", "afro"), ("skin", "tan")),
+    )
     end = last(walk(checkpoint, asked)).x_prev
     other = last(walk(checkpoint, dataclasses.replace(asked, attributes=()))).x_prev
     assert not torch.allclose(end, other, atol=1e-3)
@@ -271,22 +280,46 @@ def test_attributes_that_are_no_pairs_are_refused(attributes):
 
 def test_the_command_line_asks_for_attributes(avatars_folder, tmp_path, monkeypatch, capsys):
     def run(*options):
-        monkeypatch.setattr(sys, "argv", ["diffusion_core", "sample", "--model",
-                            str(avatars_folder), "--steps", "2", *map(str, options)])  # fmt: skip
+        monkeypatch.setattr(
+            sys,
+            "argv",
+            [
+                "diffusion_core",
+                "sample",
+                "--model",
+                str(avatars_folder),
+                "--steps",
+                "2",
+                *map(str, options),
+            ],
+        )
         return main(), capsys.readouterr().err
 
     card, out = tmp_path / "card.json", tmp_path / "o.png"
     asked = ["--label", "open-peeps", "--attribute", "head=afro", "--attribute", "skin = tan"]
-    code, error = run(*asked, "--num", 1, "--threshold", "dynamic", "--guidance-scale", 3,
-                      "--save-card", card, "--out", out)  # fmt: skip
+    code, error = run(
+        *asked,
+        "--num",
+        1,
+        "--threshold",
+        "dynamic",
+        "--guidance-scale",
+        3,
+        "--save-card",
+        card,
+        "--out",
+        out,
+    )
     assert code == 0, error
     saved = RunCard.from_json(card.read_text()).walk
     assert saved.attributes == (("head", "afro"), ("skin", "tan"))
     assert saved.threshold == "dynamic"
     for wrong, words in (
-        ("head", "NAME=VALUE"), ("=afro", "NAME=VALUE"), ("hat=x", "choose from: head, face"),
+        ("head", "NAME=VALUE"),
+        ("=afro", "NAME=VALUE"),
+        ("hat=x", "choose from: head, face"),
         ("skin=x", "choose from: pale, light"),
-    ):  # fmt: skip
+    ):
         code, error = run("--attribute", wrong, "--out", tmp_path / "no.png")
         assert code == 2 and words in error and len(error.strip().splitlines()) == 1
 

@@ -35,20 +35,34 @@ def measured(what: str, nfe: int, frechet: float, samples: int = 1000) -> Row:
 
 
 ALL = read_table(
-    card([
-        SCALE, NOISE, measured("ddim 10", 10, 0.6), measured("ddim 50", 50, 0.32),
-        measured("ddim 25", 25, 0.4), measured("ddim 25, guidance 1.5", 25, 0.2),
-        measured("ddim 50, eta 1", 50, 0.5), measured("dpmpp_2m 20", 20, 0.31),
-        measured("heun 10", 18, 0.35), measured("ddpm 1000", 1000, 0.3),
-    ])
-)  # fmt: skip
+    card(
+        [
+            SCALE,
+            NOISE,
+            measured("ddim 10", 10, 0.6),
+            measured("ddim 50", 50, 0.32),
+            measured("ddim 25", 25, 0.4),
+            measured("ddim 25, guidance 1.5", 25, 0.2),
+            measured("ddim 50, eta 1", 50, 0.5),
+            measured("dpmpp_2m 20", 20, 0.31),
+            measured("heun 10", 18, 0.35),
+            measured("ddpm 1000", 1000, 0.3),
+        ]
+    )
+)
 
 
 @given(
-    st.sampled_from(SAMPLERS), st.integers(1, 1000), st.floats(0, 1), st.floats(0, 8),
-    st.integers(1, 10**6), st.floats(0, 1e6), st.none() | st.floats(0, 1), st.none() | st.floats(0),
+    st.sampled_from(SAMPLERS),
+    st.integers(1, 1000),
+    st.floats(0, 1),
+    st.floats(0, 8),
+    st.integers(1, 10**6),
+    st.floats(0, 1e6),
+    st.none() | st.floats(0, 1),
+    st.none() | st.floats(0),
     st.sampled_from(SPACINGS),
-)  # fmt: skip
+)
 def test_what_the_writer_wrote_is_read_back(
     sampler, steps, eta, guidance, samples, frechet, accuracy, ms, spacing
 ):
@@ -58,10 +72,20 @@ def test_what_the_writer_wrote_is_read_back(
     scale, read = read_table(card([SCALE, row]))
     assert scale == CardRow("training images", None, 0, 0, 0, 1, 0.1, 0.94, None, None, 1000)
     assert read == CardRow(
-        name, sampler, steps, 2 * steps - 1, float(f"{eta:g}"), float(f"{guidance:g}"),
-        float(f"{frechet:.2f}"), None if accuracy is None else float(f"{accuracy:.3f}"), None,
-        None if ms is None else float(f"{ms:.1f}"), samples, None, spacing,
-    )  # fmt: skip
+        name,
+        sampler,
+        steps,
+        2 * steps - 1,
+        float(f"{eta:g}"),
+        float(f"{guidance:g}"),
+        float(f"{frechet:.2f}"),
+        None if accuracy is None else float(f"{accuracy:.3f}"),
+        None,
+        None if ms is None else float(f"{ms:.1f}"),
+        samples,
+        None,
+        spacing,
+    )
     usual = read.eta == 0 and read.guidance_scale == 1 and spacing == "trailing"
     assert read.plain == usual and not scale.plain
 
@@ -101,11 +125,17 @@ def test_what_is_no_table_gives_no_rows_and_what_is_no_row_is_left_out():
     )
     assert read_table(good.replace("Frechet", "Other")) == []
     for broken in (
-        ("0.40", "nan"), ("0.40", ""), ("0.900", "good"),
-        ("| 25 |", "|  |"), ("| 25 |", "| 24 |"), ("| 25 |", "| x |"),
-        ("ddim 25", "euler 25"), ("ddim 25", "ddim 25, eta much"),
-        ("ddim 25", ""), ("ddim 25", "a | b"),
-    ):  # fmt: skip
+        ("0.40", "nan"),
+        ("0.40", ""),
+        ("0.900", "good"),
+        ("| 25 |", "|  |"),
+        ("| 25 |", "| 24 |"),
+        ("| 25 |", "| x |"),
+        ("ddim 25", "euler 25"),
+        ("ddim 25", "ddim 25, eta much"),
+        ("ddim 25", ""),
+        ("ddim 25", "a | b"),
+    ):
         assert [r.name for r in read_table(good.replace(*broken))] == ["training images"], broken
 
 
@@ -160,8 +190,11 @@ def test_the_figure_has_one_curve_for_each_sampler_told_apart_by_more_than_colou
 
 
 def test_names_beside_marks_cover_neither_each_other_nor_a_mark():
-    near = [measured(f"ddim {n}, guidance {g}", n, 4.6 + g / 100)
-            for n in (9, 10, 20, 24, 25) for g in (1.5, 2, 4)]  # fmt: skip
+    near = [
+        measured(f"ddim {n}, guidance {g}", n, 4.6 + g / 100)
+        for n in (9, 10, 20, 24, 25)
+        for g in (1.5, 2, 4)
+    ]
     made = figure([*read_table(card(near)), *ALL[2:]], "ddim", 25, 12.0)
     shown = [t for t in made.data if "text" in t.mode]
     assert 3 <= len(shown) < len(near)  # the others would not be readable
@@ -174,10 +207,12 @@ def test_names_beside_marks_cover_neither_each_other_nor_a_mark():
 
 @pytest.mark.parametrize(
     ("count", "ms", "said"),
-    [(25, 12.0, "now: ddim,<br>25 evaluations,<br>about 0.3 s here"),
-     (1, None, "now: ddim,<br>1 eva"),
-     (1998, 50.0, "now: ddim,<br>1,998 evaluations,<br>about 100 s here")],
-)  # fmt: skip
+    [
+        (25, 12.0, "now: ddim,<br>25 evaluations,<br>about 0.3 s here"),
+        (1, None, "now: ddim,<br>1 eva"),
+        (1998, 50.0, "now: ddim,<br>1,998 evaluations,<br>about 100 s here"),
+    ],
+)
 def test_the_choice_is_marked_where_it_is(count, ms, said):
     made = figure(ALL, "ddim", count, ms)
     (line,) = [s for s in made.layout.shapes if s.line.color == NOW]
@@ -255,8 +290,16 @@ def test_the_words_name_the_cheapest_row_that_is_good_enough():
 
 @pytest.mark.parametrize(
     ("ms", "said"),
-    [(0.42, "0.42 ms"), (12, "12 ms"), (99.6, "0.1 s"), (300, "0.3 s"), (12_345, "12 s"),
-     (100_000, "100 s"), (130_000, "2.2 min"), (7_200_000, "2 h")],
-)  # fmt: skip
+    [
+        (0.42, "0.42 ms"),
+        (12, "12 ms"),
+        (99.6, "0.1 s"),
+        (300, "0.3 s"),
+        (12_345, "12 s"),
+        (100_000, "100 s"),
+        (130_000, "2.2 min"),
+        (7_200_000, "2 h"),
+    ],
+)
 def test_times_have_two_digits_and_a_unit(ms, said):
     assert span(ms) == said

@@ -61,14 +61,20 @@ def hole(opened=HALF):
 @pytest.mark.parametrize(
     "changes",
     [
-        {}, {"sampler": "ddpm"}, {"sampler": asking.LARGE_VARIANCE}, {"eta": 0.4},
+        {},
+        {"sampler": "ddpm"},
+        {"sampler": asking.LARGE_VARIANCE},
+        {"eta": 0.4},
         {"label": "none"},
-        {"sampler": "heun", "spacing": "leading"}, {"sampler": "dpmpp_2m", "guidance": 2.5},
-        {"begin": asking.SEEDS}, {"begin": asking.PICTURE}, {"begin": asking.HOLE, "eta": 1.0},
+        {"sampler": "heun", "spacing": "leading"},
+        {"sampler": "dpmpp_2m", "guidance": 2.5},
+        {"begin": asking.SEEDS},
+        {"begin": asking.PICTURE},
+        {"begin": asking.HOLE, "eta": 1.0},
         {"begin": asking.HOLE, "resample": 3},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_the_code_makes_the_same_pictures(tiny_folder, start, changes, tmp_path, monkeypatch):
     mine = asked(tiny_folder, start=start, hole=hole(), **changes)
     checkpoint = load_checkpoint(tiny_folder)
@@ -179,9 +185,14 @@ def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_fo
     checkpoint = load_checkpoint(tiny_folder)
     for i, lane in enumerate(wanted[:3]):
         mine = Walk(
-            num_images=4, label="Bag", sampler=lane.sampler, num_steps=int(lane.steps), seed=3,
-            guidance_scale=lane.guidance, spacing=lane.spacing,
-        )  # fmt: skip
+            num_images=4,
+            label="Bag",
+            sampler=lane.sampler,
+            num_steps=int(lane.steps),
+            seed=3,
+            guidance_scale=lane.guidance,
+            spacing=lane.spacing,
+        )
         end = last(walk(checkpoint, mine))
         frame = frames[i, int(lane.steps)]
         raw = np.frombuffer(base64.b64decode(frame["px"][0]), np.uint8)
@@ -384,7 +395,7 @@ def test_a_card_fills_the_controls_with_what_they_can_hold(tiny_folder, monkeypa
     filled = replaying.card_values(SimpleNamespace(card=opened), REQUEST)
     again = asked(tiny_folder)._replace(
         begin=filled[9], start=filled[11], hole=filled[14], resample=filled[15]
-    )  # fmt: skip
+    )
     walk_again, given = again.walk(load_checkpoint(tiny_folder))
     assert walk_again.resample == 2 and given.mask.sum() == 28 * 14
     assert torch.equal(given.picture, RunCard.from_json(opened).given.picture)

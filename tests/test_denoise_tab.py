@@ -33,10 +33,22 @@ NAMES = (f"run {k}" for k in itertools.count())
 
 def asked(folder, **changes) -> Asked:
     values = Asked(
-        model=str(folder), label="Bag", guidance=1.0, sampler="ddim", steps=6, seed=3, images=4,
-        eta=0.0, spacing="trailing", begin="noise", seed_to=9, start=None, hole="{}", resample=2,
+        model=str(folder),
+        label="Bag",
+        guidance=1.0,
+        sampler="ddim",
+        steps=6,
+        seed=3,
+        images=4,
+        eta=0.0,
+        spacing="trailing",
+        begin="noise",
+        seed_to=9,
+        start=None,
+        hole="{}",
+        resample=2,
         exact=False,
-    )  # fmt: skip
+    )
     return values._replace(**changes)
 
 

@@ -53,10 +53,14 @@ def test_outputs_and_a_ddim_walk_agree_with_diffusers(name, tmp_path):
     config = ours.config
     walked = end(
         sample(
-            ours.denoiser(label), x, ours.schedule, num_steps=50, clip_x0=config.clip_x0,
+            ours.denoiser(label),
+            x,
+            ours.schedule,
+            num_steps=50,
+            clip_x0=config.clip_x0,
             spacing=config.sampling["spacing"],
         )
-    )  # fmt: skip
+    )
     for t in ddim.timesteps:
         x = ddim.step(theirs(x, t), t, x, use_clipped_model_output=True).prev_sample
     assert float((walked - x).abs().max()) < 1e-4 * float(x.abs().max())
@@ -100,8 +104,14 @@ def test_older_forms_hold_the_same_model(name, tmp_path):
         assert torch.equal(value, new.unet.state_dict()[key]), key
     scheduler = tmp_path / "old" / "scheduler_config.json"
     written = json.loads(scheduler.read_text())
-    for key in ("prediction_type", "timestep_spacing", "steps_offset", "clip_sample_range",
-                "rescale_betas_zero_snr", "thresholding"):  # fmt: skip
+    for key in (
+        "prediction_type",
+        "timestep_spacing",
+        "steps_offset",
+        "clip_sample_range",
+        "rescale_betas_zero_snr",
+        "thresholding",
+    ):
         if written.pop(key) == "sample":
             written["predict_epsilon"] = False
     scheduler.write_text(json.dumps(written))  # an older one did not know of these
@@ -130,15 +140,22 @@ def test_what_a_file_leaves_out_is_the_default_of_diffusers():
 @pytest.mark.parametrize(
     "settings",
     [
-        {}, {"beta_start": 1e-3, "beta_end": 0.01}, {"num_train_timesteps": 300},
-        {"beta_schedule": "scaled_linear"}, {"beta_schedule": "squaredcos_cap_v2"},
-        {"beta_schedule": "sigmoid"}, {"rescale_betas_zero_snr": True},
+        {},
+        {"beta_start": 1e-3, "beta_end": 0.01},
+        {"num_train_timesteps": 300},
+        {"beta_schedule": "scaled_linear"},
+        {"beta_schedule": "squaredcos_cap_v2"},
+        {"beta_schedule": "sigmoid"},
+        {"rescale_betas_zero_snr": True},
         {"trained_betas": [0.1, 0.2, 0.3], "num_train_timesteps": 3},
-        {"trained_betas": [0.1, 0.2, 0.3], "num_train_timesteps": 3,
-         "rescale_betas_zero_snr": True},
+        {
+            "trained_betas": [0.1, 0.2, 0.3],
+            "num_train_timesteps": 3,
+            "rescale_betas_zero_snr": True,
+        },
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_schedules_agree_with_diffusers(settings, tmp_path):
     pipe = pipeline("x0-prediction")
     pipe.scheduler = DDPMScheduler(**settings)
@@ -202,13 +219,19 @@ def test_missing_and_pickled_weights_are_one_sentence(theirs, tmp_path):
 
     weights = "unet/diffusion_pytorch_model.safetensors"
     broken("none", lambda f: (f / weights).unlink(), "lacks unet/diffusion_pytorch_model")
-    broken("bin", lambda f: (f / weights).rename(f / "unet/diffusion_pytorch_model.bin"),
-           "pickle can run code.*use_safetensors=False")  # fmt: skip
+    broken(
+        "bin",
+        lambda f: (f / weights).rename(f / "unet/diffusion_pytorch_model.bin"),
+        "pickle can run code.*use_safetensors=False",
+    )
     broken("pieces", lambda f: (f / weights).rename(f / f"{weights}.index.json"), "several pieces")
     broken("cut", lambda f: (f / weights).write_bytes((f / weights).read_bytes()[:999]), "broken")
     broken("no-unet", lambda f: (f / "unet/config.json").unlink(), "lacks config.json")
-    broken("no-scheduler", lambda f: (f / "scheduler/scheduler_config.json").unlink(),
-           "lacks scheduler_config.json")  # fmt: skip
+    broken(
+        "no-scheduler",
+        lambda f: (f / "scheduler/scheduler_config.json").unlink(),
+        "lacks scheduler_config.json",
+    )
     broken("list", lambda f: (f / "model_index.json").write_text("[]"), "no settings")
     broken("not-json", lambda f: (f / "unet/config.json").write_text("{"), "broken")
 

@@ -38,18 +38,21 @@ MODELS = {
     "no clipping, large variance": (
         {"resample": "resnet", "attention": (False, False), "activation": "gelu"},
         {
-            "schedule": COSINE, "prediction_type": "v_prediction", "clip_x0": 0.0,
+            "schedule": COSINE,
+            "prediction_type": "v_prediction",
+            "clip_x0": 0.0,
             "sampling": {"variance": "beta", "spacing": "leading"},
         },
     ),
     "as trained here": (
-        {"num_classes": 10}, {"schedule": COSINE, "prediction_type": "v_prediction"},
+        {"num_classes": 10},
+        {"schedule": COSINE, "prediction_type": "v_prediction"},
     ),
     "sigmoid in beta": (
         {"attention_up": (True, False), "time_dim": 24},
         {"schedule": {"name": "sigmoid_beta", "beta_start": 0.001}},
     ),
-}  # fmt: skip
+}
 
 
 def made(folder, shape, config):
@@ -70,9 +73,14 @@ def theirs(folder, settings):
 def compare(checkpoint, folder, label=None):
     spacing = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
     settings = Walk(
-        num_images=2, sampler="ddpm", num_steps=20, seed=3, spacing=spacing["timestep_spacing"],
-        variance=checkpoint.config.sampling.get("variance", "posterior"), label=label,
-    )  # fmt: skip
+        num_images=2,
+        sampler="ddpm",
+        num_steps=20,
+        seed=3,
+        spacing=spacing["timestep_spacing"],
+        variance=checkpoint.config.sampling.get("variance", "posterior"),
+        label=label,
+    )
     ours = (last(walk(checkpoint, settings)).x_prev / 2 + 0.5).clamp(0, 1)
     assert float(ours.std()) > 0.01
     torch.testing.assert_close(ours, theirs(folder, settings).images, rtol=0, atol=2e-4)
@@ -115,11 +123,16 @@ def test_a_class_is_exported_as_a_pipeline_of_its_own(tmp_path):
         ({"time_embedding": "fourier"}, {}, "sines first"),
         ({"mid_norm_groups": 0, "scale_shift": False}, {}, "only with scale_shift"),
         (
-            {"channels": (16, 16, 16), "attention": (True,) * 3,
-             "resample_down": ("conv", "resnet", "conv")}, {}, "alike on the way down",
+            {
+                "channels": (16, 16, 16),
+                "attention": (True,) * 3,
+                "resample_down": ("conv", "resnet", "conv"),
+            },
+            {},
+            "alike on the way down",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_exported_is_one_sentence(shape, options, words, tmp_path):
     ours = made(tmp_path / "ours", shape, {"schedule": COSINE})
     with pytest.raises(ValueError, match=words) as caught:
@@ -130,9 +143,7 @@ def test_what_cannot_be_exported_is_one_sentence(shape, options, words, tmp_path
 def test_a_network_with_attributes_is_none_of_theirs(tmp_path):
     shape = dataclasses.replace(PLAIN, num_classes=2, attributes=(2, 3))
     names = (("hair", ("no", "yes")), ("skin", ("a", "b", "c")))
-    config = CheckpointConfig(
-        shape, COSINE, "epsilon", ("x", "y"), "drawn", attribute_names=names
-    )  # fmt: skip
+    config = CheckpointConfig(shape, COSINE, "epsilon", ("x", "y"), "drawn", attribute_names=names)
     save_checkpoint(tmp_path / "ours", UNet(shape), config)
     with pytest.raises(ValueError, match="knows no attributes"):
         export_diffusers(tmp_path / "theirs", load_checkpoint(tmp_path / "ours"))

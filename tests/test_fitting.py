@@ -29,7 +29,7 @@ def dataset():
 def plan(dataset, **options) -> Plan:
     config = TrainConfig(
         num_steps=6, batch_size=8, save_every=4, warmup_steps=2, decay_steps=0, precision="fp32"
-    )  # fmt: skip
+    )
     return Plan.for_data(dataset, dataclasses.replace(config, **options), NOISE, (32, 32), blocks=1)
 
 
@@ -104,7 +104,7 @@ def test_a_run_may_add_attention_to_what_it_begins_with_and_forgets_nothing(data
 def a_step(k, t, losses):
     return TrainStep(
         k, float(np.mean(losses)), torch.tensor(t), torch.tensor(losses), 1e-3, 1.0, 0.5, None, None
-    )  # fmt: skip
+    )
 
 
 def test_progress_tells_the_loss_of_each_timestep_apart():

@@ -38,10 +38,16 @@ def recorded(checkpoint, walk, given=None, **options):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"sampler": "ddpm"}, {"sampler": "heun"}, {"sampler": "dpmpp_2m"},
-     {"guidance_scale": 3.0}, {"seed_to": 9}],
+    [
+        {},
+        {"sampler": "ddpm"},
+        {"sampler": "heun"},
+        {"sampler": "dpmpp_2m"},
+        {"guidance_scale": 3.0},
+        {"seed_to": 9},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_the_same_walk_comes_over_as_arrays(spaces, tiny_folder, changes):
     checkpoint = load_checkpoint(tiny_folder)
     walk = dataclasses.replace(SETTINGS, **changes)
@@ -50,8 +56,11 @@ def test_the_same_walk_comes_over_as_arrays(spaces, tiny_folder, changes):
     here = Recording(checkpoint, walk)
     for frame, other in zip(frames, here.run(), strict=True):
         assert (frame.index, frame.t, frame.nfe, frame.weights) == (
-            other.index, other.t, other.nfe, other.weights,
-        )  # fmt: skip
+            other.index,
+            other.t,
+            other.nfe,
+            other.weights,
+        )
         assert frame.pictures.keys() == other.pictures.keys()
     torch.testing.assert_close(record.result, here.result, atol=1e-3, rtol=0)
     # What is kept is what a branch goes on from.
@@ -141,7 +150,9 @@ def test_what_is_no_name_nor_array_could_not_go_over(tiny_folder, what):
         yield what
 
     thing = {
-        "network": load_checkpoint(tiny_folder), "tensor": torch.zeros(1), "lock": threading.Lock(),
-    }[what]  # fmt: skip
+        "network": load_checkpoint(tiny_folder),
+        "tensor": torch.zeros(1),
+        "lock": threading.Lock(),
+    }[what]
     with pytest.raises(TypeError, match="pickle"):
         list(Spaces().GPU(duration=lambda *_: 1)(takes)(thing))

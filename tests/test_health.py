@@ -29,8 +29,15 @@ from diffusion_core.unet import UNet, UNetConfig
 FASHION = load_dataset("fashion-mnist-2000")
 SCHEDULE = make_schedule("cosine", 100)
 NOTHING = {"ema_gap": None, "x0_saturated": None, "nearest": None, "nearest_real": None}
-DATA_CHECKS = ["count", "value range", "variety", "duplicates", "class size", "class balance",
-               "unreadable"]  # fmt: skip
+DATA_CHECKS = [
+    "count",
+    "value range",
+    "variety",
+    "duplicates",
+    "class size",
+    "class balance",
+    "unreadable",
+]
 
 
 def found(checks):
@@ -118,9 +125,10 @@ def test_a_schedule_should_end_in_noise():
     for name in ("linear", "cosine"):
         of = found(check_schedule(make_schedule(name), "epsilon"))
         assert of["terminal signal"].ok and of["prediction"].ok
-    assert "0.64%" in found(check_schedule(make_schedule("linear"), "epsilon"))[
-        "terminal signal"
-    ].words  # fmt: skip
+    assert (
+        "0.64%"
+        in found(check_schedule(make_schedule("linear"), "epsilon"))["terminal signal"].words
+    )
     for schedule in (make_schedule("linear", 100), make_schedule("scaled_linear")):
         check = found(check_schedule(schedule, "v_prediction"))["terminal signal"]
         assert not check.ok and "cosine" in check.words
@@ -140,14 +148,28 @@ def test_epsilon_says_nothing_where_no_signal_is_left():
 
 
 SMALL = UNetConfig(
-    image_size=(8, 8), in_channels=1, out_channels=1, channels=(16,), blocks_per_level=1,
-    attention=(False,), mid_attention=False, head_dim=None, norm_groups=8, num_classes=10,
-)  # fmt: skip
+    image_size=(8, 8),
+    in_channels=1,
+    out_channels=1,
+    channels=(16,),
+    blocks_per_level=1,
+    attention=(False,),
+    mid_attention=False,
+    head_dim=None,
+    norm_groups=8,
+    num_classes=10,
+)
 PICTURES = dataclasses.replace(FASHION, pictures=FASHION.pictures[:, 2:26:3, 2:26:3])
 CONFIG = TrainConfig(
-    num_steps=200, batch_size=8, learning_rate=3e-3, warmup_steps=20, decay_steps=0,
-    precision="fp32", save_every=1000, prediction_type="v_prediction",
-)  # fmt: skip
+    num_steps=200,
+    batch_size=8,
+    learning_rate=3e-3,
+    warmup_steps=20,
+    decay_steps=0,
+    precision="fp32",
+    save_every=1000,
+    prediction_type="v_prediction",
+)
 
 
 def a_run(folder, **changes):

@@ -50,15 +50,20 @@ def test_ours_comes_with_progress_and_stays(hub, tiny_folder):
 def test_only_what_is_read_is_fetched(hub, theirs, tmp_path):
     hub.add("me/theirs", theirs)
     hub.repos["me/theirs"] |= {
-        "unet/diffusion_pytorch_model.bin": b"pickle", "images/one.png": b"png",
-        "unet/diffusion_pytorch_model.fp16.safetensors": b"half", "README.md": b"card",
+        "unet/diffusion_pytorch_model.bin": b"pickle",
+        "images/one.png": b"png",
+        "unet/diffusion_pytorch_model.fp16.safetensors": b"half",
+        "README.md": b"card",
         "pytorch_model.safetensors": b"other",
-    }  # fmt: skip
+    }
     read = load_checkpoint("me/theirs")
     assert sorted(hub.fetched()) == [
-        "README.md", "model_index.json", "scheduler/scheduler_config.json", "unet/config.json",
+        "README.md",
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "unet/config.json",
         "unet/diffusion_pytorch_model.safetensors",
-    ]  # fmt: skip
+    ]
     folder = to_old(Path(shutil.copytree(theirs, tmp_path / "flat")))
     hub.add("google/flat", folder)
     hub.repos["google/flat"]["diffusion_pytorch_model.bin"] = b"pickle"
@@ -118,8 +123,9 @@ def test_a_repository_without_the_weights_or_with_pickled_ones(hub, theirs):
     weights = hub.repos["me/theirs"].pop("unet/diffusion_pytorch_model.safetensors")
     refused("me/theirs", "lacks unet/diffusion_pytorch_model.safetensors")
     hub.repos["me/pickled"] = {
-        **hub.repos["me/theirs"], "unet/diffusion_pytorch_model.bin": weights,
-    }  # fmt: skip
+        **hub.repos["me/theirs"],
+        "unet/diffusion_pytorch_model.bin": weights,
+    }
     refused("me/pickled", r"from_pretrained\('me/pickled', use_safetensors=False\)")
 
 
@@ -205,10 +211,28 @@ def test_the_environment_is_heeded_from_the_command_line(tiny_folder, tmp_path):
     server = FakeHub()
     server.add("me/tiny", tiny_folder)
     server.private.add("me/tiny")
-    env = {**os.environ, "HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home"),
-           "HF_TOKEN": server.token, "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}  # fmt: skip
-    line = [sys.executable, "-m", "diffusion_core", "sample", "--model", "me/tiny", "--num", "1",
-            "--steps", "2", "--out", str(tmp_path / "o.png")]  # fmt: skip
+    env = {
+        **os.environ,
+        "HF_ENDPOINT": server.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_TOKEN": server.token,
+        "HF_HUB_OFFLINE": "0",
+        "NO_PROXY": "127.0.0.1",
+    }
+    line = [
+        sys.executable,
+        "-m",
+        "diffusion_core",
+        "sample",
+        "--model",
+        "me/tiny",
+        "--num",
+        "1",
+        "--steps",
+        "2",
+        "--out",
+        str(tmp_path / "o.png"),
+    ]
     done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "home" / "hub").glob("models--me--tiny/snapshots/*/model.safetensors"))

@@ -78,9 +78,14 @@ def test_a_mask_of_ones_gives_the_picture_back():
 
 @pytest.mark.parametrize(
     ("sampler", "eta", "variance"),
-    [("ddim", 1.0, "posterior"), ("ddim", 0.4, "posterior"), ("ddim", 0.0, "posterior"),
-     ("ddpm", 1.0, "posterior"), ("ddpm", 1.0, "beta")],
-)  # fmt: skip
+    [
+        ("ddim", 1.0, "posterior"),
+        ("ddim", 0.4, "posterior"),
+        ("ddim", 0.0, "posterior"),
+        ("ddpm", 1.0, "posterior"),
+        ("ddpm", 1.0, "beta"),
+    ],
+)
 def test_a_mask_of_zeros_is_the_samplers_own_walk_to_the_bit(sampler, eta, variance):
     options = {"sampler": sampler, "eta": eta, "variance": variance, "num_steps": 8}
     w = fill(mask=torch.zeros(1, 1, 6, 6), **options)
@@ -117,11 +122,18 @@ def filled(resample, sampler="ddim", first=0.9, n=2000):
     mask = torch.tensor([1, 0]).reshape(1, 1, 1, 2)
     end = last(
         inpaint(
-            TwoPixels(), x0, mask, noise(n, 1, 1, 2, dtype=torch.float64), LINEAR, num_steps=50,
-            sampler=sampler, resample=resample, clip_x0=False,
+            TwoPixels(),
+            x0,
+            mask,
+            noise(n, 1, 1, 2, dtype=torch.float64),
+            LINEAR,
+            num_steps=50,
+            sampler=sampler,
+            resample=resample,
+            clip_x0=False,
             generator=torch.Generator().manual_seed(3),
         )
-    ).x_prev[..., 1]  # fmt: skip
+    ).x_prev[..., 1]
     return float(end.mean()), float(end.std())
 
 

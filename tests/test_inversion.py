@@ -88,9 +88,16 @@ def test_the_noise_of_gaussian_data_is_standard_normal():
 def test_it_is_a_chain_over_the_walks_own_timesteps(spacing, num_steps, t_end, refine):
     oracle = GaussianOracle(LINEAR)
     w = list(
-        invert(oracle, values(), LINEAR, num_steps=num_steps, spacing=spacing, t_end=t_end,
-               refine=refine)
-    )  # fmt: skip
+        invert(
+            oracle,
+            values(),
+            LINEAR,
+            num_steps=num_steps,
+            spacing=spacing,
+            t_end=t_end,
+            refine=refine,
+        )
+    )
     ascending = LINEAR.timesteps(num_steps, spacing, t_end)[::-1]
     assert [s.t_next for s in w] == ascending
     assert [s.t for s in w] == [-1, *ascending[:-1]]

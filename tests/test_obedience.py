@@ -35,8 +35,10 @@ def judge_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
     torch.manual_seed(0)
     judge = AttributeJudge(3, SIZES, (8, 8, 12))
-    save_file({k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()},
-              folder / "model.safetensors")  # fmt: skip
+    save_file(
+        {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()},
+        folder / "model.safetensors",
+    )
     facts = {"dataset": "avatars", "test_accuracy": 0.9, "features": 12}
     (folder / "config.json").write_text(json.dumps(facts))
     return folder
@@ -119,8 +121,10 @@ def test_what_is_measured_at_is_1_and_the_default_guidance(avatars_folder):
 
 
 def test_what_the_judge_cannot_read_is_named_as_dropped():
-    rows = [Obedience("head", 48, 0.96, {1.0: 0.48, 2.0: 0.912}),
-            Obedience("face", 30, 0.6, {1.0: 0.1, 2.0: 0.2})]  # fmt: skip
+    rows = [
+        Obedience("head", 48, 0.96, {1.0: 0.48, 2.0: 0.912}),
+        Obedience("face", 30, 0.6, {1.0: 0.1, 2.0: 0.2}),
+    ]
     text = obedience_table(rows)
     assert "| head | 48 | 0.960 | 0.480 | 0.500 | 0.912 | 0.950 |" in text
     assert "| face |" not in text and "face (60%)" in text and text.endswith(".")
@@ -145,16 +149,28 @@ def test_evaluate_measures_a_model_of_avatars_by_its_own_yardstick(
     AvatarFile.write(tmp_path / "avatars.npz", {"train": file.first(50), "test": file.first(30)})
     monkeypatch.setenv("AVATARS_DIR", str(tmp_path))
     (avatars_folder / CARD).unlink(missing_ok=True)
-    call = ["diffusion_core", "evaluate", "--model", str(avatars_folder), "--judge",
-            str(judge_folder), "--num", "8", "--rows"]  # fmt: skip
+    call = [
+        "diffusion_core",
+        "evaluate",
+        "--model",
+        str(avatars_folder),
+        "--judge",
+        str(judge_folder),
+        "--num",
+        "8",
+        "--rows",
+    ]
     monkeypatch.setattr(sys, "argv", [*call, "ddim 10; dpmpp_2m 10, karras, guidance 4"])
     assert main() == 0, capsys.readouterr().err
     card = (avatars_folder / CARD).read_text(encoding="utf-8")
     rows = read_table(card)
     assert [r.name for r in rows] == [
-        "training images", "training images, 3×3 blur", "plain noise", "ddim 10",
+        "training images",
+        "training images, 3×3 blur",
+        "plain noise",
+        "ddim 10",
         "dpmpp_2m 10, karras, guidance 4",
-    ]  # fmt: skip
+    ]
     assert rows[-1].samples == 8 and rows[-1].guidance_scale == 4 and rows[-1].accuracy is not None
     assert "--label open-peeps --attribute head=afro" in card and "- skin: pale, light" in card
     assert "CC0 1.0" in card

@@ -14,9 +14,17 @@ import tabs.own  # noqa: F401  whether the page is public is read once: before a
 from tabs import options
 
 ROOT = Path(__file__).parents[1]
-OURS = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_SHARE", "GRADIO_INBROWSER",
-        "GRADIO_MCP_SERVER", "DIFFUSION_MODELS", "SPACE_ID", "PLAYGROUND_PUBLIC",
-        "PLAYGROUND_OPENS_WITH")  # fmt: skip
+OURS = (
+    "GRADIO_SERVER_NAME",
+    "GRADIO_SERVER_PORT",
+    "GRADIO_SHARE",
+    "GRADIO_INBROWSER",
+    "GRADIO_MCP_SERVER",
+    "DIFFUSION_MODELS",
+    "SPACE_ID",
+    "PLAYGROUND_PUBLIC",
+    "PLAYGROUND_OPENS_WITH",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +47,18 @@ def test_nothing_said_leaves_it_to_gradio_and_opens_a_browser():
 def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
     port = free_port()
     line = ["--host", "127.0.0.1", "--port", str(port), "--no-browser", "--share"]
-    by_options = options.read([*line, "--models", str(tmp_path), "--max-train-steps", "70",
-                               "--max-walk-seconds", "9", "--public"])  # fmt: skip
+    by_options = options.read(
+        [
+            *line,
+            "--models",
+            str(tmp_path),
+            "--max-train-steps",
+            "70",
+            "--max-walk-seconds",
+            "9",
+            "--public",
+        ]
+    )
     assert by_options == options.Options("127.0.0.1", port, True, False, False)
     assert os.environ["DIFFUSION_MODELS"] == str(tmp_path)
     assert os.environ["TRAIN_MAX_STEPS"] == "70" and os.environ["PLAYGROUND_PUBLIC"] == "1"
@@ -49,9 +67,12 @@ def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
 
     assert Limits.here().steps == 70 and Bounds.here().walk_seconds == 9
     for name, value in (
-        ("GRADIO_SERVER_NAME", "127.0.0.1"), ("GRADIO_SERVER_PORT", str(port)),
-        ("GRADIO_INBROWSER", "0"), ("GRADIO_SHARE", "True"), ("TRAIN_MAX_STEPS", "80"),
-    ):  # fmt: skip
+        ("GRADIO_SERVER_NAME", "127.0.0.1"),
+        ("GRADIO_SERVER_PORT", str(port)),
+        ("GRADIO_INBROWSER", "0"),
+        ("GRADIO_SHARE", "True"),
+        ("TRAIN_MAX_STEPS", "80"),
+    ):
         monkeypatch.setenv(name, value)
     assert options.read([]) == by_options
     assert Limits.here().steps == 80

@@ -93,8 +93,9 @@ def test_what_cannot_be_pushed_is_a_sentence(mine, hub, monkeypatch, tmp_path, c
 def said(page, words):
     page.wait_for_function(
         "words => document.querySelector('#train-pushed').innerText.includes(words)",
-        arg=words, timeout=120_000,
-    )  # fmt: skip
+        arg=words,
+        timeout=120_000,
+    )
 
 
 @pytest.mark.browser

@@ -113,9 +113,11 @@ def test_the_noise_tabs_picture_stands_here_too(tab, tmp_path):
 
 def test_a_drag_of_a_parameter_ends_on_the_right_value(tab):
     tab.get_by_role("button", name="Parameters").click()
-    slider = tab.get_by_role("slider", name="range slider for beta_end").or_(
-        tab.locator("input[type=range][aria-label*='beta_end']")
-    ).first  # fmt: skip
+    slider = (
+        tab.get_by_role("slider", name="range slider for beta_end")
+        .or_(tab.locator("input[type=range][aria-label*='beta_end']"))
+        .first
+    )
     for value in np.linspace(0.021, 0.05, 30):
         slider.fill(f"{value:.3f}")
     slider.fill("0.051")

@@ -32,8 +32,9 @@ def holds_preset(page, name, timeout=20_000):
           const facts = document.querySelector("#train-facts").innerText;
           return steps && facts.includes(steps[1]) && /ms a step/.test(facts);
         }""",
-        arg=name, timeout=timeout,
-    )  # fmt: skip
+        arg=name,
+        timeout=timeout,
+    )
 
 
 def fill(page, label, value):
@@ -46,8 +47,11 @@ def small(page, steps=30, name="page-model"):
     page.get_by_role("button", name="Everything").click()
     fill(page, "Name", name)
     for label, value in (
-        ("Training steps", steps), ("Batch", 4), ("Channels", "32,32"), ("Blocks", 1),
-    ):  # fmt: skip
+        ("Training steps", steps),
+        ("Batch", 4),
+        ("Channels", "32,32"),
+        ("Blocks", 1),
+    ):
         fill(page, label, value)
     page.wait_for_function(FACTS_SAY, arg=f"{steps:,} steps of 4")
 
@@ -238,9 +242,7 @@ def choose_preset(page, name):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_and_can_be_used_by_all(browser, url, width, scheme):
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme
-    )  # fmt: skip
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.set_default_timeout(20_000)
     page.goto(url)

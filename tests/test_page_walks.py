@@ -77,9 +77,12 @@ def test_the_equation_and_the_statistics_are_this_steps(tab, models_folder):
     choose(tab, "Sampler", "ddpm (wants many")
     run(tab)
     tab.get_by_label("Scrubber").fill("3")
-    steps = list(walk(load_checkpoint(models_folder / "one"), Walk(
-        num_images=4, num_steps=10, seed=7, label="Bag", sampler="ddpm"
-    )))  # fmt: skip
+    steps = list(
+        walk(
+            load_checkpoint(models_folder / "one"),
+            Walk(num_images=4, num_steps=10, seed=7, label="Bag", sampler="ddpm"),
+        )
+    )
     terms = tab.locator(f"{PLAYER} .step-equation .term").all_inner_texts()
     said = [float(x.replace("− ", "-")) for t in terms for x in re.findall(r"(?:− )?\d\.\d{3}", t)]
     assert said == pytest.approx(list(steps[3].weights.values()), abs=6e-4)
@@ -142,16 +145,18 @@ def test_a_link_and_a_file_walk_the_same_walk_again(tab, browser, url, tmp_path)
         press(tab, "Run card")
     download.value.save_as(tmp_path / "run-card.json")
     run(tab)  # something else in between
-    finished(tab, lambda: tab.get_by_label("Open a run card").set_input_files(
-        tmp_path / "run-card.json"))  # fmt: skip
+    finished(
+        tab, lambda: tab.get_by_label("Open a run card").set_input_files(tmp_path / "run-card.json")
+    )
     expect(tab.locator(f"{PLAYER} .note")).to_contain_text("the same, to the bit")
     assert np.array_equal(pixels(tab, "x_t"), end)
     card = json.loads((tmp_path / "run-card.json").read_text())
     card["versions"]["torch"] = "1.0"
     card["result"] = "0" * 64
     (tmp_path / "old.json").write_text(json.dumps(card))
-    finished(tab, lambda: tab.get_by_label("Open a run card").set_input_files(
-        tmp_path / "old.json"))  # fmt: skip
+    finished(
+        tab, lambda: tab.get_by_label("Open a run card").set_input_files(tmp_path / "old.json")
+    )
     expect(tab.locator(f"{PLAYER} .note")).to_contain_text("1.0 then")
     (tmp_path / "no.json").write_text("{}")
     tab.get_by_label("Open a run card").set_input_files(tmp_path / "no.json")
@@ -180,7 +185,7 @@ def test_a_card_dropped_on_the_page_is_walked(tab):
             }""",
             json.dumps(text),
         ),
-    )  # fmt: skip
+    )
     assert np.array_equal(pixels(tab, "x_t"), end)
 
 

@@ -89,23 +89,41 @@ def test_ten_evaluations_come_close_to_the_best_of_the_table():
 def test_avatars_show_what_they_are_asked_for(avatars):
     judge = load_judge(ROOT / "judge-avatars")
     asked = [
-        {"class": "open-peeps", "head": "afro", "face": "smileBig", "accessory": "glasses",
-         "skin": "brown", "clothing": "yellow", "background": "navy"},
-        {"class": "open-peeps", "head": "long", "face": "calm", "accessory": "none",
-         "skin": "pale", "clothing": "green", "background": "rose"},
+        {
+            "class": "open-peeps",
+            "head": "afro",
+            "face": "smileBig",
+            "accessory": "glasses",
+            "skin": "brown",
+            "clothing": "yellow",
+            "background": "navy",
+        },
+        {
+            "class": "open-peeps",
+            "head": "long",
+            "face": "calm",
+            "accessory": "none",
+            "skin": "pale",
+            "clothing": "green",
+            "background": "rose",
+        },
         {"class": "pixel-art", "skin": "dark", "clothing": "red", "background": "mint"},
         {"class": "thumbs", "background": "sky"},
-    ]  # fmt: skip
+    ]
     names = ["class", *(name for name, _ in avatars.config.attribute_names)]
     own = avatars.config.sampling
     right = total = 0.0
     for wanted in asked:
         settings = Walk(
-            num_images=4, label=wanted["class"], sampler=own["sampler"], seed=3,
-            num_steps=own["num_steps"], guidance_scale=own["guidance_scale"],
+            num_images=4,
+            label=wanted["class"],
+            sampler=own["sampler"],
+            seed=3,
+            num_steps=own["num_steps"],
+            guidance_scale=own["guidance_scale"],
             spacing=own["spacing"],
             attributes=tuple((k, v) for k, v in wanted.items() if k != "class"),
-        )  # fmt: skip
+        )
         end = last(walk(avatars, settings)).x_prev.clamp(-1, 1)
         said = avatars.condition(settings.condition).expand(4, -1)
         shown = rights(judged(judge, end)[1], said)

@@ -81,9 +81,12 @@ def test_the_card_shows_what_the_model_itself_drew(hub, folder, token):
     assert sheet.size == ((4 * 30 - 2) * scale,) * 2 and scale >= 2
     model, generator = load_checkpoint(folder), torch.Generator().manual_seed(6)
     *_, last = sample(
-        model.denoiser(6), draw_noise((1, 1, 28, 28), [generator]), model.schedule, num_steps=25,
+        model.denoiser(6),
+        draw_noise((1, 1, 28, 28), [generator]),
+        model.schedule,
+        num_steps=25,
         generator=generator,
-    )  # fmt: skip
+    )
     small = sheet.resize((4 * 30 - 2,) * 2, Image.Resampling.NEAREST)
     seventh = torch.tensor(list(small.crop((60, 30, 88, 58)).tobytes())).reshape(28, 28)
     drawn = torch.from_numpy(to_uint8(last.x_prev)[0, ..., 0]).int()
@@ -149,9 +152,13 @@ def test_in_diffusers_layout(hub, folder, token, tmp_path, capsys, monkeypatch):
     save_checkpoint(tmp_path / "plain", wake(UNet(config)), CheckpointConfig(config, noise))
     push(tmp_path / "plain", "me/plain", diffusers=True)
     assert names(hub, "me/plain") == {
-        "README.md", "samples.png", "model_index.json", "scheduler/scheduler_config.json",
-        "unet/config.json", "unet/diffusion_pytorch_model.safetensors",
-    }  # fmt: skip
+        "README.md",
+        "samples.png",
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+    }
     card = hub.repos["me/plain"]["README.md"].decode()
     assert "library_name: diffusers" in card and 'from_pretrained("me/plain")' in card
     back, here = load_checkpoint("me/plain"), load_checkpoint(tmp_path / "plain")
@@ -267,10 +274,13 @@ def test_what_is_no_checkpoint_of_ours(hub, folder, theirs, token, tmp_path, cap
     bare = shutil.copytree(folder, tmp_path / "bare")
     (bare / "model.safetensors").unlink()
     for path, words in (
-        (tmp_path / "nowhere", "There is no folder"), (tmp_path / "file", "There is no folder"),
-        (tmp_path / "empty", "lacks config.json"), (cut, "broken"),
-        (bare, "lacks model.safetensors"), (theirs, "`hf upload` sends it as it is"),
-    ):  # fmt: skip
+        (tmp_path / "nowhere", "There is no folder"),
+        (tmp_path / "file", "There is no folder"),
+        (tmp_path / "empty", "lacks config.json"),
+        (cut, "broken"),
+        (bare, "lacks model.safetensors"),
+        (theirs, "`hf upload` sends it as it is"),
+    ):
         assert words in refused(path, capsys, monkeypatch)
     assert hub.seen == []
 

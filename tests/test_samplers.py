@@ -46,9 +46,14 @@ def walk(denoiser=smooth_denoiser, x=None, schedule=LINEAR, **options) -> list[S
 
 @pytest.mark.parametrize(
     ("sampler", "eta", "steps"),
-    [("ddpm", 0.0, 1000), ("ddim", 1.0, 1000), ("ddim", 0.0, 100), ("heun", 0.0, 100),
-     ("dpmpp_2m", 0.0, 100)],
-)  # fmt: skip
+    [
+        ("ddpm", 0.0, 1000),
+        ("ddim", 1.0, 1000),
+        ("ddim", 0.0, 100),
+        ("heun", 0.0, 100),
+        ("dpmpp_2m", 0.0, 100),
+    ],
+)
 def test_every_sampler_lands_on_the_datas_mean_and_variance(sampler, eta, steps):
     oracle = GaussianOracle(LINEAR)
     g = torch.Generator().manual_seed(0)
@@ -121,9 +126,13 @@ def test_ddim_agrees_with_diffusers(spacing, clip, eta):
     for t, noise in zip(theirs.timesteps, [s.noise for s in ours], strict=True):
         eps = smooth_denoiser(y, torch.full((2,), int(t)))
         y = theirs.step(
-            eps, t, y, eta=eta, use_clipped_model_output=clip,
+            eps,
+            t,
+            y,
+            eta=eta,
+            use_clipped_model_output=clip,
             variance_noise=torch.zeros_like(y) if noise is None else noise,
-        ).prev_sample  # fmt: skip
+        ).prev_sample
     close(ours[-1].x_prev, y)
 
 
@@ -158,9 +167,13 @@ def test_ddpm_agrees_with_diffusers(variance, theirs_name, steps, clip, monkeypa
 @pytest.mark.parametrize("steps", [5, 20, 50])
 def test_dpmpp_2m_agrees_with_diffusers(steps):
     theirs = diffusers.DPMSolverMultistepScheduler(
-        beta_schedule="linear", algorithm_type="dpmsolver++", solver_order=2,
-        solver_type="midpoint", timestep_spacing="trailing", final_sigmas_type="zero",
-    )  # fmt: skip
+        beta_schedule="linear",
+        algorithm_type="dpmsolver++",
+        solver_order=2,
+        solver_type="midpoint",
+        timestep_spacing="trailing",
+        final_sigmas_type="zero",
+    )
     theirs.set_timesteps(steps)
     x = torch.randn(2, 1, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     ours = walk(x=x, sampler="dpmpp_2m", num_steps=steps, clip_x0=False)

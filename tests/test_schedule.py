@@ -47,8 +47,9 @@ def test_alpha_bar_at_the_ends_and_of_tensors():
     torch.testing.assert_close(
         s.alpha_bar(t),
         torch.tensor([[s.alphas_cumprod[0], s.alphas_cumprod[999]], [1.0, s.alphas_cumprod[5]]]),
-        rtol=0, atol=0,
-    )  # fmt: skip
+        rtol=0,
+        atol=0,
+    )
     for bad in (-2, 1000, torch.tensor([3, 1000]), 1.5, True):
         with pytest.raises(ValueError):
             s.alpha_bar(bad)
@@ -142,9 +143,12 @@ def test_an_unknown_name_lists_the_known_ones():
 
 
 @given(
-    T=st.integers(2, 3000), data=st.data(), spacing=st.sampled_from(SPACINGS),
-    name=st.sampled_from(SCHEDULES), zero=st.booleans(),
-)  # fmt: skip
+    T=st.integers(2, 3000),
+    data=st.data(),
+    spacing=st.sampled_from(SPACINGS),
+    name=st.sampled_from(SCHEDULES),
+    zero=st.booleans(),
+)
 @settings(deadline=None)
 def test_timesteps_descend_within_range_and_start_where_asked(T, data, spacing, name, zero):
     schedule = make_schedule(name, T, zero_terminal_snr=zero)

@@ -87,9 +87,15 @@ def test_figures_are_made_four_times_a_second_at_most(monkeypatch):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"names": ()}, "at least one"), ({"T": 1}, "from 2 to"), ({"tau": 0.0}, "tau"),
-     ({"beta_end": 2.0}, "beta"), ({"T": None}, "every number"), ({"p3": 99.0}, "point")],
-)  # fmt: skip
+    [
+        ({"names": ()}, "at least one"),
+        ({"T": 1}, "from 2 to"),
+        ({"tau": 0.0}, "tau"),
+        ({"beta_end": 2.0}, "beta"),
+        ({"T": None}, "every number"),
+        ({"p3": 99.0}, "point"),
+    ],
+)
 def test_bad_choices_are_one_sentence(change, words):
     given = dict(zip(schedules.FIELDS, values(Choice(names=NAMES)), strict=True)) | change
     with pytest.raises(gr.Error) as caught:

@@ -55,18 +55,27 @@ def space(place):
     port = free_port()
     env = {name: os.environ[name] for name in KEPT if name in os.environ}
     env |= {
-        "SPACE_ID": "someone/playground", "SYSTEM": "spaces", "HOME": str(place / "home"),
-        "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_SSR_MODE": "True" if NODE else "False", "GRADIO_ANALYTICS_ENABLED": "False",
-        "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
-    }  # fmt: skip
+        "SPACE_ID": "someone/playground",
+        "SYSTEM": "spaces",
+        "HOME": str(place / "home"),
+        "GRADIO_SERVER_NAME": "0.0.0.0",
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_SSR_MODE": "True" if NODE else "False",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
     before = everything_in(place / "app", place / "home")
     log = place / "log"
     with open(log, "wb") as said:
         process = subprocess.Popen(
-            [sys.executable, front_matter()["app_file"]], cwd=place / "app", env=env, stdout=said,
+            [sys.executable, front_matter()["app_file"]],
+            cwd=place / "app",
+            env=env,
+            stdout=said,
             stderr=said,
-        )  # fmt: skip
+        )
     url, began = f"http://127.0.0.1:{port}/", time.monotonic()
     while True:
         try:
@@ -182,11 +191,25 @@ def test_the_front_matter_names_what_is_here():
 def test_the_requirements_can_be_installed_beside_the_spaces_gradio(version, tmp_path):
     report = tmp_path / "report.json"
     line = [
-        sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed",
-        "--python-version", version, "--only-binary=:all:", "--target", str(tmp_path / "there"),
-        "--report", str(report), "-r", "requirements.txt",
-        f"gradio[oauth,mcp]=={front_matter()['sdk_version']}", "spaces",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--ignore-installed",
+        "--python-version",
+        version,
+        "--only-binary=:all:",
+        "--target",
+        str(tmp_path / "there"),
+        "--report",
+        str(report),
+        "-r",
+        "requirements.txt",
+        f"gradio[oauth,mcp]=={front_matter()['sdk_version']}",
+        "spaces",
+    ]
     told = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=1200)
     if told.returncode and re.search("connection|Name or service|timed out", told.stderr, re.I):
         pytest.skip(f"no package registry can be reached: {told.stderr.splitlines()[-1]}")

@@ -77,8 +77,17 @@ def test_every_sampler_heeds_it_in_every_evaluation(sampler):
 
     def steps(threshold):
         generator = torch.Generator().manual_seed(3)
-        return list(sample(wild, x, SCHEDULE, sampler=sampler, num_steps=4, threshold=threshold,
-                           generator=generator))  # fmt: skip
+        return list(
+            sample(
+                wild,
+                x,
+                SCHEDULE,
+                sampler=sampler,
+                num_steps=4,
+                threshold=threshold,
+                generator=generator,
+            )
+        )
 
     static, dynamic = steps("static"), steps("dynamic")
     assert not torch.allclose(static[1].x0_hat, dynamic[1].x0_hat)
@@ -86,8 +95,9 @@ def test_every_sampler_heeds_it_in_every_evaluation(sampler):
         assert float(step.x0_hat.abs().max()) <= 1
     if sampler == "heun":
         first = dynamic[1]
-        trial = sample(wild, first.x_t, SCHEDULE, timesteps=[first.t, first.t_prev],
-                       threshold="dynamic")  # fmt: skip
+        trial = sample(
+            wild, first.x_t, SCHEDULE, timesteps=[first.t, first.t_prev], threshold="dynamic"
+        )
         there = [*trial][1].eps_hat
         half = first.weights["eps_there"]
         rest = first.x_prev - first.weights["x_t"] * first.x_t - half * first.eps_hat
@@ -98,8 +108,16 @@ def test_filling_in_heeds_it_too():
     x = torch.randn(1, 1, 4, 4, generator=torch.Generator().manual_seed(2))
     ends = []
     for threshold in ("static", "dynamic"):
-        steps = inpaint(wild, x * 0, x * 0, x, SCHEDULE, num_steps=3, threshold=threshold,
-                        generator=torch.Generator().manual_seed(0))  # fmt: skip
+        steps = inpaint(
+            wild,
+            x * 0,
+            x * 0,
+            x,
+            SCHEDULE,
+            num_steps=3,
+            threshold=threshold,
+            generator=torch.Generator().manual_seed(0),
+        )
         ends.append(last(steps).x_prev)
     assert not torch.allclose(*ends)
 

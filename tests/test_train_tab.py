@@ -33,9 +33,24 @@ from tabs.train.lines import LINE, Line
 from tabs.train.plans import FRESH, Settings, plan_of
 
 SMALL = Settings(
-    FRESH, 12, 4, 1e-3, "32,32", 1, 2, "the coarsest level", "cosine", 50, "v_prediction", "none",
-    0.9, "fp32", 0.1, False, 0,
-)  # fmt: skip
+    FRESH,
+    12,
+    4,
+    1e-3,
+    "32,32",
+    1,
+    2,
+    "the coarsest level",
+    "cosine",
+    50,
+    "v_prediction",
+    "none",
+    0.9,
+    "fp32",
+    0.1,
+    False,
+    0,
+)
 ME = SimpleNamespace(session_hash="me")
 YOU = SimpleNamespace(session_hash="you")
 
@@ -423,9 +438,7 @@ def test_pictures_of_ones_own_are_kept_with_the_run_and_named_ones_are_not(home,
 
 
 def test_a_full_disk_is_said_before_anything_is_begun(home, dataset, monkeypatch):
-    monkeypatch.setattr(
-        jobs_module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000)
-    )  # fmt: skip
+    monkeypatch.setattr(jobs_module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
     job = a_job(dataset, home, "a")
     job.run()
     assert job.state == "failed" and job.words.startswith("The disk is full")
@@ -434,9 +447,7 @@ def test_a_full_disk_is_said_before_anything_is_begun(home, dataset, monkeypatch
 
 def test_a_model_is_trained_further_on_other_pictures_and_classes(home, dataset):
     messages(running.train(ME, "first", *SMALL))
-    colour = ImageDataset(
-        "colour", np.repeat(dataset.pictures[:6], 3, 3), None, ()
-    )  # fmt: skip
+    colour = ImageDataset("colour", np.repeat(dataset.pictures[:6], 3, 3), None, ())
     OWNERS.keep("me", colour)
     fine = SMALL._replace(begin=str(home / "first"), learning_rate=1e-9, steps=1, batch=2)
     told = messages(running.train(ME, "second", *fine))
@@ -498,9 +509,13 @@ def test_a_model_is_deleted_and_nothing_else_is(home, dataset):
 
 def test_names_become_folders_and_none_is_taken_twice(tmp_path):
     for name, folder in (
-        ("My shoes!", "my-shoes"), ("../../etc", "etc"), ("", "my-model"), ("..", "my-model"),
-        ("Ünder", "nder"), ("x" * 99, "x" * 40),
-    ):  # fmt: skip
+        ("My shoes!", "my-shoes"),
+        ("../../etc", "etc"),
+        ("", "my-model"),
+        ("..", "my-model"),
+        ("Ünder", "nder"),
+        ("x" * 99, "x" * 40),
+    ):
         made = free_folder(tmp_path, name)
         assert made.name == folder and made.parent == tmp_path
     (tmp_path / "my-shoes").mkdir()
@@ -575,11 +590,12 @@ def test_a_preset_takes_its_minutes_on_every_machine():
 def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
     took = {"64,128": 1.0, "32,64": 0.25, "96,192": 2.0}
     monkeypatch.setattr(
-        following, "seconds_a_step",
+        following,
+        "seconds_a_step",
         lambda plan, known=False: (
             took[",".join(map(str, plan.unet.channels))] * plan.train.batch_size / 64
         ),
-    )  # fmt: skip
+    )
     values = SMALL._replace(batch=5)
     choices = following.measured_presets(ME, *values).choices
     of, (steps, batch, channels, ema) = fill(following.preset_values(ME, "a coffee", *values))
@@ -595,9 +611,10 @@ def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
     one = save_tiny(OWNERS.folder("me") / "one")
     asked = []
     monkeypatch.setattr(
-        following, "seconds_a_step",
+        following,
+        "seconds_a_step",
         lambda plan, known=False: asked.append(plan.unet.channels) or 0.1,
-    )  # fmt: skip
+    )
     values = values._replace(begin=str(one))
     _, (steps, *_) = fill(following.preset_values(ME, "a coffee", *values))
     assert steps == 6000  # of 0.1 s

@@ -25,8 +25,13 @@ from diffusion_core.training import STATE_FILE, TrainConfig, train
 DATA = load_dataset("fashion-mnist-2000")
 SCHEDULE = make_schedule("cosine")
 CONFIG = TrainConfig(
-    num_steps=8, batch_size=8, warmup_steps=2, decay_steps=3, precision="fp32", save_every=3,
-)  # fmt: skip
+    num_steps=8,
+    batch_size=8,
+    warmup_steps=2,
+    decay_steps=3,
+    precision="fp32",
+    save_every=3,
+)
 ROOT = Path(__file__).parents[1]
 
 
@@ -61,8 +66,15 @@ def test_the_level_part_of_the_run_does_not_depend_on_its_length(tmp_path):
 
 
 def test_the_loss_falls(tmp_path):
-    config = TrainConfig(num_steps=120, batch_size=16, warmup_steps=10, decay_steps=20,
-                         learning_rate=2e-3, precision="fp32", save_every=500)  # fmt: skip
+    config = TrainConfig(
+        num_steps=120,
+        batch_size=16,
+        warmup_steps=10,
+        decay_steps=20,
+        learning_rate=2e-3,
+        precision="fp32",
+        save_every=500,
+    )
     losses = run(tmp_path, config)
     assert sum(losses[-20:]) < 0.5 * sum(losses[:20])
 
@@ -169,8 +181,12 @@ def test_targets_and_weights_are_consistent(weighting, least):
     snr = SCHEDULE.log_snr(t).exp().clamp(least, 5.0)
     for kind, cost in costs.items():
         torch.testing.assert_close(cost, snr, rtol=1e-4, atol=0, msg=kind)
-    assert torch.allclose(eps_from_v(x_t, t, training.training_target(
-        "v_prediction", x0, t, eps, SCHEDULE), SCHEDULE), eps)  # fmt: skip
+    assert torch.allclose(
+        eps_from_v(
+            x_t, t, training.training_target("v_prediction", x0, t, eps, SCHEDULE), SCHEDULE
+        ),
+        eps,
+    )
 
 
 def test_two_processes_do_what_one_does(tmp_path):
@@ -186,10 +202,22 @@ def test_two_processes_do_what_one_does(tmp_path):
         )
         script = tmp_path / "run.py"
         script.write_text(code)
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu",
-                  "--num_processes", str(processes), "--num_machines", "1",
-                  "--mixed_precision", "no", "--dynamo_backend", "no",
-                  str(script), str(out)]  # fmt: skip
+        launch = [
+            sys.executable,
+            "-m",
+            "accelerate.commands.launch",
+            "--cpu",
+            "--num_processes",
+            str(processes),
+            "--num_machines",
+            "1",
+            "--mixed_precision",
+            "no",
+            "--dynamo_backend",
+            "no",
+            str(script),
+            str(out),
+        ]
         done = subprocess.run(launch, cwd=ROOT, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr[-2000:]
         return [float(x.split()[1]) for x in done.stdout.splitlines() if x.startswith("loss")]
@@ -236,9 +264,16 @@ def test_a_state_of_other_pictures_of_the_same_name_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"prediction_type": "x"}, {"num_steps": 0}, {"learning_rate": 0.0}, {"ema_decay": 1.0},
-     {"precision": "fp8"}, {"label_dropout": 1.0}, {"seed": -1}],
-)  # fmt: skip
+    [
+        {"prediction_type": "x"},
+        {"num_steps": 0},
+        {"learning_rate": 0.0},
+        {"ema_decay": 1.0},
+        {"precision": "fp8"},
+        {"label_dropout": 1.0},
+        {"seed": -1},
+    ],
+)
 def test_bad_settings_are_named(change):
     with pytest.raises(ValueError, match=r"\.$"):
         TrainConfig(**change)

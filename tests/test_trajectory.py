@@ -62,11 +62,16 @@ def test_a_branch_with_nothing_changed_is_the_parent_to_the_bit(checkpoint, kind
 @pytest.mark.parametrize(
     "change",
     [
-        {"sampler": "ddpm"}, {"eta": 0.5}, {"guidance_scale": 3.0}, {"label": 7}, {"seed": 99},
-        {"num_steps": 30}, {"sampler": "dpmpp_2m"},
+        {"sampler": "ddpm"},
+        {"eta": 0.5},
+        {"guidance_scale": 3.0},
+        {"label": 7},
+        {"seed": 99},
+        {"num_steps": 30},
+        {"sampler": "dpmpp_2m"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_branch_begins_at_its_parents_step_and_goes_elsewhere(checkpoint, change):
     parent = settings(eta=0.3)
     whole = list(walk(checkpoint, parent))
@@ -224,10 +229,12 @@ def test_filling_in_keeps_what_the_mask_keeps(checkpoint, given):
 @pytest.mark.parametrize(
     "mine",
     [
-        settings(), settings(sampler="ddpm", variance="beta", label="Bag"), settings(seed_to=4),
+        settings(),
+        settings(sampler="ddpm", variance="beta", label="Bag"),
+        settings(seed_to=4),
         settings(parent=settings(label=None), branch_step=3, guidance_scale=2.0),
     ],
-)  # fmt: skip
+)
 def test_a_run_card_walks_the_same_walk_again(checkpoint, mine):
     result = last(walk(checkpoint, mine)).x_prev
     text = RunCard.of(checkpoint, mine, None, result).to_json()
@@ -262,9 +269,16 @@ def test_a_card_carries_picture_and_mask_but_a_link_does_not(checkpoint, given):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", "nonsense", '{"format": "diffusion-playground/run-1"}', "[" * 100_000,
-     '{"format": "other"}'],
-)  # fmt: skip
+    [
+        "",
+        "[]",
+        "{}",
+        "nonsense",
+        '{"format": "diffusion-playground/run-1"}',
+        "[" * 100_000,
+        '{"format": "other"}',
+    ],
+)
 def test_what_is_no_card_is_one_sentence(text):
     with pytest.raises(ValueError, match="no run card"):
         RunCard.from_json(text)
@@ -273,11 +287,14 @@ def test_what_is_no_card_is_one_sentence(text):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"seed": -1}, "seed must"), ({"sampler": "euler"}, "no sampler"),
-        ({"num_steps": "many"}, "no run card"), ({"odd": 1}, "no run card"),
-        ({"seed": True}, "no run card"), ({"num_images": 1e9}, "number of images"),
+        ({"seed": -1}, "seed must"),
+        ({"sampler": "euler"}, "no sampler"),
+        ({"num_steps": "many"}, "no run card"),
+        ({"odd": 1}, "no run card"),
+        ({"seed": True}, "no run card"),
+        ({"num_images": 1e9}, "number of images"),
     ],
-)  # fmt: skip
+)
 def test_a_card_out_of_range_is_one_sentence(checkpoint, change, words):
     mine = settings()
     card = json.loads(RunCard.of(checkpoint, mine, None, torch.zeros(1)).to_json())
@@ -319,7 +336,7 @@ def test_strides_and_views_of_a_branch_need_not_be_its_parents(checkpoint, monke
     list(trunk.run())
     mine = dataclasses.replace(
         settings(num_steps=9), parent=trunk.settings, branch_step=21, label=8
-    )  # fmt: skip
+    )
     for parent in (trunk, None):
         branch = Recording(checkpoint, mine, parent=parent)
         frames = list(branch.run())
@@ -333,9 +350,7 @@ def test_a_branch_of_a_branch_shows_each_view_under_its_own_name(checkpoint):
     exact = ExactDenoiser(images, checkpoint.schedule)
     root = Recording(checkpoint, settings(), exact=exact)
     list(root.run())
-    middle = dataclasses.replace(
-        settings(sampler="ddpm"), parent=root.settings, branch_step=2
-    )  # fmt: skip
+    middle = dataclasses.replace(settings(sampler="ddpm"), parent=root.settings, branch_step=2)
     middle_record = Recording(checkpoint, middle, parent=root, exact=exact)
     list(middle_record.run())
     leaf = dataclasses.replace(settings(label=9), parent=middle, branch_step=5)

@@ -6,9 +6,13 @@ from diffusers import UNet2DModel
 from diffusion_core.unet import UNet, UNetConfig
 
 BASE = {
-    "image_size": (16, 16), "channels": (32, 64), "attention": (False, True), "head_dim": 8,
-    "norm_groups": 8, "blocks_per_level": 2,
-}  # fmt: skip
+    "image_size": (16, 16),
+    "channels": (32, 64),
+    "attention": (False, True),
+    "head_dim": 8,
+    "norm_groups": 8,
+    "blocks_per_level": 2,
+}
 VARIANTS = [
     {},
     {"scale_shift": True},

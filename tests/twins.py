@@ -14,26 +14,40 @@ from safetensors.torch import load_file, save_file
 
 # The published configurations, as their files stand on the Hub.
 CIFAR: dict[str, Any] = {
-    "act_fn": "silu", "attention_head_dim": None, "block_out_channels": (128, 256, 256, 256),
+    "act_fn": "silu",
+    "attention_head_dim": None,
+    "block_out_channels": (128, 256, 256, 256),
     "center_input_sample": False,
     "down_block_types": ("DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"),
-    "downsample_padding": 0, "flip_sin_to_cos": False, "freq_shift": 1, "in_channels": 3,
-    "layers_per_block": 2, "mid_block_scale_factor": 1, "norm_eps": 1e-6, "norm_num_groups": 32,
-    "out_channels": 3, "sample_size": 32, "time_embedding_type": "positional",
+    "downsample_padding": 0,
+    "flip_sin_to_cos": False,
+    "freq_shift": 1,
+    "in_channels": 3,
+    "layers_per_block": 2,
+    "mid_block_scale_factor": 1,
+    "norm_eps": 1e-6,
+    "norm_num_groups": 32,
+    "out_channels": 3,
+    "sample_size": 32,
+    "time_embedding_type": "positional",
     "up_block_types": ("UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
-}  # fmt: skip
+}
 CELEBA: dict[str, Any] = CIFAR | {
-    "block_out_channels": (128, 128, 256, 256, 512, 512), "sample_size": 256,
+    "block_out_channels": (128, 128, 256, 256, 512, 512),
+    "sample_size": 256,
     "down_block_types": (*["DownBlock2D"] * 4, "AttnDownBlock2D", "DownBlock2D"),
     "up_block_types": ("UpBlock2D", "AttnUpBlock2D", *["UpBlock2D"] * 4),
-}  # fmt: skip
+}
 NARROW: dict[str, Any] = {"block_out_channels": (32, 32, 32, 32, 64, 64)}
 SMALL: dict[str, Any] = {
-    "sample_size": 16, "block_out_channels": (16, 32, 32), "norm_num_groups": 8,
-    "layers_per_block": 1, "attention_head_dim": 8,
+    "sample_size": 16,
+    "block_out_channels": (16, 32, 32),
+    "norm_num_groups": 8,
+    "layers_per_block": 1,
+    "attention_head_dim": 8,
     "down_block_types": ("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
     "up_block_types": ("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
-}  # fmt: skip
+}
 
 # name: (settings of the UNet, scheduler)
 MODELS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -41,7 +55,8 @@ MODELS: dict[str, tuple[dict[str, Any], Any]] = {
     "google/ddpm-celebahq-256": (CELEBA | NARROW, DDPMScheduler()),
     "google/ddpm-church-256": (CELEBA | NARROW, DDPMScheduler(variance_type="fixed_small")),
     "attention at other levels": (
-        SMALL | {
+        SMALL
+        | {
             "down_block_types": ("AttnDownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
             "up_block_types": ("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
         },
@@ -60,18 +75,22 @@ MODELS: dict[str, tuple[dict[str, Any], Any]] = {
         DDPMScheduler(num_train_timesteps=500, timestep_spacing="trailing"),
     ),
     "resnet down and up": (
-        SMALL | {
+        SMALL
+        | {
             "down_block_types": ("ResnetDownsampleBlock2D", "DownBlock2D", "AttnDownBlock2D"),
             "up_block_types": ("AttnUpBlock2D", "ResnetUpsampleBlock2D", "UpBlock2D"),
-            "downsample_type": "resnet", "upsample_type": "resnet",
+            "downsample_type": "resnet",
+            "upsample_type": "resnet",
         },
         DDPMScheduler(beta_schedule="sigmoid"),
     ),
     "attention resampled by resnet": (
-        SMALL | {
+        SMALL
+        | {
             "down_block_types": ("AttnDownBlock2D", "DownBlock2D", "DownBlock2D"),
             "up_block_types": ("UpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
-            "downsample_type": "resnet", "upsample_type": "resnet",
+            "downsample_type": "resnet",
+            "upsample_type": "resnet",
         },
         DDIMScheduler(trained_betas=torch.linspace(1e-3, 0.015, 1000).tolist()),
     ),
@@ -83,19 +102,26 @@ MODELS: dict[str, tuple[dict[str, Any], Any]] = {
     "v-prediction, zero terminal SNR": (
         SMALL,
         DDIMScheduler(
-            prediction_type="v_prediction", rescale_betas_zero_snr=True,
-            timestep_spacing="trailing", clip_sample=False,
+            prediction_type="v_prediction",
+            rescale_betas_zero_snr=True,
+            timestep_spacing="trailing",
+            clip_sample=False,
         ),
     ),
     "x0-prediction": (SMALL, DDPMScheduler(prediction_type="sample")),
     "all else": (
-        SMALL | {
-            "act_fn": "mish", "mid_block_scale_factor": 1.5, "center_input_sample": True,
-            "time_embedding_dim": 40, "add_attention": False, "attention_head_dim": None,
+        SMALL
+        | {
+            "act_fn": "mish",
+            "mid_block_scale_factor": 1.5,
+            "center_input_sample": True,
+            "time_embedding_dim": 40,
+            "add_attention": False,
+            "attention_head_dim": None,
         },
         DDPMScheduler(variance_type="fixed_small_log"),
     ),
-}  # fmt: skip
+}
 
 
 def pipeline(name: str, seed: int = 0, **changes: Any) -> DDPMPipeline:

@@ -23,8 +23,14 @@ def push(
     from ..resources import best_device
 
     pushed = send(
-        model, to, private=not public, message=message, diffusers=diffusers, licence=licence,
-        device=best_device(), tell=lambda words: typer.echo(f"{words} …", err=True),
-    )  # fmt: skip
+        model,
+        to,
+        private=not public,
+        message=message,
+        diffusers=diffusers,
+        licence=licence,
+        device=best_device(),
+        tell=lambda words: typer.echo(f"{words} …", err=True),
+    )
     typer.echo(f"{pushed.words}.", err=True)
     typer.echo(pushed.url)

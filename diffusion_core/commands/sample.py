@@ -55,12 +55,19 @@ def sample(
     else:
         checkpoint = load_checkpoint(model)
         settings = Walk(
-            num_images=num, label=label, sampler=sampler, num_steps=steps, eta=eta,
-            spacing=spacing, guidance_scale=guidance_scale, seed=seed, seed_to=seed_to,
+            num_images=num,
+            label=label,
+            sampler=sampler,
+            num_steps=steps,
+            eta=eta,
+            spacing=spacing,
+            guidance_scale=guidance_scale,
+            seed=seed,
+            seed_to=seed_to,
             variance=variance or checkpoint.config.sampling.get("variance", "posterior"),
             threshold=threshold,
             attributes=tuple(_name_and_value(pair) for pair in attribute or []),
-        )  # fmt: skip
+        )
     checkpoint.unet.to(best_device())
     result = write_walk(out, checkpoint, settings, given)
     if known is not None:

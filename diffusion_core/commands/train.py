@@ -76,13 +76,24 @@ def train(
     except ValueError:
         raise ValueError(f"channels must be whole numbers and commas, got {channels!r}.") from None
     config = TrainConfig(
-        num_steps=steps, batch_size=batch_size, learning_rate=learning_rate,
-        warmup_steps=warmup_steps, decay_steps=decay_steps, ema_decay=ema_decay,
-        label_dropout=label_dropout, attribute_dropout=attribute_dropout,
+        num_steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup_steps=warmup_steps,
+        decay_steps=decay_steps,
+        ema_decay=ema_decay,
+        label_dropout=label_dropout,
+        attribute_dropout=attribute_dropout,
         sparse_attributes=sparse_attributes,
-        prediction_type=prediction, loss_weighting=weighting, min_snr_gamma=min_snr_gamma,
-        precision=precision, even_classes=even_classes, flip=flip, seed=seed, save_every=save_every,
-    )  # fmt: skip
+        prediction_type=prediction,
+        loss_weighting=weighting,
+        min_snr_gamma=min_snr_gamma,
+        precision=precision,
+        even_classes=even_classes,
+        flip=flip,
+        seed=seed,
+        save_every=save_every,
+    )
     if log not in ("", "tensorboard"):
         raise ValueError(f"There is no log {log!r}; choose tensorboard, or leave it out.")
     if log and find_spec("tensorboard") is None:
@@ -91,12 +102,18 @@ def train(
     for reason in data.unreadable[:5]:
         typer.echo(f"left out: {reason}", err=True)
     plan = Plan.for_data(
-        data, config, {"name": schedule, "num_train_timesteps": timesteps}, widths, blocks=blocks,
-        patch_size=patch_size, scale_shift=scale_shift, init=init,
+        data,
+        config,
+        {"name": schedule, "num_train_timesteps": timesteps},
+        widths,
+        blocks=blocks,
+        patch_size=patch_size,
+        scale_shift=scale_shift,
+        init=init,
         attention=_yes_no(attention, "attention"),
         attention_up=_yes_no(attention_up, "attention_up"),
         command=shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
-    )  # fmt: skip
+    )
     accelerator = Accelerator(log_with=log or None, project_dir=out / "logs" if log else None)
     if log:
         accelerator.init_trackers("train", config=dataclasses.asdict(config))

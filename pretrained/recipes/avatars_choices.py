@@ -20,13 +20,24 @@ HELD_OUT = 10  # one of so many combinations
 
 SKINS = {"pale": "ffdbb4", "light": "edb98a", "tan": "d08b5b", "brown": "ae5d29", "dark": "694d3d"}
 CLOTHING = {
-    "red": "e78276", "orange": "ffcf77", "yellow": "fdea6b", "green": "78e185", "aqua": "9ddadb",
-    "blue": "8fa7df", "pink": "e279c7",
-}  # fmt: skip
+    "red": "e78276",
+    "orange": "ffcf77",
+    "yellow": "fdea6b",
+    "green": "78e185",
+    "aqua": "9ddadb",
+    "blue": "8fa7df",
+    "pink": "e279c7",
+}
 BACKGROUNDS = {
-    "white": "ffffff", "cream": "f3ead3", "sky": "c4e3f7", "mint": "c9edd3", "rose": "f8ccd3",
-    "lavender": "d5c8f0", "teal": "3f8f8c", "navy": "2f3e63",
-}  # fmt: skip
+    "white": "ffffff",
+    "cream": "f3ead3",
+    "sky": "c4e3f7",
+    "mint": "c9edd3",
+    "rose": "f8ccd3",
+    "lavender": "d5c8f0",
+    "teal": "3f8f8c",
+    "navy": "2f3e63",
+}
 HEADS = (
     "afro bangs bangs2 bantuKnots bear bun bun2 buns cornrows cornrows2 dreads1 dreads2 flatTop "
     "flatTopLong grayBun grayMedium grayShort hatBeanie hatHip hijab long longAfro longBangs "
@@ -46,9 +57,13 @@ HAIR_COLOURS = (  # of the few heads whose hair is not black
     "2c1b18 e8e1e1 ecdcbf d6b370 f59797 b58143 a55728 724133 4a312c c93305"
 ).split()
 ATTRIBUTES = {
-    "head": HEADS, "face": FACES, "accessory": ACCESSORIES, "skin": list(SKINS),
-    "clothing": list(CLOTHING), "background": list(BACKGROUNDS),
-}  # fmt: skip
+    "head": HEADS,
+    "face": FACES,
+    "accessory": ACCESSORIES,
+    "skin": list(SKINS),
+    "clothing": list(CLOTHING),
+    "background": list(BACKGROUNDS),
+}
 STYLES = tuple(COUNTS)
 
 PIXEL_PARTS = {  # of pixel-art: how many variants of each there are
@@ -135,9 +150,11 @@ def choose(style: str, rng: np.random.Generator) -> Choice:
         eyes = f"variant{rng.integers(1, 10)}W{10 + 2 * rng.integers(4)}"
         mouth, colour = f"variant{rng.integers(1, 6)}", pick(colours)
         options |= {
-            "shapeColor": [colour], "face": [f"variant{rng.integers(1, 6)}"], "eyes": [eyes],
+            "shapeColor": [colour],
+            "face": [f"variant{rng.integers(1, 6)}"],
+            "eyes": [eyes],
             "mouth": [mouth],
-        }  # fmt: skip
+        }
         for name, most in (("faceOffset", 15), ("shapeOffset", 5)):
             for axis in "XY":
                 options[name + axis] = [int(rng.integers(-most, most + 1))] * 2
@@ -158,13 +175,18 @@ def choose(style: str, rng: np.random.Generator) -> Choice:
     accessory = pick(ACCESSORIES[1:]) if rng.random() < 2 / 3 else "none"
     attributes |= {"head": head, "face": face, "accessory": accessory}
     options |= {
-        "head": [head], "face": [face], "headContrastColor": [pick(HAIR_COLOURS)],
+        "head": [head],
+        "face": [face],
+        "headContrastColor": [pick(HAIR_COLOURS)],
         "accessories": [accessory] if accessory != "none" else [],
         "accessoriesProbability": 0 if accessory == "none" else 100,
-        "facialHairProbability": 0, "maskProbability": 0,
+        "facialHairProbability": 0,
+        "maskProbability": 0,
         # closer than DiceBear's own frame, the face in the middle, the shoulders still to be seen
-        "scale": 110, "translateX": -6, "translateY": -2,
-    }  # fmt: skip
+        "scale": 110,
+        "translateX": -6,
+        "translateY": -2,
+    }
     return Choice(style, options, attributes, (head, face, skin))
 
 

@@ -39,9 +39,12 @@ class Drawer:
     def __init__(self, folder: Path) -> None:
         """Start it in the folder that holds node_modules and avatars_render.mjs."""
         self._node = subprocess.Popen(
-            ["node", "avatars_render.mjs"], cwd=folder, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, bufsize=2**20,
-        )  # fmt: skip
+            ["node", "avatars_render.mjs"],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=2**20,
+        )
 
     def draw(self, choices: list[Choice]) -> Iterator[np.ndarray]:
         """Each avatar as uint8, (SIZE, SIZE, 3)."""

@@ -70,9 +70,9 @@ def score(
     judge: AttributeJudge, test: ImageDataset, said: Tensor, names: AttributeNames
 ) -> dict[str, float]:
     """The share of held-out avatars of which each head says what is true, (N, heads or more)."""
-    seen = torch.cat([
-        judged(judge, test.batch(part)[0])[1] for part in torch.arange(len(test)).split(2000)
-    ])  # fmt: skip
+    seen = torch.cat(
+        [judged(judge, test.batch(part)[0])[1] for part in torch.arange(len(test)).split(2000)]
+    )
     shares = rights(seen, said[:, : seen.shape[1]]).tolist()
     return {name: share for (name, _), share in zip(names, shares, strict=False)}
 
@@ -123,10 +123,14 @@ def main() -> None:
     assert isinstance(stored, AttributeJudge)
     share = score(stored, test, true, names)  # as it is kept, in half precision
     facts = {
-        "dataset": train.name, "test_accuracy": sum(share.values()) / len(share),
-        "features": WIDTHS[-1], "attributes": share, "epochs": args.epochs, "seed": SEED,
+        "dataset": train.name,
+        "test_accuracy": sum(share.values()) / len(share),
+        "features": WIDTHS[-1],
+        "attributes": share,
+        "epochs": args.epochs,
+        "seed": SEED,
         "parts": {name: value for name, value in shown.items() if name not in share},
-    }  # fmt: skip
+    }
     (args.out / "config.json").write_text(json.dumps(facts, indent=2) + "\n")
     for name, value in shown.items():
         print(f"{name}: {value:.4f}{'' if value >= READABLE else '  (too low: to be dropped)'}")

@@ -84,15 +84,27 @@ TRIALS = {
 def plan_of(trial: Trial, data: ImageDataset, save_every: int = 10**6) -> Plan:
     """The run that a trial begins; it is broken off by the clock."""
     config = TrainConfig(
-        num_steps=10**6, batch_size=trial.batch_size, learning_rate=trial.learning_rate,
-        warmup_steps=100, decay_steps=0, ema_decay=0.997, prediction_type=trial.prediction,
-        loss_weighting=trial.weighting, precision=trial.precision, save_every=save_every,
-    )  # fmt: skip
+        num_steps=10**6,
+        batch_size=trial.batch_size,
+        learning_rate=trial.learning_rate,
+        warmup_steps=100,
+        decay_steps=0,
+        ema_decay=0.997,
+        prediction_type=trial.prediction,
+        loss_weighting=trial.weighting,
+        precision=trial.precision,
+        save_every=save_every,
+    )
     noise = {"name": trial.schedule, "num_train_timesteps": 1000}
     return Plan.for_data(
-        data, config, noise, trial.channels, blocks=trial.blocks, patch_size=trial.patch_size,
+        data,
+        config,
+        noise,
+        trial.channels,
+        blocks=trial.blocks,
+        patch_size=trial.patch_size,
         attention_up=trial.attention_up,
-    )  # fmt: skip
+    )
 
 
 @torch.no_grad()
@@ -119,9 +131,13 @@ def timestep_of(log_snr: float, schedule: NoiseSchedule) -> int:
 
 
 def scores(
-    checkpoint: Checkpoint, judge: Judge | AttributeJudge, test: ImageDataset, target: Tensor,
-    num: int, scale: float,
-) -> tuple[dict[str, float], Tensor]:  # fmt: skip
+    checkpoint: Checkpoint,
+    judge: Judge | AttributeJudge,
+    test: ImageDataset,
+    target: Tensor,
+    num: int,
+    scale: float,
+) -> tuple[dict[str, float], Tensor]:
     """Frechet distance and shares shown at a guidance scale; and the samples."""
     images, said, _, _ = draw_samples(
         checkpoint, num, Setting("dpmpp_2m", 20, guidance_scale=scale), said=asked_of(test, num)
@@ -135,9 +151,14 @@ def scores(
 
 
 def run(
-    name: str, trial: Trial, train_set: ImageDataset, test: ImageDataset, minutes: float,
-    num: int, out: Path,
-) -> dict[str, object]:  # fmt: skip
+    name: str,
+    trial: Trial,
+    train_set: ImageDataset,
+    test: ImageDataset,
+    minutes: float,
+    num: int,
+    out: Path,
+) -> dict[str, object]:
     """Train for so many minutes, then measure the averaged network."""
     plan = plan_of(trial, train_set)
     schedule = make_schedule(**plan.noise)
@@ -151,11 +172,13 @@ def run(
     config = plan.checkpoint_config(train_set, done)
     checkpoint = Checkpoint(unet.eval().requires_grad_(False), schedule, config, name, "")
     found: dict[str, object] = {
-        "trial": name, "choice": asdict(trial),
-        "parameters": sum(p.numel() for p in unet.parameters()), "steps": done,
+        "trial": name,
+        "choice": asdict(trial),
+        "parameters": sum(p.numel() for p in unet.parameters()),
+        "steps": done,
         "images/s": done * trial.batch_size / seconds,
         "error": dict(zip(map(str, LOG_SNRS), errors(checkpoint, test), strict=True)),
-    }  # fmt: skip
+    }
     if not (JUDGE / "model.safetensors").exists():
         return found | {"judge": "none yet; make it with pretrained/recipes/avatars_judge.py"}
     judge = load_judge(JUDGE)

@@ -101,21 +101,29 @@ def build() -> Parts:
     run_id, parent_id, parent_card = (gr.Textbox(visible=False) for _ in range(3))
     step_index = gr.Number(visible=False)
     runs: dict[str, Any] = {
-        "concurrency_id": "model", "concurrency_limit": CONCURRENT_WALKS,
-        "trigger_mode": "multiple", **QUIET,
-    }  # fmt: skip
+        "concurrency_id": "model",
+        "concurrency_limit": CONCURRENT_WALKS,
+        "trigger_mode": "multiple",
+        **QUIET,
+    }
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
             model = gr.Dropdown(
-                choices, value=first, label="Model", allow_custom_value=True,
+                choices,
+                value=first,
+                label="Model",
+                allow_custom_value=True,
                 info=f"or type a Hub id{'' if PUBLIC else ' or a folder'}: google/ddpm-cifar10-32",
-            )  # fmt: skip
+            )
             loaded = gr.State(first)  # the last one that could be read
             told = gr.HTML(elem_id="denoise-model", elem_classes=["told"])
             label = gr.Dropdown(
-                suiting.classes(first), value=at.label, label="Class",
-                interactive=True, allow_custom_value=True,  # what it cannot be is said by the walk
-            )  # fmt: skip
+                suiting.classes(first),
+                value=at.label,
+                label="Class",
+                interactive=True,
+                allow_custom_value=True,  # what it cannot be is said by the walk
+            )
             asks = attributes.build(first)
             with gr.Row():
                 run_button = gr.Button(
@@ -124,13 +132,21 @@ def build() -> Parts:
                 stop_button = gr.Button("Stop", min_width=80)
             expects = gr.Markdown(elem_classes=["hint"], elem_id="denoise-expects")
             steps = gr.Slider(
-                1, suiting.MOST, value=at.steps, step=1, label="Steps",
+                1,
+                suiting.MOST,
+                value=at.steps,
+                step=1,
+                label="Steps",
                 info="1 to 1000; a network look each, with heun two",
-            )  # fmt: skip
+            )
             guidance = gr.Slider(
-                0, suiting.STRONGEST, value=at.guidance, step=0.1, label="Guidance",
+                0,
+                suiting.STRONGEST,
+                value=at.guidance,
+                step=0.1,
+                label="Guidance",
                 info="how hard to insist on the class; 1 is off, 0 ignores it",
-            )  # fmt: skip
+            )
             images = gr.Radio(
                 [(str(n), n) for n in IMAGE_COUNTS], value=at.images, label="Images", type="value"
             )
@@ -148,21 +164,30 @@ def build() -> Parts:
             begin = beginning.controls(first)
             with gr.Accordion("More", open=False):
                 eta = gr.Slider(
-                    0, 1, value=0, step=0.05, label="Eta",
+                    0,
+                    1,
+                    value=0,
+                    step=0.05,
+                    label="Eta",
                     info="noise that ddim adds on the way; 0 none, 1 as much as ddpm",
-                )  # fmt: skip
+                )
                 spacing = gr.Dropdown(
-                    list(SPACINGS), value=at.spacing, label="Spacing",
+                    list(SPACINGS),
+                    value=at.spacing,
+                    label="Spacing",
                     info="which timesteps are visited; karras: finer where little noise is left",
-                )  # fmt: skip
+                )
                 threshold = gr.Dropdown(
-                    THRESHOLD_CHOICES, value="static", label="Clipping",
+                    THRESHOLD_CHOICES,
+                    value="static",
+                    label="Clipping",
                     info="of the guess x̂₀; at strong guidance, dynamic keeps its shades",
-                )  # fmt: skip
+                )
                 exact = gr.Checkbox(
-                    False, label="Show the exact answer beside",
+                    False,
+                    label="Show the exact answer beside",
                     info="of a denoiser that remembers 200 training images",
-                )  # fmt: skip
+                )
         with gr.Column(scale=5, elem_classes=["stage"]):
             begins = gr.Markdown(visible=False, elem_classes=["begins"])
             forget = gr.Button("Begin with noise again", visible=False, size="sm")
@@ -171,10 +196,24 @@ def build() -> Parts:
                 "Branch from this step, with the settings as they now are", size="md"
             )
             asked = [
-                model, label, guidance, sampler, steps, seed, images, eta, spacing, begin.begin,
-                begin.seed_to, begin.start, begin.hole, begin.resample, exact,
-                threshold, *asks.menus,
-            ]  # fmt: skip
+                model,
+                label,
+                guidance,
+                sampler,
+                steps,
+                seed,
+                images,
+                eta,
+                spacing,
+                begin.begin,
+                begin.seed_to,
+                begin.start,
+                begin.hole,
+                begin.resample,
+                exact,
+                threshold,
+                *asks.menus,
+            ]
         with gr.Column(scale=5, elem_classes=["folds"]):
             with gr.Accordion("Race: several walks from the same noise", open=False):
                 racing.build(asked, run_id, runs)
@@ -185,34 +224,58 @@ def build() -> Parts:
     started = [
         run_button.click(never_silent(denoise), [*asked, run_id], stage, js=TELL_START, **runs),
         branch_button.click(
-            never_silent(branch), [*asked, parent_id, parent_card, step_index, run_id], stage,
-            js=TELL_BRANCH, **runs,
+            never_silent(branch),
+            [*asked, parent_id, parent_card, step_index, run_id],
+            stage,
+            js=TELL_BRANCH,
+            **runs,
         ),
-    ]  # fmt: skip
+    ]
     for event in started:
         event.failure(None, js=TELL_FAILED, api_visibility="private")
     # The player hands over a run card: opened, dropped on the page, or out of the address. It is
     # walked, and the controls say what is walked.
     stage.submit(never_silent(replay), run_id, stage, js=TELL_START, **runs)
     stage.upload(
-        card_values, None,
+        card_values,
+        None,
         [
-            model, label, guidance, sampler, steps, seed, images, eta, spacing, begin.begin,
-            begin.seed_to, begin.start, begin.picture, begin.t, begin.hole, begin.resample,
-            threshold, *asks.all,
+            model,
+            label,
+            guidance,
+            sampler,
+            steps,
+            seed,
+            images,
+            eta,
+            spacing,
+            begin.begin,
+            begin.seed_to,
+            begin.start,
+            begin.picture,
+            begin.t,
+            begin.hole,
+            begin.resample,
+            threshold,
+            *asks.all,
         ],
         **QUIET,
-    )  # fmt: skip
+    )
     stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)
     another.click(
-        None, outputs=seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})",
+        None,
+        outputs=seed,
+        js=f"() => Math.floor(Math.random() * {MAX_SEED})",
         api_visibility="private",
-    )  # fmt: skip
+    )
     model.input(
-        never_silent(choose), [model, loaded, label],
+        never_silent(choose),
+        [model, loaded, label],
         [told, model, loaded, label, guidance, sampler, steps, spacing, images],
-        concurrency_limit=8, trigger_mode="multiple", **QUIET,
-    )  # fmt: skip
+        concurrency_limit=8,
+        trigger_mode="multiple",
+        **QUIET,
+    )
     model.change(arrived, [model, loaded, label], [loaded, label, told, guidance], **QUIET)
     loaded.change(attributes.updates, [loaded, *asks.menus], asks.all, **QUIET)
     sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **QUIET)

@@ -101,14 +101,21 @@ class Asked(NamedTuple):
                 raise ValueError("Fill in the second seed.")
             seed_to, num_images = whole(self.seed_to, "second seed"), ROW
         walk = Walk(
-            num_images=num_images, label=chosen, attributes=attributes, sampler=sampler,
-            variance=variance, threshold=self.threshold,
+            num_images=num_images,
+            label=chosen,
+            attributes=attributes,
+            sampler=sampler,
+            variance=variance,
+            threshold=self.threshold,
             num_steps=whole(self.steps, "number of steps"),
-            eta=float(self.eta) if sampler == "ddim" else 0.0, spacing=self.spacing,
-            guidance_scale=float(self.guidance), seed=whole(self.seed, "seed"), seed_to=seed_to,
+            eta=float(self.eta) if sampler == "ddim" else 0.0,
+            spacing=self.spacing,
+            guidance_scale=float(self.guidance),
+            seed=whole(self.seed, "seed"),
+            seed_to=seed_to,
             t_start=t_start if self.begin == PICTURE else None,
             resample=whole(self.resample, "number of resamplings") if self.begin == HOLE else 0,
-        )  # fmt: skip
+        )
         checkpoint.condition(walk.condition)
         walk.timesteps(checkpoint)  # raises what does not fit this model
         return walk, given

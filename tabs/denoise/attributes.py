@@ -54,10 +54,15 @@ def build(model: str) -> Menus:
                     name, values = names[i] if i < len(names) else (f"attribute {i + 1}", ())
                     menus.append(
                         gr.Dropdown(
-                            [ANY, *values], value=ANY, label=name.capitalize(), min_width=120,
-                            visible=i < len(names), interactive=True, allow_custom_value=True,
+                            [ANY, *values],
+                            value=ANY,
+                            label=name.capitalize(),
+                            min_width=120,
+                            visible=i < len(names),
+                            interactive=True,
+                            allow_custom_value=True,
                         )
-                    )  # fmt: skip
+                    )
     said_of = _words(model)
     words = gr.Markdown(said_of, visible=bool(said_of), elem_classes=["hint"])
     return Menus(group, words, tuple(menus))
@@ -73,8 +78,9 @@ def updates(model: str, *chosen: str | None) -> list[Any]:
     names = names_of(model)
     words = _words(model)
     given: list[Any] = [
-        gr.Group(visible=bool(names)), gr.Markdown(words, visible=bool(words)),
-    ]  # fmt: skip
+        gr.Group(visible=bool(names)),
+        gr.Markdown(words, visible=bool(words)),
+    ]
     for i, value in enumerate(chosen):
         if i >= len(names):
             given.append(gr.Dropdown([ANY], value=ANY, visible=False))

@@ -60,25 +60,38 @@ def controls(model: str) -> Beginning:
     begin = gr.Radio(list(BEGINNINGS), value=NOISE, label="Begin with")
     with gr.Group(visible=False) as seeds:
         seed_to = gr.Number(
-            42, label="Second seed", precision=None,
+            42,
+            label="Second seed",
+            precision=None,
             info=f"nine pictures lead from the first seed's noise to this one's; 0 to {MAX_SEED}",
-        )  # fmt: skip
+        )
     with gr.Group(visible=False) as of_picture:
         picture = picture_input(
-            value=str(FIRST_PICTURE), label="Picture to begin with", height=180,
-            sources=["upload", "clipboard", "webcam"], alt_text="the picture to begin with",
-        )  # fmt: skip
+            value=str(FIRST_PICTURE),
+            label="Picture to begin with",
+            height=180,
+            sources=["upload", "clipboard", "webcam"],
+            alt_text="the picture to begin with",
+        )
         t = gr.Slider(
-            0, 999, value=FIRST_T, step=1, label="Noised to t",
+            0,
+            999,
+            value=FIRST_T,
+            step=1,
+            label="Noised to t",
             info="0 hardly at all, 999 until nothing is left",
-        )  # fmt: skip
+        )
     start = gr.State(first_start(model))
     with gr.Group(visible=False) as open_part:
         hole = component("hole", "{}", "denoise-hole")
         resample = gr.Slider(
-            1, MAX_RESAMPLE, value=5, step=1, label="Times each step is taken",
+            1,
+            MAX_RESAMPLE,
+            value=5,
+            step=1,
+            label="Times each step is taken",
             info="more of it, and the new part fits the old better (RePaint)",
-        )  # fmt: skip
+        )
     groups = (seeds, of_picture, open_part)
     return Beginning(begin, seed_to, picture, t, start, hole, resample, groups)
 
@@ -98,14 +111,19 @@ def wire(
     # On the user's own doing only: what the Noise tab hands over comes as a `Start` already.
     gr.on(
         [parts.picture.input, parts.picture.clear, parts.t.input],
-        own_start, [parts.picture, parts.t, model], parts.start,
-        trigger_mode="always_last", **QUIET,
-    )  # fmt: skip
+        own_start,
+        [parts.picture, parts.t, model],
+        parts.start,
+        trigger_mode="always_last",
+        **QUIET,
+    )
     gr.on(
         [parts.start.change, parts.begin.change, loaded.change],
-        shown, [parts.begin, parts.start, loaded, parts.hole],
-        [begins, forget, *parts.groups, parts.t, parts.hole], **QUIET,
-    )  # fmt: skip
+        shown,
+        [parts.begin, parts.start, loaded, parts.hole],
+        [begins, forget, *parts.groups, parts.t, parts.hole],
+        **QUIET,
+    )
     forget.click(lambda: NOISE, outputs=parts.begin, **QUIET)
 
 

@@ -26,9 +26,12 @@ def times(count: int) -> str:
 
 
 def words(
-    rows: Sequence[CardRow], sampler: str, evaluations: int,
-    ms_per_evaluation: float | None = None, measurable: bool = True,
-) -> str:  # fmt: skip
+    rows: Sequence[CardRow],
+    sampler: str,
+    evaluations: int,
+    ms_per_evaluation: float | None = None,
+    measurable: bool = True,
+) -> str:
     """What the choice costs here, what a thousand steps would, and which row would do: Markdown.
 
     The row is the one that the card's default is chosen by; see `card_table.best_value`.

@@ -27,9 +27,11 @@ MARK, LETTER = 16, (8.5, 20)  # pixels: a mark's side, a letter's width and heig
 
 
 def figure(
-    rows: Sequence[CardRow], choice_sampler: str, choice_evaluations: int,
+    rows: Sequence[CardRow],
+    choice_sampler: str,
+    choice_evaluations: int,
     ms_per_evaluation: float | None = None,
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """Frechet distance over network evaluations, both logarithmic, a curve for each sampler.
 
     Rows with eta, guidance or another spacing are single hollow marks. The axis says the time here
@@ -66,18 +68,33 @@ def figure(
     if scale:
         y = scale[0].frechet
         made.add_shape(
-            type="line", xref="paper", x0=0, x1=1, y0=y, y1=y, layer="below",
+            type="line",
+            xref="paper",
+            x0=0,
+            x1=1,
+            y0=y,
+            y1=y,
+            layer="below",
             line={"color": QUIET, "width": 2.5, "dash": "8px,6px"},
-        )  # fmt: skip
+        )
         made.add_annotation(
-            text=f"{REFERENCE}: {y:.2f}", xref="paper", x=0.93, xanchor="right", y=math.log10(y),
-            yanchor="top", showarrow=False,
-        )  # fmt: skip
+            text=f"{REFERENCE}: {y:.2f}",
+            xref="paper",
+            x=0.93,
+            xanchor="right",
+            y=math.log10(y),
+            yanchor="top",
+            showarrow=False,
+        )
     if not drawn:
         made.add_annotation(
-            text="this model's card<br>has no measurements", xref="paper", yref="paper",
-            x=0.5, y=0.5, showarrow=False,
-        )  # fmt: skip
+            text="this model's card<br>has no measurements",
+            xref="paper",
+            yref="paper",
+            x=0.5,
+            y=0.5,
+            showarrow=False,
+        )
     _mark_choice(made, choice_sampler, choice_evaluations, ms_per_evaluation, x_range)
     return made
 
@@ -107,16 +124,27 @@ def _extra(row: CardRow) -> str:
 
 
 def _add(
-    made: go.Figure, rows: list[CardRow], name: str, mode: str, marker: dict, line: dict | None,
+    made: go.Figure,
+    rows: list[CardRow],
+    name: str,
+    mode: str,
+    marker: dict,
+    line: dict | None,
     place: str | None = None,
-) -> None:  # fmt: skip
+) -> None:
     made.add_scatter(
-        x=[r.evaluations for r in rows], y=[r.frechet for r in rows], name=name,
-        mode=mode + ("+text" if place else ""), marker=marker,
-        line=line and line | {"width": 3.5}, showlegend=line is not None,
-        text=[_extra(r) for r in rows], textposition=place or "top center",
-        customdata=[_hover(r) for r in rows], hovertemplate="%{customdata}<extra></extra>",
-    )  # fmt: skip
+        x=[r.evaluations for r in rows],
+        y=[r.frechet for r in rows],
+        name=name,
+        mode=mode + ("+text" if place else ""),
+        marker=marker,
+        line=line and line | {"width": 3.5},
+        showlegend=line is not None,
+        text=[_extra(r) for r in rows],
+        textposition=place or "top center",
+        customdata=[_hover(r) for r in rows],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
 
 
 def _hover(row: CardRow) -> str:
@@ -140,18 +168,39 @@ def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: fl
     title = "evaluations" + ("" if ms is None else " and <i>time here</i>")
     nice = [k * 10.0**e for e in range(-3, 4) for k in (1, 2, 5)]
     made.update_layout(
-        template="none", height=HEIGHT, hovermode="closest",
+        template="none",
+        height=HEIGHT,
+        hovermode="closest",
         margin={"l": 76, "r": 20, "t": TOP, "b": BOTTOM},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
         font={"size": 16, "color": QUIET, "family": "system-ui, sans-serif"},
-        legend={"orientation": "h", "x": 0, "y": 1.3, "yanchor": "bottom", "font": {"size": 16},
-                "itemsizing": "trace"},
-        xaxis=grid | {"title": {"text": title, "standoff": 10}, "title_font_size": 16,
-                      "range": x_range, "tickvals": TICKS, "ticktext": under, "tickangle": 0},
-        yaxis=grid | {"title": {"text": "Frechet distance (low is good)", "standoff": 8},
-                      "title_font_size": 16, "range": y_range, "tickvals": nice,
-                      "ticktext": [f"{v:g}" for v in nice]},
-    )  # fmt: skip
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.3,
+            "yanchor": "bottom",
+            "font": {"size": 16},
+            "itemsizing": "trace",
+        },
+        xaxis=grid
+        | {
+            "title": {"text": title, "standoff": 10},
+            "title_font_size": 16,
+            "range": x_range,
+            "tickvals": TICKS,
+            "ticktext": under,
+            "tickangle": 0,
+        },
+        yaxis=grid
+        | {
+            "title": {"text": "Frechet distance (low is good)", "standoff": 8},
+            "title_font_size": 16,
+            "range": y_range,
+            "tickvals": nice,
+            "ticktext": [f"{v:g}" for v in nice],
+        },
+    )
 
 
 def _mark_choice(
@@ -162,11 +211,22 @@ def _mark_choice(
     label += "" if ms is None else f",<br>about {span(count * ms)} here"
     place = (math.log10(count) - x_range[0]) / (x_range[1] - x_range[0])
     made.add_shape(
-        type="line", yref="paper", x0=count, x1=count, y0=0, y1=1, layer="below",
+        type="line",
+        yref="paper",
+        x0=count,
+        x1=count,
+        y0=0,
+        y1=1,
+        layer="below",
         line={"color": NOW, "width": 3},
-    )  # fmt: skip
+    )
     made.add_annotation(
-        text=f"<b>{label}</b>", x=math.log10(count), yref="paper", y=1, yanchor="bottom",
+        text=f"<b>{label}</b>",
+        x=math.log10(count),
+        yref="paper",
+        y=1,
+        yanchor="bottom",
         xanchor="left" if place < 0.2 else "right" if place > 0.6 else "center",
-        showarrow=False, font={"color": NOW, "size": 16},
-    )  # fmt: skip
+        showarrow=False,
+        font={"color": NOW, "size": 16},
+    )

@@ -55,6 +55,10 @@ def build(asked: list[Any], loaded: gr.State, expects: gr.Markdown) -> None:
             *(s.change for s in (*opened, loaded)),
             *(c.change for c in asked if not isinstance(c, gr.HTML)),
         ],
-        follow, [*asked, *opened, run_id], [plot, said, python, expects], js=SEND_RUN,
-        trigger_mode="always_last", **QUIET,
-    )  # fmt: skip
+        follow,
+        [*asked, *opened, run_id],
+        [plot, said, python, expects],
+        js=SEND_RUN,
+        trigger_mode="always_last",
+        **QUIET,
+    )

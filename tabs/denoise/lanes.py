@@ -46,8 +46,10 @@ class Lane(NamedTuple):
 
 PRESETS: dict[str, tuple[Lane, ...]] = {
     "ten looks at most: who comes furthest?": (
-        Lane(NETWORK, "ddim", 10, 0, 1), Lane(NETWORK, "ddpm", 10, 0, 1),
-        Lane(NETWORK, "heun", 5, 0, 1), Lane(NETWORK, "dpmpp_2m", 10, 0, 1),
+        Lane(NETWORK, "ddim", 10, 0, 1),
+        Lane(NETWORK, "ddpm", 10, 0, 1),
+        Lane(NETWORK, "heun", 5, 0, 1),
+        Lane(NETWORK, "dpmpp_2m", 10, 0, 1),
     ),
     "where the ten looks are taken: spacing": (
         Lane(NETWORK, "dpmpp_2m", 10, 0, 1, "leading"),
@@ -56,21 +58,28 @@ PRESETS: dict[str, tuple[Lane, ...]] = {
         Lane(NETWORK, "dpmpp_2m", 10, 0, 1, "karras"),
     ),
     "the classic: ancestral sampling wants a thousand steps": (
-        Lane(NETWORK, LARGE_VARIANCE, 10, 0, 1), Lane(NETWORK, LARGE_VARIANCE, 100, 0, 1),
-        Lane(NETWORK, LARGE_VARIANCE, 1000, 0, 1), Lane(NETWORK, "ddim", 10, 0, 1),
+        Lane(NETWORK, LARGE_VARIANCE, 10, 0, 1),
+        Lane(NETWORK, LARGE_VARIANCE, 100, 0, 1),
+        Lane(NETWORK, LARGE_VARIANCE, 1000, 0, 1),
+        Lane(NETWORK, "ddim", 10, 0, 1),
     ),
     "from straight to ancestral: eta": (
-        Lane(NETWORK, "ddim", 50, 0, 1), Lane(NETWORK, "ddim", 50, 0.3, 1),
-        Lane(NETWORK, "ddim", 50, 0.7, 1), Lane(NETWORK, "ddim", 50, 1, 1),
+        Lane(NETWORK, "ddim", 50, 0, 1),
+        Lane(NETWORK, "ddim", 50, 0.3, 1),
+        Lane(NETWORK, "ddim", 50, 0.7, 1),
+        Lane(NETWORK, "ddim", 50, 1, 1),
     ),
     "how hard to insist: guidance": (
-        Lane(NETWORK, "ddim", 25, 0, 1), Lane(NETWORK, "ddim", 25, 0, 2),
-        Lane(NETWORK, "ddim", 25, 0, 4), Lane(NETWORK, "ddim", 25, 0, 8),
+        Lane(NETWORK, "ddim", 25, 0, 1),
+        Lane(NETWORK, "ddim", 25, 0, 2),
+        Lane(NETWORK, "ddim", 25, 0, 4),
+        Lane(NETWORK, "ddim", 25, 0, 8),
     ),
     "the network and one who remembers 200 pictures": (
-        Lane(NETWORK, "ddim", 25, 0, 1), Lane(EXACT, "ddim", 25, 0, 1),
+        Lane(NETWORK, "ddim", 25, 0, 1),
+        Lane(EXACT, "ddim", 25, 0, 1),
     ),
-}  # fmt: skip
+}
 
 
 def preset(name: str) -> list[Any]:

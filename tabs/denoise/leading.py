@@ -41,9 +41,13 @@ def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
             checkpoint = asked.checkpoint()
             karras = asked.spacing == "karras"
             asked = asked._replace(
-                begin=PICTURE, images=1, sampler="ddim", eta=0, exact=False,
+                begin=PICTURE,
+                images=1,
+                sampler="ddim",
+                eta=0,
+                exact=False,
                 spacing="trailing" if karras else asked.spacing,
-            )  # fmt: skip
+            )
             walk, given = asked.walk(checkpoint)
             assert given is not None
             rounds = 2 + int(refine)
@@ -87,9 +91,13 @@ def there_and_back(checkpoint: Checkpoint, walk: Walk, x0: Tensor, refine: int) 
     denoiser = checkpoint.denoiser(walk.condition, walk.guidance_scale)
     steps, spacing = walk.num_steps, walk.spacing
     for up in invert(
-        denoiser, x0.to(device), checkpoint.schedule, num_steps=steps, spacing=spacing,
+        denoiser,
+        x0.to(device),
+        checkpoint.schedule,
+        num_steps=steps,
+        spacing=spacing,
         refine=refine,
-    ):  # fmt: skip
+    ):
         noise = up.x_next.cpu()
         yield Way(up.index, noise, None, up.nfe, 0, f"t = {up.t_next} on the way to noise")
     for down in sample(
@@ -115,15 +123,25 @@ def _ends(x0: Tensor, way: Way) -> str:
 def _both_ways(x0: Tensor, way: Way, words: str, run_id: str, state: str = "running") -> str:
     apart = None if way.again is None or state != "done" else 5 * (way.again - x0)
     shown = [x0, way.noise, way.again, apart]
-    return json.dumps({
-        "width": x0.shape[3], "height": x0.shape[2], "channels": x0.shape[1], "cell": 132,
-        "columns": ["the picture", "its noise", "the picture again", "difference × 5"],
-        "rows": [{
-            "name": "", "tones": ["x0", "eps", "x0-hat", "x-t"],
-            "cells": [None if x is None else as_base64(x) for x in shown],
-        }],
-        "words": words, "state": state, "run": run_id,
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "width": x0.shape[3],
+            "height": x0.shape[2],
+            "channels": x0.shape[1],
+            "cell": 132,
+            "columns": ["the picture", "its noise", "the picture again", "difference × 5"],
+            "rows": [
+                {
+                    "name": "",
+                    "tones": ["x0", "eps", "x0-hat", "x-t"],
+                    "cells": [None if x is None else as_base64(x) for x in shown],
+                }
+            ],
+            "words": words,
+            "state": state,
+            "run": run_id,
+        }
+    )
 
 
 def distance(a: Tensor, b: Tensor) -> float:

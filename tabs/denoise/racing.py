@@ -57,10 +57,15 @@ class Runner:
         """Check that the lane fits, and stand at its beginning."""
         guidance = lane.guidance if lane.who == NETWORK else 1.0
         own = asked._replace(
-            sampler=lane.sampler, steps=lane.steps, eta=lane.eta, guidance=guidance,
-            spacing=lane.spacing, begin=NOISE, images=min(int(asked.images), MAX_IMAGES),
+            sampler=lane.sampler,
+            steps=lane.steps,
+            eta=lane.eta,
+            guidance=guidance,
+            spacing=lane.spacing,
+            begin=NOISE,
+            images=min(int(asked.images), MAX_IMAGES),
             exact=False,
-        )  # fmt: skip
+        )
         walk, _ = own.walk(checkpoint)
         denoiser = exact_of(checkpoint, walk) if lane.who == EXACT else None
         walker = Walker(checkpoint, walk, denoiser=denoiser)

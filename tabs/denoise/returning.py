@@ -94,9 +94,14 @@ def errors(pictures: list[Tensor], x0: Tensor) -> list[float]:
 
 
 def _gallery(
-    x0: Tensor, times: list[int], noised: list[Tensor], looks: list[Tensor], walks: list[Tensor],
-    run_id: str, state: str = "running",
-) -> str:  # fmt: skip
+    x0: Tensor,
+    times: list[int],
+    noised: list[Tensor],
+    looks: list[Tensor],
+    walks: list[Tensor],
+    run_id: str,
+    state: str = "running",
+) -> str:
     def cells(pictures: list[Tensor]) -> list[str | None]:
         return [as_base64(x) for x in pictures] + [None] * (len(times) - len(pictures))
 
@@ -111,17 +116,24 @@ def _gallery(
             "small and blurs; a walk decides for one of them, which is sharp and may be another. "
             "Where little noise was added your picture comes back; from much, one of the model's."
         )
-    return json.dumps({
-        "width": x0.shape[3], "height": x0.shape[2], "channels": x0.shape[1],
-        "columns": [f"t = {t}" for t in times], "cell": 66,
-        "rows": [
-            {"name": "true x₀", "tone": "x0", "cells": [as_base64(x0)] * len(times)},
-            {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
-            {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(looks)},
-            {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
-        ],
-        "words": words, "state": state, "run": run_id,
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "width": x0.shape[3],
+            "height": x0.shape[2],
+            "channels": x0.shape[1],
+            "columns": [f"t = {t}" for t in times],
+            "cell": 66,
+            "rows": [
+                {"name": "true x₀", "tone": "x0", "cells": [as_base64(x0)] * len(times)},
+                {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
+                {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(looks)},
+                {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
+            ],
+            "words": words,
+            "state": state,
+            "run": run_id,
+        }
+    )
 
 
 def curve(times: list[int], looks: list[float], walks: list[float]) -> go.Figure:
@@ -180,9 +192,13 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     with gr.Row():
         lead = gr.Button("Lead it to its noise and back", min_width=180)
         refine = gr.Slider(
-            0, MAX_REFINE, value=0, step=1, label="Rounds of refinement",
+            0,
+            MAX_REFINE,
+            value=0,
+            step=1,
+            label="Rounds of refinement",
             info="of each step up; each round costs an evaluation",
-        )  # fmt: skip
+        )
     both = component("gallery", "{}", "denoise-inversion", asks=[give_up])
     back.click(come_back, [*asked, run_id], [plot, gallery], js=TELL % "denoise-return", **runs)
     lead.click(lead_to_noise, [*asked, refine, run_id], both, js=TELL % "denoise-inversion", **runs)

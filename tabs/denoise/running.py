@@ -84,9 +84,12 @@ def branch(request: gr.Request, *values: Any) -> Iterator[str]:
             raise ValueError("A branch goes on with its parent's model; choose that one again.")
         mine, _ = wanted._replace(begin="noise", images=before.num_images).walk(checkpoint)
         mine = dataclasses.replace(
-            mine, seed_to=before.seed_to, t_start=before.t_start, parent=before,
+            mine,
+            seed_to=before.seed_to,
+            t_start=before.t_start,
+            parent=before,
             branch_step=int(index),
-        )  # fmt: skip
+        )
         within(mine, checkpoint, WALK_LIMIT)
         exact = exact_of(checkpoint, mine) if wanted.exact else None
         walker = models.walker(checkpoint)

@@ -117,10 +117,22 @@ def opening(model: str) -> Asked:
     if label == NO_CLASS:
         guidance = 1
     return Asked(
-        model=model, label=label, guidance=guidance, sampler=sampler, steps=steps, seed=SEED,
-        images=images, eta=0.0, spacing=spacing, begin=NOISE, seed_to=None, start=None, hole=None,
-        resample=RESAMPLE, exact=False,
-    )  # fmt: skip
+        model=model,
+        label=label,
+        guidance=guidance,
+        sampler=sampler,
+        steps=steps,
+        seed=SEED,
+        images=images,
+        eta=0.0,
+        spacing=spacing,
+        begin=NOISE,
+        seed_to=None,
+        start=None,
+        hole=None,
+        resample=RESAMPLE,
+        exact=False,
+    )
 
 
 def _is_number(value: Any, least: float, most: float) -> bool:

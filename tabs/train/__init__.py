@@ -114,14 +114,17 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
                 )
             with gr.Group(visible=False) as local:
                 folder = gr.Textbox(
-                    label="Folder", placeholder="/home/me/pictures",
+                    label="Folder",
+                    placeholder="/home/me/pictures",
                     info="Enter reads it; one subfolder each names a class",
-                )  # fmt: skip
+                )
             with gr.Group(visible=False) as sized:
                 size = gr.Dropdown(
-                    [s for s in SIZES if s <= limits.size], value=32, label="Size",
+                    [s for s in SIZES if s <= limits.size],
+                    value=32,
+                    label="Size",
                     info="pixels of a side; pictures are cropped square",
-                )  # fmt: skip
+                )
             preset = gr.Radio(
                 [*PRESETS, OWN], value="a coffee", label="How long", elem_id="train-preset"
             )
@@ -133,9 +136,12 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
             facts = gr.Markdown("", elem_classes=["hint"], elem_id="train-facts")
             name = gr.Textbox("my-model", label="Name", max_length=40)
             begin = gr.Dropdown(
-                [FRESH, *models.available()], value=FRESH, label="Begin with",
-                info="or train a model further, on these pictures", allow_custom_value=True,
-            )  # fmt: skip
+                [FRESH, *models.available()],
+                value=FRESH,
+                label="Begin with",
+                info="or train a model further, on these pictures",
+                allow_custom_value=True,
+            )
             with gr.Accordion("Everything", open=False):
                 everything = everything_else(limits)
         with gr.Column(scale=5, elem_classes=["stage"]):
@@ -156,23 +162,31 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
                     "On this public page your pictures and models are yours alone, and vanish when "
                     f"you close it. A training has at most {limits.steps:,} steps and "
                     f"{limits.minutes:g} minutes."
-                    if PUBLIC else "They are kept in a folder beside the playground.",
-                    elem_classes=["hint"], elem_id="train-said",
-                )  # fmt: skip
+                    if PUBLIC
+                    else "They are kept in a folder beside the playground.",
+                    elem_classes=["hint"],
+                    elem_id="train-said",
+                )
                 pushing.build(own)
             why(WHY)
     settings = [begin, *everything]
     reading = [source, files, folder, size]
     menus = [own, begin, denoise_model]
     watching: dict[str, Any] = {
-        "concurrency_limit": 16, "concurrency_id": "watch",
-        "trigger_mode": "multiple", **QUIET,
-    }  # fmt: skip
+        "concurrency_limit": 16,
+        "concurrency_id": "watch",
+        "trigger_mode": "multiple",
+        **QUIET,
+    }
     source.change(shown_inputs, source, [upload, local, sized], **QUIET)
     read = gr.on(
-        [source.change, files.change, folder.submit, size.change], chosen_pictures, reading,
-        [stage, words], trigger_mode="always_last", **QUIET,
-    )  # fmt: skip
+        [source.change, files.change, folder.submit, size.change],
+        chosen_pictures,
+        reading,
+        [stage, words],
+        trigger_mode="always_last",
+        **QUIET,
+    )
     opening = tab.select(opened, reading, [stage, words], **QUIET)
     tab.select(own_menu, [own, begin, denoise_model], menus, **QUIET)
     # In the page itself, so that no answer that is under way finds the preset still standing.
@@ -215,10 +229,15 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
     stop_button.click(stop, None, None, queue=False, **QUIET)
     use.click(
         lambda path: [gr.skip(), gr.skip()] if not path else [path, gr.Tabs(selected="denoise")],
-        own, [denoise_model, tabs], **QUIET,
-    )  # fmt: skip
+        own,
+        [denoise_model, tabs],
+        **QUIET,
+    )
     zipping.click(zip_file, own, [file, said], **QUIET)
     remove.click(
-        delete, own, said,
-        js=CONFIRM, **QUIET,
-    ).then(own_menu, [own, begin, denoise_model], menus, **QUIET)  # fmt: skip
+        delete,
+        own,
+        said,
+        js=CONFIRM,
+        **QUIET,
+    ).then(own_menu, [own, begin, denoise_model], menus, **QUIET)

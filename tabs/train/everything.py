@@ -24,14 +24,20 @@ def everything_else(limits: Limits) -> list[Any]:
     with gr.Row():
         made: list[Any] = [
             gr.Number(
-                min(coffee.steps, limits.steps), label="Training steps", precision=0,
-                info=f"1 to {limits.steps:,}", min_width=120,
+                min(coffee.steps, limits.steps),
+                label="Training steps",
+                precision=0,
+                info=f"1 to {limits.steps:,}",
+                min_width=120,
             ),
             gr.Number(
-                min(coffee.batch, limits.batch), label="Batch", precision=0, info="pictures a step",
+                min(coffee.batch, limits.batch),
+                label="Batch",
+                precision=0,
+                info="pictures a step",
                 min_width=100,
             ),
-        ]  # fmt: skip
+        ]
     with gr.Row():
         made.append(
             gr.Number(1e-3, label="Learning rate", info="peak; rises, falls at last", min_width=120)
@@ -55,13 +61,15 @@ def everything_else(limits: Limits) -> list[Any]:
         made.append(gr.Number(1000, label="Timesteps T", precision=0, min_width=100))
     made += [
         gr.Dropdown(
-            list(PREDICTION_TYPES), value=PREDICTS, label="It predicts",
+            list(PREDICTION_TYPES),
+            value=PREDICTS,
+            label="It predicts",
             info="sample is the clean picture",
         ),
         gr.Dropdown(
             list(WEIGHTINGS), value=WEIGHTING, label="Loss weighting", info="by signal over noise"
         ),
-    ]  # fmt: skip
+    ]
     with gr.Row():
         made.append(
             gr.Number(

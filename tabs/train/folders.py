@@ -50,9 +50,12 @@ def kept_pictures(folder: Path) -> ImageDataset:
         name, classes, attributes = json.loads(str(file["names"]))
         numbers = {k: torch.from_numpy(file[k]) for k in ("labels", "attributes") if k in file}
         return ImageDataset(
-            name, file["pictures"], class_names=tuple(classes),
-            attribute_names=tuple((each, tuple(values)) for each, values in attributes), **numbers,
-        )  # fmt: skip
+            name,
+            file["pictures"],
+            class_names=tuple(classes),
+            attribute_names=tuple((each, tuple(values)) for each, values in attributes),
+            **numbers,
+        )
 
 
 def free_folder(within: Path, name: str) -> Path:

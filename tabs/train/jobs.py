@@ -155,9 +155,14 @@ class Job:
         kind = self.plan.train.prediction_type
         gap = ema_gap(last.raw, last.unet, self.dataset, self.schedule, kind)
         self.checks = check_run(
-            self.progress.losses, ema_gap=gap, x0_saturated=saturation(self.end), nearest=near,
-            nearest_real=usual, data_saturated=saturation(real), from_random=not self.plan.init,
-        )  # fmt: skip
+            self.progress.losses,
+            ema_gap=gap,
+            x0_saturated=saturation(self.end),
+            nearest=near,
+            nearest_real=usual,
+            data_saturated=saturation(real),
+            from_random=not self.plan.init,
+        )
 
 
 def sentence_of(error: Exception) -> str:

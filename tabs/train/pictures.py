@@ -30,11 +30,13 @@ NAMED = {
     **{
         f"{name}, all {count:,}" if count <= _MOST else f"{name}, {_MOST:,} of {count:,}": key
         for name, count, key in (
-            ("Fashion-MNIST", 60_000, "fashion-mnist"), ("MNIST digits", 60_000, "mnist"),
-            ("KMNIST letters", 60_000, "kmnist"), ("CIFAR-10 photographs", 50_000, "cifar10"),
+            ("Fashion-MNIST", 60_000, "fashion-mnist"),
+            ("MNIST digits", 60_000, "mnist"),
+            ("KMNIST letters", 60_000, "kmnist"),
+            ("CIFAR-10 photographs", 50_000, "cifar10"),
         )
     },
-}  # fmt: skip
+}
 SOURCES = [SHIPPED, MINE, *([] if PUBLIC else [FOLDER]), *list(NAMED)[1:]]
 SIZES = (16, 28, 32, 48, 64, 96, 128)
 
@@ -42,9 +44,13 @@ Progress = Callable[[int, int], None]
 
 
 def read(
-    source: str, files: list[str] | None, folder: str, size: int, limits: Limits,
+    source: str,
+    files: list[str] | None,
+    folder: str,
+    size: int,
+    limits: Limits,
     progress: Progress | None = None,
-) -> ImageDataset:  # fmt: skip
+) -> ImageDataset:
     """The pictures of one of `SOURCES`.
 
     Args:
@@ -62,9 +68,12 @@ def read(
         raise ValueError(f"Here pictures may be at most {limits.size} pixels wide; choose smaller.")
     if source == MINE:
         return load_uploads(
-            files or [], size=size, max_pictures=limits.pictures,
-            max_bytes=limits.megabytes * 10**6, progress=_timed(progress, limits.reading),
-        )  # fmt: skip
+            files or [],
+            size=size,
+            max_pictures=limits.pictures,
+            max_bytes=limits.megabytes * 10**6,
+            progress=_timed(progress, limits.reading),
+        )
     if source == FOLDER and not PUBLIC:
         if not folder.strip():
             raise ValueError("Give the path of a folder that holds pictures.")

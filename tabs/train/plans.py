@@ -104,23 +104,34 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
         known = models.get(s.begin if OWNERS.public else models.fetch(s.begin))
         s = _as_trained(s, known)
     train = TrainConfig(
-        num_steps=steps, batch_size=batch, learning_rate=float(s.learning_rate),
-        warmup_steps=min(500, steps // 10), decay_steps=int(0.3 * steps), ema_decay=float(s.ema),
-        label_dropout=float(s.dropout), prediction_type=s.prediction, loss_weighting=s.weighting,
-        precision=s.precision, flip=bool(s.flip), seed=_whole("The seed", s.seed, 0),
-    )  # fmt: skip
-    noise: dict[str, Any] = {
-        "name": s.schedule, "num_train_timesteps": _whole("T", s.T, 2)
-    }  # fmt: skip
+        num_steps=steps,
+        batch_size=batch,
+        learning_rate=float(s.learning_rate),
+        warmup_steps=min(500, steps // 10),
+        decay_steps=int(0.3 * steps),
+        ema_decay=float(s.ema),
+        label_dropout=float(s.dropout),
+        prediction_type=s.prediction,
+        loss_weighting=s.weighting,
+        precision=s.precision,
+        flip=bool(s.flip),
+        seed=_whole("The seed", s.seed, 0),
+    )
+    noise: dict[str, Any] = {"name": s.schedule, "num_train_timesteps": _whole("T", s.T, 2)}
     make_schedule(**noise)
     if known is None:
         levels = widths(s.channels)
         attend = ATTENTION[s.attention]
         attention = tuple(i >= len(levels) - attend for i in range(len(levels)))
         plan = Plan.for_data(
-            dataset, train, noise, levels, blocks=_whole("Blocks", s.blocks),
-            patch_size=_whole("The patch", s.patch), attention=attention,
-        )  # fmt: skip
+            dataset,
+            train,
+            noise,
+            levels,
+            blocks=_whole("Blocks", s.blocks),
+            patch_size=_whole("The patch", s.patch),
+            attention=attention,
+        )
         if not attend:
             plan = dataclasses.replace(
                 plan, unet=dataclasses.replace(plan.unet, mid_attention=False)
@@ -128,10 +139,11 @@ def plan_of(s: Settings, dataset: ImageDataset, limits: Limits) -> tuple[Plan, I
     else:
         dataset = fitted(dataset, known)
         unet = dataclasses.replace(
-            known.unet.config, image_size=dataset.shape[1:],
+            known.unet.config,
+            image_size=dataset.shape[1:],
             num_classes=len(dataset.class_names) or None,
             attributes=tuple(len(values) for _, values in dataset.attribute_names),
-        )  # fmt: skip
+        )
         # On a public page from the cache: the machine's own token is for its owner.
         init = str(models.place(s.begin)[0]) if OWNERS.public else s.begin
         plan = Plan(train, unet, known.config.schedule, init=init)  # the noise that it knows
@@ -223,7 +235,8 @@ def facts(plan: Plan, dataset: ImageDataset, seconds: float | None) -> str:
             f"weighting: {train.loss_weighting}."
         )
     minded = [
-        c.words for c in check_schedule(make_schedule(**plan.noise), train.prediction_type)
+        c.words
+        for c in check_schedule(make_schedule(**plan.noise), train.prediction_type)
         if not c.ok
-    ]  # fmt: skip
+    ]
     return " ".join([said, *minded])

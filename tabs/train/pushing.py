@@ -25,25 +25,29 @@ def build(own: gr.Dropdown) -> None:
     """
     with gr.Accordion("Push to the Hub", open=False):
         to = gr.Textbox(
-            label="Repository", placeholder="USER/NAME", max_length=200,
+            label="Repository",
+            placeholder="USER/NAME",
+            max_length=200,
             info="on huggingface.co; it is made, or updated if it is there",
-        )  # fmt: skip
+        )
         private = gr.Checkbox(True, label="Private", info="only you can see it")
         token = gr.Textbox(
-            label="Token", type="password", max_length=500,
+            label="Token",
+            type="password",
+            max_length=500,
             html_attributes=gr.InputHTMLAttributes(autocomplete="off", spellcheck=False),
             info="of yours, with write rights; it is used once and not kept"
-            if PUBLIC else "with write rights; this machine's own, if left empty",
-        )  # fmt: skip
+            if PUBLIC
+            else "with write rights; this machine's own, if left empty",
+        )
         button = gr.Button("Push", size="md", elem_id="train-push")
         said = gr.Markdown(
             "Config, weights, a card under the MIT licence and a sheet of samples go there; your "
             "pictures do not.",
-            elem_classes=["hint"], elem_id="train-pushed",
-        )  # fmt: skip
-    button.click(
-        push, [own, to, private, token], [said, token], concurrency_limit=2, **QUIET
-    )  # fmt: skip
+            elem_classes=["hint"],
+            elem_id="train-pushed",
+        )
+    button.click(push, [own, to, private, token], [said, token], concurrency_limit=2, **QUIET)
 
 
 def push(

@@ -50,9 +50,9 @@ def before(dataset: ImageDataset, run: str = "before") -> str:
     count = 16 if 16 * H * W <= MOST_PIXELS else 4
     generators = [torch.Generator().manual_seed(i) for i in range(count)]
     noise = grid(to_uint8(draw_noise((count, C, H, W), generators)))
-    return json.dumps({
-        "run": run, "state": "before", "sheet": picture(sheet(dataset)), "noise": picture(noise)
-    })  # fmt: skip
+    return json.dumps(
+        {"run": run, "state": "before", "sheet": picture(sheet(dataset)), "noise": picture(noise)}
+    )
 
 
 def failed(sentence: str) -> str:
@@ -92,22 +92,30 @@ class Watch:
             thin = max(1, len(progress.history) // POINTS)
             curve = progress.history[::thin] + progress.history[-1:]
             values: dict[str, Any] = {
-                "run": f"{job.name} {id(job)}", "state": job.state, "step": progress.step,
-                "total": progress.total, "T": progress.T,
+                "run": f"{job.name} {id(job)}",
+                "state": job.state,
+                "step": progress.step,
+                "total": progress.total,
+                "T": progress.T,
                 "loss": [[k, float(f"{v:.4g}")] for k, v in curve],
                 "bins": [_short(v) for v in progress.by_timestep],
                 "first": [_short(v) for v in progress.first_look],
-                "steps": steps, "new": new, "line": line(job),
+                "steps": steps,
+                "new": new,
+                "line": line(job),
                 "checks": [{"name": c.name, "ok": c.ok, "words": c.words} for c in job.checks],
-            }  # fmt: skip
+            }
         if self.count < 3:
             H, W, C = growth.clean.shape[1:]
             values["sheet"] = picture(sheet(job.dataset))
             values["task"] = {
-                "width": W, "height": H, "channels": C, "times": growth.times,
+                "width": W,
+                "height": H,
+                "channels": C,
+                "times": growth.times,
                 "clean": [base64_of(x) for x in growth.clean],
                 "noised": [base64_of(x) for x in growth.noised],
-            }  # fmt: skip
+            }
             if steps:
                 values["shape"] = growth.walks[0].shape[1:]
         elif steps:
