@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from tabs import options
+from tabs import launch_options
 
-CSS = Path(__file__).parent / "tabs" / "assets" / "theme.css"
+CSS = Path(__file__).parent / "tabs" / "static" / "theme.css"
 THEME = gr.themes.Default(
     primary_hue="violet",
     neutral_hue="zinc",
@@ -35,9 +35,10 @@ def opened_tab(request: gr.Request) -> Any:
 
 def build() -> gr.Blocks:
     """The whole page."""
-    from tabs import denoise, endpoints, noise, schedules, train  # only now: they heed the options
-    from tabs.components import QUIET
-    from tabs.denoise import beginning
+    from tabs import denoise, noise, schedules, train
+    from tabs.api import endpoints  # only now: they heed the options
+    from tabs.denoise import start_controls
+    from tabs.shared.components import QUIET
 
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
@@ -57,7 +58,7 @@ def build() -> gr.Blocks:
         # "Denoise from here": what the Noise tab hands over, the Denoise tab begins with.
         noised.change(
             lambda given, model: [
-                *beginning.from_noise_tab(given, model),
+                *start_controls.from_noise_tab(given, model),
                 gr.Tabs(selected="denoise"),
             ],
             [noised, parts.model],
@@ -75,7 +76,7 @@ def build() -> gr.Blocks:
 
 def launch(demo: gr.Blocks, **asked: Any) -> tuple[Any, str, str]:
     """Launch with the page's own looks and limits; what is asked is of `gr.Blocks.launch`."""
-    from tabs.own import PUBLIC
+    from tabs.shared.sessions import PUBLIC
 
     return demo.launch(
         run_history=False,
@@ -90,16 +91,16 @@ def launch(demo: gr.Blocks, **asked: Any) -> tuple[Any, str, str]:
 
 def main() -> int:
     """Launch as the command line asks; bad options are one sentence and exit code 2."""
-    asked = options.read()
+    asked = launch_options.read()
     if isinstance(asked, int):
         return asked
     try:
-        done = options.in_a_sentence(lambda: launch(build(), **asked.launching()))
+        done = launch_options.in_a_sentence(lambda: launch(build(), **asked.launching()))
     except KeyboardInterrupt:  # before the page was there
         done = 130
-    from tabs import closing
+    from tabs.shared import shutdown
 
-    return closing.leave(done if isinstance(done, int) else 0)
+    return shutdown.leave(done if isinstance(done, int) else 0)
 
 
 if __name__ == "__main__":

@@ -81,9 +81,8 @@ def bench_walk() -> None:
     from playwright.sync_api import sync_playwright
 
     import app
-    from diffusion_core.trajectory import walk
-    from diffusion_core.walk import Walk
-    from tabs import models
+    from diffusion_core.generation import SamplingRequest, walk
+    from tabs.shared import models
 
     checkpoint = models.get(models.available()[0][1])
     demo = app.build()
@@ -105,7 +104,9 @@ def bench_walk() -> None:
                 return float(page.evaluate(CLICK_AND_WAIT % WHOLE)) / 1000
 
             def bare(images: int = images) -> None:
-                for _ in walk(checkpoint, Walk(num_images=images, num_steps=50, seed=7, label=8)):
+                for _ in walk(
+                    checkpoint, SamplingRequest(num_images=images, num_steps=50, seed=7, label=8)
+                ):
                     pass
 
             in_page(), bare()

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from diffusion_core.image_dataset import ImageDataset
+from diffusion_core.data import ImageDataset
+from diffusion_core.device import fastest_precision
 from diffusion_core.schedule import make_schedule
-from diffusion_core.train_config import TrainConfig, fastest_precision
-from diffusion_core.training import train
+from diffusion_core.training import TrainConfig
+from diffusion_core.training_runs import train_resumably
 from diffusion_core.unet import UNet, UNetConfig
 
 BATCH, SIDE, STEPS = 64, 32, 2
@@ -57,7 +58,7 @@ def ours(config: UNetConfig, precision: str) -> Callable[[], None]:
     settings = TrainConfig(
         num_steps=100_000, batch_size=BATCH, save_every=100_000, precision=precision
     )
-    steps: Iterator[Any] = train(
+    steps: Iterator[Any] = train_resumably(
         settings, config, make_schedule("linear"), ImageDataset("noise", pictures()), folder
     )
 

@@ -1,4 +1,4 @@
-"""The command line; see `python -m diffusion_core --help`. Each command has a file in commands/."""
+"""The command line; see `python -m diffusion_core --help`. Each command has a file in cli/."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import sys
 
 import typer
 
-from .commands.evaluate import evaluate
-from .commands.export import export
-from .commands.push import push
-from .commands.sample import sample
-from .commands.train import train
+from .cli import COMMANDS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
-for command in (train, sample, evaluate, export, push):
+for command in COMMANDS:
     app.command()(command)
 
 

@@ -18,10 +18,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .denoiser import estimate
 from .process import Denoiser, q_sample
-from .samplers import Generators, SamplerStep, check_chance, check_threshold, noise_like
+from .samplers import SamplerStep, check_chance, check_threshold, step_weights, weighed
 from .schedule import NoiseSchedule
-from .steps import estimate, step_weights, weighed
+from .seeding import Generators, noise_like
 
 INPAINTING_SAMPLERS = ("ddim", "ddpm")
 

@@ -19,9 +19,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .denoiser import estimate
 from .process import Denoiser, q_sample
+from .samplers import step_weights, weighed
 from .schedule import NoiseSchedule
-from .steps import estimate, step_weights, weighed
 
 
 @dataclass(frozen=True, eq=False)

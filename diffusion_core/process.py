@@ -168,3 +168,25 @@ def posterior_weights(t: int, t_prev: int, schedule: NoiseSchedule) -> tuple[Ten
     a_t, a_prev = schedule.alpha_bar(t), schedule.alpha_bar(t_prev)
     alpha = a_t / a_prev
     return a_prev.sqrt() * (1 - alpha) / (1 - a_t), alpha.sqrt() * (1 - a_prev) / (1 - a_t)
+
+
+def slerp(a: Tensor, b: Tensor, count: int) -> Tensor:
+    """From a to b along the great circle, in equal angles: (count, C, H, W).
+
+    sin((1 - k) θ) / sin θ · a + sin(k θ) / sin θ · b, with θ the angle between them (Shoemake
+    1985; for noise, Song et al. 2021, app. D.5). A straight line between two draws of noise would
+    pass through what is too small to be noise.
+
+    Args:
+        a: Noise, (1, C, H, W).
+        b: Noise, as a.
+        count: Pictures, both ends included.
+    """
+    k = torch.linspace(0, 1, count, dtype=torch.float64).reshape(-1, 1, 1, 1)
+    x, y = a.double(), b.double()
+    theta = torch.acos(((x * y).sum() / (x.norm() * y.norm())).clamp(-1, 1))
+    if theta < 1e-4:
+        return ((1 - k) * x + k * y).to(a.dtype)
+    return ((torch.sin((1 - k) * theta) * x + torch.sin(k * theta) * y) / torch.sin(theta)).to(
+        a.dtype
+    )

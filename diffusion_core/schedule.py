@@ -11,19 +11,95 @@ and because a sum of Gaussians is Gaussian the steps compose to one jump
 `t` is zero-based: index 0 is the paper's t = 1, and t = -1 means the clean image, ᾱ = 1.
 Sources: Ho et al. 2020 (linear), Rombach et al. 2022 (scaled linear), Nichol and Dhariwal 2021
 (cosine), Jabri et al. 2022 (sigmoid), Lin et al. 2023 (zero terminal SNR).
+
+`spaced_timesteps` chooses which timesteps a walk visits; `schedule_from_log_snr` makes a schedule
+from control points drawn by hand.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .spacing import SPACINGS, spaced_timesteps
+SPACINGS = ("trailing", "leading", "linspace", "karras")
+RHO, SIGMAS = 7.0, (0.002, 80.0)  # of "karras", as in that paper
+
+
+def spaced_timesteps(
+    num_train_timesteps: int,
+    num_steps: int,
+    spacing: str = "trailing",
+    t_start: int | None = None,
+    log_snr: np.ndarray | None = None,
+) -> list[int]:
+    """The timesteps of a walk, descending (Lin et al. 2023, table 2; Karras et al. 2022, eq. 5).
+
+    trailing    round(arange(T, 0, -T/N)) - 1      begins at T - 1
+    leading     arange(N) · (T // N)               ends at 0
+    linspace    round(linspace(0, T - 1, N))       begins at T - 1 and ends at 0; [0] for N = 1
+    karras      where σ = sqrt((1 - ᾱ) / ᾱ) is nearest to N values, evenly spread in σ^(1/7),
+                from 80 to 0.002 as far as the schedule has them: many where little noise is left
+
+    With a `t_start` the walk is spaced over [0, t_start], begins exactly there, and has
+    min(num_steps, t_start + 1) steps, since no timestep is visited twice.
+
+    Args:
+        num_train_timesteps: T of the schedule.
+        num_steps: N, from 1 to T.
+        spacing: One of the above.
+        t_start: First timestep, in [0, T); None starts from the spacing's own.
+        log_snr: Of every timestep, (T,), which only "karras" asks for; `NoiseSchedule.timesteps`
+            gives it.
+
+    Raises:
+        ValueError: if N or t_start is out of range, the spacing is unknown or lacks log_snr.
+    """
+    T, N = num_train_timesteps, num_steps
+    if spacing not in SPACINGS:
+        raise ValueError(f"There is no spacing {spacing!r}; choose one of {', '.join(SPACINGS)}.")
+    if isinstance(N, bool) or not 1 <= N <= T or int(N) != N:
+        raise ValueError(f"The number of steps must be a whole number from 1 to {T}, got {N}.")
+    N = int(N)
+    if t_start is not None:
+        if isinstance(t_start, bool) or not 0 <= t_start < T or int(t_start) != t_start:
+            raise ValueError(f"t_start must be a whole number from 0 to {T - 1}, got {t_start}.")
+        T = int(t_start) + 1
+        N = min(N, T)
+    if spacing == "trailing":
+        # [:N] because a float range may run one step past its end.
+        steps = np.round(np.arange(T, 0, -T / N))[:N] - 1
+    elif spacing == "leading":
+        steps = (np.arange(N) * (T // N))[::-1]
+    elif spacing == "linspace":
+        steps = np.round(np.linspace(0, T - 1, N))[::-1]
+    elif log_snr is None:
+        raise ValueError("The spacing 'karras' goes by a schedule; ask NoiseSchedule.timesteps.")
+    else:
+        steps = _karras(-log_snr[:T] / 2, N)
+    timesteps = [int(t) for t in steps]
+    if t_start is not None:
+        timesteps[0] = int(t_start)
+    return timesteps
+
+
+def _karras(log_sigma: np.ndarray, N: int) -> np.ndarray:
+    """N timesteps, descending, by the logarithm of each timestep's σ, (T,), which ascends."""
+    lowest, highest = np.exp(np.log(SIGMAS).clip(log_sigma[0], log_sigma[-1]) / RHO)
+    wanted = RHO * np.log(np.linspace(highest, lowest, N))
+    above = np.searchsorted(log_sigma, wanted).clip(1, len(log_sigma) - 1)
+    nearer = wanted - log_sigma[above - 1] < log_sigma[above] - wanted
+    steps = above - nearer
+    # None twice: where several fall on one timestep, the later ones move down, or all up.
+    places = np.arange(N)
+    steps = np.minimum.accumulate(steps + places) - places
+    return np.maximum(steps, places[::-1])
+
 
 __all__ = [
     "SCHEDULES",
@@ -235,3 +311,38 @@ def rescale_zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
     betas[:-1] = betas[:-1].clamp(torch.finfo(torch.float64).eps, 1 - 1e-6)
     betas[-1] = 1.0
     return NoiseSchedule(betas)
+
+
+LIMIT = 20.0
+"""Largest |log-SNR| of a control point; e^20 is 485 million."""
+
+
+def schedule_from_log_snr(
+    values: Sequence[float], num_train_timesteps: int = 1000
+) -> NoiseSchedule:
+    """A schedule whose log-SNR runs through control points, evenly spaced in time.
+
+    Between the points it is linear. A point above the one before is taken down to it, less a
+    little, since noise never goes away in the forward process. From log-SNR l follows
+    ᾱ = 1 / (1 + e^(-l)) (Kingma et al. 2021, eq. 3), and from ᾱ the betas, clipped at 0.999.
+
+    Args:
+        values: Natural log-SNR at evenly spaced times, first t = 0, last t = T - 1; two or more,
+            each in [-20, 20].
+        num_train_timesteps: T, from 2 to 10,000.
+
+    Raises:
+        ValueError: if there are too few points, or one is out of range.
+    """
+    if len(values) < 2:
+        raise ValueError("A drawn schedule needs at least two points.")
+    if not all(math.isfinite(v) and abs(v) <= LIMIT for v in values):
+        raise ValueError(f"Every point of a drawn schedule must lie in [-{LIMIT:g}, {LIMIT:g}].")
+    T = num_train_timesteps
+    falling = np.minimum.accumulate(np.asarray(values, dtype=np.float64))
+    at = np.linspace(0, T - 1, len(values))
+    log_snr = np.interp(np.arange(T), at, falling) - 1e-6 * np.arange(T) / T
+    alpha_bar = torch.sigmoid(torch.from_numpy(log_snr))
+    before = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])
+    smallest = torch.finfo(torch.float64).eps
+    return NoiseSchedule((1 - alpha_bar / before).clamp(smallest, MAX_BETA))

@@ -12,11 +12,9 @@ bit on one machine with the same threads, and several processes draw what one wo
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -24,17 +22,195 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from .draws import draw_step, seeded_dropout
-from .image_dataset import ImageDataset
-from .process import predict_v, q_sample
+from .conditioning import nothing
+from .data import ImageDataset
+from .denoiser import PREDICTION_TYPES, training_target
+from .process import q_sample
 from .schedule import NoiseSchedule
-from .state import read_state, write_state
-from .train_config import TrainConfig, fastest_precision, learning_rate_at
+from .seeding import seeded
 from .unet import UNet, UNetConfig
 
-__all__ = ["TrainConfig", "TrainStep", "loss_weights", "train", "training_target"]
+__all__ = [
+    "PRECISIONS",
+    "UNBOUNDED",
+    "WEIGHTINGS",
+    "TrainConfig",
+    "TrainStep",
+    "TrainingState",
+    "check_fit",
+    "draw_step",
+    "fresh_unet",
+    "learning_rate_at",
+    "loss_weights",
+    "train",
+    "training_target",
+]
 
-STATE_FILE = "state.safetensors"
+WEIGHTINGS = ("none", "min_snr", "clamped_snr")
+UNBOUNDED = ("clamped_snr", "epsilon")  # SNR 0 weighs infinitely: there eps says nothing of x0
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; stored as JSON with the state and the checkpoint.
+
+    Attributes:
+        num_steps: Optimiser steps in all.
+        batch_size: Images a step, over all processes together.
+        learning_rate: Peak of AdamW's.
+        warmup_steps: It rises linearly over these first steps,
+        decay_steps: stays level, and falls linearly to 0 over these last ones.
+        weight_decay: AdamW's.
+        grad_clip: Largest norm of the gradient.
+        ema_decay: Of the averaged weights; begins low and rises with the steps.
+        label_dropout: Share of labels replaced by the null label (Ho and Salimans 2022), and with
+            them all attributes.
+        attribute_dropout: Share in which each attribute is left out by itself.
+        sparse_attributes: Share of pictures of which any number of attributes is left out, each
+            number alike, so that the network also learns what little is said of.
+        prediction_type: What the network's output means: epsilon, v_prediction or sample (x0).
+        loss_weighting: "none", "min_snr" or "clamped_snr"; see `training.loss_weights`.
+        min_snr_gamma: Their γ.
+        precision: "bf16" or "fp32"; "auto" measures which is faster here.
+        even_classes: Draw every class equally often, whatever its share of the pictures.
+        flip: Mirror half of the pictures, left to right: for what has no left and right.
+        seed: Of the weights and of every step's draws.
+        save_every: Steps between saves of the state.
+    """
+
+    num_steps: int = 10_000
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    warmup_steps: int = 500
+    decay_steps: int = 2_000
+    weight_decay: float = 0.0
+    grad_clip: float = 1.0
+    ema_decay: float = 0.9995
+    label_dropout: float = 0.1
+    attribute_dropout: float = 0.1
+    sparse_attributes: float = 0.0
+    prediction_type: str = "epsilon"
+    loss_weighting: str = "none"
+    min_snr_gamma: float = 5.0
+    precision: str = "auto"
+    even_classes: bool = False
+    flip: bool = False
+    seed: int = 0
+    save_every: int = 500
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained, in one sentence."""
+        for name, choices in (
+            ("prediction_type", PREDICTION_TYPES),
+            ("loss_weighting", WEIGHTINGS),
+            ("precision", PRECISIONS),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"There is no {name} {getattr(self, name)!r}; choose {', '.join(choices)}."
+                )
+        if (self.loss_weighting, self.prediction_type) == UNBOUNDED:
+            raise ValueError(
+                "clamped_snr has no bound where epsilon is predicted; choose min_snr, or "
+                "another prediction_type."
+            )
+        if min(self.num_steps, self.batch_size, self.save_every) < 1:
+            raise ValueError("num_steps, batch_size and save_every must be at least 1.")
+        if not (self.learning_rate > 0 and self.grad_clip > 0 and self.min_snr_gamma > 0):
+            raise ValueError("learning_rate, grad_clip and min_snr_gamma must be above 0.")
+        if not all(
+            0 <= x < 1
+            for x in (
+                self.ema_decay,
+                self.label_dropout,
+                self.attribute_dropout,
+                self.sparse_attributes,
+            )
+        ):
+            raise ValueError("ema_decay, the dropouts and sparse_attributes must lie in [0, 1).")
+        if min(self.warmup_steps, self.decay_steps, self.seed) < 0 or self.seed >= 2**63:
+            raise ValueError("warmup_steps, decay_steps and seed must be at least 0.")
+
+
+def learning_rate_at(config: TrainConfig, step: int) -> float:
+    """Warm-up, level, decay: the rate of zero-based `step` (Hu et al. 2024, "WSD").
+
+    The level part does not depend on num_steps, so a run can be lengthened or cut short before
+    its decay without changing what came before.
+    """
+    up = (step + 1) / config.warmup_steps if config.warmup_steps else 1.0
+    down = (config.num_steps - step) / config.decay_steps if config.decay_steps else 1.0
+    return config.learning_rate * min(1.0, up, down)
+
+
+def batch_indices(config: TrainConfig, step: int, size: int) -> Tensor:
+    """Which images step k sees, int64 (B,): the k-th slice of an endless row of shuffles."""
+    first, parts, needed = step * config.batch_size, [], config.batch_size
+    while needed:
+        epoch, offset = divmod(first, size)
+        order = torch.randperm(size, generator=seeded(config.seed, "epoch", epoch))
+        parts.append(order[offset : offset + needed])
+        needed -= len(parts[-1])
+        first += len(parts[-1])
+    return torch.cat(parts)
+
+
+def draw_step(
+    config: TrainConfig, unet: UNetConfig, schedule: NoiseSchedule, dataset: ImageDataset, step: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """All that is random in a step, for the whole batch, on the CPU: x0, t, eps, y.
+
+    Of a condition with attributes, all is left out with the probability of label_dropout, and each
+    part, the class too, by itself with that of attribute_dropout. Of a share of sparse_attributes
+    each attribute, but not the class, is left out at a rate that is itself drawn from 0 to 1: of
+    many pictures little is said, and a person may choose one attribute or the class alone.
+    """
+    if config.even_classes:
+        indices = dataset.evenly[batch_indices(config, step, len(dataset.evenly))]
+    else:
+        indices = batch_indices(config, step, len(dataset))
+    x0, y = dataset.batch(indices)
+    generator = seeded(config.seed, "step", step)
+    t = torch.randint(len(schedule), (len(x0),), generator=generator)
+    eps = torch.randn(x0.shape, generator=generator)
+    if config.flip:  # from its own generator: all else is drawn as without it
+        mirrored = torch.rand(len(x0), generator=seeded(config.seed, "flip", step)) < 0.5
+        x0 = torch.where(mirrored[:, None, None, None], x0.flip(3), x0)
+    if unet.num_classes is None or y is None:
+        return x0, t, eps, None
+    if unet.null_label:
+        dropped = torch.rand(len(x0), generator=generator) < config.label_dropout
+        y = torch.where(dropped, unet.num_classes, y)
+        if unet.attributes:
+            said = dataset.conditions(indices)
+            assert said is not None
+            alone = torch.rand(said.shape, generator=generator) < config.attribute_dropout
+            if config.sparse_attributes:  # drawn last: all else is drawn as without it
+                rate = torch.rand(len(x0), 1, generator=generator)
+                sparse = torch.rand(len(x0), 1, generator=generator) < config.sparse_attributes
+                left_out = torch.rand(said.shape, generator=generator) < rate
+                left_out[:, 0] = False  # the class
+                alone |= sparse & left_out
+            y = torch.where(dropped[:, None] | alone, nothing(said, unet.num_classes), said)
+    return x0, t, eps, y
+
+
+def seeded_dropout(config: UNetConfig, *parts: object) -> Any:
+    """Dropout draws from torch's global generator: seed it for this step, and put it back."""
+    if not config.dropout:
+        return torch.autograd.profiler.record_function("no dropout")
+    fork = torch.random.fork_rng()
+
+    class _Seeded:
+        def __enter__(self) -> None:
+            fork.__enter__()
+            torch.manual_seed(seeded("dropout", *parts).initial_seed() % 2**63)
+
+        def __exit__(self, *error: Any) -> None:
+            fork.__exit__(*error)
+
+    return _Seeded()
 
 
 @dataclass(frozen=True)
@@ -61,15 +237,6 @@ class TrainStep:
     seconds: float
     unet: UNet
     raw: UNet
-
-
-def training_target(
-    prediction_type: str, x0: Tensor, t: Tensor, eps: Tensor, schedule: NoiseSchedule
-) -> Tensor:
-    """What a network of this kind should have answered: eps, v or x0; (B, C, H, W)."""
-    if prediction_type == "v_prediction":
-        return predict_v(x0, t, eps, schedule)
-    return eps if prediction_type == "epsilon" else x0
 
 
 def loss_weights(config: TrainConfig, t: Tensor, schedule: NoiseSchedule) -> Tensor:
@@ -106,35 +273,60 @@ def _ema_update(decay: float) -> Any:
     return update
 
 
-def train(
-    config: TrainConfig,
-    unet_config: UNetConfig,
-    schedule: NoiseSchedule,
-    dataset: ImageDataset,
-    out: str | Path,
-    *,
-    initial: UNet | None = None,
-    resume: bool = True,
-    accelerator: Accelerator | None = None,
-) -> Generator[TrainStep, None, None]:
-    """Train a UNet and yield after every step.
+@dataclass(eq=False)
+class TrainingState:
+    """All that the next step depends on, beside the settings.
 
-    Every `save_every` steps and at the end the whole state (weights, average, optimiser, step) is
-    written to `out/state.safetensors`, beside its name and then renamed, so that a kill at any
-    moment loses at most the steps since the last save. Leaving the generator early saves too.
+    Attributes:
+        unet: The network in training, on its device.
+        ema: Its averaged weights.
+        optimizer: AdamW, with its two moments.
+        step: Steps done.
+    """
 
-    Args:
-        config: How to train.
-        unet_config: What to train.
-        schedule: How much noise at each timestep.
-        dataset: On what; its images must fit the network.
-        out: Folder of the state.
-        initial: Weights to begin with, in place of random ones (fine-tuning).
-        resume: Go on from a state in `out`, if there is one.
-        accelerator: For several processes or devices; None makes one.
+    unet: UNet
+    ema: AveragedModel
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+
+    @classmethod
+    def begin(
+        cls,
+        config: TrainConfig,
+        unet_config: UNetConfig,
+        device: torch.device | str = "cpu",
+        initial: UNet | None = None,
+    ) -> TrainingState:
+        """The state before the first step.
+
+        Args:
+            config: How to train.
+            unet_config: What to train.
+            device: Where.
+            initial: Weights to begin with, in place of random ones (fine-tuning).
+        """
+        unet = fresh_unet(unet_config, config.seed)
+        if initial is not None:
+            unet.load_state_dict(initial.state_dict())
+        unet.to(device)
+        ema = AveragedModel(unet, multi_avg_fn=_ema_update(config.ema_decay))
+        optimizer = torch.optim.AdamW(
+            unet.parameters(),
+            lr=config.learning_rate,
+            betas=(0.9, 0.99),
+            fused=torch.device(device).type != "mps",
+            weight_decay=config.weight_decay,
+        )
+        return cls(unet, ema, optimizer)
+
+
+def check_fit(
+    config: TrainConfig, unet_config: UNetConfig, schedule: NoiseSchedule, dataset: ImageDataset
+) -> None:
+    """Refuse a network, a schedule and pictures that cannot be trained together.
 
     Raises:
-        ValueError: if data and network do not fit, or the state in `out` is of another run.
+        ValueError: in one sentence.
     """
     if dataset.shape[0] != unet_config.in_channels or any(
         s % unet_config.divisor for s in dataset.shape[1:]
@@ -154,93 +346,73 @@ def train(
             "A schedule with zero terminal SNR wants prediction_type v_prediction or sample: in "
             "pure noise there is nothing to learn from predicting it."
         )
+
+
+def train(
+    config: TrainConfig,
+    state: TrainingState,
+    schedule: NoiseSchedule,
+    dataset: ImageDataset,
+    *,
+    precision: str = "fp32",
+    accelerator: Accelerator | None = None,
+) -> Generator[TrainStep, None, None]:
+    """Train from a state on, and yield after every step; `state` is changed in place.
+
+    Nothing is written: `training_runs` saves the state and resumes from it.
+
+    Args:
+        config: How to train.
+        state: Where the training stands; of `TrainingState.begin`, or read from a file.
+        schedule: How much noise at each timestep.
+        dataset: The images, which must fit the network: see `check_fit`.
+        precision: "fp32", or "bf16" for the forward pass and its gradient.
+        accelerator: For several processes or devices; None makes one.
+
+    Raises:
+        FloatingPointError: if the gradient is not finite; the state is that of the step before.
+    """
     accelerator = accelerator or Accelerator()
-    if config.batch_size % accelerator.num_processes:
-        raise ValueError("batch_size must be a multiple of the number of processes.")
-    device = accelerator.device
-    unet = fresh_unet(unet_config, config.seed)
-    if initial is not None:
-        unet.load_state_dict(initial.state_dict())
-    unet.to(device)
-    ema = AveragedModel(unet, multi_avg_fn=_ema_update(config.ema_decay))
-    optimizer = torch.optim.AdamW(
-        unet.parameters(),
-        lr=config.learning_rate,
-        betas=(0.9, 0.99),
-        fused=device.type != "mps",
-        weight_decay=config.weight_decay,
-    )
-    path, done, precision = Path(out) / STATE_FILE, 0, config.precision
-    settings = {
-        "train": dataclasses.asdict(config),
-        "unet": dataclasses.asdict(unet_config),
-        "data": {"dataset": dataset.name, "pictures": len(dataset), "content": dataset.content},
-    }
-    if resume and path.exists():
-        done, used = read_state(path, settings, schedule, unet, ema, optimizer)
-        precision = used if precision == "auto" else precision
-    if precision == "auto":
-        precision = fastest_precision(device)
-    model, optimizer = accelerator.prepare(unet, optimizer)
+    model, optimizer = accelerator.prepare(state.unet, state.optimizer)
     model.train()
-
-    def save() -> None:
-        if accelerator.is_main_process:
-            write_state(path, settings, schedule, unet, ema, optimizer, done, precision)
-
-    saved, whole = done, True
-    try:
-        while done < config.num_steps:
-            whole = False
-            start = time.perf_counter()
-            rate = learning_rate_at(config, done)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            x0, t, eps, y = draw_step(config, unet_config, schedule, dataset, done)
-            share = _share(accelerator, config.batch_size)
-            target = training_target(config.prediction_type, x0, t, eps, schedule)[share].to(device)
-            x_t = q_sample(x0, t, eps, schedule)[share].to(device)
-            weights = loss_weights(config, t, schedule)[share].to(device)
-            t, y = t[share], None if y is None else y[share].to(device)
-            with (
-                seeded_dropout(unet_config, config.seed, done, accelerator.process_index),
-                torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
-            ):
-                output = model(x_t, t.to(device), y)
-            losses = (output.float() - target).square().flatten(1).mean(dim=1)
-            loss = (weights * losses).mean()
-            optimizer.zero_grad()
-            accelerator.backward(loss)
-            norm = accelerator.clip_grad_norm_(model.parameters(), config.grad_clip)
-            if not bool(torch.isfinite(norm)):
-                raise FloatingPointError(
-                    f"Training diverged at step {done + 1}: the gradient is not finite. "
-                    "Lower the learning rate; the same command then goes on from the last save."
-                )
-            optimizer.step()
-            ema.update_parameters(unet)
-            done, whole = done + 1, True
-            if done % config.save_every == 0 or done == config.num_steps:
-                save()
-                saved = done
-            yield TrainStep(
-                done,
-                float(accelerator.reduce(loss.detach(), "mean")),
-                t,
-                losses.detach().cpu(),
-                rate,
-                float(norm),
-                time.perf_counter() - start,
-                cast(UNet, ema.module),
-                unet,
+    device, shape = accelerator.device, state.unet.config
+    each = config.batch_size // accelerator.num_processes  # this process's part of the batch
+    part = slice(accelerator.process_index * each, (accelerator.process_index + 1) * each)
+    while (done := state.step) < config.num_steps:
+        start, rate = time.perf_counter(), learning_rate_at(config, done)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        x0, t, eps, y = draw_step(config, shape, schedule, dataset, done)
+        target = training_target(config.prediction_type, x0, t, eps, schedule)[part].to(device)
+        x_t = q_sample(x0, t, eps, schedule)[part].to(device)
+        weights = loss_weights(config, t, schedule)[part].to(device)
+        t, y = t[part], None if y is None else y[part].to(device)
+        with (
+            seeded_dropout(shape, config.seed, done, accelerator.process_index),
+            torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
+        ):
+            output = model(x_t, t.to(device), y)
+        losses = (output.float() - target).square().flatten(1).mean(dim=1)
+        loss = (weights * losses).mean()
+        optimizer.zero_grad()
+        accelerator.backward(loss)
+        norm = accelerator.clip_grad_norm_(model.parameters(), config.grad_clip)
+        if not bool(torch.isfinite(norm)):
+            raise FloatingPointError(
+                f"Training diverged at step {done + 1}: the gradient is not finite. "
+                "Lower the learning rate; the same command then goes on from the last save."
             )
-    finally:
-        # Left between steps: keep them. Broken off inside one: the last save is the last good one.
-        if whole and saved < done:
-            save()
-
-
-def _share(accelerator: Accelerator, batch_size: int) -> slice:
-    """This process's part of the batch."""
-    each = batch_size // accelerator.num_processes
-    return slice(accelerator.process_index * each, (accelerator.process_index + 1) * each)
+        optimizer.step()
+        state.ema.update_parameters(state.unet)
+        state.step = done + 1
+        yield TrainStep(
+            state.step,
+            float(accelerator.reduce(loss.detach(), "mean")),
+            t,
+            losses.detach().cpu(),
+            rate,
+            float(norm),
+            time.perf_counter() - start,
+            cast(UNet, state.ema.module),
+            state.unet,
+        )

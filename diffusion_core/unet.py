@@ -1,35 +1,360 @@
-"""The network that looks at a noisy picture and a timestep and says what was added.
+"""The network that takes a noisy picture and a timestep and predicts what was added.
 
 A UNet (Ronneberger et al. 2015) in the form of Ho et al. 2020: residual blocks with group norm,
 self-attention at chosen levels, skip connections from the way down to the way up, and the timestep
-in every block. It knows no schedule: what its output means (eps, v or x0) is said elsewhere.
+in every block. It knows no schedule: what its output means (eps, v or x0) is said in `denoiser`.
 
     x_t (B, C, H, W), t (B,), y (B,) or (B, 1 + K) -> (B, C_out, H, W)
 
-The structure and the parameter names are those of diffusers' `UNet2DModel`. One thing is added: a
-patch size p folds every p × p pixels into channels first (space-to-depth), which makes small
-images cheap: the same cost buys p times the channels.
+Structure, module and parameter names are those of diffusers' `UNet2DModel`, so that its weights fit
+as they are. Feature maps are (B, C, H, W); the conditioning vector `emb` is (B, E). One thing is
+added: a patch size p folds every p × p pixels into channels first (space-to-depth), which makes
+small images cheap: the same cost buys p times the channels.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .conditions import ConditionEncoder
-from .layers import (
-    Attention,
-    Downsample,
-    EmbeddingMLP,
-    FourierEmbedding,
-    ResnetBlock,
-    Upsample,
-    timestep_embedding,
-)
-from .unet_config import UNetConfig
+from .conditioning import ConditionEncoder
+
+ACTIVATIONS = ("silu", "mish", "gelu", "relu")
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """The shape of a UNet; JSON in and out.
+
+    Attributes:
+        image_size: Height and width that it is made for; others work where the levels divide them.
+        in_channels, out_channels: Of the images.
+        patch_size: p folds p × p pixels into channels; 1 is off.
+        channels: Feature channels of each level, from fine to coarse.
+        blocks_per_level: Residual blocks on the way down; one more on the way up.
+        attention: For each level, whether it attends to itself.
+        attention_up: The same on the way up; None is as on the way down.
+        mid_attention: The same for the middle.
+        head_dim: Channels of one attention head; None is one head.
+        norm_groups, norm_eps: Of every group norm.
+        mid_norm_groups: Of the middle's attention; None is norm_groups, 0 is no norm.
+        mid_scale: The middle's sums of branch and shortcut are divided by it.
+        activation: Of residual blocks: "silu", "mish", "gelu" or "relu".
+        dropout: Inside residual blocks.
+        scale_shift: Conditioning scales and shifts the norm, in place of an addition.
+        time_embedding: "positional" or "fourier".
+        time_dim: Size of the conditioning vector; None is 4 times the first level's channels.
+        flip_sin_to_cos, freq_shift: See `timestep_embedding`.
+        center_input: Take images in [0, 1] to [-1, 1] first, as 2 x - 1.
+        downsample_padding: 1 is symmetric, 0 pads right and below only.
+        resample: "conv", or "resnet" for resampling inside a residual block.
+        resample_down, resample_up: The same for each level, on leaving it downwards or upwards;
+            None is `resample` at every one.
+        num_classes: Labels 0 to num_classes - 1; None is an unconditional network.
+        null_label: Add one label, num_classes, that means "no class" (for guidance).
+        attributes: How many values each attribute has that an image is asked for beside its class;
+            see `conditions`.
+    """
+
+    image_size: tuple[int, int] = (32, 32)
+    in_channels: int = 3
+    out_channels: int = 3
+    patch_size: int = 1
+    channels: tuple[int, ...] = (64, 128, 256)
+    blocks_per_level: int = 2
+    attention: tuple[bool, ...] = (False, False, True)
+    mid_attention: bool = True
+    head_dim: int | None = 32
+    norm_groups: int = 32
+    norm_eps: float = 1e-5
+    dropout: float = 0.0
+    scale_shift: bool = False
+    time_embedding: str = "positional"
+    flip_sin_to_cos: bool = True
+    freq_shift: float = 0.0
+    downsample_padding: int = 1
+    resample: str = "conv"
+    num_classes: int | None = None
+    null_label: bool = True
+    attributes: tuple[int, ...] = ()
+    attention_up: tuple[bool, ...] | None = None
+    mid_norm_groups: int | None = None
+    mid_scale: float = 1.0
+    activation: str = "silu"
+    time_dim: int | None = None
+    center_input: bool = False
+    resample_down: tuple[str, ...] | None = None
+    resample_up: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built, in one sentence."""
+        for name in (
+            "image_size",
+            "channels",
+            "attention",
+            "attributes",
+            "attention_up",
+            "resample_down",
+            "resample_up",
+        ):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        levels = len(self.channels)
+        if not levels or any(len(a) != levels for a in (self.attention, self.up_attention)):
+            raise ValueError("attention must say yes or no for each of the channels' levels.")
+        counts = (self.blocks_per_level, self.patch_size, self.norm_groups, *self.channels)
+        if min(counts) < 1 or (self.head_dim is not None and self.head_dim < 1):
+            raise ValueError(
+                "Blocks, patch size, groups, channels and head_dim must be at least 1."
+            )
+        if bad := [c for c in self.channels if c % self.norm_groups]:
+            raise ValueError(f"{bad[0]} channels are not a multiple of {self.norm_groups} groups.")
+        attended = [self.channels[-1]] if self.mid_attention else []
+        for attention in (self.attention, self.up_attention):
+            attended += [c for c, a in zip(self.channels, attention, strict=True) if a]
+        if self.head_dim and (bad := [c for c in attended if c % self.head_dim]):
+            raise ValueError(f"{bad[0]} channels are not a multiple of head_dim {self.head_dim}.")
+        if self.time_embedding not in ("positional", "fourier"):
+            raise ValueError("time_embedding must be 'positional' or 'fourier'.")
+        kinds = [self.resample_kinds(way) for way in ("down", "up")]
+        if any(len(k) != levels or not set(k) <= {"conv", "resnet"} for k in kinds):
+            raise ValueError("resample must be 'conv' or 'resnet', at every level.")
+        if self.mid_norm_groups and self.channels[-1] % self.mid_norm_groups:
+            raise ValueError(
+                f"{self.channels[-1]} channels are not a multiple of {self.mid_norm_groups} groups."
+            )
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}.")
+        if not self.mid_scale > 0 or (self.time_dim is not None and self.time_dim < 1):
+            raise ValueError("mid_scale and time_dim must be above 0.")
+        if self.num_classes is not None and self.num_classes < 1:
+            raise ValueError("num_classes must be at least 1, or None.")
+        if self.attributes and (self.num_classes is None or not self.null_label):
+            raise ValueError("A network with attributes needs classes and a null label.")
+        if min(self.attributes, default=1) < 1:
+            raise ValueError("Each of the attributes must have at least 1 value.")
+
+    @property
+    def up_attention(self) -> tuple[bool, ...]:
+        """For each level, whether it attends to itself on the way up."""
+        return self.attention if self.attention_up is None else self.attention_up
+
+    def resample_kinds(self, way: str) -> tuple[str, ...]:
+        """Either "conv" or "resnet" for each level that is left "down" or "up"."""
+        kinds = self.resample_down if way == "down" else self.resample_up
+        return (self.resample,) * len(self.channels) if kinds is None else kinds
+
+    @property
+    def divisor(self) -> int:
+        """Height and width must be multiples of this."""
+        return self.patch_size * 2 ** (len(self.channels) - 1)
+
+    def to_json(self) -> str:
+        """The configuration as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> UNetConfig:
+        """Read what `to_json` wrote; an unknown key is a ValueError."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"A UNet has no setting {unknown[0]!r}.")
+        return cls(**values)
+
+    @classmethod
+    def from_json(cls, text: str) -> UNetConfig:
+        """Read what `to_json` wrote."""
+        return cls.from_dict(json.loads(text))
+
+
+def timestep_embedding(
+    t: Tensor, dim: int, *, flip_sin_to_cos: bool = True, freq_shift: float = 0.0
+) -> Tensor:
+    """Write a timestep as sines and cosines of geometrically spaced frequencies.
+
+    emb_k = sin(t · 10000^(-k / (dim/2 - freq_shift)))        (Vaswani et al. 2017, section 3.5)
+
+    Args:
+        t: Timesteps, (B,).
+        dim: Size of the embedding; an odd one is padded by a zero.
+        flip_sin_to_cos: Cosines first, then sines; else sines first.
+        freq_shift: 1 makes the lowest frequency exactly 1/10000 (Ho et al.), 0 is diffusers' own.
+
+    Returns:
+        float32, (B, dim).
+    """
+    half = dim // 2
+    k = torch.arange(half, dtype=torch.float32, device=t.device)
+    angles = t.float()[:, None] * torch.exp(-math.log(10000.0) * k / (half - freq_shift))[None]
+    parts = [angles.cos(), angles.sin()] if flip_sin_to_cos else [angles.sin(), angles.cos()]
+    return F.pad(torch.cat(parts, dim=1), (0, dim % 2))
+
+
+class FourierEmbedding(nn.Module):
+    """Random Fourier features of log t (Song et al. 2021), as diffusers' `fourier` type."""
+
+    def __init__(self, dim: int, scale: float = 16.0, flip_sin_to_cos: bool = False) -> None:
+        """Dim is the size of the embedding; the frequencies are drawn once and kept."""
+        super().__init__()
+        self.flip_sin_to_cos = flip_sin_to_cos
+        self.weight = nn.Parameter(torch.randn(dim // 2) * scale, requires_grad=False)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """(B,) positive timesteps to (B, dim)."""
+        angles = torch.log(t.float())[:, None] * self.weight[None] * 2 * math.pi
+        parts = (
+            [angles.cos(), angles.sin()] if self.flip_sin_to_cos else [angles.sin(), angles.cos()]
+        )
+        return torch.cat(parts, dim=1)
+
+
+class EmbeddingMLP(nn.Module):
+    """Two linear layers that turn the timestep's embedding into the conditioning vector."""
+
+    def __init__(self, in_dim: int, dim: int) -> None:
+        """In_dim sines and cosines in, dim numbers out."""
+        super().__init__()
+        self.linear_1 = nn.Linear(in_dim, dim)
+        self.linear_2 = nn.Linear(dim, dim)
+
+    def forward(self, emb: Tensor) -> Tensor:
+        """(B, in_dim) to (B, dim)."""
+        return self.linear_2(F.silu(self.linear_1(emb)))
+
+
+class ResnetBlock(nn.Module):
+    """Norm, SiLU, conv, twice, around a shortcut (He et al. 2016; Ho et al. 2020, appendix B).
+
+    The conditioning enters between the two halves: added to the feature map, or, with
+    `scale_shift`, as a scale and a shift of the second norm (Dhariwal and Nichol 2021).
+    `resample` of "down" or "up" changes the resolution inside the block (Brock et al. 2019). Branch
+    plus shortcut are divided by `divide`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        emb_dim: int,
+        *,
+        groups: int = 32,
+        eps: float = 1e-5,
+        dropout: float = 0.0,
+        scale_shift: bool = False,
+        resample: str | None = None,
+        activation: Callable[[Tensor], Tensor] = F.silu,
+        divide: float = 1.0,
+    ) -> None:
+        """Channels must be multiples of `groups`."""
+        super().__init__()
+        self.activation, self.divide = activation, divide
+        self.scale_shift = scale_shift
+        self.resample = resample
+        self.norm1 = nn.GroupNorm(groups, in_channels, eps=eps)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.time_emb_proj = nn.Linear(emb_dim, out_channels * (2 if scale_shift else 1))
+        self.norm2 = nn.GroupNorm(groups, out_channels, eps=eps)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.conv_shortcut = (
+            nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
+        )
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """(B, in, H, W) to (B, out, H', W'), H' = H, H/2 or 2H."""
+        h = self.activation(self.norm1(x))
+        if self.resample == "down":
+            x, h = F.avg_pool2d(x, 2), F.avg_pool2d(h, 2)
+        elif self.resample == "up":
+            x, h = (F.interpolate(z, scale_factor=2.0, mode="nearest") for z in (x, h))
+        h = self.conv1(h)
+        shift = self.time_emb_proj(self.activation(emb))[:, :, None, None]
+        if self.scale_shift:
+            scale, shift = shift.chunk(2, dim=1)
+            h = self.norm2(h) * (1 + scale) + shift
+        else:
+            h = self.norm2(h + shift)
+        h = self.conv2(self.dropout(self.activation(h)))
+        h = h + (x if self.conv_shortcut is None else self.conv_shortcut(x))
+        return h if self.divide == 1 else h / self.divide
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """softmax(q k^T / sqrt(d)) v, (B, heads, N, d). (Vaswani et al. 2017, eq. 1).
+
+    On a CPU the plain product is many times faster than the fused kernel in bfloat16 at the few
+    tokens that a coarse level has; elsewhere, and for many tokens, the fused kernel saves memory.
+    """
+    if q.device.type != "cpu" or q.shape[2] > 256:
+        return F.scaled_dot_product_attention(q, k, v)
+    return torch.softmax((q * q.shape[3] ** -0.5) @ k.transpose(2, 3), dim=-1) @ v
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over all positions, around a shortcut (Vaswani et al. 2017)."""
+
+    def __init__(
+        self, channels: int, head_dim: int | None, *, groups: int, eps: float, divide: float = 1.0
+    ) -> None:
+        """Channels / head_dim heads, None is one; 0 groups is no norm; the sum is over `divide`."""
+        super().__init__()
+        self.heads, self.divide = channels // (head_dim or channels), divide
+        self.group_norm = nn.GroupNorm(groups, channels, eps=eps) if groups else None
+        self.to_q = nn.Linear(channels, channels)
+        self.to_k = nn.Linear(channels, channels)
+        self.to_v = nn.Linear(channels, channels)
+        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same."""
+        B, C, H, W = x.shape
+        normed = x if self.group_norm is None else self.group_norm(x)
+        tokens = normed.flatten(2).transpose(1, 2)  # (B, HW, C)
+        q, k, v = (
+            f(tokens).view(B, H * W, self.heads, C // self.heads).transpose(1, 2)
+            for f in (self.to_q, self.to_k, self.to_v)
+        )
+        h = _attend(q, k, v)
+        h = self.to_out[0](h.transpose(1, 2).reshape(B, H * W, C))
+        h = x + h.transpose(1, 2).reshape(B, C, H, W)
+        return h if self.divide == 1 else h / self.divide
+
+
+class Downsample(nn.Module):
+    """Halve height and width by a strided convolution."""
+
+    def __init__(self, channels: int, padding: int) -> None:
+        """Padding 1 is symmetric; 0 pads right and below only, as in Ho et al.'s own code."""
+        super().__init__()
+        self.asymmetric = padding == 0
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H/2, W/2)."""
+        return self.conv(F.pad(x, (0, 1, 0, 1)) if self.asymmetric else x)
+
+
+class Upsample(nn.Module):
+    """Double height and width by repetition and a convolution (Odena et al. 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        """Channels in and out."""
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, 2H, 2W)."""
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
 
 __all__ = ["UNet", "UNetConfig"]
 
@@ -226,3 +551,10 @@ class UNet(nn.Module):
                 raise ValueError("This network has no classes, so it takes no label.")
             return emb
         return emb + self.class_embedding(y, len(t))
+
+
+@lru_cache(maxsize=64)
+def num_parameters(config: UNetConfig) -> int:
+    """Of a network, without making it: however large it were, it takes no memory."""
+    with torch.device("meta"):
+        return sum(p.numel() for p in UNet(config).parameters())

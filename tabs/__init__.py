@@ -1,1 +1,3 @@
-"""The page: one file a tab, and what several tabs share."""
+"""The page: a folder for each tab, and what several tabs share."""
+
+__all__ = ["api", "denoise", "launch_options", "noise", "schedules", "shared", "train"]

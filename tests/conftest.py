@@ -16,9 +16,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import pytest
 import torch
 
-from diffusion_core import trajectory
 from diffusion_core.checkpoint import CheckpointConfig, save_checkpoint
-from diffusion_core.data import FASHION_CLASSES, load_dataset
+from diffusion_core.data import load_dataset
+from diffusion_core.data.named import FASHION_CLASSES
+from diffusion_core.generation import run
 from diffusion_core.unet import UNet, UNetConfig
 
 pytest_plugins = ["pagelib"]
@@ -71,14 +72,14 @@ def wait_for(true: Callable[[], Any], seconds: float = 60) -> None:
 
 def watch_steps(monkeypatch: pytest.MonkeyPatch, look: Callable[[Any], None]) -> None:
     """Have every step of every walk looked at, when it has been computed."""
-    real = trajectory.Walker.__iter__
+    real = run.SamplingRun.__iter__
 
-    def watched(self: trajectory.Walker) -> Iterator[Any]:
+    def watched(self: run.SamplingRun) -> Iterator[Any]:
         for step in real(self):
             look(step)
             yield step
 
-    monkeypatch.setattr(trajectory.Walker, "__iter__", watched)
+    monkeypatch.setattr(run.SamplingRun, "__iter__", watched)
 
 
 def save_tiny(

@@ -106,7 +106,7 @@ def models_folder(tmp_path_factory) -> Path:
 def url(models_folder):
     os.environ["DIFFUSION_MODELS"] = str(models_folder)
     import app
-    from tabs import closing
+    from tabs.shared import shutdown
 
     os.environ["PLAYGROUND_OPENS_WITH"] = "one"
     demo = app.build()
@@ -116,7 +116,7 @@ def url(models_folder):
     )
     yield address
     demo.close()
-    assert closing.close(60), "something still computes"
+    assert shutdown.close(60), "something still computes"
     os.environ.pop("DIFFUSION_MODELS")
 
 

@@ -21,18 +21,17 @@ from pagelib import free_port
 from PIL import Image
 from test_cli import cli
 
-from diffusion_core import trajectory
-from diffusion_core.images import from_uint8
-from diffusion_core.pictures import fit_picture, read_picture
+from diffusion_core.data import fit_picture, from_uint8, read_picture
+from diffusion_core.generation import RunCard, run
 from diffusion_core.process import q_sample
-from diffusion_core.run_card import RunCard
-from diffusion_core.samplers import draw_noise
 from diffusion_core.schedule import make_schedule
-from tabs import endpoints, models, own
+from diffusion_core.seeding import draw_noise
+from tabs.api import endpoints
+from tabs.shared import models, sessions
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-CAT = str(ROOT / "tabs" / "assets" / "pictures" / "chelsea.png")
+CAT = str(ROOT / "tabs" / "static" / "pictures" / "chelsea.png")
 PLACE = "http://127.0.0.1:7860"
 TIMEOUT = 300
 
@@ -328,7 +327,7 @@ def test_a_walk_that_takes_too_long_is_refused(monkeypatch):
 
 def test_on_a_public_page_no_path_is_read(monkeypatch, tiny_folder):
     assert models.listed(str(tiny_folder)).name
-    monkeypatch.setattr(own.OWNERS, "public", True)
+    monkeypatch.setattr(sessions.SESSIONS, "public", True)
     for name in (str(tiny_folder), "google/ddpm-cifar10-32", "../runs/x"):
         with pytest.raises(ValueError, match="There is no model") as caught:
             models.listed(name)
@@ -340,7 +339,7 @@ def test_on_a_public_page_no_path_is_read(monkeypatch, tiny_folder):
 def watched(monkeypatch):
     """(indices of the steps that are computed, what is set when a walk is over)."""
     computed, ended = [], threading.Event()
-    real = trajectory.Walker.__iter__
+    real = run.SamplingRun.__iter__
 
     def watch(self):
         try:
@@ -350,7 +349,7 @@ def watched(monkeypatch):
         finally:
             ended.set()
 
-    monkeypatch.setattr(trajectory.Walker, "__iter__", watch)
+    monkeypatch.setattr(run.SamplingRun, "__iter__", watch)
     return computed, ended
 
 

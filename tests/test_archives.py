@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffusion_core import archives
-from diffusion_core.archives import load_uploads
-from diffusion_core.data import load_dataset
+from diffusion_core.data import load_dataset, load_uploads, uploads
 
 MB = 2**20
 
@@ -276,8 +274,8 @@ def test_a_bomb_that_lies_is_stopped_by_what_comes_out(tmp_path):
 
 def test_the_ratio_counts_what_comes_out(tmp_path, monkeypatch):
     path = lying(tmp_path / "x.zip", 3, 100)
-    monkeypatch.setattr(archives, "FREE_BYTES", 20 * MB)
-    monkeypatch.setattr(archives, "MAX_RATIO", 30)
+    monkeypatch.setattr(uploads, "FREE_BYTES", 20 * MB)
+    monkeypatch.setattr(uploads, "MAX_RATIO", 30)
     refused([path], "over 30 times its size")
 
 
@@ -349,7 +347,7 @@ def test_too_many_too_few_and_sizes_out_of_range_are_one_sentence(tmp_path, monk
     refused([one], "only repeat it; give at least 2")
     for size in (0, -8, 1025):
         refused([path], f"from 1 to 1024 pixels, got {size}", size=size)
-    monkeypatch.setattr(archives, "MAX_HELD", 3 * 100 * 100 * 3 - 1)
+    monkeypatch.setattr(uploads, "MAX_HELD", 3 * 100 * 100 * 3 - 1)
     assert len(load_uploads([path], size=99)) == 3
     refused([path], "smaller size", size=100)
 

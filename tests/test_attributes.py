@@ -13,11 +13,11 @@ from test_denoise_tab import REQUEST, messages
 from test_denoise_tab import asked as asked_for
 
 from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.data import load_dataset
-from diffusion_core.images import grid, to_uint8
-from diffusion_core.trajectory import walk
-from diffusion_core.walk import Walk
-from tabs.denoise import attributes, explaining, remembering, replaying
+from diffusion_core.data import grid, load_dataset, to_uint8
+from diffusion_core.generation import SamplingRequest, walk
+from tabs.denoise import code as code_module
+from tabs.denoise import exact as exact_module
+from tabs.denoise import form, run_card_controls
 
 PEEP = {"label": "open-peeps", "attribute_0": "afro", "attribute_3": "tan", "guidance": 3.0}
 SAID = (("head", "afro"), ("skin", "tan"))
@@ -31,7 +31,7 @@ def test_the_menus_ask_for_what_they_say(avatars_folder):
     checkpoint = load_checkpoint(avatars_folder)
     mine, _ = asked(avatars_folder, **PEEP, threshold="dynamic").walk(checkpoint)
     assert mine.attributes == SAID and mine.threshold == "dynamic"
-    want = Walk(
+    want = SamplingRequest(
         label="open-peeps",
         attributes=SAID,
         guidance_scale=3.0,
@@ -74,8 +74,8 @@ def test_what_does_not_fit_is_one_sentence(avatars_folder, changes, words):
 
 def test_the_menus_follow_the_model(avatars_folder, tiny_folder):
     chosen = ["afro", "wig", "none"] + ["any"] * 5
-    group, words, *menus = attributes.updates(str(avatars_folder), *chosen)
-    assert group.visible and len(menus) == attributes.SLOTS
+    group, words, *menus = form.updates(str(avatars_folder), *chosen)
+    assert group.visible and len(menus) == form.SLOTS
     assert "Head, face and accessory: open-peeps only. " in words.value
     assert "Skin and clothing: open-peeps and pixel-art only." in words.value
     assert [m.value for m in menus[:3]] == ["afro", "any", "none"]  # "none" is an accessory
@@ -88,7 +88,7 @@ def test_the_menus_follow_the_model(avatars_folder, tiny_folder):
         "Background",
     ]
     assert [m.visible for m in menus] == [True] * 6 + [False] * 2
-    group, _, *menus = attributes.updates(str(tiny_folder), *chosen)
+    group, _, *menus = form.updates(str(tiny_folder), *chosen)
     assert not group.visible and {m.value for m in menus} == {"any"}
     (answer, *_) = messages(tiny_folder, attribute_0="afro", images=1)
     assert "error" not in answer  # a menu of the model before says nothing to this one
@@ -100,7 +100,7 @@ def test_the_code_makes_the_same_pictures(avatars_folder, threshold):
     checkpoint = load_checkpoint(avatars_folder)
     want = last(walk(checkpoint, mine.walk(checkpoint)[0])).x_prev
     space: dict = {}
-    code = explaining.code(*mine)
+    code = code_module.code(*mine)
     assert '{"class": "open-peeps", "head": "afro", "skin": "tan"}' in code
     exec(code, space)
     torch.testing.assert_close(space["images"], want, atol=1e-6, rtol=0)
@@ -112,7 +112,7 @@ def test_a_card_fills_the_menus(avatars_folder, monkeypatch):
     done = messages(avatars_folder, **changes | {"model": str(avatars_folder)})
     assert "open-peeps, head afro, skin tan" in done[0]["head"]["caption"]
     assert "dynamic clipping" in done[0]["head"]["caption"]
-    filled = replaying.card_values(SimpleNamespace(card=done[-1]["card"]), REQUEST)
+    filled = run_card_controls.card_values(SimpleNamespace(card=done[-1]["card"]), REQUEST)
     threshold, group, _, *menus = filled[16:]
     assert threshold == "dynamic" and group.visible
     assert [m.value for m in menus[:6]] == ["afro", "any", "any", "tan", "any", "any"]
@@ -121,11 +121,11 @@ def test_a_card_fills_the_menus(avatars_folder, monkeypatch):
 
 def test_the_exact_answer_is_that_of_the_pictures_that_show_it(avatars_folder):
     checkpoint, data = load_checkpoint(avatars_folder), load_dataset("avatars-3000")
-    exact = remembering.exact_of(
-        checkpoint, Walk(label="open-peeps", attributes=(("skin", "tan"),))
+    exact = exact_module.exact_of(
+        checkpoint, SamplingRequest(label="open-peeps", attributes=(("skin", "tan"),))
     )
     tan = (data.labels == 0) & (data.attributes[:, 3] == 2)
-    assert len(exact.images) <= 2 * remembering.EXACT_IMAGES
+    assert len(exact.images) <= 2 * exact_module.EXACT_IMAGES
     shown = {x.numpy().tobytes() for x in data.batch(tan.nonzero()[:, 0])[0]}
     assert {x.numpy().tobytes() for x in exact.images} <= shown
     heads = dict(checkpoint.config.attribute_names)["head"]
@@ -137,7 +137,9 @@ def test_the_exact_answer_is_that_of_the_pictures_that_show_it(avatars_folder):
         if not ((data.attributes[:, 0] == i) & (data.attributes[:, 1] == j)).any()
     )
     with pytest.raises(ValueError, match=r"None of the 3,000 training images"):
-        remembering.exact_of(checkpoint, Walk(attributes=(("head", rare[0]), ("face", rare[1]))))
+        exact_module.exact_of(
+            checkpoint, SamplingRequest(attributes=(("head", rare[0]), ("face", rare[1])))
+        )
 
 
 @pytest.mark.browser
@@ -150,7 +152,7 @@ def test_the_page_asks_for_attributes_and_hides_them_with_another_model(page, mo
     choose(page, "Skin", "tan")
     run(page)
     expect(page.locator("#denoise-player .caption")).to_contain_text("head afro, skin tan")
-    want = Walk(num_images=4, num_steps=25, seed=7, label="open-peeps", attributes=SAID)
+    want = SamplingRequest(num_images=4, num_steps=25, seed=7, label="open-peeps", attributes=SAID)
     checkpoint = load_checkpoint(models_folder / "peeps")
     picture = grid(to_uint8(last(walk(checkpoint, want)).x_prev))
     assert np.abs(pixels(page, "x_t").astype(int) - picture).max() <= 1

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion_core.avatars import AvatarFile
-from diffusion_core.data import load_dataset
+from diffusion_core.data import AvatarFile, load_dataset
 from pretrained.recipes.avatars_choices import (
     ATTRIBUTES,
     BACKGROUNDS,

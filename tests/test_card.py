@@ -5,12 +5,11 @@ import re
 
 import pytest
 
-from diffusion_core.card import ELSEWHERE, keep_default, write_card
-from diffusion_core.card_table import CardRow, best_value, default_words, read_table
-from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.checkpoint_config import CONFIG, CheckpointConfig
-from diffusion_core.evaluation import Row
-from diffusion_core.rows import ROWS
+from diffusion_core.checkpoint import CONFIG, CheckpointConfig, load_checkpoint
+from diffusion_core.evaluation import CardRow, Row, best_value, default_words, read_table
+from diffusion_core.evaluation.evaluate import ROWS
+from diffusion_core.publishing import keep_default, write_card
+from diffusion_core.publishing.card import ELSEWHERE
 
 SCALE = Row("training images", 0, 2000, 0.1, 0.94, None, None)
 JUDGE = {"test_accuracy": 0.92}

@@ -4,12 +4,8 @@ import pytest
 import torch
 from conftest import TINY, save_tiny, wake
 
-from diffusion_core.checkpoint import (
-    CheckpointConfig,
-    load_checkpoint,
-    save_checkpoint,
-)
-from diffusion_core.guidance import ModelDenoiser
+from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from diffusion_core.denoiser import ModelDenoiser
 from diffusion_core.process import q_sample
 from diffusion_core.unet import UNet
 

@@ -15,16 +15,15 @@ from fakehub import hub
 from huggingface_hub import constants
 from twins import pipeline
 
-from diffusion_core import hub_cache
+from diffusion_core.checkpoint import hub as hub_module
 from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.recording import Recording
-from diffusion_core.walk import Walk
-from tabs import bounds, models
-from tabs.components import never_silent
-from tabs.denoise import choosing, suiting
-from tabs.denoise.asking import LARGE_VARIANCE, Asked
-from tabs.denoise.expecting import expected
-from tabs.own import Owners
+from diffusion_core.generation import Recording, SamplingRequest
+from tabs.denoise import defaults, model_picker
+from tabs.denoise.cost import expected
+from tabs.denoise.form import LARGE_VARIANCE, DenoiseForm
+from tabs.shared import limits, models
+from tabs.shared.components import never_silent
+from tabs.shared.sessions import Sessions
 
 __all__ = ["hub"]  # the fixture
 ME, YOU = SimpleNamespace(session_hash="me"), SimpleNamespace(session_hash="you")
@@ -39,16 +38,16 @@ def theirs(tmp_path_factory):
 
 @pytest.fixture
 def public(monkeypatch):
-    owners = Owners(public=True)
-    monkeypatch.setattr(models, "OWNERS", owners)
-    monkeypatch.setattr(bounds, "OWNERS", owners)
+    owners = Sessions(public=True)
+    monkeypatch.setattr(models, "SESSIONS", owners)
+    monkeypatch.setattr(limits, "SESSIONS", owners)
     return owners
 
 
 def chosen(text, before="before", label=None, request=ME):
     """What the page is told: the lines on the way, and the values in the end, told last."""
-    *way, (line, *end) = choosing.choose(text, before, label, request)
-    assert all(values == [choosing.gr.skip()] * 8 for _, *values in way)
+    *way, (line, *end) = model_picker.choose(text, before, label, request)
+    assert all(values == [model_picker.gr.skip()] * 8 for _, *values in way)
     return [said for said, *_ in way], [*end, line]
 
 
@@ -63,7 +62,7 @@ def refused(text, words):
 def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs, monkeypatch):
     hub.add("me/theirs", theirs)
     hub.pause = 0.08
-    looked, fetch, line = threading.Event(), models.fetch, choosing._Fetching.line
+    looked, fetch, line = threading.Event(), models.fetch, model_picker._Fetching.line
 
     def seen(self):
         said = line(self)
@@ -74,7 +73,7 @@ def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs,
         assert looked.wait(60)
         return fetch(*a)
 
-    monkeypatch.setattr(choosing._Fetching, "line", seen)
+    monkeypatch.setattr(model_picker._Fetching, "line", seen)
     monkeypatch.setattr(models, "fetch", after_a_look)
     way, end = chosen(" https://huggingface.co/me/theirs/ ", label="Bag")
     assert "Looking for me/theirs" in way[0]
@@ -94,7 +93,7 @@ def test_what_was_fetched_is_there_without_a_network(hub, theirs, monkeypatch):
     chosen("me/theirs")
     hub.seen.clear()
     models._HELD.clear()
-    hub_cache._names.cache_clear()
+    hub_module._names.cache_clear()
     assert ("me/theirs", "me/theirs") in models.available()
     checkpoint = models.get("me/theirs")
     assert checkpoint.name == "me/theirs" and hub.seen == []
@@ -148,10 +147,10 @@ def test_what_goes_wrong_is_one_sentence_and_the_one_before_stays(hub, theirs, m
 def test_another_choice_ends_the_one_before(hub, theirs):
     hub.add("me/theirs", theirs)
     hub.pause = 0.2
-    first = choosing.choose("me/theirs", "before", None, ME)
+    first = model_picker.choose("me/theirs", "before", None, ME)
     while "<progress" not in next(first)[0]:
         pass
-    yours = choosing.choose("me/theirs", "before", None, YOU)
+    yours = model_picker.choose("me/theirs", "before", None, YOU)
     next(yours)
     _, end = chosen("fashion-mnist")
     assert Path(end[1]).name == "fashion-mnist"
@@ -163,39 +162,45 @@ def test_another_choice_ends_the_one_before(hub, theirs):
 def test_what_a_run_card_brings_ends_a_download_and_the_same_model_does_not(hub, theirs):
     hub.add("me/theirs", theirs)
     hub.pause = 0.2
-    skip = choosing.gr.skip()
-    fetched = choosing.choose("me/theirs", "fashion-mnist", None, ME)
+    skip = model_picker.gr.skip()
+    fetched = model_picker.choose("me/theirs", "fashion-mnist", None, ME)
     while "<progress" not in next(fetched)[0]:
         pass
-    assert choosing.arrived("me/theirs", "fashion-mnist", None, ME) == [skip] * 4  # not here yet
-    choosing.arrived("avatars", "fashion-mnist", None, YOU)
+    assert (
+        model_picker.arrived("me/theirs", "fashion-mnist", None, ME) == [skip] * 4
+    )  # not here yet
+    model_picker.arrived("avatars", "fashion-mnist", None, YOU)
     assert "<progress" in next(fetched)[0]
-    assert choosing.arrived("fashion-mnist", "fashion-mnist", None, ME) == [skip] * 4
+    assert model_picker.arrived("fashion-mnist", "fashion-mnist", None, ME) == [skip] * 4
     assert list(fetched) == []
-    with choosing.STOPS.heeded("me model", "avatars\nits run") as sign:
-        choosing.arrived("avatars", "fashion-mnist", None, ME)  # the menu tells of its own choice
+    with model_picker.STOP_SIGNALS.heeded("me model", "avatars\nits run") as sign:
+        model_picker.arrived(
+            "avatars", "fashion-mnist", None, ME
+        )  # the menu tells of its own choice
         assert not sign.is_set()
 
 
 def test_of_one_choice_told_twice_the_one_is_skipped_and_the_other_whole(hub, monkeypatch):
     """Gradio's menu tells so; where the one said null, it took the place of the other's words."""
-    told, fetching = [], choosing._Fetching
-    first, second = (never_silent(choosing.choose)("gibberish", "before", None, ME) for _ in "12")
+    told, fetching = [], model_picker._Fetching
+    first, second = (
+        never_silent(model_picker.choose)("gibberish", "before", None, ME) for _ in "12"
+    )
 
     def overtaken(name, sign):
-        monkeypatch.setattr(choosing, "_Fetching", fetching)
+        monkeypatch.setattr(model_picker, "_Fetching", fetching)
         told.extend(second)
         return fetching(name, sign)
 
-    monkeypatch.setattr(choosing, "_Fetching", overtaken)
-    assert list(first) == [choosing.gr.skip()]
+    monkeypatch.setattr(model_picker, "_Fetching", overtaken)
+    assert list(first) == [model_picker.gr.skip()]
     assert "There is no checkpoint gibberish" in told[-1][0] and told[-1][1] == "before"
 
 
 def test_a_page_that_goes_ends_its_download(hub, theirs):
     hub.add("me/theirs", theirs)
     hub.pause = 0.1
-    page = choosing.choose("me/theirs", "before", None, ME)
+    page = model_picker.choose("me/theirs", "before", None, ME)
     while "<progress" not in next(page)[0]:
         pass
     page.close()
@@ -276,17 +281,17 @@ def test_a_model_walks_as_its_files_say_where_that_is_soon_done(tiny_folder, mon
         read, config=dataclasses.replace(read.config, sampling=said, notes=("A note.",))
     )
     monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
-    assert suiting.suited(checkpoint)[1:4] == [LARGE_VARIANCE, 1000, "leading"]
-    assert "its own way" not in choosing.told(checkpoint).lower()
+    assert defaults.suited(checkpoint)[1:4] == [LARGE_VARIANCE, 1000, "leading"]
+    assert "its own way" not in model_picker.told(checkpoint).lower()
     monkeypatch.setattr(models, "look", lambda checkpoint: 2.0)
-    assert suiting.suited(checkpoint)[1:] == ["ddim", 25, "trailing", 1]
-    words = choosing.told(checkpoint)
+    assert defaults.suited(checkpoint)[1:] == ["ddim", 25, "trailing", 1]
+    words = model_picker.told(checkpoint)
     assert "with 1,000 steps, takes about 2.2 h" in words and "<p>A note.</p>" in words
 
 
 def test_long_walks_are_announced_and_on_a_public_page_bounded(tiny_folder, monkeypatch):
     monkeypatch.setattr(models, "look", lambda checkpoint: 0.5)
-    asked = Asked(
+    asked = DenoiseForm(
         model=str(tiny_folder),
         label="Bag",
         guidance=2.0,
@@ -315,7 +320,9 @@ def test_long_walks_are_announced_and_on_a_public_page_bounded(tiny_folder, monk
 
 
 def test_a_stop_is_heeded_within_a_step_though_few_are_kept(tiny_folder):
-    record = Recording(load_checkpoint(tiny_folder), Walk(num_images=1, num_steps=50), stride=20)
+    record = Recording(
+        load_checkpoint(tiny_folder), SamplingRequest(num_images=1, num_steps=50), stride=20
+    )
     asked = []
     frames = list(record.run(lambda: len(asked) >= 5 or asked.append(1)))
     assert len(frames) == 1 and record.result is None and record.walker._step.index <= 5
@@ -351,16 +358,16 @@ def test_the_controls_stand_at_what_suits_the_model(tiny_folder, monkeypatch):
     own = with_sampling(tiny_folder, **said)
     monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
     monkeypatch.setattr(models, "get", lambda name: own)
-    at = suiting.opening("own")
+    at = defaults.opening("own")
     assert (at.label, at.guidance, at.sampler, at.steps) == ("Coat", 2.0, "dpmpp_2m", 10)
     walk, _ = at.walk(own)
     assert (walk.label, walk.num_steps, walk.guidance_scale, walk.seed) == ("Coat", 10, 2.0, 7)
-    assert suiting.class_menu("own", "open-peeps").value == "Coat"
-    assert suiting.suited(own)[:4] == [2.0, "dpmpp_2m", 10, "trailing"]
+    assert defaults.class_menu("own", "open-peeps").value == "Coat"
+    assert defaults.suited(own)[:4] == [2.0, "dpmpp_2m", 10, "trailing"]
     # On a slow machine 25 steps of ddim would take longer still: only the pictures are fewer.
     monkeypatch.setattr(models, "look", lambda checkpoint: 2.0)
-    assert suiting.suited(own) == [2.0, "dpmpp_2m", 10, "trailing", 1]
-    assert "is set" not in choosing.told(own)
+    assert defaults.suited(own) == [2.0, "dpmpp_2m", 10, "trailing", 1]
+    assert "is set" not in model_picker.told(own)
 
 
 @pytest.mark.parametrize(
@@ -375,18 +382,18 @@ def test_what_files_say_wrongly_leaves_the_page_its_own(said, tiny_folder, monke
     own = with_sampling(tiny_folder, **said)
     monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
     monkeypatch.setattr(models, "get", lambda name: own)
-    at = suiting.opening("own")
+    at = defaults.opening("own")
     assert (at.label, at.guidance, at.sampler, at.steps) == ("Bag", 1.0, "ddim", 25)
-    assert at.walk(own)[0].num_steps == 25 and "25" not in choosing.told(own)
+    assert at.walk(own)[0].num_steps == 25 and "25" not in model_picker.told(own)
 
 
 def test_guidance_ends_where_there_is_nothing_to_guide_to(tiny_folder, avatars_folder, monkeypatch):
     """Whoever brings the next model: the menu, or a training that has just ended."""
     monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
     tiny, avatars = str(tiny_folder), str(avatars_folder)
-    assert choosing.arrived(tiny, avatars, "open-peeps", ME)[3] == 1  # no such class: none is
+    assert model_picker.arrived(tiny, avatars, "open-peeps", ME)[3] == 1  # no such class: none is
     assert chosen(tiny, avatars, "open-peeps")[1][3] == 1
-    skip = choosing.gr.skip()
-    assert choosing.arrived(tiny, avatars, "Bag", ME)[3] == skip
-    assert choosing.arrived(avatars, tiny, "none", ME)[3] == skip  # its attributes may guide
-    assert choosing.arrived(tiny, tiny, "Bag", ME) == [skip] * 4
+    skip = model_picker.gr.skip()
+    assert model_picker.arrived(tiny, avatars, "Bag", ME)[3] == skip
+    assert model_picker.arrived(avatars, tiny, "none", ME)[3] == skip  # its attributes may guide
+    assert model_picker.arrived(tiny, tiny, "Bag", ME) == [skip] * 4

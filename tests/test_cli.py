@@ -15,10 +15,8 @@ from PIL import Image, ImageSequence
 from safetensors import safe_open
 
 from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.data import load_dataset
-from diffusion_core.images import grid, to_uint8
-from diffusion_core.trajectory import walk
-from diffusion_core.walk import Walk
+from diffusion_core.data import grid, load_dataset, to_uint8
+from diffusion_core.generation import SamplingRequest, walk
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,7 +50,7 @@ def test_sample_writes_every_kind_of_file_with_the_same_pictures(tiny_folder, tm
     assert images.shape == (4, 28, 28, 1) and images.dtype == np.uint8
     assert labels.tolist() == [8] * 4
     assert np.array_equal(np.asarray(Image.open(tmp_path / "o.png")), grid(images)[..., 0])
-    settings = Walk(num_images=4, num_steps=5, seed=3, label="Bag", guidance_scale=1.5)
+    settings = SamplingRequest(num_images=4, num_steps=5, seed=3, label="Bag", guidance_scale=1.5)
     end = last(walk(load_checkpoint(tiny_folder), settings))
     assert np.abs(to_uint8(end.x_prev).astype(int) - images).max() <= 1
     with Image.open(tmp_path / "o.gif") as film:  # imageio 2.38.1 stumbles over its second palette
@@ -131,7 +129,7 @@ def test_another_seed_class_or_image_number_changes_the_picture_as_it_should(tin
     checkpoint = load_checkpoint(tiny_folder)
 
     def final(**options):
-        return last(walk(checkpoint, Walk(num_steps=4, **options))).x_prev
+        return last(walk(checkpoint, SamplingRequest(num_steps=4, **options))).x_prev
 
     base = final(seed=5, num_images=3)
     assert np.allclose(base[1:2], final(seed=6), atol=1e-3)

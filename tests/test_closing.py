@@ -8,11 +8,11 @@ import pytest
 from conftest import save_tiny
 from pagelib import free_port
 
-from diffusion_core.growth import load_history
-from diffusion_core.resources import MEASURING
-from tabs import closing
-from tabs.denoise.runs import STOPS
-from tabs.train.lines import LINE
+from diffusion_core.device import MEASURING
+from diffusion_core.training_runs import load_history
+from tabs.denoise.run_registry import STOP_SIGNALS
+from tabs.shared import shutdown
+from tabs.train.jobs import QUEUE
 
 ROOT = Path(__file__).parents[1]
 # The playground as `python app.py` starts it, which begins work of its own and is then interrupted.
@@ -27,9 +27,9 @@ def work():
     from types import SimpleNamespace
     import torch
     from diffusion_core.data import load_dataset
-    from tabs.own import OWNERS
-    from tabs.train import running
-    from tabs.train.lines import LINE
+    from tabs.shared.sessions import SESSIONS
+    from tabs.train import handlers
+    from tabs.train.jobs import QUEUE
     %s
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -47,11 +47,11 @@ sys.exit(app.main())
 """
 TRAINING = """
     me = SimpleNamespace(session_hash="me")
-    OWNERS.keep("me", load_dataset("fashion-mnist-2000"))
+    SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
     values = ("random weights", 4000, 4, 1e-3, "32,32", 1, 2, "the coarsest level", "cosine", 50,
               "v_prediction", "none", 0.9, "fp32", 0.1, False, 0)
-    threading.Thread(target=lambda: list(running.train(me, "mine", *values)), daemon=True).start()
-    while not LINE.jobs or LINE.jobs[0].progress.step < 5:
+    threading.Thread(target=lambda: list(handlers.train(me, "mine", *values)), daemon=True).start()
+    while not QUEUE.jobs or QUEUE.jobs[0].progress.step < 5:
         time.sleep(0.05)
 """
 
@@ -72,31 +72,31 @@ def test_an_interrupted_training_is_kept_and_nothing_aborts(tmp_path):
 
 
 def test_it_waits_for_what_computes_but_not_for_ever():
-    assert closing.close(1)
-    assert {w.stop for w in closing.WORKERS} >= {LINE.close, STOPS.close}
-    with STOPS.heeded("me player", "run") as sign:
-        assert not closing.close(0.3)  # the run has not left yet
+    assert shutdown.close(1)
+    assert {w.stop for w in shutdown.WORKERS} >= {QUEUE.close, STOP_SIGNALS.close}
+    with STOP_SIGNALS.heeded("me player", "run") as sign:
+        assert not shutdown.close(0.3)  # the run has not left yet
         assert sign.is_set()
     with MEASURING:
-        assert not closing.close(0.1)
-    assert closing.close(1)
+        assert not shutdown.close(0.1)
+    assert shutdown.close(1)
 
 
 def test_what_does_not_end_is_left(monkeypatch):
     left = []
-    monkeypatch.setattr(closing.os, "_exit", left.append)
-    monkeypatch.setattr(closing, "close", lambda: False)
-    closing.leave(3)
+    monkeypatch.setattr(shutdown.os, "_exit", left.append)
+    monkeypatch.setattr(shutdown, "close", lambda: False)
+    shutdown.leave(3)
     assert left == [3]
 
     def again():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(closing, "close", again)
-    closing.leave(3)
+    monkeypatch.setattr(shutdown, "close", again)
+    shutdown.leave(3)
     assert left == [3, 130]
-    monkeypatch.setattr(closing, "close", lambda: True)
-    assert closing.leave(3) == 3 and left == [3, 130]
+    monkeypatch.setattr(shutdown, "close", lambda: True)
+    assert shutdown.leave(3) == 3 and left == [3, 130]
 
 
 @pytest.fixture(autouse=True)

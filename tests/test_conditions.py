@@ -11,20 +11,17 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from diffusion_core.__main__ import main
-from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.checkpoint_config import CheckpointConfig
-from diffusion_core.conditions import ConditionEncoder, nothing
+from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint
+from diffusion_core.conditioning import ConditionEncoder, nothing
 from diffusion_core.data import load_dataset
-from diffusion_core.draws import batch_indices, draw_step, seeded
-from diffusion_core.fitting import Plan, fit
-from diffusion_core.guidance import ClassifierFreeGuidance, ModelDenoiser
-from diffusion_core.resources import num_parameters
-from diffusion_core.run_card import RunCard
+from diffusion_core.denoiser import ClassifierFreeGuidance, ModelDenoiser
+from diffusion_core.generation import RunCard, SamplingRequest, walk
 from diffusion_core.schedule import make_schedule
-from diffusion_core.training import STATE_FILE, TrainConfig, train
-from diffusion_core.trajectory import walk
-from diffusion_core.unet import UNet, UNetConfig
-from diffusion_core.walk import Walk
+from diffusion_core.seeding import seeded
+from diffusion_core.training import TrainConfig, batch_indices, draw_step
+from diffusion_core.training_runs import STATE_FILE, TrainingPlan, fit
+from diffusion_core.training_runs import train_resumably as train
+from diffusion_core.unet import UNet, UNetConfig, num_parameters
 
 DATA = load_dataset("avatars-3000")
 SCHEDULE = make_schedule("cosine")
@@ -165,7 +162,7 @@ def test_a_run_with_attributes_makes_a_checkpoint_that_knows_their_names(tmp_pat
     small = dataclasses.replace(
         DATA, pictures=DATA.pictures[:64], labels=DATA.labels[:64], attributes=DATA.attributes[:64]
     )
-    plan = Plan.for_data(small, CONFIG, {"name": "cosine"}, (32,), blocks=1, patch_size=16)
+    plan = TrainingPlan.for_data(small, CONFIG, {"name": "cosine"}, (32,), blocks=1, patch_size=16)
     assert plan.unet.attributes == (48, 30, 9, 5, 7, 8)
     for step in fit(plan, small, tmp_path / "a"):
         if step.step == 2:
@@ -250,7 +247,7 @@ def test_what_a_model_cannot_be_asked_for_is_a_list_of_what_it_can(checkpoint, t
 
 
 def test_a_walk_and_its_card_carry_the_attributes(checkpoint):
-    asked = Walk(
+    asked = SamplingRequest(
         num_images=2,
         label="open-peeps",
         num_steps=3,
@@ -264,8 +261,8 @@ def test_a_walk_and_its_card_carry_the_attributes(checkpoint):
     back = RunCard.from_json(card.to_json())
     assert back.walk == asked and hash(back.walk) == hash(asked)
     assert back.compare(checkpoint, last(walk(checkpoint, back.walk)).x_prev).endswith("bit.")
-    assert "attributes" not in RunCard.of(checkpoint, Walk(), None, end).to_json()
-    alone = Walk(num_steps=2, guidance_scale=2.0, attributes=(("skin", "tan"),))
+    assert "attributes" not in RunCard.of(checkpoint, SamplingRequest(), None, end).to_json()
+    alone = SamplingRequest(num_steps=2, guidance_scale=2.0, attributes=(("skin", "tan"),))
     last(walk(checkpoint, alone))  # an attribute without a class can guide
 
 
@@ -275,7 +272,7 @@ def test_a_walk_and_its_card_carry_the_attributes(checkpoint):
 )
 def test_attributes_that_are_no_pairs_are_refused(attributes):
     with pytest.raises(ValueError, match="pairs of a name and a value"):
-        Walk(attributes=attributes)
+        SamplingRequest(attributes=attributes)
 
 
 def test_the_command_line_asks_for_attributes(avatars_folder, tmp_path, monkeypatch, capsys):

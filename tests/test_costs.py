@@ -10,16 +10,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffusion_core.card import write_card
-from diffusion_core.card_table import CardRow, best_value, read_table
 from diffusion_core.checkpoint import TABLE_BEGIN, TABLE_END, load_checkpoint
-from diffusion_core.evaluation import Row, evaluations, table
-from diffusion_core.rows import ROWS, Setting
+from diffusion_core.evaluation import (
+    CardRow,
+    Row,
+    Setting,
+    best_value,
+    evaluations,
+    read_table,
+    table,
+)
+from diffusion_core.evaluation.evaluate import ROWS
+from diffusion_core.publishing import write_card
 from diffusion_core.samplers import SAMPLERS, sample
 from diffusion_core.schedule import SPACINGS, make_schedule
-from tabs.denoise.costs import span, words
-from tabs.denoise.costs_figure import NOW, figure
-from tabs.denoise.naming import PLACES, places
+from tabs.denoise.cost import words
+from tabs.denoise.cost_figure import NOW, PLACES, figure, places
+from tabs.shared.text import span
 
 CARD = Path(__file__).parents[1] / "pretrained" / "fashion-mnist" / "README.md"
 SCALE = Row("training images", 0, 1000, 0.1, 0.94, None, None)

@@ -17,31 +17,26 @@ from PIL import Image
 from test_denoise_tab import REQUEST, asked, gathered, messages
 
 from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
-from diffusion_core.images import grid, to_uint8
-from diffusion_core.recording import Recording
-from diffusion_core.run_card import RunCard
-from diffusion_core.trajectory import walk
+from diffusion_core.data import grid, to_uint8
+from diffusion_core.generation import Recording, RunCard, SamplingRequest, walk
 from diffusion_core.unet import UNet
-from diffusion_core.walk import Walk
-from tabs import models
 from tabs.denoise import (
-    asking,
-    beginning,
     captions,
-    costing,
-    explaining,
-    keeping,
-    lanes,
-    leading,
-    racing,
-    replaying,
-    returning,
-    running,
-    runs,
+    code,
+    cost,
+    downloads,
+    form,
+    handlers,
+    reconstruction,
+    run_card_controls,
+    run_registry,
+    start_controls,
 )
-from tabs.denoise.runs import SHELF, STOPS, Shelf, recorded
-from tabs.own import Owners
-from tabs.starts import Start
+from tabs.denoise import race as race_module
+from tabs.denoise.run_registry import RECORDINGS, STOP_SIGNALS, RecordingCache, recorded
+from tabs.shared import models
+from tabs.shared.sessions import Sessions
+from tabs.shared.start_image import Start
 
 HALF = np.zeros((28, 28), np.uint8)
 HALF[:, :14] = 1
@@ -63,15 +58,15 @@ def hole(opened=HALF):
     [
         {},
         {"sampler": "ddpm"},
-        {"sampler": asking.LARGE_VARIANCE},
+        {"sampler": form.LARGE_VARIANCE},
         {"eta": 0.4},
         {"label": "none"},
         {"sampler": "heun", "spacing": "leading"},
         {"sampler": "dpmpp_2m", "guidance": 2.5},
-        {"begin": asking.SEEDS},
-        {"begin": asking.PICTURE},
-        {"begin": asking.HOLE, "eta": 1.0},
-        {"begin": asking.HOLE, "resample": 3},
+        {"begin": form.SEEDS},
+        {"begin": form.PICTURE},
+        {"begin": form.HOLE, "eta": 1.0},
+        {"begin": form.HOLE, "resample": 3},
     ],
     ids=str,
 )
@@ -83,13 +78,13 @@ def test_the_code_makes_the_same_pictures(tiny_folder, start, changes, tmp_path,
     monkeypatch.chdir(tmp_path)
     Image.fromarray(start.picture).save("picture.png")
     space: dict = {}
-    exec(explaining.code(*mine), space)
+    exec(code.code(*mine), space)
     torch.testing.assert_close(space["images"], want, atol=1e-6, rtol=0)
     assert to_uint8(space["images"]).tolist() == to_uint8(want).tolist()
 
 
 def test_the_code_says_what_is_wrong(tiny_folder):
-    assert explaining.code(*asked(tiny_folder, steps=0)).startswith("# ")
+    assert code.code(*asked(tiny_folder, steps=0)).startswith("# ")
 
 
 @pytest.mark.parametrize("kind", ["gif", "mp4", "strip"])
@@ -97,10 +92,10 @@ def test_files_of_a_run_are_made_of_its_record_or_walked_again(tiny_folder, kind
     monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
     parts = messages(tiny_folder, run_id=f"keep {kind}")
     wanted = {"run": f"keep {kind}", "card": parts[-1]["card"], "kind": kind, "view": "x0_hat"}
-    first = json.loads(keeping.keep(wanted))
+    first = json.loads(downloads.keep(wanted))
     assert first["name"].startswith("walk-x0_hat.")
-    SHELF.records.clear()  # another process: only the browser still has the card
-    again = json.loads(keeping.keep(wanted))
+    RECORDINGS.records.clear()  # another process: only the browser still has the card
+    again = json.loads(downloads.keep(wanted))
     assert again["name"] == first["name"]
     if kind == "mp4":  # its encoder's threads do not agree to the byte
         assert len(again["data"]) == pytest.approx(len(first["data"]), rel=0.05)
@@ -120,27 +115,27 @@ def test_files_of_a_run_are_made_of_its_record_or_walked_again(tiny_folder, kind
     ],
 )
 def test_what_cannot_be_kept_is_one_sentence(wanted, words):
-    assert words in json.loads(keeping.keep(wanted))["error"]
+    assert words in json.loads(downloads.keep(wanted))["error"]
 
 
 def test_the_shelf_forgets_the_oldest_when_it_is_full(tiny_folder):
-    checkpoint, shelf = load_checkpoint(tiny_folder), Shelf(limit=1)
+    checkpoint, shelf = load_checkpoint(tiny_folder), RecordingCache(limit=1)
     for name in "ab":
-        record = Recording(checkpoint, Walk(num_steps=2))
+        record = Recording(checkpoint, SamplingRequest(num_steps=2))
         list(record.run())
         shelf.put(name, record)
     assert shelf.get("a") is None and shelf.get("b") is not None
 
 
 def branch(folder, parent, card, index, run_id, **changes):
-    stream = running.branch(REQUEST, *asked(folder, **changes), parent, card, index, run_id)
+    stream = handlers.branch(REQUEST, *asked(folder, **changes), parent, card, index, run_id)
     return [json.loads(m) for m in stream]
 
 
 def test_a_branch_from_the_shelf_and_from_the_card_are_one(tiny_folder):
     card = messages(tiny_folder, run_id="trunk", sampler="ddpm")[-1]["card"]
     a = branch(tiny_folder, "trunk", card, 3, "twig a", label="Dress", sampler="ddpm")
-    SHELF.records.clear()
+    RECORDINGS.records.clear()
     b = branch(tiny_folder, "trunk", card, 3, "twig b", label="Dress", sampler="ddpm")
     one, other = gathered(a), gathered(b)
     assert all(one[i]["px"] == other[i]["px"] for i in range(7))
@@ -155,25 +150,25 @@ def test_a_replay_says_whether_it_is_the_same(tiny_folder, monkeypatch):
     monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
     card = messages(tiny_folder, run_id="played")[-1]["card"]
     event = SimpleNamespace(card=card)
-    parts = [json.loads(m) for m in running.replay("again", event, REQUEST)]
+    parts = [json.loads(m) for m in handlers.replay("again", event, REQUEST)]
     assert parts[-1]["note"] == "The replay's result is the same, to the bit."
-    assert replaying.card_values(event, REQUEST)[4:6] == [6, 3]
-    (broken,) = [json.loads(m) for m in running.replay("no", SimpleNamespace(card="x"), REQUEST)]
+    assert run_card_controls.card_values(event, REQUEST)[4:6] == [6, 3]
+    (broken,) = [json.loads(m) for m in handlers.replay("no", SimpleNamespace(card="x"), REQUEST)]
     assert "no run card" in broken["error"]
 
 
 def race(folder, *wanted, run_id="race", **changes):
     flat = [value for lane in wanted for value in lane]
     values = [*asked(folder, **changes), len(wanted), *flat, run_id]
-    return [json.loads(m) for m in racing.race(REQUEST, *values)]
+    return [json.loads(m) for m in race_module.race(REQUEST, *values)]
 
 
 def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_folder):
     wanted = [
-        lanes.Lane(lanes.NETWORK, "ddim", 5, 0.0, 1.0),
-        lanes.Lane(lanes.NETWORK, "heun", 4, 0.0, 1.0, "karras"),
-        lanes.Lane(lanes.NETWORK, "ddpm", 12, 0.0, 2.0),
-        lanes.Lane(lanes.EXACT, "ddim", 6, 0.0, 1.0),
+        race_module.Lane(race_module.NETWORK, "ddim", 5, 0.0, 1.0),
+        race_module.Lane(race_module.NETWORK, "heun", 4, 0.0, 1.0, "karras"),
+        race_module.Lane(race_module.NETWORK, "ddpm", 12, 0.0, 2.0),
+        race_module.Lane(race_module.EXACT, "ddim", 6, 0.0, 1.0),
     ]
     parts = race(tiny_folder, *wanted, spacing="leading")  # of the page's own walk
     names = [lane["name"] for lane in parts[0]["head"]["lanes"]]
@@ -184,7 +179,7 @@ def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_fo
     assert len(firsts) == 1
     checkpoint = load_checkpoint(tiny_folder)
     for i, lane in enumerate(wanted[:3]):
-        mine = Walk(
+        mine = SamplingRequest(
             num_images=4,
             label="Bag",
             sampler=lane.sampler,
@@ -205,23 +200,26 @@ def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_fo
 
 
 def test_a_race_refuses_in_one_sentence(tiny_folder):
-    bad = lanes.Lane(lanes.NETWORK, "ddim", 1001, 0.0, 1.0)
+    bad = race_module.Lane(race_module.NETWORK, "ddim", 1001, 0.0, 1.0)
     assert "1 to 1000" in race(tiny_folder, bad)[0]["error"]
-    empty = lanes.Lane(lanes.NETWORK, "ddim", None, 0.0, 1.0)
+    empty = race_module.Lane(race_module.NETWORK, "ddim", None, 0.0, 1.0)
     assert "Fill in" in race(tiny_folder, empty)[0]["error"]
 
 
 def test_every_preset_fills_every_lane():
-    for name in lanes.PRESETS:
-        values = lanes.preset(name)
-        assert len(values) == 1 + len(lanes.Lane._fields) * lanes.LANES and 2 <= values[0] <= 4
+    for name in race_module.PRESETS:
+        values = race_module.preset(name)
+        assert (
+            len(values) == 1 + len(race_module.Lane._fields) * race_module.LANES
+            and 2 <= values[0] <= 4
+        )
 
 
 def test_the_picture_comes_back_from_little_noise_and_not_from_much(tiny_folder, start):
-    stream = list(returning.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
+    stream = list(reconstruction.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
     plot, message = stream[-1]
     done = json.loads(message)
-    assert done["state"] == "done" and len(stream) == returning.TIMES + 1
+    assert done["state"] == "done" and len(stream) == reconstruction.TIMES + 1
     for trace in plot["value"].data:
         assert list(trace.x)[0] == 0 and trace.y[0] < 0.1 < trace.y[-1]
     true, noised, look, walked = (r["cells"] for r in done["rows"])
@@ -233,7 +231,7 @@ def test_refinement_brings_the_picture_nearer(tiny_folder, start):
     errors = []
     for rounds in (0, 2):
         values = [*asked(tiny_folder, start=start, steps=20), rounds, f"lead {rounds}"]
-        done = json.loads(last(leading.lead_to_noise(REQUEST, *values)))
+        done = json.loads(last(reconstruction.lead_to_noise(REQUEST, *values)))
         assert done["state"] == "done"
         errors.append(float(done["words"].split("error of ")[1].split()[0]))
         assert f"{20 * (1 + rounds)} evaluations up and 20 down" in done["words"]
@@ -244,12 +242,12 @@ def test_a_picture_is_led_to_its_noise_evenly_where_walks_are_spaced_by_karras(t
     said = []
     for spacing in ("trailing", "karras"):
         values = [*asked(tiny_folder, start=start, steps=5, spacing=spacing), 0, f"lead {spacing}"]
-        said.append(json.loads(last(leading.lead_to_noise(REQUEST, *values)))["words"])
-    assert said[1] == said[0] + leading.EVEN
+        said.append(json.loads(last(reconstruction.lead_to_noise(REQUEST, *values)))["words"])
+    assert said[1] == said[0] + reconstruction.EVEN
 
 
 def test_a_hole_is_filled_and_nothing_else(tiny_folder, start):
-    parts = messages(tiny_folder, begin=asking.HOLE, start=start, hole=hole(), eta=1.0)
+    parts = messages(tiny_folder, begin=form.HOLE, start=start, hole=hole(), eta=1.0)
     x0 = to_uint8(start.fit(load_checkpoint(tiny_folder))[0])[0]
     frames = gathered(parts)
     raw = np.frombuffer(base64.b64decode(frames[max(frames)]["px"][0]), np.uint8)
@@ -261,13 +259,13 @@ def test_a_hole_is_filled_and_nothing_else(tiny_folder, start):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"begin": asking.PICTURE}, "Choose a picture"),
-        ({"begin": asking.HOLE, "start": 1}, "Paint over"),
-        ({"begin": asking.HOLE, "start": 1, "hole": hole(np.ones(9, np.uint8))}, "another size"),
-        ({"begin": asking.HOLE, "start": 1, "hole": "nonsense"}, "Paint over"),
-        ({"begin": asking.HOLE, "start": 1, "hole": hole(), "sampler": "heun"}, "heun"),
-        ({"begin": asking.SEEDS, "seed_to": None}, "second seed"),
-        ({"begin": asking.SEEDS, "seed_to": -4}, "second seed"),
+        ({"begin": form.PICTURE}, "Choose a picture"),
+        ({"begin": form.HOLE, "start": 1}, "Paint over"),
+        ({"begin": form.HOLE, "start": 1, "hole": hole(np.ones(9, np.uint8))}, "another size"),
+        ({"begin": form.HOLE, "start": 1, "hole": "nonsense"}, "Paint over"),
+        ({"begin": form.HOLE, "start": 1, "hole": hole(), "sampler": "heun"}, "heun"),
+        ({"begin": form.SEEDS, "seed_to": None}, "second seed"),
+        ({"begin": form.SEEDS, "seed_to": -4}, "second seed"),
     ],
 )
 def test_what_a_walk_cannot_begin_with_is_one_sentence(tiny_folder, start, changes, words):
@@ -286,26 +284,26 @@ def test_the_exact_answer_of_pictures_that_are_not_here_is_refused(tmp_path):
 
 
 def test_the_noise_tabs_picture_becomes_the_beginning(tiny_folder, start):
-    values = beginning.from_noise_tab(start, str(tiny_folder))
-    assert values[:2] == [asking.PICTURE, start]
+    values = start_controls.from_noise_tab(start, str(tiny_folder))
+    assert values[:2] == [form.PICTURE, start]
     assert values[3] == start.fit(load_checkpoint(tiny_folder))[1]
-    assert beginning.from_noise_tab(None, str(tiny_folder)) == [gr.skip()] * 4
-    own = beginning.own_start(start.picture, 250, str(tiny_folder))
+    assert start_controls.from_noise_tab(None, str(tiny_folder)) == [gr.skip()] * 4
+    own = start_controls.own_start(start.picture, 250, str(tiny_folder))
     assert own.fit(load_checkpoint(tiny_folder))[1] == 250
-    assert beginning.own_start(None, 250, str(tiny_folder)) is None
+    assert start_controls.own_start(None, 250, str(tiny_folder)) is None
 
 
 def test_a_stopped_walk_is_not_taken_for_a_whole_one(tiny_folder):
     checkpoint = load_checkpoint(tiny_folder)
-    record = Recording(checkpoint, Walk(num_steps=6))
+    record = Recording(checkpoint, SamplingRequest(num_steps=6))
     next(record.run())
-    SHELF.put("half", record)
+    RECORDINGS.put("half", record)
     with pytest.raises(ValueError, match="was stopped"):
         recorded("half", "")
 
 
 def test_a_long_walks_bound_is_said(tiny_folder, monkeypatch):
-    from diffusion_core import recording
+    from diffusion_core.generation import recording
 
     monkeypatch.setattr(recording, "MAX_PICTURE_BYTES", 100_000)
     parts = messages(tiny_folder, steps=50)
@@ -315,14 +313,14 @@ def test_a_long_walks_bound_is_said(tiny_folder, monkeypatch):
 
 
 def test_cards_of_pictures_keep_them(tiny_folder, start):
-    card = messages(tiny_folder, begin=asking.PICTURE, start=start)[-1]["card"]
+    card = messages(tiny_folder, begin=form.PICTURE, start=start)[-1]["card"]
     found = RunCard.from_json(card)
     assert torch.equal(found.given.picture, start.fit(load_checkpoint(tiny_folder))[0])
     assert found.walk.t_start == start.fit(load_checkpoint(tiny_folder))[1]
 
 
 def replays(card):
-    return [json.loads(m) for m in running.replay("r", SimpleNamespace(card=card), REQUEST)]
+    return [json.loads(m) for m in handlers.replay("r", SimpleNamespace(card=card), REQUEST)]
 
 
 def changed(card, **walk_changes):
@@ -361,16 +359,16 @@ def test_a_walk_that_breaks_off_says_so(tiny_folder, monkeypatch):
     def broken(self):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(running.Recording, "run", broken)
+    monkeypatch.setattr(handlers.Recording, "run", broken)
     (answer,) = messages(tiny_folder)
     assert "broke off" in answer["error"] and "memory" not in answer["error"]
 
 
 def test_player_race_and_return_do_not_stop_each_other(tiny_folder, start):
-    walking = running.denoise(REQUEST, *asked(tiny_folder, steps=400), "player run")
+    walking = handlers.denoise(REQUEST, *asked(tiny_folder, steps=400), "player run")
     assert "frames" in json.loads(next(walking))
-    race(tiny_folder, lanes.Lane(lanes.NETWORK, "ddim", 3, 0.0, 1.0))
-    list(returning.come_back(REQUEST, *asked(tiny_folder, start=start), "back run"))
+    race(tiny_folder, race_module.Lane(race_module.NETWORK, "ddim", 3, 0.0, 1.0))
+    list(reconstruction.come_back(REQUEST, *asked(tiny_folder, start=start), "back run"))
     assert json.loads(last(walking))["done"]
 
 
@@ -385,14 +383,14 @@ def test_a_card_fills_the_controls_with_what_they_can_hold(tiny_folder, monkeypa
 
     def values(**change):
         text = json.dumps(changed(card, **change))
-        return replaying.card_values(SimpleNamespace(card=text), REQUEST)
+        return run_card_controls.card_values(SimpleNamespace(card=text), REQUEST)
 
     assert values()[0] == str(tiny_folder) and values()[1].value == "Bag"
     assert values(label="3")[1].value == "Dress" and values(label=4)[1].value == "Coat"
     assert values(label=None)[1].value == "none"
     assert values(guidance_scale=50.0)[2] == 8 and values(seed_to=5)[9:11] == ["two seeds", 5]
-    opened = messages(tiny_folder, begin=asking.HOLE, start=start, hole=hole())[-1]["card"]
-    filled = replaying.card_values(SimpleNamespace(card=opened), REQUEST)
+    opened = messages(tiny_folder, begin=form.HOLE, start=start, hole=hole())[-1]["card"]
+    filled = run_card_controls.card_values(SimpleNamespace(card=opened), REQUEST)
     again = asked(tiny_folder)._replace(
         begin=filled[9], start=filled[11], hole=filled[14], resample=filled[15]
     )
@@ -407,34 +405,34 @@ def test_keeping_what_another_model_made_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path))
     folder = save_tiny(tmp_path / "mine", seed=1)
     card = messages(folder, run_id="old weights")[-1]["card"]
-    SHELF.records.clear()
+    RECORDINGS.records.clear()
     save_tiny(tmp_path / "mine", seed=2)
     wanted = {"run": "old weights", "card": card, "kind": "gif", "view": "x_t"}
-    assert "no longer here" in json.loads(keeping.keep(wanted))["error"]
+    assert "no longer here" in json.loads(downloads.keep(wanted))["error"]
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"sampler": "heun"}, {"begin": asking.PICTURE}, {"begin": asking.HOLE, "resample": 3}],
+    [{}, {"sampler": "heun"}, {"begin": form.PICTURE}, {"begin": form.HOLE, "resample": 3}],
     ids=str,
 )
 def test_the_costs_count_what_the_walk_takes(tiny_folder, start, changes):
     run_id = f"cost {changes}"
     frames = gathered(messages(tiny_folder, start=start, hole=hole(), run_id=run_id, **changes))
     mine = asked(tiny_folder, start=start, hole=hole(), **changes)
-    figure, _ = costing.costs(*mine, "")
+    figure, _ = cost.costs(*mine, "")
     assert f"{frames[max(frames)]['nfe']} evaluations" in figure.to_json()
 
 
 def test_what_is_given_goes_where_the_network_is(tiny_folder, start, monkeypatch):
     """As on a GPU: a network elsewhere must not be asked with what lies on the CPU."""
-    from diffusion_core import guidance
+    from diffusion_core import denoiser
 
     class Elsewhere(torch.Tensor):
         pass
 
     asked_with = []
-    real, real_to = guidance.ModelDenoiser.predict, torch.Tensor.to
+    real, real_to = denoiser.ModelDenoiser.predict, torch.Tensor.to
 
     def watched(self, x_t, t):
         asked_with.append(isinstance(x_t, Elsewhere))
@@ -448,11 +446,11 @@ def test_what_is_given_goes_where_the_network_is(tiny_folder, start, monkeypatch
     def cpu(self):
         return real_to(self, "cpu").as_subclass(torch.Tensor)
 
-    monkeypatch.setattr(guidance.ModelDenoiser, "predict", watched)
+    monkeypatch.setattr(denoiser.ModelDenoiser, "predict", watched)
     monkeypatch.setattr(torch.Tensor, "to", to)
     monkeypatch.setattr(torch.Tensor, "cpu", cpu)
-    list(returning.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
-    list(leading.lead_to_noise(REQUEST, *asked(tiny_folder, start=start), 1, "lead"))
+    list(reconstruction.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
+    list(reconstruction.lead_to_noise(REQUEST, *asked(tiny_folder, start=start), 1, "lead"))
     assert len(asked_with) > 20 and all(asked_with)
 
 
@@ -469,20 +467,20 @@ def test_a_card_of_classes_without_names_or_without_a_null_fills_in_its_class(
         )
         named = "d" if names else "3"
         card = messages(folder, label=named)[-1]["card"]
-        menu = replaying.card_values(SimpleNamespace(card=card), REQUEST)[1]
+        menu = run_card_controls.card_values(SimpleNamespace(card=card), REQUEST)[1]
         assert menu.value == named
         assert ("none" in [value for _, value in menu.choices]) == null
 
 
 def test_the_variance_of_ddpm_is_not_said_of_others():
-    assert asking.choice_of(Walk(sampler="ddim", variance="beta")) == "ddim"
-    assert asking.choice_of(Walk(sampler="ddpm", variance="beta")) == asking.LARGE_VARIANCE
+    assert form.choice_of(SamplingRequest(sampler="ddim", variance="beta")) == "ddim"
+    assert form.choice_of(SamplingRequest(sampler="ddpm", variance="beta")) == form.LARGE_VARIANCE
 
 
 def test_each_part_of_a_branched_walk_is_shown_with_its_own_sampler():
-    one = Walk(sampler="ddpm", num_steps=9)
-    two = Walk(sampler="heun", num_steps=9, parent=one, branch_step=6)
-    three = Walk(sampler="ddim", num_steps=9, parent=two, branch_step=2)
+    one = SamplingRequest(sampler="ddpm", num_steps=9)
+    two = SamplingRequest(sampler="heun", num_steps=9, parent=one, branch_step=6)
+    three = SamplingRequest(sampler="ddim", num_steps=9, parent=two, branch_step=2)
     assert captions._samplers(one) == [(0, "ddpm")]
     assert captions._samplers(two) == [(0, "ddpm"), (6, "heun")]
     assert captions._samplers(three) == [(0, "ddpm"), (2, "ddim")]
@@ -490,22 +488,22 @@ def test_each_part_of_a_branched_walk_is_shown_with_its_own_sampler():
 
 def test_what_was_walked_here_is_walked_again_here(tiny_folder, monkeypatch):
     """At home a card asks for no more than the button did; strangers' links have a bound."""
-    assert runs.REPLAY_LIMIT == runs.WALK_LIMIT
-    monkeypatch.setattr(running, "REPLAY_LIMIT", 10)
-    monkeypatch.setattr(runs, "REPLAY_LIMIT", 10)
+    assert run_registry.REPLAY_LIMIT == run_registry.WALK_LIMIT
+    monkeypatch.setattr(handlers, "REPLAY_LIMIT", 10)
+    monkeypatch.setattr(run_registry, "REPLAY_LIMIT", 10)
     monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
     done = messages(tiny_folder)[-1]
     event = SimpleNamespace(card=done["card"])
-    (said,) = [json.loads(m) for m in running.replay("r", event, REQUEST)]
+    (said,) = [json.loads(m) for m in handlers.replay("r", event, REQUEST)]
     assert "here the page does at most 10" in said["error"]
-    monkeypatch.setattr(SHELF, "records", OrderedDict())
+    monkeypatch.setattr(RECORDINGS, "records", OrderedDict())
     assert recorded("gone", done["card"]).result is not None
 
 
 def test_a_strangers_own_model_replays_for_them_alone(tiny_folder, tmp_path, monkeypatch):
     card = messages(tiny_folder)[-1]["card"]
-    owners = Owners(public=True)
-    monkeypatch.setattr(models, "OWNERS", owners)
+    owners = Sessions(public=True)
+    monkeypatch.setattr(models, "SESSIONS", owners)
     monkeypatch.setattr(models, "checkpoint_folders", lambda: [])
     shutil.copytree(tiny_folder, owners.folder("s") / "mine")
     weights = RunCard.from_json(card).weights
@@ -513,22 +511,25 @@ def test_a_strangers_own_model_replays_for_them_alone(tiny_folder, tmp_path, mon
     assert path == str(owners.folder("s") / "mine")
     assert models.by_hash(weights, "else") is None and models.by_hash(weights) is None
     event = SimpleNamespace(card=card)
-    assert replaying.card_values(event, REQUEST)[0] == path
-    last_said = [json.loads(m) for m in running.replay("r", event, REQUEST)][-1]
+    assert run_card_controls.card_values(event, REQUEST)[0] == path
+    last_said = [json.loads(m) for m in handlers.replay("r", event, REQUEST)][-1]
     assert last_said["done"]
     owners.forget("s")
 
 
 def test_the_stop_of_walking_back_means_all_that_was_begun_there():
-    with STOPS.heeded("s return", "one") as first, STOPS.heeded("s lead", "two") as second:
-        returning.stop_all("one two gone")
+    with (
+        STOP_SIGNALS.heeded("s return", "one") as first,
+        STOP_SIGNALS.heeded("s lead", "two") as second,
+    ):
+        reconstruction.stop_all("one two gone")
         assert first.is_set() and second.is_set()
 
 
 def test_the_painter_keeps_its_hole_while_the_picture_is_the_same(tiny_folder, start):
-    painted = json.loads(asking.hole_message(start, str(tiny_folder))) | {"mask": "AAAA"}
-    again = asking.hole_message(start, str(tiny_folder), json.dumps(painted))
+    painted = json.loads(form.hole_message(start, str(tiny_folder))) | {"mask": "AAAA"}
+    again = form.hole_message(start, str(tiny_folder), json.dumps(painted))
     assert json.loads(again)["mask"] == "AAAA"
     other = Start(255 - start.picture, start.log_snr)
     for before in (json.dumps(painted), "{}", "broken", None):
-        assert "mask" not in json.loads(asking.hole_message(other, str(tiny_folder), before))
+        assert "mask" not in json.loads(form.hole_message(other, str(tiny_folder), before))

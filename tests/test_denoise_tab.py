@@ -12,27 +12,25 @@ import torch
 from conftest import TINY, last, watch_steps
 
 from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
-from diffusion_core.frames import Frame
-from diffusion_core.images import grid, to_uint8
+from diffusion_core.data import grid, to_uint8
+from diffusion_core.generation import Frame, SamplingRequest, walk
 from diffusion_core.process import q_sample
-from diffusion_core.samplers import draw_noise
 from diffusion_core.schedule import make_schedule
-from diffusion_core.trajectory import walk
+from diffusion_core.seeding import draw_noise
 from diffusion_core.unet import UNet
-from diffusion_core.walk import Walk
-from tabs import models
-from tabs.denoise import running
-from tabs.denoise.asking import Asked
-from tabs.denoise.runs import STOPS
-from tabs.player import Run
-from tabs.starts import Start
+from tabs.denoise import handlers
+from tabs.denoise.form import DenoiseForm
+from tabs.denoise.run_registry import STOP_SIGNALS
+from tabs.shared import models
+from tabs.shared.player import Run
+from tabs.shared.start_image import Start
 
 REQUEST = SimpleNamespace(session_hash="s")
 NAMES = (f"run {k}" for k in itertools.count())
 
 
-def asked(folder, **changes) -> Asked:
-    values = Asked(
+def asked(folder, **changes) -> DenoiseForm:
+    values = DenoiseForm(
         model=str(folder),
         label="Bag",
         guidance=1.0,
@@ -53,7 +51,7 @@ def asked(folder, **changes) -> Asked:
 
 
 def messages(folder, *, run_id=None, **changes):
-    stream = running.denoise(REQUEST, *asked(folder, **changes), run_id or next(NAMES))
+    stream = handlers.denoise(REQUEST, *asked(folder, **changes), run_id or next(NAMES))
     return [json.loads(m) for m in stream]
 
 
@@ -73,7 +71,7 @@ def test_the_stream_holds_every_frame_and_ends_with_the_picture(tiny_folder, sam
     assert {p["run"] for p in parts} == {f"r {sampler}"}
     head = parts[0]["head"]
     assert head["width"] == head["height"] == 58 and len(head["alpha_bars"]) == 7
-    settings = Walk(num_images=4, label="Bag", sampler=sampler, num_steps=6, seed=3)
+    settings = SamplingRequest(num_images=4, label="Bag", sampler=sampler, num_steps=6, seed=3)
     steps = list(walk(load_checkpoint(tiny_folder), settings))
     for i, step in enumerate(steps):
         for k, tensor in enumerate((step.x_t, step.x0_hat)):
@@ -106,7 +104,7 @@ def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypat
     def look(step):
         computed.append(step.index)
         if step.index == 2:
-            running.stop("to stop")
+            handlers.stop("to stop")
 
     watch_steps(monkeypatch, look)
     parts = messages(tiny_folder, steps=50, run_id="to stop")
@@ -117,28 +115,31 @@ def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypat
 def test_a_stop_that_comes_before_its_run_stops_it_and_no_other(tiny_folder, monkeypatch):
     computed = []
     watch_steps(monkeypatch, computed.append)
-    running.stop("early")
+    handlers.stop("early")
     assert messages(tiny_folder, steps=50, run_id="early") == [] and len(computed) <= 1
     assert messages(tiny_folder, run_id="other")[-1]["done"]
 
 
 def test_a_page_that_is_closed_ends_its_own_runs_and_no_others():
-    with STOPS.heeded("me player", "mine") as mine, STOPS.heeded("you player", "yours") as yours:
-        running.forget(SimpleNamespace(session_hash="me"))
+    with (
+        STOP_SIGNALS.heeded("me player", "mine") as mine,
+        STOP_SIGNALS.heeded("you player", "yours") as yours,
+    ):
+        handlers.forget(SimpleNamespace(session_hash="me"))
         assert mine.is_set() and not yours.is_set()
 
 
 def test_no_stop_sign_is_left_behind(tiny_folder, tmp_path):
     messages(tiny_folder)
     messages(tmp_path / "nowhere")
-    assert not STOPS.signs
+    assert not STOP_SIGNALS.signs
 
 
 def test_a_second_run_of_the_session_stops_the_first(tiny_folder):
     controls = asked(tiny_folder, steps=50, images=1)
-    first = running.denoise(REQUEST, *controls, "first")
+    first = handlers.denoise(REQUEST, *controls, "first")
     next(first)
-    assert json.loads(last(running.denoise(REQUEST, *controls, "second")))["done"]
+    assert json.loads(last(handlers.denoise(REQUEST, *controls, "second")))["done"]
     assert not any(json.loads(m).get("done") for m in first)
 
 
@@ -216,16 +217,16 @@ def test_the_page_opens_with_whatever_model_is_first(tmp_path, monkeypatch, clas
     save_checkpoint(tmp_path / "first", UNet(unet), config)
     path = str(tmp_path / "first")
     monkeypatch.setattr(models, "available", lambda session="": [("first", path)])
-    value = json.loads(running.opening())
+    value = json.loads(handlers.opening())
     assert value["done"] and value["total"] == 10
     (tmp_path / "first" / "model.safetensors").write_bytes(b"broken")
-    assert "broken" in json.loads(running.opening())["error"]
+    assert "broken" in json.loads(handlers.opening())["error"]
 
 
 def test_the_shipped_model_is_offered_first_and_opens_the_page():
     names = [name for name, _ in models.available()]
     assert names[:2] == ["avatars", "fashion-mnist"]
-    value = json.loads(running.opening())
+    value = json.loads(handlers.opening())
     steps = models.get(models.first()).config.sampling["num_steps"]
     assert value["done"] and len(value["frames"]) == value["total"] == steps + 1
     assert value["head"]["caption"].startswith("Computed at start-up")

@@ -12,10 +12,9 @@ from twins import MODELS, pipeline, theirs, to_old
 
 from diffusion_core.__main__ import main
 from diffusion_core.checkpoint import load_checkpoint, save_checkpoint
-from diffusion_core.diffusers_config import scheduler_config, unet_config
+from diffusion_core.checkpoint.diffusers_import import scheduler_config, unet_config
+from diffusion_core.generation import SamplingRequest, walk
 from diffusion_core.samplers import sample
-from diffusion_core.trajectory import walk
-from diffusion_core.walk import Walk
 
 __all__ = ["theirs"]  # the fixture
 
@@ -85,7 +84,7 @@ def test_a_ddpm_pipeline_draws_the_same_pictures(name, spacing, variance, tmp_pa
     )
     pipe.save_pretrained(tmp_path)
     ours = load_checkpoint(tmp_path)
-    settings = Walk(num_images=2, num_steps=12, seed=7, **ours.config.sampling)
+    settings = SamplingRequest(num_images=2, num_steps=12, seed=7, **ours.config.sampling)
     assert settings.variance == ("beta" if variance == "fixed_large" else "posterior")
     theirs = pipe(2, settings.generators(), 12, output_type="pt").images
     images = (end(walk(ours, settings)) / 2 + 0.5).clamp(0, 1)
@@ -264,7 +263,9 @@ def test_a_model_is_clipped_as_it_asks(tmp_path):
         pipe = pipeline("odd sizes")
         pipe.scheduler = DDPMScheduler(**scheduler)
         pipe.save_pretrained(tmp_path)
-        steps = walk(load_checkpoint(tmp_path), Walk(num_steps=4, **(walk_settings or {})))
+        steps = walk(
+            load_checkpoint(tmp_path), SamplingRequest(num_steps=4, **(walk_settings or {}))
+        )
         return float(next(iter(steps)).x0_hat.abs().max())
 
     assert largest() == 1 and largest(clip_sample_range=2.5) == 2.5

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffusion_core.drawn import schedule_from_log_snr
+from diffusion_core.schedule import schedule_from_log_snr
 
 
 @given(

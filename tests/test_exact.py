@@ -7,8 +7,8 @@ import torch
 from conftest import last
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from diffusion_core import exact
-from diffusion_core.exact import ExactDenoiser
+from diffusion_core import denoiser as denoiser_module
+from diffusion_core.denoiser import ExactDenoiser
 from diffusion_core.process import predict_eps
 from diffusion_core.samplers import sample
 from diffusion_core.schedule import NoiseSchedule, make_schedule
@@ -119,7 +119,7 @@ def test_nor_on_how_many_images_are_read_at_a_time(at_a_time, monkeypatch):
     images, t = pictures(40), torch.tensor([0, 3, 250, 600, 999])
     denoiser, x_t = ExactDenoiser(images, LINEAR), noised(images[20:25], t)
     at_once, near = denoiser.predict(x_t, t)[1], denoiser.nearest(x_t)
-    monkeypatch.setattr(exact, "_CHUNK", at_a_time * 64)
+    monkeypatch.setattr(denoiser_module, "_CHUNK", at_a_time * 64)
     torch.testing.assert_close(denoiser.predict(x_t, t)[1], at_once, rtol=1e-6, atol=1e-6)
     for a, b in zip(denoiser.nearest(x_t), near, strict=True):
         torch.testing.assert_close(a, b)
@@ -136,7 +136,7 @@ def test_memory_is_bounded(monkeypatch):
                     self.numel = max(self.numel, y.numel())
             return out
 
-    monkeypatch.setattr(exact, "_CHUNK", 1000)
+    monkeypatch.setattr(denoiser_module, "_CHUNK", 1000)
     denoiser, x_t = ExactDenoiser(pictures(500), LINEAR), pictures(9, seed=1)
     with Largest() as largest:
         denoiser.predict(x_t, 500)

@@ -9,12 +9,15 @@ from conftest import TINY, last, save_tiny, wake
 from diffusers import DDPMPipeline, UNet2DModel
 
 from diffusion_core.__main__ import main
-from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
-from diffusion_core.data import FASHION_CLASSES
-from diffusion_core.diffusers_export import export_diffusers
-from diffusion_core.trajectory import walk
+from diffusion_core.checkpoint import (
+    CheckpointConfig,
+    export_diffusers,
+    load_checkpoint,
+    save_checkpoint,
+)
+from diffusion_core.data.named import FASHION_CLASSES
+from diffusion_core.generation import SamplingRequest, walk
 from diffusion_core.unet import UNet
-from diffusion_core.walk import Walk
 
 PLAIN = dataclasses.replace(TINY, patch_size=1, num_classes=None)
 COSINE = {"name": "cosine", "num_train_timesteps": 1000}
@@ -72,7 +75,7 @@ def theirs(folder, settings):
 
 def compare(checkpoint, folder, label=None):
     spacing = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
-    settings = Walk(
+    settings = SamplingRequest(
         num_images=2,
         sampler="ddpm",
         num_steps=20,

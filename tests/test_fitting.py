@@ -9,12 +9,16 @@ from conftest import TINY, wake
 
 from diffusion_core.checkpoint import load_checkpoint, save_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.draws import seeded
-from diffusion_core.fitting import Plan, beginning, fit
-from diffusion_core.progress import LOSS_BINS, Progress
-from diffusion_core.resources import memory_of_training
-from diffusion_core.train_config import TrainConfig
-from diffusion_core.training import TrainStep
+from diffusion_core.seeding import seeded
+from diffusion_core.training import TrainConfig, TrainStep
+from diffusion_core.training_runs import (
+    TrainingPlan,
+    TrainingProgress,
+    beginning,
+    fit,
+    memory_of_training,
+)
+from diffusion_core.training_runs.history import LOSS_BINS
 from diffusion_core.unet import UNet
 
 NOISE = {"name": "cosine", "num_train_timesteps": 100}
@@ -26,11 +30,13 @@ def dataset():
     return ImageDataset("some", whole.pictures[:64], whole.labels[:64], whole.class_names)
 
 
-def plan(dataset, **options) -> Plan:
+def plan(dataset, **options) -> TrainingPlan:
     config = TrainConfig(
         num_steps=6, batch_size=8, save_every=4, warmup_steps=2, decay_steps=0, precision="fp32"
     )
-    return Plan.for_data(dataset, dataclasses.replace(config, **options), NOISE, (32, 32), blocks=1)
+    return TrainingPlan.for_data(
+        dataset, dataclasses.replace(config, **options), NOISE, (32, 32), blocks=1
+    )
 
 
 def test_a_checkpoint_is_there_at_every_save_and_at_the_end(dataset, tmp_path):
@@ -108,7 +114,7 @@ def a_step(k, t, losses):
 
 
 def test_progress_tells_the_loss_of_each_timestep_apart():
-    progress = Progress(total=1000, batch_size=4, T=100)
+    progress = TrainingProgress(total=1000, batch_size=4, T=100)
     for k in range(1, 400):
         progress.add(a_step(k, [2, 3, 97, 50], [0.9, 0.7, 0.01, 0.2]))
     assert progress.by_timestep[0] == pytest.approx(0.8)
@@ -120,7 +126,7 @@ def test_progress_tells_the_loss_of_each_timestep_apart():
 
 
 def test_progress_stays_small():
-    progress = Progress(total=10_000, batch_size=1, T=100)
+    progress = TrainingProgress(total=10_000, batch_size=1, T=100)
     for k in range(1, 9000):
         progress.add(a_step(k, [1], [1.0]))
     assert len(progress.history) <= 2001 and progress.history[-1][0] == 8999

@@ -9,13 +9,11 @@ from conftest import last, save_tiny
 from fakespaces import Spaces
 
 from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.recording import Recording
-from diffusion_core.trajectory import Walker
-from diffusion_core.walk import Given, Walk
-from tabs import gpu, models
+from diffusion_core.generation import InitialImage, Recording, SamplingRequest, SamplingRun
+from tabs.shared import gpu, models
 
 SLOW = 1.0  # seconds of one look, as if
-SETTINGS = Walk(num_images=2, label="Bag", num_steps=6, seed=3)
+SETTINGS = SamplingRequest(num_images=2, label="Bag", num_steps=6, seed=3)
 
 
 @pytest.fixture
@@ -75,11 +73,11 @@ def test_pictures_and_holes_go_over_too(spaces, tiny_folder):
     picture, mask = torch.linspace(-1, 1, 784).reshape(1, 1, 28, 28), torch.ones(1, 1, 28, 28)
     mask[..., :14] = 0
     for walk, given in (
-        (dataclasses.replace(SETTINGS, t_start=600), Given(picture)),
-        (dataclasses.replace(SETTINGS, resample=2), Given(picture, mask)),
+        (dataclasses.replace(SETTINGS, t_start=600), InitialImage(picture)),
+        (dataclasses.replace(SETTINGS, resample=2), InitialImage(picture, mask)),
     ):
         record, _ = recorded(checkpoint, walk, given)
-        here = last(Walker(checkpoint, walk, given)).x_prev
+        here = last(SamplingRun(checkpoint, walk, given)).x_prev
         torch.testing.assert_close(record.result, here, atol=1e-3, rtol=0)
     assert len(spaces.processes) == 2
 
@@ -91,7 +89,7 @@ def test_a_branch_goes_on_over_there(spaces, tiny_folder):
         SETTINGS, parent=SETTINGS, branch_step=3, sampler="dpmpp_2m", num_images=2
     )
     record, _ = recorded(checkpoint, branch, parent=parent)
-    here = last(Walker(checkpoint, branch)).x_prev
+    here = last(SamplingRun(checkpoint, branch)).x_prev
     torch.testing.assert_close(record.result, here, atol=1e-3, rtol=0)
 
 
@@ -141,7 +139,7 @@ def test_without_the_package_nothing_is_borrowed():
         pass
 
     assert gpu.borrowed(function) is function and not gpu.BORROWED
-    assert models.walker(None) is Walker
+    assert models.walker(None) is SamplingRun
 
 
 @pytest.mark.parametrize("what", ["network", "tensor", "lock"])

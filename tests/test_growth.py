@@ -7,26 +7,22 @@ import pytest
 import torch
 from conftest import TINY, wake
 
-from diffusion_core import downloads
-from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.draws import draw_step
-from diffusion_core.fitting import Plan
-from diffusion_core.growth import (
-    HISTORY_FILE,
-    MILESTONES,
-    WALK_STEPS,
-    Growth,
+from diffusion_core.data import ImageDataset, grid, load_dataset, named, to_uint8
+from diffusion_core.schedule import make_schedule
+from diffusion_core.seeding import draw_noise
+from diffusion_core.training import TrainConfig, draw_step
+from diffusion_core.training_runs import (
+    SampleHistory,
+    TrainingPlan,
+    TrainingProgress,
     load_history,
     milestones,
     save_history,
+    step_seconds,
 )
-from diffusion_core.images import grid, to_uint8
-from diffusion_core.progress import Progress
-from diffusion_core.resources import MEASURED, num_parameters, step_seconds
-from diffusion_core.samplers import draw_noise
-from diffusion_core.schedule import make_schedule
-from diffusion_core.train_config import TrainConfig
-from diffusion_core.unet import UNet
+from diffusion_core.training_runs.cost import MEASURED
+from diffusion_core.training_runs.history import HISTORY_FILE, MILESTONES, WALK_STEPS
+from diffusion_core.unet import UNet, num_parameters
 
 SCHEDULE = make_schedule("cosine", 100)
 
@@ -47,7 +43,7 @@ def test_milestones_begin_with_nothing_learned_and_end_with_the_last_step():
 
 
 def test_the_same_noise_is_walked_again_and_the_networks_change_what_comes(dataset):
-    growth = Growth.of(dataset, SCHEDULE)
+    growth = SampleHistory.of(dataset, SCHEDULE)
     unet = wake(UNet(TINY)).train()
     end = growth.add(0, unet, dataset, SCHEDULE, "v_prediction")
     assert unet.training
@@ -65,7 +61,7 @@ def test_the_same_noise_is_walked_again_and_the_networks_change_what_comes(datas
 
 
 def test_a_milestone_is_replaced_and_cut(dataset):
-    growth, unet = Growth.of(dataset, SCHEDULE), wake(UNet(TINY))
+    growth, unet = SampleHistory.of(dataset, SCHEDULE), wake(UNet(TINY))
     for step in (0, 5, 9, 9):
         growth.add(step, unet, dataset, SCHEDULE, "v_prediction")
     assert growth.steps == [0, 5, 9]
@@ -74,8 +70,10 @@ def test_a_milestone_is_replaced_and_cut(dataset):
 
 
 def test_history_comes_back_and_a_broken_one_is_none(dataset, tmp_path):
-    growth = Growth.of(dataset, SCHEDULE)
-    progress = Progress(50, 8, 100, step=3, loss=0.5, history=[(3, 0.5)], losses=[1.0, 0.7, 0.5])
+    growth = SampleHistory.of(dataset, SCHEDULE)
+    progress = TrainingProgress(
+        50, 8, 100, step=3, loss=0.5, history=[(3, 0.5)], losses=[1.0, 0.7, 0.5]
+    )
     save_history(tmp_path, progress, growth)
     assert load_history(tmp_path)[0] == progress and load_history(tmp_path)[1].steps == []
     growth.add(3, wake(UNet(TINY)), dataset, SCHEDULE, "v_prediction")
@@ -92,7 +90,7 @@ def test_history_comes_back_and_a_broken_one_is_none(dataset, tmp_path):
 
 
 def test_progress_forgets_what_a_resumed_run_does_again():
-    progress = Progress(
+    progress = TrainingProgress(
         50, 8, 100, step=4, history=[(2, 0.9), (4, 0.8)], losses=[4.0, 3.0, 2.0, 1.0]
     )
     progress.cut(2)
@@ -114,11 +112,13 @@ def test_flipping_mirrors_half_of_the_pictures_and_changes_nothing_else(dataset)
 
 
 def test_a_plan_comes_back_from_json(dataset):
-    plan = Plan.for_data(dataset, TrainConfig(flip=True), {"name": "cosine"}, (32, 64), init="x/y")
-    assert Plan.from_json(plan.to_json()) == plan
+    plan = TrainingPlan.for_data(
+        dataset, TrainConfig(flip=True), {"name": "cosine"}, (32, 64), init="x/y"
+    )
+    assert TrainingPlan.from_json(plan.to_json()) == plan
     for text in ("", "[]", "{}", '{"train": {"what": 1}, "unet": {}}'):
         with pytest.raises(ValueError, match="no plan"):
-            Plan.from_json(text)
+            TrainingPlan.from_json(text)
 
 
 def test_parameters_are_counted_without_making_the_network():
@@ -151,7 +151,7 @@ def test_torchvisions_sets_are_taken_in(name, monkeypatch):
             )
             self.targets = [3, 1, 4, 1, 5] if colour else torch.tensor([3, 1, 4, 1, 5])
 
-    monkeypatch.setattr(torchvision.datasets, downloads.SETS[name][0], Known)
+    monkeypatch.setattr(torchvision.datasets, named.SETS[name][0], Known)
     d = load_dataset(name, split="test")
     assert d.shape == ((3 if colour else 1), 2, 2) and d.labels.tolist() == [3, 1, 4, 1, 5]
     assert len(d.class_names) == 10 and asked["train"] is False and asked["download"]
@@ -160,7 +160,7 @@ def test_torchvisions_sets_are_taken_in(name, monkeypatch):
     def absent(*args, **options):
         raise RuntimeError("no network")
 
-    monkeypatch.setattr(torchvision.datasets, downloads.SETS[name][0], absent)
+    monkeypatch.setattr(torchvision.datasets, named.SETS[name][0], absent)
     with pytest.raises(ValueError, match=f"{name} is not on this machine"):
         load_dataset(name)
 

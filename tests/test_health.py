@@ -9,10 +9,13 @@ import torch
 from conftest import last
 from safetensors.torch import load_file
 
-from diffusion_core import measures
-from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.exact import ExactDenoiser
-from diffusion_core.health import (
+from diffusion_core.data import ImageDataset, from_uint8, load_dataset, to_uint8
+from diffusion_core.denoiser import ExactDenoiser
+from diffusion_core.samplers import sample
+from diffusion_core.schedule import make_schedule
+from diffusion_core.training import TrainConfig
+from diffusion_core.training_runs import (
+    STATE_FILE,
     check_data,
     check_run,
     check_schedule,
@@ -20,10 +23,8 @@ from diffusion_core.health import (
     nearest_ratio,
     saturation,
 )
-from diffusion_core.images import from_uint8, to_uint8
-from diffusion_core.samplers import sample
-from diffusion_core.schedule import make_schedule
-from diffusion_core.training import STATE_FILE, TrainConfig, train
+from diffusion_core.training_runs import checks as checks_module
+from diffusion_core.training_runs import train_resumably as train
 from diffusion_core.unet import UNet, UNetConfig
 
 FASHION = load_dataset("fashion-mnist-2000")
@@ -328,7 +329,7 @@ def test_most_pictures_twice_leaves_nothing_to_compare_with():
 
 @pytest.mark.parametrize("chunk", [1, 5000, 2**22])
 def test_the_nearest_are_the_nearest(chunk, monkeypatch):
-    monkeypatch.setattr(measures, "_CHUNK", chunk)
+    monkeypatch.setattr(checks_module, "_CHUNK", chunk)
     known = data(FASHION.pictures[:60])
     x = from_uint8(known.pictures)
     samples = from_uint8(FASHION.pictures[100:107])

@@ -13,8 +13,7 @@ from fakehub import FakeHub, hub
 from huggingface_hub import constants
 from twins import pipeline, theirs, to_old
 
-from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.hub import download
+from diffusion_core.checkpoint import download, load_checkpoint
 
 __all__ = ["hub", "theirs"]  # the fixtures
 ROOT = Path(__file__).parents[1]

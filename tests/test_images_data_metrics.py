@@ -3,9 +3,10 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion_core.data import FASHION_CLASSES, load_dataset
-from diffusion_core.images import from_uint8, grid, to_uint8
-from diffusion_core.metrics import blur, frechet_distance, nearest_distances
+from diffusion_core.data import from_uint8, grid, load_dataset, to_uint8
+from diffusion_core.data.named import FASHION_CLASSES
+from diffusion_core.evaluation import frechet_distance
+from diffusion_core.evaluation.metrics import blur, nearest_distances
 
 
 def test_all_levels_survive_and_rounding_rounds():

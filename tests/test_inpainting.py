@@ -8,8 +8,9 @@ from conftest import last
 
 from diffusion_core.inpainting import INPAINTING_SAMPLERS, inpaint
 from diffusion_core.process import q_sample
-from diffusion_core.samplers import draw_noise, sample
+from diffusion_core.samplers import sample
 from diffusion_core.schedule import make_schedule
+from diffusion_core.seeding import draw_noise
 
 LINEAR = make_schedule("linear")
 ZERO_SNR = make_schedule("cosine", zero_terminal_snr=True)

@@ -9,18 +9,18 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from diffusion_core.images import to_uint8
+from diffusion_core.data import to_uint8
 from diffusion_core.process import q_sample
 from diffusion_core.schedule import make_schedule
-from tabs import noising
-from tabs.uploads import receive
+from tabs.noise import compute
+from tabs.shared.picture_upload import receive
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 
 
 def test_the_browser_gets_x0_exactly_and_eps_to_a_fiftieth_of_a_level():
-    sent = json.loads(noising.prepare(PICTURE, 32, "centre", 5, "cosine"))
-    x0, eps, schedule = noising.parts(PICTURE, 32, "centre", 5, "cosine")
+    sent = json.loads(compute.prepare(PICTURE, 32, "centre", 5, "cosine"))
+    x0, eps, schedule = compute.parts(PICTURE, 32, "centre", 5, "cosine")
     levels = np.frombuffer(base64.b64decode(sent["x0"]), np.uint8).reshape(32, 32, 3)
     assert np.array_equal(levels, to_uint8(x0)[0])
     fine = np.frombuffer(base64.b64decode(sent["eps"]), np.int16).reshape(32, 32, 3) / 4096
@@ -29,7 +29,7 @@ def test_the_browser_gets_x0_exactly_and_eps_to_a_fiftieth_of_a_level():
 
 
 def test_the_chain_arrives_where_the_jump_does_in_distribution():
-    *_, last = map(json.loads, noising.chain_messages(PICTURE, 128, "centre", 3, "linear", 600))
+    *_, last = map(json.loads, compute.chain_messages(PICTURE, 128, "centre", 3, "linear", 600))
     assert last["done"] and last["k"] == last["of"] == 601
     want = 1 - float(make_schedule("linear").alpha_bar(600))
     assert last["variance"] == pytest.approx(want)
@@ -40,27 +40,27 @@ def test_the_chain_arrives_where_the_jump_does_in_distribution():
 
 
 def test_the_chain_says_that_it_goes_on_while_it_does(monkeypatch):
-    monkeypatch.setattr(noising, "CHAIN_SECONDS", 0.0)
-    parts = [json.loads(m) for m in noising.chain_messages(PICTURE, 28, "centre", 0, "linear", 9)]
+    monkeypatch.setattr(compute, "CHAIN_SECONDS", 0.0)
+    parts = [json.loads(m) for m in compute.chain_messages(PICTURE, 28, "centre", 0, "linear", 9)]
     assert [p["k"] for p in parts] == list(range(1, 11))
     assert [p["done"] for p in parts] == [False] * 9 + [True]
 
 
 def test_the_animation_dissolves_the_picture():
-    made = noising.animation(PICTURE, 28, "centre", 1, "linear")
+    made = compute.animation(PICTURE, 28, "centre", 1, "linear")
     path = Path(next(made))
     frames = iio.imread(path, index=None)
     made.close()
     assert not path.exists()  # nothing is left behind
     assert len(frames) >= 60
-    x0, eps, schedule = noising.parts(PICTURE, 28, "centre", 1, "linear")
+    x0, eps, schedule = compute.parts(PICTURE, 28, "centre", 1, "linear")
     first = to_uint8(q_sample(x0, 0, eps, schedule))[0]
     small = frames[0][:: frames.shape[1] // 28, :: frames.shape[2] // 28, :3]
     assert np.abs(small.astype(int) - first).mean() < 12  # a GIF has 256 colours
 
 
 def test_what_the_denoise_tab_begins_with():
-    start = noising.start_here(PICTURE, 64, "centre", 0, "linear", 420)
+    start = compute.start_here(PICTURE, 64, "centre", 0, "linear", 420)
     assert start.picture.shape == (64, 64, 3)
     assert start.log_snr == pytest.approx(float(make_schedule("linear").log_snr(420)))
     assert start.where == "t = 420 of the linear schedule"
@@ -78,11 +78,11 @@ def test_what_the_denoise_tab_begins_with():
     ],
 )
 def test_bad_input_is_one_sentence(arguments, words):
-    for act in (noising.prepare, lambda *a: list(noising.animation(*a))):
+    for act in (compute.prepare, lambda *a: list(compute.animation(*a))):
         with pytest.raises(gr.Error) as caught:
             act(*arguments)
         assert words in str(caught.value) and "\n" not in str(caught.value)
-    for act in (noising.start_here, lambda *a: list(noising.chain_messages(*a))):
+    for act in (compute.start_here, lambda *a: list(compute.chain_messages(*a))):
         with pytest.raises(gr.Error):
             act(*arguments, 5)
 

@@ -8,17 +8,27 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from diffusion_core import evaluation, obedience
 from diffusion_core.__main__ import main
-from diffusion_core.attribute_judge import AttributeJudge, rights
-from diffusion_core.avatars import AvatarFile
-from diffusion_core.card_table import read_table
-from diffusion_core.checkpoint import CARD, load_checkpoint, without_table
-from diffusion_core.data import load_dataset
-from diffusion_core.evaluation import Row, asked_of, table
-from diffusion_core.metrics import judged, load_judge, nearest_distances
-from diffusion_core.obedience import Obedience, default_scales, measure_obedience, obedience_table
-from diffusion_core.rows import Setting
+from diffusion_core.checkpoint import CARD, load_checkpoint
+from diffusion_core.checkpoint.store import without_table
+from diffusion_core.data import AvatarFile, load_dataset
+from diffusion_core.evaluation import (
+    AttributeAccuracy,
+    AttributeJudge,
+    Row,
+    Setting,
+    asked_of,
+    attribute_table,
+    attributes,
+    evaluate,
+    judged,
+    load_judge,
+    read_table,
+    rights,
+    table,
+)
+from diffusion_core.evaluation.attributes import default_scales, measure_attributes
+from diffusion_core.evaluation.metrics import nearest_distances
 from diffusion_core.schedule import make_schedule
 
 SIZES = (3, 48, 30, 9, 5, 7, 8)
@@ -75,8 +85,8 @@ def test_samples_are_asked_for_what_the_test_images_show():
 def test_the_nearest_image_is_found_in_whatever_slice_it_lies(monkeypatch):
     images, _ = DATA.batch(torch.arange(60, 70))
     whole = nearest_distances(images, FEW.batch(torch.arange(60))[0])
-    monkeypatch.setattr(evaluation, "SLICE", 7)
-    torch.testing.assert_close(evaluation._nearest(images, FEW), whole, atol=1e-3, rtol=0)
+    monkeypatch.setattr(evaluate, "SLICE", 7)
+    torch.testing.assert_close(evaluate._nearest(images, FEW), whole, atol=1e-3, rtol=0)
 
 
 def test_images_as_good_as_real_obey_as_often_as_real(judge_folder, avatars_folder, monkeypatch):
@@ -84,9 +94,9 @@ def test_images_as_good_as_real_obey_as_often_as_real(judge_folder, avatars_fold
         by_row = {tuple(row): i for i, row in enumerate(FEW.conditions(torch.arange(60)).tolist())}
         return FEW.batch(torch.tensor([by_row[tuple(r)] for r in said.tolist()]))[0], said, 1, 1.0
 
-    monkeypatch.setattr(obedience, "draw_samples", real)
+    monkeypatch.setattr(attributes, "draw_samples", real)
     checkpoint, judge = load_checkpoint(avatars_folder), load_judge(judge_folder)
-    rows = measure_obedience(checkpoint, judge, FEW, num=60)
+    rows = measure_attributes(checkpoint, judge, FEW, num=60)
     assert [r.name for r in rows] == ["class", *(name for name, _ in DATA.attribute_names)]
     assert [r.values for r in rows] == list(SIZES)
     for r in rows:
@@ -105,11 +115,11 @@ def test_it_is_drawn_as_the_checkpoint_draws(judge_folder, avatars_folder, monke
         drawn.append(setting)
         return FEW.batch(torch.arange(num))[0], said, 1, 1.0
 
-    monkeypatch.setattr(obedience, "draw_samples", real)
+    monkeypatch.setattr(attributes, "draw_samples", real)
     checkpoint, judge = load_checkpoint(avatars_folder), load_judge(judge_folder)
     own = {"sampler": "ddim", "num_steps": 7, "spacing": "karras", "guidance_scale": 3.0}
     config = dataclasses.replace(checkpoint.config, sampling=own)
-    measure_obedience(dataclasses.replace(checkpoint, config=config), judge, FEW, num=20)
+    measure_attributes(dataclasses.replace(checkpoint, config=config), judge, FEW, num=20)
     assert drawn == [Setting("ddim", 7, 0.0, g, "karras") for g in (1.0, 3.0)]
 
 
@@ -122,13 +132,13 @@ def test_what_is_measured_at_is_1_and_the_default_guidance(avatars_folder):
 
 def test_what_the_judge_cannot_read_is_named_as_dropped():
     rows = [
-        Obedience("head", 48, 0.96, {1.0: 0.48, 2.0: 0.912}),
-        Obedience("face", 30, 0.6, {1.0: 0.1, 2.0: 0.2}),
+        AttributeAccuracy("head", 48, 0.96, {1.0: 0.48, 2.0: 0.912}),
+        AttributeAccuracy("face", 30, 0.6, {1.0: 0.1, 2.0: 0.2}),
     ]
-    text = obedience_table(rows)
+    text = attribute_table(rows)
     assert "| head | 48 | 0.960 | 0.480 | 0.500 | 0.912 | 0.950 |" in text
     assert "| face |" not in text and "face (60%)" in text and text.endswith(".")
-    assert "Dropped" not in obedience_table(rows[:1])
+    assert "Dropped" not in attribute_table(rows[:1])
 
 
 def test_the_column_of_attributes_stands_only_where_there_are_any():

@@ -10,8 +10,8 @@ import pytest
 from conftest import save_tiny
 from pagelib import free_port
 
-import tabs.own  # noqa: F401  whether the page is public is read once: before a test says so
-from tabs import options
+import tabs.shared.sessions  # noqa: F401  reads once whether the page is public: before a test says so
+from tabs import launch_options
 
 ROOT = Path(__file__).parents[1]
 OURS = (
@@ -39,15 +39,15 @@ def environment():
 
 
 def test_nothing_said_leaves_it_to_gradio_and_opens_a_browser():
-    asked = options.read([])
-    assert asked == options.Options(None, None, False, True, False)
+    asked = launch_options.read([])
+    assert asked == launch_options.Options(None, None, False, True, False)
     assert asked.launching()["server_port"] is None
 
 
 def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
     port = free_port()
     line = ["--host", "127.0.0.1", "--port", str(port), "--no-browser", "--share"]
-    by_options = options.read(
+    by_options = launch_options.read(
         [
             *line,
             "--models",
@@ -59,11 +59,10 @@ def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
             "--public",
         ]
     )
-    assert by_options == options.Options("127.0.0.1", port, True, False, False)
+    assert by_options == launch_options.Options("127.0.0.1", port, True, False, False)
     assert os.environ["DIFFUSION_MODELS"] == str(tmp_path)
     assert os.environ["TRAIN_MAX_STEPS"] == "70" and os.environ["PLAYGROUND_PUBLIC"] == "1"
-    from tabs.bounds import Bounds
-    from tabs.train.limits import Limits
+    from tabs.shared.limits import Bounds, Limits
 
     assert Limits.here().steps == 70 and Bounds.here().walk_seconds == 9
     for name, value in (
@@ -74,36 +73,36 @@ def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
         ("TRAIN_MAX_STEPS", "80"),
     ):
         monkeypatch.setenv(name, value)
-    assert options.read([]) == by_options
+    assert launch_options.read([]) == by_options
     assert Limits.here().steps == 80
 
 
 def test_the_owner_says_what_the_page_opens_with(tmp_path, monkeypatch):
-    from tabs import models
-    from tabs.denoise import suiting
+    from tabs.denoise import defaults
+    from tabs.shared import models
 
     monkeypatch.setenv("DIFFUSION_MODELS", str(save_tiny(tmp_path / "mine").parent))
     shipped = models.first()
-    options.read(["--opens-with", "mine"])
+    launch_options.read(["--opens-with", "mine"])
     assert models.first() == str(tmp_path / "mine") != shipped
-    assert suiting.opening(models.first()).label == "Bag"
+    assert defaults.opening(models.first()).label == "Bag"
     save_tiny(tmp_path / "avatars")  # a namesake stands behind what ships
     monkeypatch.delenv("PLAYGROUND_OPENS_WITH")
     assert models.first() == shipped
-    options.read(["--opens-with", "theirs"])
+    launch_options.read(["--opens-with", "theirs"])
     with pytest.raises(ValueError, match="cannot open with 'theirs', which is not here"):
         models.first()
 
 
 def test_who_has_a_shared_link_is_a_stranger(monkeypatch):
     for line, public in ((["--share"], "1"), (["--share", "--no-public"], ""), ([], "")):
-        options.read(line)
+        launch_options.read(line)
         assert os.environ["PLAYGROUND_PUBLIC"] == public
 
 
 def test_on_a_space_no_browser_opens(monkeypatch):
     monkeypatch.setenv("SPACE_ID", "me/space")
-    assert not options.read([]).browser
+    assert not launch_options.read([]).browser
 
 
 @pytest.mark.parametrize(
@@ -120,14 +119,14 @@ def test_on_a_space_no_browser_opens(monkeypatch):
     ids=lambda value: value if isinstance(value, str) else " ".join(value)[:20],
 )
 def test_what_is_wrong_is_one_sentence_and_exit_code_2(line, words, capsys):
-    assert options.read(line) == 2
+    assert launch_options.read(line) == 2
     said = capsys.readouterr().err.strip()
     assert words in said and "\n" not in said and "Traceback" not in said
 
 
 def test_a_variable_that_is_no_number_is_refused_too(monkeypatch, capsys):
     monkeypatch.setenv("TRAIN_MAX_STEPS", "many")
-    assert options.read([]) == 2
+    assert launch_options.read([]) == 2
     assert "TRAIN_MAX_STEPS" in capsys.readouterr().err
 
 
@@ -135,16 +134,16 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(capsys):
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         door.listen()
-        assert options.read(["--port", str(door.getsockname()[1])]) == 2
+        assert launch_options.read(["--port", str(door.getsockname()[1])]) == 2
     assert "Nobody can listen on 127.0.0.1" in capsys.readouterr().err
 
 
 def test_mcp_without_its_package_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr(options, "find_spec", lambda name: None)
-    assert options.read(["--mcp"]) == 2
+    monkeypatch.setattr(launch_options, "find_spec", lambda name: None)
+    assert launch_options.read(["--mcp"]) == 2
     assert 'pip install "gradio[mcp]"' in capsys.readouterr().err
-    monkeypatch.setattr(options, "find_spec", lambda name: object())
-    assert options.read(["--mcp"]).launching()["mcp_server"] is True
+    monkeypatch.setattr(launch_options, "find_spec", lambda name: object())
+    assert launch_options.read(["--mcp"]).launching()["mcp_server"] is True
 
 
 def test_help_lists_them_from_the_command_line():

@@ -22,15 +22,14 @@ from pagelib import (
 from playwright.sync_api import expect
 
 from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.images import grid, to_uint8
-from diffusion_core.trajectory import walk
-from diffusion_core.walk import Walk
+from diffusion_core.data import grid, to_uint8
+from diffusion_core.generation import SamplingRequest, walk
 
 pytestmark = pytest.mark.browser
 
 
 def expected(folder: Path, **options) -> np.ndarray:
-    return grid(to_uint8(last(walk(load_checkpoint(folder), Walk(**options))).x_prev))
+    return grid(to_uint8(last(walk(load_checkpoint(folder), SamplingRequest(**options))).x_prev))
 
 
 def test_something_is_there_at_once_and_says_when_it_was_computed(page):

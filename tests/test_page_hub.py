@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from twins import pipeline
 
 from diffusion_core.__main__ import app as command_line
-from tabs import models
+from tabs.shared import models
 
 __all__ = ["hub"]  # the fixture
 pytestmark = pytest.mark.browser

@@ -7,8 +7,8 @@ from conftest import wait_for, watch_steps
 from pagelib import number, press
 from playwright.sync_api import expect
 
-from tabs.denoise import CONCURRENT_WALKS
-from tabs.denoise.runs import STOPS
+from tabs.denoise.layout import CONCURRENT_WALKS
+from tabs.denoise.run_registry import STOP_SIGNALS
 
 pytestmark = pytest.mark.browser
 RUNNING = "#denoise-player .player[data-state=running]"
@@ -27,8 +27,8 @@ def crowd(browser, url, monkeypatch):
         press(other, "Denoise")
         other.wait_for_selector(RUNNING)
     yield pages
-    STOPS.close()
-    wait_for(lambda: not STOPS.signs)  # while there is a server that goes on with them
+    STOP_SIGNALS.close()
+    wait_for(lambda: not STOP_SIGNALS.signs)  # while there is a server that goes on with them
     for context in contexts:
         context.close()
 

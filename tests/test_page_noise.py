@@ -6,10 +6,10 @@ from pagelib import beyond, delay, faults, pixels, press, quiet, run, settle
 from PIL import Image
 from playwright.sync_api import expect
 
-from diffusion_core.images import to_uint8
-from diffusion_core.pictures import read_picture
+from diffusion_core.data import read_picture, to_uint8
 from diffusion_core.process import q_sample
-from tabs import noise, noising
+from tabs.noise import compute
+from tabs.noise import layout as noise
 
 pytestmark = pytest.mark.browser
 STAGE = "#noise-stage"
@@ -42,7 +42,7 @@ def change(page, act):
 @pytest.mark.parametrize("round_trip", [0, 150])
 def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip):
     delay(tab, round_trip)
-    x0, eps, schedule = noising.parts(
+    x0, eps, schedule = compute.parts(
         read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear"
     )
     quiet(tab)
@@ -61,7 +61,7 @@ def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip)
 
 
 def test_the_numbers_under_the_picture_are_this_timesteps(tab):
-    _, _, schedule = noising.parts(
+    _, _, schedule = compute.parts(
         read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear"
     )
     ab = float(schedule.alpha_bar(300))

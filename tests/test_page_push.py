@@ -11,10 +11,9 @@ from fakehub import hub
 from pagelib import beyond, choose, faults, press
 
 from diffusion_core.checkpoint import load_checkpoint
-from tabs.own import Owners
-from tabs.train import keeping, pushing
-from tabs.train.folders import PLAN_FILE
-from tabs.train.lines import LINE
+from tabs.shared.sessions import Sessions
+from tabs.train import my_models, publish
+from tabs.train.jobs import PLAN_FILE, QUEUE
 
 __all__ = ["hub"]  # the fixture
 ME, YOU = SimpleNamespace(session_hash="me"), SimpleNamespace(session_hash="you")
@@ -27,7 +26,7 @@ def a_model(folder):
 
 def push(path, to="me/tiny", private=True, token="", who=ME):
     """What is said at last, and what becomes of the token."""
-    *_, (words, after) = pushing.push(path, to, private, token, who)
+    *_, (words, after) = publish.push(path, to, private, token, who)
     return words, after
 
 
@@ -52,8 +51,8 @@ def test_at_home_the_machine_s_own_token_will_do(mine, hub, monkeypatch):
 
 
 def test_on_a_public_page_the_visitor_s_own_token_is_the_only_one(hub, monkeypatch):
-    owners = Owners(public=True)
-    monkeypatch.setattr(keeping, "OWNERS", owners)
+    owners = Sessions(public=True)
+    monkeypatch.setattr(my_models, "SESSIONS", owners)
     monkeypatch.setenv("HF_TOKEN", "hf_machine")
     path = a_model(owners.folder("me") / "mine")
     for nothing in ("", "  ", None):
@@ -73,18 +72,18 @@ def test_what_cannot_be_pushed_is_a_sentence(mine, hub, monkeypatch, tmp_path, c
     assert "Choose one of your models" in push("")[0]
     assert "Choose one of your models" in push(str(tmp_path / "other"))[0]
     assert "Give the repository as USER/NAME" in push(mine, "tiny")[0]
-    monkeypatch.setattr(LINE, "jobs", [SimpleNamespace(folder=tmp_path / "mine", over=False)])
+    monkeypatch.setattr(QUEUE, "jobs", [SimpleNamespace(folder=tmp_path / "mine", over=False)])
     assert push(mine)[0] == "mine is being trained; stop it first."
-    monkeypatch.setattr(LINE, "jobs", [])
+    monkeypatch.setattr(QUEUE, "jobs", [])
     assert hub.seen == []
 
     def breaks(*_, token, **__):
         raise RuntimeError(f"no way for {token}")
 
-    monkeypatch.setattr(keeping, "push", breaks)
+    monkeypatch.setattr(my_models, "push", breaks)
     with caplog.at_level(logging.DEBUG):
         words, after = push(mine, token="hf_mine")
-    assert words == pushing.BROKE_OFF and after != ""
+    assert words == publish.BROKE_OFF and after != ""
     assert "RuntimeError" in caplog.text and "hf_mine" not in caplog.text + words
     (tmp_path / "mine" / "model.safetensors").unlink()
     assert "has not been saved yet" in push(mine)[0]

@@ -8,11 +8,11 @@ from pagelib import beyond, delay, faults, pixels, press, quiet, settle
 from PIL import Image
 from playwright.sync_api import expect
 
-from diffusion_core.images import to_uint8
-from diffusion_core.pictures import read_picture
+from diffusion_core.data import read_picture, to_uint8
 from diffusion_core.process import q_sample
 from diffusion_core.schedule import make_schedule
-from tabs import noise, noising
+from tabs.noise import compute
+from tabs.noise import layout as noise
 
 pytestmark = pytest.mark.browser
 STAGE = "#schedule-stage"
@@ -36,7 +36,7 @@ def changed(page, act):
 
 
 def test_the_same_picture_stands_under_every_schedule_at_the_cursor(tab):
-    x0, eps, _ = noising.parts(
+    x0, eps, _ = compute.parts(
         read_picture(noise.PICTURES / "chelsea.png"), 64, "centre", 0, "linear"
     )
     slider = tab.locator(f'{STAGE} input[aria-label="Timestep"]')

@@ -10,7 +10,7 @@ import pytest
 from pagelib import beyond, choose, delay, faults, pixels, press, settle
 from PIL import Image
 
-from tabs.train import following, presets
+from tabs.train import estimates, plan
 
 pytestmark = pytest.mark.browser
 STAGE = "#train-stage"
@@ -212,7 +212,7 @@ def test_bad_settings_are_said_beside_them_and_on_the_stage(page):
 
 
 def test_what_one_types_while_a_preset_is_measured_stays(page, monkeypatch):
-    found, answer, as_it_is = threading.Event(), threading.Event(), following._filled
+    found, answer, as_it_is = threading.Event(), threading.Event(), estimates._filled
 
     def held(*asked):
         filled = as_it_is(*asked)
@@ -221,7 +221,7 @@ def test_what_one_types_while_a_preset_is_measured_stays(page, monkeypatch):
             assert answer.wait(60)
         return filled
 
-    monkeypatch.setattr(following, "_filled", held)
+    monkeypatch.setattr(estimates, "_filled", held)
     page.get_by_role("tab", name="Train").click()
     page.get_by_role("button", name="Everything").click()
     assert found.wait(60)
@@ -231,7 +231,7 @@ def test_what_one_types_while_a_preset_is_measured_stays(page, monkeypatch):
         answer.set()
     settle(page, 500)
     assert page.get_by_label(re.compile("^Training steps")).input_value() == "77"
-    assert page.get_by_label(presets.OWN).is_checked()
+    assert page.get_by_label(plan.OWN).is_checked()
     assert "77 steps of" in page.locator("#train-facts").inner_text()
 
 

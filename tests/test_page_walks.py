@@ -12,10 +12,9 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.images import grid, to_uint8
-from diffusion_core.trajectory import walk
-from diffusion_core.walk import Walk
-from tabs import models
+from diffusion_core.data import grid, to_uint8
+from diffusion_core.generation import SamplingRequest, walk
+from tabs.shared import models
 
 pytestmark = pytest.mark.browser
 PLAYER = "#denoise-player .player"
@@ -50,7 +49,7 @@ def picture(path):
 
 
 def sheet(folder, **options):
-    return grid(to_uint8(last(walk(load_checkpoint(folder), Walk(**options))).x_prev))
+    return grid(to_uint8(last(walk(load_checkpoint(folder), SamplingRequest(**options))).x_prev))
 
 
 def test_views_can_be_shown_together_and_one_image_large(tab):
@@ -80,7 +79,7 @@ def test_the_equation_and_the_statistics_are_this_steps(tab, models_folder):
     steps = list(
         walk(
             load_checkpoint(models_folder / "one"),
-            Walk(num_images=4, num_steps=10, seed=7, label="Bag", sampler="ddpm"),
+            SamplingRequest(num_images=4, num_steps=10, seed=7, label="Bag", sampler="ddpm"),
         )
     )
     terms = tab.locator(f"{PLAYER} .step-equation .term").all_inner_texts()

@@ -7,13 +7,17 @@ import pytest
 import torch
 from conftest import last, save_tiny
 
-from diffusion_core.attribute_judge import rights
-from diffusion_core.card_table import best_value, default_words, read_table
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import load_dataset
-from diffusion_core.metrics import judged, load_judge
-from diffusion_core.trajectory import walk
-from diffusion_core.walk import Walk
+from diffusion_core.evaluation import (
+    best_value,
+    default_words,
+    judged,
+    load_judge,
+    read_table,
+    rights,
+)
+from diffusion_core.generation import SamplingRequest, walk
 from pretrained.recipes.ship import ship
 
 ROOT = Path(__file__).parents[1] / "pretrained"
@@ -114,7 +118,7 @@ def test_avatars_show_what_they_are_asked_for(avatars):
     own = avatars.config.sampling
     right = total = 0.0
     for wanted in asked:
-        settings = Walk(
+        settings = SamplingRequest(
             num_images=4,
             label=wanted["class"],
             sampler=own["sampler"],
@@ -153,6 +157,11 @@ def test_the_shipped_model_makes_the_garment_it_is_asked_for(shipped):
     judge = load_judge(ROOT / "judge")
     right = 0
     for label in (1, 8, 9):
-        end = last(walk(shipped, Walk(num_images=8, label=label, num_steps=10, sampler="dpmpp_2m")))
+        end = last(
+            walk(
+                shipped,
+                SamplingRequest(num_images=8, label=label, num_steps=10, sampler="dpmpp_2m"),
+            )
+        )
         right += int((judged(judge, end.x_prev.clamp(-1, 1))[1] == label).sum())
     assert right >= 20  # of 24; an untrained network has about 2

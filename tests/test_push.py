@@ -18,11 +18,11 @@ from twins import theirs
 
 from diffusion_core.__main__ import main
 from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
-from diffusion_core.hub_card import TAGS, card_for_hub
-from diffusion_core.images import to_uint8
-from diffusion_core.parcel import without_paths
-from diffusion_core.push import push
-from diffusion_core.samplers import draw_noise, sample
+from diffusion_core.data import to_uint8
+from diffusion_core.publishing import push
+from diffusion_core.publishing.upload import TAGS, card_for_hub, without_paths
+from diffusion_core.samplers import sample
+from diffusion_core.seeding import draw_noise
 from diffusion_core.unet import UNet
 
 __all__ = ["hub", "theirs"]  # the fixtures

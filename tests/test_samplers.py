@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from diffusion_core.process import predict_x0, q_sample
-from diffusion_core.samplers import SAMPLERS, SamplerStep, draw_noise, sample
+from diffusion_core.samplers import SAMPLERS, SamplerStep, sample
 from diffusion_core.schedule import SPACINGS, make_schedule
+from diffusion_core.seeding import draw_noise
 
 LINEAR = make_schedule("linear")
 

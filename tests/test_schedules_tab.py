@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from diffusion_core.schedule import make_schedule
-from tabs import schedules
-from tabs.comparing import NAMES, QUANTITIES, Choice, code, figure, meaning, write_csv
+from tabs.schedules import layout as schedules
+from tabs.schedules.compute import NAMES, QUANTITIES, Choice, code, figure, meaning, write_csv
 
 ALL = Choice(names=NAMES, T=200)
 

@@ -7,14 +7,12 @@ import torch
 from conftest import last
 
 from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.denoiser import PERCENTILE, dynamic_threshold, estimate
+from diffusion_core.generation import RunCard, SamplingRequest, walk
 from diffusion_core.inpainting import inpaint
 from diffusion_core.process import predict_eps
-from diffusion_core.run_card import RunCard
 from diffusion_core.samplers import SAMPLERS, sample
 from diffusion_core.schedule import make_schedule
-from diffusion_core.steps import PERCENTILE, dynamic_threshold, estimate
-from diffusion_core.trajectory import walk
-from diffusion_core.walk import Walk
 
 SCHEDULE = make_schedule("cosine")
 
@@ -124,7 +122,7 @@ def test_filling_in_heeds_it_too():
 
 def test_a_walk_and_its_card_carry_it_and_others_are_as_they_were(tiny_folder):
     checkpoint = load_checkpoint(tiny_folder)
-    static = Walk(num_images=1, label=3, num_steps=3, guidance_scale=8.0)
+    static = SamplingRequest(num_images=1, label=3, num_steps=3, guidance_scale=8.0)
     dynamic = dataclasses.replace(static, threshold="dynamic")
     ends = [last(walk(checkpoint, w)).x_prev for w in (static, dynamic)]
     assert not torch.allclose(*ends)
@@ -140,7 +138,7 @@ def test_another_threshold_is_refused_in_one_sentence():
     with pytest.raises(ValueError, match=r"static or dynamic\.$"):
         next(inpaint(wild, x, x, x, SCHEDULE, threshold="odd", generator=torch.Generator()))
     with pytest.raises(ValueError, match=r"static, dynamic\.$"):
-        Walk(threshold="odd")
+        SamplingRequest(threshold="odd")
     with pytest.raises(ValueError, match="static, dynamic"):
         RunCard.from_json(
             '{"format": "diffusion-playground/run-1", "model": "m", "weights": "", "schedule": {},'

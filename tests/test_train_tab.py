@@ -18,19 +18,17 @@ import pytest
 from conftest import save_tiny, wait_for
 from PIL import Image
 
-import tabs.train
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.growth import load_history, milestones
-from tabs import models
-from tabs.own import OWNERS, Owners
-from tabs.train import following, keeping, limits, pictures, plans, presets, running, watching
-from tabs.train import jobs as jobs_module
-from tabs.train.folders import free_folder, kept_pictures
-from tabs.train.jobs import Job
-from tabs.train.limits import PUBLIC_LIMITS, Limits
-from tabs.train.lines import LINE, Line
-from tabs.train.plans import FRESH, Settings, plan_of
+from diffusion_core.training_runs import load_history, milestones
+from tabs.shared import limits, models
+from tabs.shared.limits import PUBLIC_LIMITS, Limits
+from tabs.shared.sessions import SESSIONS, Sessions
+from tabs.train import datasets, estimates, handlers, jobs, layout, my_models
+from tabs.train import messages as messages_module
+from tabs.train import plan as plan_module
+from tabs.train.jobs import QUEUE, Job, JobQueue, free_folder, kept_pictures
+from tabs.train.plan import FRESH, Settings, plan_of
 
 SMALL = Settings(
     FRESH,
@@ -65,13 +63,13 @@ def dataset():
 def home(tmp_path, monkeypatch, dataset):
     """A folder for models, and pictures chosen by me."""
     monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path / "models"))
-    OWNERS.keep("me", dataset)
+    SESSIONS.keep("me", dataset)
     yield tmp_path / "models"
-    for job in list(LINE.jobs):
+    for job in list(QUEUE.jobs):
         job.stop.set()
-    wait_for(lambda: not LINE.jobs)
-    LINE.late.clear()
-    OWNERS.pictures.clear()
+    wait_for(lambda: not QUEUE.jobs)
+    QUEUE.late.clear()
+    SESSIONS.pictures.clear()
 
 
 def messages(generator):
@@ -84,7 +82,7 @@ def a_job(dataset, folder, name="a", session="me", **changes) -> Job:
 
 
 def test_a_training_is_told_of_from_beginning_to_end_and_stands_in_the_lists(home):
-    told = messages(running.train(ME, "My Shoes", *SMALL))
+    told = messages(handlers.train(ME, "My Shoes", *SMALL))
     assert told[-1]["state"] == "done" and told[-1]["step"] == told[-1]["total"] == 12
     assert "my-shoes stands in the Denoise tab's list" in told[-1]["line"]
     assert told[-1]["steps"] == milestones(12) == [0, 8, 9, 10, 11, 12]
@@ -96,7 +94,7 @@ def test_a_training_is_told_of_from_beginning_to_end_and_stands_in_the_lists(hom
     assert len({new["walk"][-1] for new in seen.values()}) > 1  # other pictures
     assert told[0]["task"]["times"] == [3, 9, 15, 21, 28, 34, 40, 46]
     assert ("my-shoes", str(home / "my-shoes")) in models.available()
-    own, begin, denoise = running.newest(None, FRESH, models.available()[0][1], ME)
+    own, begin, denoise = handlers.newest(None, FRESH, models.available()[0][1], ME)
     assert own.value == str(home / "my-shoes")
     assert str(home / "my-shoes") in [path for _, path in denoise.choices]
     assert load_checkpoint(home / "my-shoes").config.training["steps"] == 12
@@ -116,9 +114,9 @@ def test_stopped_and_gone_on_ends_where_an_unbroken_one_does(home, dataset, monk
     monkeypatch.setattr(Job, "_grow", stops)
     broken.run()
     assert broken.state == "stopped" and broken.progress.step == 9
-    assert "go on" in watching.line(broken)
+    assert "go on" in messages_module.line(broken)
     monkeypatch.setattr(Job, "_grow", grow)
-    again = keeping.resumed(str(home / "broken"), "me", Limits())
+    again = my_models.resumed(str(home / "broken"), "me", Limits())
     assert again.growth.steps == [0, 8, 9] and again.progress.step == 9
     again.run()
     assert again.state == "done" and again.growth.steps == whole.growth.steps
@@ -126,7 +124,7 @@ def test_stopped_and_gone_on_ends_where_an_unbroken_one_does(home, dataset, monk
         assert (a == b).all()
     assert again.progress.losses == whole.progress.losses
     with pytest.raises(ValueError, match="all its steps"):
-        keeping.resumed(str(home / "broken"), "me", Limits())
+        my_models.resumed(str(home / "broken"), "me", Limits())
 
 
 def test_killed_at_any_moment_it_loses_at_most_what_came_after_the_last_save(home, dataset):
@@ -153,7 +151,7 @@ job.run()
     progress, growth = load_history(home / "k")
     done = load_checkpoint(home / "k").config.training["steps"]
     assert done % 5 == 0 and progress.step % 5 == 0 and abs(done - progress.step) <= 5
-    job = keeping.resumed(str(home / "k"), "me", Limits())
+    job = my_models.resumed(str(home / "k"), "me", Limits())
     thread = threading.Thread(target=job.run)
     thread.start()
     wait_for(lambda: job.progress.step > done + 5 or job.over, 120)
@@ -166,7 +164,7 @@ job.run()
 
 
 def test_one_trains_at_a_time_and_the_others_wait_in_line(home, dataset):
-    line = Line()
+    line = JobQueue()
     first, second = a_job(dataset, home, "a", steps=4000), a_job(dataset, home, "b", session="you")
     line.enter(first)
     wait_for(lambda: first.progress.step > 1)
@@ -187,14 +185,14 @@ def test_one_trains_at_a_time_and_the_others_wait_in_line(home, dataset):
 
 
 def test_the_line_says_how_many_are_before(home, dataset, monkeypatch):
-    monkeypatch.setattr(watching, "LINE", SimpleNamespace(ahead=lambda job: [a, a]))
+    monkeypatch.setattr(messages_module, "QUEUE", SimpleNamespace(ahead=lambda job: [a, a]))
     a, b = a_job(dataset, home, "a"), a_job(dataset, home, "b")
     a.progress.seconds, a.progress.total = 1.0, 60
-    assert watching.line(b) == "In line: 2 trainings are before yours, about 2 min in all."
+    assert messages_module.line(b) == "In line: 2 trainings are before yours, about 2 min in all."
 
 
 def test_strangers_neither_see_nor_stop_each_others_trainings(dataset):
-    line = Line()
+    line = JobQueue()
     job = SimpleNamespace(session="me", over=False, stop=threading.Event())
     line.jobs.append(job)
     line.late["me"] = job
@@ -203,7 +201,7 @@ def test_strangers_neither_see_nor_stop_each_others_trainings(dataset):
     assert not job.stop.is_set()
     line.forget("me")
     assert job.stop.is_set()
-    owners = Owners(public=True)
+    owners = Sessions(public=True)
     mine, yours = owners.folder("me"), owners.folder("you")
     assert mine != yours and owners.folder("me") == mine
     owners.keep("me", dataset)
@@ -214,13 +212,13 @@ def test_strangers_neither_see_nor_stop_each_others_trainings(dataset):
 
 
 def test_on_a_public_page_a_model_is_listed_for_its_own_session_alone(monkeypatch, dataset):
-    owners = Owners(public=True)
-    monkeypatch.setattr(models, "OWNERS", owners)
+    owners = Sessions(public=True)
+    monkeypatch.setattr(models, "SESSIONS", owners)
     folder = save_tiny(owners.folder("me") / "secret")
     assert ("secret", str(folder)) in models.available("me")
     assert "secret" not in dict(models.available("you")) | dict(models.available())
-    monkeypatch.setattr(following, "PUBLIC", True)
-    told = messages(running.train(ME, "x", *SMALL._replace(begin=str(folder.parent / "other"))))
+    monkeypatch.setattr(estimates, "PUBLIC", True)
+    told = messages(handlers.train(ME, "x", *SMALL._replace(begin=str(folder.parent / "other"))))
     assert told == [{"error": "Begin with one of the menu's models."}]
     owners.forget("me")
 
@@ -244,14 +242,14 @@ def test_on_a_public_page_a_model_is_listed_for_its_own_session_alone(monkeypatc
     ],
 )
 def test_bad_settings_are_one_sentence_and_nothing_is_begun(change, words, home):
-    told = messages(running.train(ME, "x", *SMALL._replace(**change)))
+    told = messages(handlers.train(ME, "x", *SMALL._replace(**change)))
     assert len(told) == 1 and words in told[0]["error"] and "\n" not in told[0]["error"]
-    assert not home.exists() and not LINE.jobs
+    assert not home.exists() and not QUEUE.jobs
 
 
 def test_without_pictures_there_is_nothing_to_train(home):
-    told = messages(running.train(YOU, "x", *SMALL))
-    assert told == [{"error": following.NOTHING}]
+    told = messages(handlers.train(YOU, "x", *SMALL))
+    assert told == [{"error": estimates.NOTHING}]
 
 
 def test_the_public_page_has_narrower_bounds(dataset, monkeypatch):
@@ -263,8 +261,8 @@ def test_the_public_page_has_narrower_bounds(dataset, monkeypatch):
         with pytest.raises(ValueError, match=words):
             plan_of(SMALL._replace(**change), dataset, PUBLIC_LIMITS)
     with pytest.raises(ValueError, match="at most 64 pixels"):
-        pictures.read(pictures.MINE, [], "", 96, PUBLIC_LIMITS)
-    assert len(pictures._shortened(dataset, limits.Limits(pictures=7))) == 7
+        datasets.read(datasets.MINE, [], "", 96, PUBLIC_LIMITS)
+    assert len(datasets._shortened(dataset, limits.Limits(pictures=7))) == 7
     monkeypatch.setenv("TRAIN_MAX_STEPS", "77")
     assert Limits.here().steps == 77
     monkeypatch.setenv("TRAIN_MAX_STEPS", "many")
@@ -277,15 +275,17 @@ def test_uploads_that_take_too_long_to_be_read_are_given_up_in_one_sentence(tmp_
         Image.fromarray(np.full((30, 30, 3), 60 * i, np.uint8)).save(tmp_path / f"{i}.png")
     files = [str(path) for path in sorted(tmp_path.glob("*.png"))]
     with pytest.raises(ValueError, match=r"may take -1 seconds to be read, and 1 of 4 were"):
-        pictures.read(pictures.MINE, files, "", 32, Limits(reading=-1))
-    assert len(pictures.read(pictures.MINE, files, "", 32, Limits(reading=60))) == 4
+        datasets.read(datasets.MINE, files, "", 32, Limits(reading=-1))
+    assert len(datasets.read(datasets.MINE, files, "", 32, Limits(reading=60))) == 4
 
 
 def test_a_training_ends_when_its_minutes_are_over(home, dataset):
     job = a_job(dataset, home, "a", steps=4000)
     job.minutes = 1e-6
     job.run()
-    assert job.state == "stopped" and "minutes that a training may take" in watching.line(job)
+    assert job.state == "stopped" and "minutes that a training may take" in messages_module.line(
+        job
+    )
     assert load_checkpoint(home / "a").config.training["steps"] == job.progress.step
 
 
@@ -302,21 +302,21 @@ def uploads(tmp_path, count=5, size=(40, 30)):
 
 
 def test_uploads_are_shown_as_the_network_will_see_them(tmp_path):
-    said = list(running.chosen_pictures(pictures.MINE, [uploads(tmp_path)], "", 16, ME))
+    said = list(handlers.chosen_pictures(datasets.MINE, [uploads(tmp_path)], "", 16, ME))
     message, told = json.loads(said[-1][0]), said[-1][1]
     assert message["state"] == "before" and message["sheet"]["channels"] == 3
     assert "**5 pictures**, 16 × 16, in colour" in told and "**2 classes:** a (3), b (2)" in told
     assert "Left out, as they cannot be read: 1. a/broken.png" in told
-    assert OWNERS.chosen("me").shape == (3, 16, 16)
-    again = list(running.opened(pictures.SHIPPED, None, "", 28, ME))
+    assert SESSIONS.chosen("me").shape == (3, 16, 16)
+    again = list(handlers.opened(datasets.SHIPPED, None, "", 28, ME))
     assert again == [(gr.skip(), gr.skip())]  # opening the tab does not forget them
 
 
 @pytest.mark.parametrize(
     ("source", "folder", "words"),
     [
-        (pictures.MINE, "", "broken or no zip"),
-        (pictures.FOLDER, "/no/such/folder", "There is no data set or folder"),
+        (datasets.MINE, "", "broken or no zip"),
+        (datasets.FOLDER, "/no/such/folder", "There is no data set or folder"),
         ("something", "", "Choose one of the menu's data sets"),
     ],
 )
@@ -325,56 +325,56 @@ def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_
 ):
     bad = tmp_path / "bad.zip"
     bad.write_bytes(b"PK nothing")
-    said = list(running.chosen_pictures(source, [str(bad)], folder, 32, ME))
+    said = list(handlers.chosen_pictures(source, [str(bad)], folder, 32, ME))
     assert words in json.loads(said[-1][0])["error"]
-    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == following.NOTHING
+    assert messages(handlers.train(ME, "mine", *SMALL))[-1]["error"] == estimates.NOTHING
     assert not home.exists()
 
 
 def test_nothing_is_trained_on_before_it_was_given_and_read(home, tmp_path, monkeypatch):
-    list(running.chosen_pictures(pictures.MINE, [], "", 32, ME))
-    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == following.NOTHING
-    OWNERS.keep("me", load_dataset("fashion-mnist-2000"))
+    list(handlers.chosen_pictures(datasets.MINE, [], "", 32, ME))
+    assert messages(handlers.train(ME, "mine", *SMALL))[-1]["error"] == estimates.NOTHING
+    SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
     reading = threading.Event()
-    monkeypatch.setattr(running, "TELL_SECONDS", 0.01)
-    monkeypatch.setattr(running, "read", lambda *_: reading.wait())
-    told = running.chosen_pictures(pictures.MINE, ["a.zip"], "", 32, ME)
+    monkeypatch.setattr(handlers, "TELL_SECONDS", 0.01)
+    monkeypatch.setattr(handlers, "read", lambda *_: reading.wait())
+    told = handlers.chosen_pictures(datasets.MINE, ["a.zip"], "", 32, ME)
     assert "Reading the pictures" in next(told)[1]
-    assert messages(running.train(ME, "mine", *SMALL))[-1]["error"] == following.NOTHING
+    assert messages(handlers.train(ME, "mine", *SMALL))[-1]["error"] == estimates.NOTHING
     reading.set()
     told.close()
 
 
 def test_a_menu_that_is_left_alone_keeps_its_choice(home, dataset):
     for name in ("older", "newer"):
-        messages(running.train(ME, name, *SMALL._replace(steps=1)))
+        messages(handlers.train(ME, name, *SMALL._replace(steps=1)))
     older = str(home / "older")
-    assert running.own_menu(older, FRESH, "", ME)[0].value == older
-    assert running.newest(older, FRESH, "", ME)[0].value == str(home / "newer")
+    assert handlers.own_menu(older, FRESH, "", ME)[0].value == older
+    assert handlers.newest(older, FRESH, "", ME)[0].value == str(home / "newer")
     job = a_job(dataset, home, "third", steps=4000)
-    LINE.enter(job)  # a page that is told of it no longer, since it asked anew
-    assert running.newest(older, FRESH, "", ME)[0].value == older
+    QUEUE.enter(job)  # a page that is told of it no longer, since it asked anew
+    assert handlers.newest(older, FRESH, "", ME)[0].value == older
 
 
 def test_one_that_waits_leaves_the_line_when_it_is_stopped(home, dataset):
     first, second = a_job(dataset, home, "a", steps=4000), a_job(dataset, home, "b", session="you")
-    LINE.enter(first)
-    LINE.enter(second)
-    told = running.watch(YOU)
+    QUEUE.enter(first)
+    QUEUE.enter(second)
+    told = handlers.watch(YOU)
     assert json.loads(next(told))["state"] == "waiting"
-    running.stop(YOU)
-    assert second.state == "stopped" and list(LINE.jobs) == [first] and not first.stop.is_set()
+    handlers.stop(YOU)
+    assert second.state == "stopped" and list(QUEUE.jobs) == [first] and not first.stop.is_set()
     assert json.loads(list(told)[-1])["state"] == "stopped"
     again = a_job(dataset, home, "b", session="you")
-    LINE.enter(again)
-    LINE.close()
-    wait_for(lambda: not LINE.jobs)
+    QUEUE.enter(again)
+    QUEUE.close()
+    wait_for(lambda: not QUEUE.jobs)
     assert first.ended.is_set() and again.ended.is_set() and not again.folder.exists()
 
 
 def test_what_enters_as_the_last_one_ends_is_run_once():
     """Between the end of a training and the worker's next look at the line."""
-    line, ran = Line(), []
+    line, ran = JobQueue(), []
 
     class Door:
         """The line's lock; as soon as a worker has left it empty, another training comes."""
@@ -404,15 +404,15 @@ def test_what_enters_as_the_last_one_ends_is_run_once():
 
 
 def test_a_strangers_folder_goes_once_nothing_is_written_into_it(dataset, monkeypatch):
-    owners = Owners(public=True)
-    for module in (tabs.train, running, keeping, models):
-        monkeypatch.setattr(module, "OWNERS", owners)
+    owners = Sessions(public=True)
+    for module in (layout, handlers, my_models, models):
+        monkeypatch.setattr(module, "SESSIONS", owners)
     owners.keep("me", dataset)
     folder = owners.folder("me")
     job = a_job(dataset, folder, "mine", steps=4000)
-    LINE.enter(job)
+    QUEUE.enter(job)
     wait_for(lambda: job.progress.step > 1)
-    tabs.train.forget(ME)
+    layout.forget(ME)
     wait_for(lambda: job.ended.is_set())
     wait_for(lambda: not folder.exists())
     assert owners.folders == {} and owners.chosen("me") is None
@@ -420,37 +420,37 @@ def test_a_strangers_folder_goes_once_nothing_is_written_into_it(dataset, monkey
 
 
 def watching_line(job, monkeypatch, owners):
-    monkeypatch.setattr(watching, "OWNERS", owners)
+    monkeypatch.setattr(messages_module, "SESSIONS", owners)
     job.state = "running"
-    return watching.line(job)
+    return messages_module.line(job)
 
 
 def test_pictures_of_ones_own_are_kept_with_the_run_and_named_ones_are_not(home, tmp_path):
-    list(running.chosen_pictures(pictures.MINE, [uploads(tmp_path)], "", 16, ME))
-    mine = OWNERS.chosen("me")
-    messages(running.train(ME, "mine", *SMALL._replace(steps=2, batch=2)))
+    list(handlers.chosen_pictures(datasets.MINE, [uploads(tmp_path)], "", 16, ME))
+    mine = SESSIONS.chosen("me")
+    messages(handlers.train(ME, "mine", *SMALL._replace(steps=2, batch=2)))
     kept = kept_pictures(home / "mine")
     assert kept.content == mine.content and kept.class_names == ("a", "b")
-    OWNERS.keep("me", load_dataset("fashion-mnist-2000"))
-    messages(running.train(ME, "theirs", *SMALL._replace(steps=1, batch=2)))
+    SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
+    messages(handlers.train(ME, "theirs", *SMALL._replace(steps=1, batch=2)))
     assert not (home / "theirs" / "pictures.npz").exists()
     assert kept_pictures(home / "theirs").content == load_dataset("fashion-mnist-2000").content
 
 
 def test_a_full_disk_is_said_before_anything_is_begun(home, dataset, monkeypatch):
-    monkeypatch.setattr(jobs_module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    monkeypatch.setattr(jobs.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
     job = a_job(dataset, home, "a")
     job.run()
     assert job.state == "failed" and job.words.startswith("The disk is full")
-    assert jobs_module.sentence_of(OSError(errno.ENOSPC, "x")) == jobs_module.FULL
+    assert jobs.sentence_of(OSError(errno.ENOSPC, "x")) == jobs.FULL
 
 
 def test_a_model_is_trained_further_on_other_pictures_and_classes(home, dataset):
-    messages(running.train(ME, "first", *SMALL))
+    messages(handlers.train(ME, "first", *SMALL))
     colour = ImageDataset("colour", np.repeat(dataset.pictures[:6], 3, 3), None, ())
-    OWNERS.keep("me", colour)
+    SESSIONS.keep("me", colour)
     fine = SMALL._replace(begin=str(home / "first"), learning_rate=1e-9, steps=1, batch=2)
-    told = messages(running.train(ME, "second", *fine))
+    told = messages(handlers.train(ME, "second", *fine))
     assert told[-1]["state"] == "done", told[-1]
     a, b = load_checkpoint(home / "first"), load_checkpoint(home / "second")
     assert b.image_shape == (1, 28, 28) and b.unet.config.num_classes is None
@@ -468,14 +468,16 @@ def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
     plan, pictures = plan_of(asked, dataset, Limits())
     weighting = "none" if kind == "epsilon" else "clamped_snr"
     assert (plan.train.prediction_type, plan.train.loss_weighting) == (kind, weighting)
-    words = plans.facts(plan, pictures, 0.1)
+    words = plan_module.facts(plan, datasets, 0.1)
     assert f"It goes on to predict {kind}" in words and f"weighting: {weighting}." in words
-    assert "goes on to predict" not in plans.facts(plan_of(SMALL, dataset, Limits())[0], dataset, 1)
+    assert "goes on to predict" not in plan_module.facts(
+        plan_of(SMALL, dataset, Limits())[0], dataset, 1
+    )
 
 
 def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
-    messages(running.train(ME, "mine", *SMALL._replace(steps=2)))
-    made = running.zip_file(str(home / "mine"), ME)
+    messages(handlers.train(ME, "mine", *SMALL._replace(steps=2)))
+    made = handlers.zip_file(str(home / "mine"), ME)
     file = Path(next(made)[0]["value"])
     with zipfile.ZipFile(file) as z:
         assert sorted(z.namelist()) == [
@@ -489,21 +491,21 @@ def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
     again = load_checkpoint(tmp_path / "out" / "mine")
     assert again.weights_hash == load_checkpoint(home / "mine").weights_hash
     for path in ("", "/etc", str(home / "else"), None):
-        ((_, said),) = running.zip_file(path, ME)
+        ((_, said),) = handlers.zip_file(path, ME)
         assert said == "Choose one of your models first; Train makes one."
 
 
 def test_a_model_is_deleted_and_nothing_else_is(home, dataset):
     shipped = models.available()[0][1]
-    assert "Choose one of your models" in running.delete(shipped, ME)
+    assert "Choose one of your models" in handlers.delete(shipped, ME)
     job = a_job(dataset, home, "a", steps=4000)
-    LINE.enter(job)
+    QUEUE.enter(job)
     wait_for(lambda: job.progress.step > 1)
-    assert "stop it first" in running.delete(str(home / "a"), ME)
-    running.stop(ME)
-    wait_for(lambda: not LINE.jobs)
-    assert running.delete("", ME) == gr.skip()
-    assert running.delete(str(home / "a"), ME) == "a is deleted."
+    assert "stop it first" in handlers.delete(str(home / "a"), ME)
+    handlers.stop(ME)
+    wait_for(lambda: not QUEUE.jobs)
+    assert handlers.delete("", ME) == gr.skip()
+    assert handlers.delete(str(home / "a"), ME) == "a is deleted."
     assert not (home / "a").exists()
 
 
@@ -528,27 +530,27 @@ def fill(found):
 
 
 def test_the_patch_suits_the_pictures():
-    assert [plans.patch_for(size) for size in (16, 28, 32, 64, 128)] == [1, 2, 2, 4, 4]
+    assert [plan_module.patch_for(size) for size in (16, 28, 32, 64, 128)] == [1, 2, 2, 4, 4]
     coffee = "a coffee"
-    assert fill(following.suited(coffee, ME)) == (coffee, [2])
-    assert following.suited(coffee, YOU) == "" and following.suited(presets.OWN, ME) == ""
-    OWNERS.keep("you", load_dataset("avatars-3000"))
-    assert fill(following.suited(coffee, YOU)) == (coffee, [4])
+    assert fill(estimates.suited(coffee, ME)) == (coffee, [2])
+    assert estimates.suited(coffee, YOU) == "" and estimates.suited(plan_module.OWN, ME) == ""
+    SESSIONS.keep("you", load_dataset("avatars-3000"))
+    assert fill(estimates.suited(coffee, YOU)) == (coffee, [4])
 
 
 def test_times_are_said_in_the_unit_that_reads_best():
-    said = [plans.span(s) for s in (0.2, 89, 600, 7200, 1e6)]
+    said = [plan_module.span(s) for s in (0.2, 89, 600, 7200, 1e6)]
     assert said == ["1 s", "89 s", "10 min", "2.0 hours", "278 hours"]
 
 
 def test_the_page_says_what_a_training_takes(dataset, monkeypatch):
     plan, data = plan_of(SMALL._replace(steps=100), dataset, Limits())
-    told = plans.facts(plan, data, 0.5)
+    told = plan_module.facts(plan, data, 0.5)
     assert "see each picture 8.0 times" in told and "**about 50 s** on this machine (500 ms" in told
     linear, _ = plan_of(SMALL._replace(schedule="linear", T=50), dataset, Limits())
-    assert "At the last timestep" in plans.facts(linear, data, None)
-    assert "not measured while another" in plans.facts(linear, data, None)
-    assert plans.with_saves(plan, 0.3).train.save_every == 100
+    assert "At the last timestep" in plan_module.facts(linear, data, None)
+    assert "not measured while another" in plan_module.facts(linear, data, None)
+    assert plan_module.with_saves(plan, 0.3).train.save_every == 100
 
 
 def test_a_preset_takes_its_minutes_on_every_machine():
@@ -562,99 +564,101 @@ def test_a_preset_takes_its_minutes_on_every_machine():
 
         return measure
 
-    for name, preset in presets.PRESETS.items():
+    for name, preset in plan_module.PRESETS.items():
         widths = []
         for speed in (2e4, 1e5, 1e6, 1e7):
-            got = presets.filled(name, machine(speed), Limits())
+            got = plan_module.filled(name, machine(speed), Limits())
             assert 0.88 * 60 * preset.minutes < got.seconds <= 60 * preset.minutes
             assert got.channels in dict(preset.ways) and got.batch == preset.batch
             widths.append([c for c, _ in preset.ways].index(got.channels))
         assert widths == sorted(widths, reverse=True) and widths[0] > widths[-1]
-        slow = presets.filled(name, machine(1), Limits())
-        assert slow.steps == presets.FEWEST  # fewer teach nothing, and the time is said
+        slow = plan_module.filled(name, machine(1), Limits())
+        assert slow.steps == plan_module.FEWEST  # fewer teach nothing, and the time is said
         assert slow.seconds > 60 * preset.minutes
-        unknown = presets.filled(name, lambda channels, batch: None, Limits())
+        unknown = plan_module.filled(name, lambda channels, batch: None, Limits())
         assert (unknown.steps, unknown.seconds) == (preset.steps, None)
         assert unknown.channels == preset.ways[0][0]
         asked.clear()
-        presets.filled(name, machine(1e4), Limits(), fixed=True)
+        plan_module.filled(name, machine(1e4), Limits(), fixed=True)
         assert len(asked) == 1
     bounds = Limits(steps=300, batch=8, minutes=2)
-    got = presets.filled("a night", machine(1e9), bounds)
+    got = plan_module.filled("a night", machine(1e9), bounds)
     assert (got.steps, got.batch) == (300, 8)
-    words = presets.choices({"a coffee": got._replace(steps=1500, seconds=540.0), "x": unknown})
+    words = plan_module.choices({"a coffee": got._replace(steps=1500, seconds=540.0), "x": unknown})
     assert words[0] == ("a coffee: 1,500 steps, about 9 min", "a coffee")
-    assert "about" not in words[1][0] and words[-1] == (presets.OWN, presets.OWN)
+    assert "about" not in words[1][0] and words[-1] == (plan_module.OWN, plan_module.OWN)
 
 
 def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
     took = {"64,128": 1.0, "32,64": 0.25, "96,192": 2.0}
     monkeypatch.setattr(
-        following,
+        estimates,
         "seconds_a_step",
         lambda plan, known=False: (
             took[",".join(map(str, plan.unet.channels))] * plan.train.batch_size / 64
         ),
     )
     values = SMALL._replace(batch=5)
-    choices = following.measured_presets(ME, *values).choices
-    of, (steps, batch, channels, ema) = fill(following.preset_values(ME, "a coffee", *values))
+    choices = estimates.measured_presets(ME, *values).choices
+    of, (steps, batch, channels, ema) = fill(estimates.preset_values(ME, "a coffee", *values))
     assert of == "a coffee"
     assert any(f"a coffee: {steps:,} steps, about" in words for words, _ in choices)
-    assert channels == "32,64" and batch == presets.PRESETS["a coffee"].batch
+    assert channels == "32,64" and batch == plan_module.PRESETS["a coffee"].batch
     plan, _ = plan_of(
         values._replace(steps=steps, batch=batch, channels=channels, ema=ema), dataset, Limits()
     )
-    assert 500 < steps * following.seconds_a_step(plan) <= 600
-    assert following.preset_values(ME, presets.OWN, *values) == ""
+    assert 500 < steps * estimates.seconds_a_step(plan) <= 600
+    assert estimates.preset_values(ME, plan_module.OWN, *values) == ""
     # A network to begin with has its own width.
-    one = save_tiny(OWNERS.folder("me") / "one")
+    one = save_tiny(SESSIONS.folder("me") / "one")
     asked = []
     monkeypatch.setattr(
-        following,
+        estimates,
         "seconds_a_step",
         lambda plan, known=False: asked.append(plan.unet.channels) or 0.1,
     )
     values = values._replace(begin=str(one))
-    _, (steps, *_) = fill(following.preset_values(ME, "a coffee", *values))
+    _, (steps, *_) = fill(estimates.preset_values(ME, "a coffee", *values))
     assert steps == 6000  # of 0.1 s
     assert set(asked) == {(16, 32)}
 
 
 def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
     job = a_job(dataset, home, "a", steps=4000)
-    LINE.enter(job)
+    QUEUE.enter(job)
     known = {}
-    monkeypatch.setattr(plans, "step_seconds", lambda *asked: 1 / 0)
-    monkeypatch.setattr(plans, "known_step_seconds", lambda unet, *rest: known.get(unet.channels))
-    assert following.measured_presets(ME, *SMALL) == gr.skip()
-    assert following.refilled(ME, "a lunch", *SMALL) == ""  # what stands there stays
-    _, (steps, _, channels, _) = fill(following.preset_values(ME, "a lunch", *SMALL))
-    assert steps == presets.PRESETS["a lunch"].steps and channels == "64,128"
+    monkeypatch.setattr(plan_module, "step_seconds", lambda *asked: 1 / 0)
+    monkeypatch.setattr(
+        plan_module, "known_step_seconds", lambda unet, *rest: known.get(unet.channels)
+    )
+    assert estimates.measured_presets(ME, *SMALL) == gr.skip()
+    assert estimates.refilled(ME, "a lunch", *SMALL) == ""  # what stands there stays
+    _, (steps, _, channels, _) = fill(estimates.preset_values(ME, "a lunch", *SMALL))
+    assert steps == plan_module.PRESETS["a lunch"].steps and channels == "64,128"
     known.update({(64, 128): 10.0, (32, 64): 1.0, (96, 192): 20.0})
-    of, values = fill(following.refilled(ME, "a lunch", *SMALL))
+    of, values = fill(estimates.refilled(ME, "a lunch", *SMALL))
     assert of == "a lunch" and values[:3] == [3200, 32, "32,64"]
-    assert "about 59 min" in following.measured_presets(ME, *SMALL).choices[1][0]
-    assert "not measured while another" in following.facts_now(ME, *SMALL)
+    assert "about 59 min" in estimates.measured_presets(ME, *SMALL).choices[1][0]
+    assert "not measured while another" in estimates.facts_now(ME, *SMALL)
 
 
 def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):
     job = a_job(dataset, home, "a", steps=4000)
-    LINE.enter(job)
-    first = running.watch(ME)
+    QUEUE.enter(job)
+    first = handlers.watch(ME)
     next(first)
-    second = running.watch(ME)
+    second = handlers.watch(ME)
     assert json.loads(next(second))["state"] in ("waiting", "running")
     assert list(first) == []
     job.stop.set()
     assert json.loads(list(second)[-1])["state"] == "stopped"
-    assert watching.FOLLOWED == {}
+    assert messages_module.FOLLOWED == {}
 
 
 def test_messages_overlap_and_miss_nothing(home, dataset):
     job = a_job(dataset, home, "a", steps=40)
     job.run()
-    watch, told = watching.Watch(job), []
+    watch, told = messages_module.Watch(job), []
     while watch.behind or watch.count < 3:
         told.append(json.loads(watch.message()))
     steps = [[new["step"] for new in m["new"]] for m in told]
@@ -663,4 +667,4 @@ def test_messages_overlap_and_miss_nothing(home, dataset):
         assert set(now) - seen <= set(later)  # what is new in one stands in the next one too
         seen |= set(now)
     assert {s for each in steps for s in each} == set(job.growth.steps)
-    assert max(map(len, steps)) <= 2 * watching.AT_ONCE
+    assert max(map(len, steps)) <= 2 * messages_module.AT_ONCE

@@ -15,12 +15,12 @@ from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel
 
 from diffusion_core import training
-from diffusion_core.data import load_dataset
-from diffusion_core.draws import batch_indices, draw_step
-from diffusion_core.image_dataset import ImageDataset
+from diffusion_core.data import ImageDataset, load_dataset
+from diffusion_core.denoiser import PREDICTION_TYPES
 from diffusion_core.schedule import make_schedule
-from diffusion_core.train_config import PREDICTION_TYPES, learning_rate_at
-from diffusion_core.training import STATE_FILE, TrainConfig, train
+from diffusion_core.training import TrainConfig, batch_indices, draw_step, learning_rate_at
+from diffusion_core.training_runs import STATE_FILE
+from diffusion_core.training_runs import train_resumably as train
 
 DATA = load_dataset("fashion-mnist-2000")
 SCHEDULE = make_schedule("cosine")

@@ -8,15 +8,21 @@ import pytest
 import torch
 from conftest import last
 
-from diffusion_core import recording
 from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.exact import ExactDenoiser
-from diffusion_core.images import from_uint8, grid, to_uint8
-from diffusion_core.recording import Recording
-from diffusion_core.run_card import RunCard
-from diffusion_core.steps import weighed
-from diffusion_core.trajectory import Walker, moment_at, slerp, walk
-from diffusion_core.walk import Given, Walk
+from diffusion_core.data import from_uint8, grid, to_uint8
+from diffusion_core.denoiser import ExactDenoiser
+from diffusion_core.generation import (
+    InitialImage,
+    Recording,
+    RunCard,
+    SamplingRequest,
+    SamplingRun,
+    recording,
+    walk,
+)
+from diffusion_core.generation.run import state_at
+from diffusion_core.process import slerp
+from diffusion_core.samplers import weighed
 
 KINDS = [
     {"sampler": "ddpm"},
@@ -38,11 +44,11 @@ def given():
     picture = from_uint8((np.arange(28 * 28) % 256).astype(np.uint8).reshape(1, 28, 28, 1))
     mask = torch.zeros(1, 1, 28, 28)
     mask[..., :14] = 1
-    return Given(picture, mask)
+    return InitialImage(picture, mask)
 
 
-def settings(**options) -> Walk:
-    return Walk(**{"num_images": 2, "label": 3, "num_steps": 9, "seed": 5, **options})
+def settings(**options) -> SamplingRequest:
+    return SamplingRequest(**{"num_images": 2, "label": 3, "num_steps": 9, "seed": 5, **options})
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -91,16 +97,16 @@ def test_a_branch_begins_at_its_parents_step_and_goes_elsewhere(checkpoint, chan
 
 def test_a_branch_goes_on_from_any_kept_moment_to_the_same_bits(checkpoint):
     parent = settings(sampler="ddpm", num_steps=12)
-    walker = Walker(checkpoint, parent)
+    walker = SamplingRun(checkpoint, parent)
     moments = [walker.beginning()]
     for _ in walker:
         moments.append(walker.moment())
     for near in (0, 3, 6):
-        moment = moment_at(checkpoint, parent, 6, near=moments[near])
+        moment = state_at(checkpoint, parent, 6, near=moments[near])
         assert torch.equal(moment.x_t, moments[6].x_t)
         assert all(map(torch.equal, moment.states, moments[6].states))
     branch = dataclasses.replace(parent, parent=parent, branch_step=6, label=1)
-    a = last(Walker(checkpoint, branch, moment=moments[2])).x_prev
+    a = last(SamplingRun(checkpoint, branch, moment=moments[2])).x_prev
     assert torch.equal(a, last(walk(checkpoint, branch)).x_prev)
 
 
@@ -205,7 +211,7 @@ def test_memory_is_bounded_and_says_so_and_a_branch_is_exact_between_what_is_kep
 def test_exact_answer_and_true_picture_are_recorded_beside(checkpoint, given):
     images = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(1)).clamp(-1, 1)
     exact = ExactDenoiser(images, checkpoint.schedule)
-    record = Recording(checkpoint, settings(t_start=600), Given(given.picture), exact=exact)
+    record = Recording(checkpoint, settings(t_start=600), InitialImage(given.picture), exact=exact)
     frames = list(record.run())
     assert record.views[-1] == "exact" and frames[0].t == 600
     assert {"exact", "x0"} <= set(frames[0].numbers)
@@ -257,7 +263,7 @@ def test_a_card_says_what_differs(checkpoint):
 def test_a_card_carries_picture_and_mask_but_a_link_does_not(checkpoint, given):
     for mine, start in (
         (settings(resample=2, eta=1.0), given),
-        (settings(t_start=500), Given(given.picture)),
+        (settings(t_start=500), InitialImage(given.picture)),
     ):
         result = last(walk(checkpoint, mine, start)).x_prev
         card = RunCard.of(checkpoint, mine, start, result)
@@ -306,11 +312,14 @@ def test_a_card_out_of_range_is_one_sentence(checkpoint, change, words):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Walk(seed_to=-1), "second seed"),
-        (lambda: Walk(variance="big"), "no variance"),
-        (lambda: Walk(resample=99), "resamplings"),
-        (lambda: Walk(num_images=2, parent=Walk()), "as many images as its parent"),
-        (lambda: Walk(parent=Walk(resample=1)), "does not branch"),
+        (lambda: SamplingRequest(seed_to=-1), "second seed"),
+        (lambda: SamplingRequest(variance="big"), "no variance"),
+        (lambda: SamplingRequest(resample=99), "resamplings"),
+        (
+            lambda: SamplingRequest(num_images=2, parent=SamplingRequest()),
+            "as many images as its parent",
+        ),
+        (lambda: SamplingRequest(parent=SamplingRequest(resample=1)), "does not branch"),
     ],
 )
 def test_what_cannot_be_walked_is_one_sentence(make, words):
@@ -321,13 +330,13 @@ def test_what_cannot_be_walked_is_one_sentence(make, words):
 def test_a_branch_past_the_end_or_a_picture_of_another_size_is_one_sentence(checkpoint, given):
     parent = settings()
     with pytest.raises(ValueError, match="after 0 to 8 steps"):
-        Walker(checkpoint, dataclasses.replace(parent, parent=parent, branch_step=9))
+        SamplingRun(checkpoint, dataclasses.replace(parent, parent=parent, branch_step=9))
     with pytest.raises(ValueError, match="own size"):
-        Walker(checkpoint, settings(t_start=4), Given(torch.zeros(1, 1, 4, 4)))
+        SamplingRun(checkpoint, settings(t_start=4), InitialImage(torch.zeros(1, 1, 4, 4)))
     with pytest.raises(ValueError, match="own size"):
-        Walker(checkpoint, settings(), given)
+        SamplingRun(checkpoint, settings(), given)
     with pytest.raises(ValueError, match="needs a mask"):
-        Walker(checkpoint, settings(resample=1), Given(given.picture))
+        SamplingRun(checkpoint, settings(resample=1), InitialImage(given.picture))
 
 
 def test_strides_and_views_of_a_branch_need_not_be_its_parents(checkpoint, monkeypatch):
@@ -374,6 +383,8 @@ def test_a_branch_without_its_parent_at_hand_walks_it_once(checkpoint, monkeypat
 
 def test_numbers_that_are_none_are_refused(checkpoint):
     with pytest.raises(ValueError, match="whole number"):
-        Walk(num_images=float("inf"))
+        SamplingRequest(num_images=float("inf"))
     with pytest.raises(ValueError, match="start"):
-        Walker(checkpoint, settings(t_start=float("inf")), Given(torch.zeros(1, 1, 28, 28)))
+        SamplingRun(
+            checkpoint, settings(t_start=float("inf")), InitialImage(torch.zeros(1, 1, 28, 28))
+        )

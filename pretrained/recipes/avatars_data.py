@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diffusion_core.avatars import EMBEDDED, FILE, AvatarFile
+from diffusion_core.data import EMBEDDED_AVATARS, FILE, AvatarFile
 from pretrained.recipes.avatars_choices import (
     ATTRIBUTES,
     COUNTS,
@@ -110,8 +110,8 @@ def main() -> None:
     AvatarFile.write(args.folder / FILE, {"train": train, "test": test})
     print(f"{len(train.labels):,} + {len(test.labels):,} avatars in {args.folder / FILE}")
     if args.embed:
-        train.first(EMBED).embed(EMBEDDED)
-        print(f"{EMBED:,} in {EMBEDDED}, {EMBEDDED.stat().st_size / 1e6:.2f} MB")
+        train.first(EMBED).embed(EMBEDDED_AVATARS)
+        print(f"{EMBED:,} in {EMBEDDED_AVATARS}, {EMBEDDED_AVATARS.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -22,14 +22,10 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from diffusion_core.attribute_judge import WIDTHS, AttributeJudge, rights
-from diffusion_core.avatars import RECIPE, AvatarFile, find_avatars
-from diffusion_core.conditions import CLASS, AttributeNames
-from diffusion_core.data import load_dataset
-from diffusion_core.image_dataset import ImageDataset
-from diffusion_core.metrics import judged, load_judge
-from diffusion_core.obedience import READABLE
-from diffusion_core.train_config import fastest_precision
+from diffusion_core.conditioning import CLASS, AttributeNames
+from diffusion_core.data import RECIPE, AvatarFile, ImageDataset, find_avatars, load_dataset
+from diffusion_core.device import fastest_precision
+from diffusion_core.evaluation import READABLE, WIDTHS, AttributeJudge, judged, load_judge, rights
 
 EPOCHS, BATCH, SEED, NOISE = 4, 250, 0, 0.1
 ASIDE = 0.3  # what a head counts that is dropped in the end

@@ -22,21 +22,25 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from diffusion_core.attribute_judge import AttributeJudge, rights
 from diffusion_core.checkpoint import Checkpoint
-from diffusion_core.data import load_dataset
-from diffusion_core.draws import seeded
-from diffusion_core.evaluation import asked_of, draw_samples
-from diffusion_core.fitting import Plan
-from diffusion_core.guidance import ModelDenoiser
-from diffusion_core.image_dataset import ImageDataset
-from diffusion_core.images import grid, to_uint8
-from diffusion_core.metrics import Judge, frechet_distance, judged, load_judge
+from diffusion_core.data import ImageDataset, grid, load_dataset, to_uint8
+from diffusion_core.denoiser import ModelDenoiser
+from diffusion_core.evaluation import (
+    AttributeJudge,
+    Judge,
+    Setting,
+    asked_of,
+    draw_samples,
+    frechet_distance,
+    judged,
+    load_judge,
+    rights,
+)
 from diffusion_core.process import q_sample
-from diffusion_core.rows import Setting
 from diffusion_core.schedule import NoiseSchedule, make_schedule
-from diffusion_core.train_config import TrainConfig
-from diffusion_core.training import train
+from diffusion_core.seeding import seeded
+from diffusion_core.training import TrainConfig
+from diffusion_core.training_runs import TrainingPlan, train_resumably
 from diffusion_core.unet import UNet
 
 LOG_SNRS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0)
@@ -81,7 +85,7 @@ TRIALS = {
 }
 
 
-def plan_of(trial: Trial, data: ImageDataset, save_every: int = 10**6) -> Plan:
+def plan_of(trial: Trial, data: ImageDataset, save_every: int = 10**6) -> TrainingPlan:
     """The run that a trial begins; it is broken off by the clock."""
     config = TrainConfig(
         num_steps=10**6,
@@ -96,7 +100,7 @@ def plan_of(trial: Trial, data: ImageDataset, save_every: int = 10**6) -> Plan:
         save_every=save_every,
     )
     noise = {"name": trial.schedule, "num_train_timesteps": 1000}
-    return Plan.for_data(
+    return TrainingPlan.for_data(
         data,
         config,
         noise,
@@ -162,7 +166,7 @@ def run(
     """Train for so many minutes, then measure the averaged network."""
     plan = plan_of(trial, train_set)
     schedule = make_schedule(**plan.noise)
-    steps = train(plan.train, plan.unet, schedule, train_set, out / name, resume=False)
+    steps = train_resumably(plan.train, plan.unet, schedule, train_set, out / name, resume=False)
     start, seconds, done, unet = time.perf_counter(), 0.0, 0, UNet(plan.unet)
     for step in steps:
         seconds, done, unet = seconds + step.seconds, step.step, step.unet

@@ -3,12 +3,14 @@
 import numpy as np
 import torch
 
-from diffusion_core.data import EMBEDDED, load_dataset
+from diffusion_core.data import EMBEDDED_FASHION, load_dataset
 
 full = load_dataset("fashion-mnist")
 assert full.labels is not None
 chosen = torch.cat([torch.nonzero(full.labels == c)[:200, 0] for c in range(10)])
 pictures, labels = full.pictures[chosen.numpy(), :, :, 0], full.labels[chosen].to(torch.uint8)
-EMBEDDED.parent.mkdir(exist_ok=True)
-np.savez_compressed(EMBEDDED, pictures=pictures, labels=labels.numpy())
-print(f"{EMBEDDED}: {len(pictures)} pictures, {EMBEDDED.stat().st_size / 1e6:.2f} MB")
+EMBEDDED_FASHION.parent.mkdir(exist_ok=True)
+np.savez_compressed(EMBEDDED_FASHION, pictures=pictures, labels=labels.numpy())
+print(
+    f"{EMBEDDED_FASHION}: {len(pictures)} pictures, {EMBEDDED_FASHION.stat().st_size / 1e6:.2f} MB"
+)

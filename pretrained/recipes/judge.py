@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from torchvision.transforms import v2
 
 from diffusion_core.data import load_dataset
-from diffusion_core.metrics import Judge, judged
-from diffusion_core.train_config import fastest_precision
+from diffusion_core.device import fastest_precision
+from diffusion_core.evaluation import Judge, judged
 
 EPOCHS, BATCH, SEED = 7, 250, 0
 OUT = Path(__file__).parents[1] / "judge"

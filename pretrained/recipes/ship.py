@@ -16,9 +16,7 @@ from pathlib import Path
 
 import typer
 
-from diffusion_core.checkpoint import CARD, load_checkpoint
-from diffusion_core.checkpoint_config import CONFIG, CheckpointConfig
-from diffusion_core.layouts import WEIGHTS
+from diffusion_core.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig, load_checkpoint
 
 
 def ship(trained: Path, shipped: Path) -> None:

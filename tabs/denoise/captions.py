@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-from diffusion_core.images import to_uint8
-from diffusion_core.recording import MAX_PICTURE_BYTES, Recording
-from diffusion_core.walk import Walk
+from diffusion_core.data import to_uint8
+from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequest
 
-from .asking import choice_of
+from ..shared.wire import as_base64
+from .form import choice_of
 
 
 def head(record: Recording, prefix: str = "") -> dict[str, Any]:
@@ -42,12 +41,12 @@ def head(record: Recording, prefix: str = "") -> dict[str, Any]:
         values["known"] = len(record.exact.images)
     if record.given is not None:
         px = to_uint8(record.given.picture)[0]
-        values["x0"] = base64.b64encode(px.tobytes()).decode()
+        values["x0"] = as_base64(px)
         values["hole"] = record.given.mask is not None
     return values
 
 
-def _samplers(settings: Walk) -> list[tuple[int, str]]:
+def _samplers(settings: SamplingRequest) -> list[tuple[int, str]]:
     """(first step, sampler) of the parts of a walk that was branched, from its beginning on."""
     parts = _samplers(settings.parent) if settings.parent else []
     first = settings.branch_step if settings.parent else 0

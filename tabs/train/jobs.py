@@ -1,28 +1,103 @@
-"""One training in the background, from its place in the line to its end; it outlives the page."""
+"""Trainings in the background: a run's folder, one job, and the queue in which jobs wait.
+
+A job outlives the page that began it. One runs at a time, the others wait. The folder of a run
+holds, beside state and checkpoint, what it needs to go on after a restart.
+"""
 
 from __future__ import annotations
 
 import errno
+import json
 import logging
+import re
 import shutil
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from diffusion_core.fitting import Plan, beginning, fit
-from diffusion_core.growth import Growth, load_history, milestones, save_history
-from diffusion_core.health import Check, check_run, ema_gap, nearest_ratio, saturation
-from diffusion_core.image_dataset import ImageDataset
-from diffusion_core.progress import Progress
-from diffusion_core.resources import num_parameters
+from diffusion_core.data import ImageDataset, load_dataset
+from diffusion_core.files import replace_file, write_text
 from diffusion_core.schedule import make_schedule
-from diffusion_core.state import write_text
 from diffusion_core.training import TrainStep
+from diffusion_core.training_runs import (
+    Check,
+    SampleHistory,
+    TrainingPlan,
+    TrainingProgress,
+    beginning,
+    check_run,
+    ema_gap,
+    fit,
+    load_history,
+    milestones,
+    nearest_ratio,
+    saturation,
+    save_history,
+)
+from diffusion_core.unet import num_parameters
 
-from .folders import PLAN_FILE, keep_pictures
+from ..shared.shutdown import WORKERS, Worker
+
+PLAN_FILE, PICTURES_FILE, NAME_FILE = "plan.json", "pictures.npz", "pictures.txt"
+
+
+def keep_pictures(folder: Path, dataset: ImageDataset) -> None:
+    """Keep the pictures of a run, or the name that stands for them, so that it can go on later."""
+    write_text(folder / NAME_FILE, dataset.name)
+    try:
+        if load_dataset(dataset.name).content == dataset.content:
+            return
+    except ValueError:
+        pass
+    known = {"labels": dataset.labels, "attributes": dataset.attributes}
+    numbers = {name: tensor.numpy() for name, tensor in known.items() if tensor is not None}
+    names = json.dumps([dataset.name, dataset.class_names, dataset.attribute_names])
+
+    def write(path: Path) -> None:
+        with open(path, "wb") as file:
+            np.savez(file, pictures=dataset.pictures, names=np.array(names), **numbers)
+
+    replace_file(folder / PICTURES_FILE, write)
+
+
+def kept_pictures(folder: Path) -> ImageDataset:
+    """The pictures of a run: kept beside it, else those that their name stands for.
+
+    Raises:
+        ValueError: if they cannot be had.
+    """
+    if not (folder / PICTURES_FILE).exists():
+        try:
+            return load_dataset((folder / NAME_FILE).read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise ValueError(f"The pictures of {folder.name} are gone.") from error
+    with np.load(folder / PICTURES_FILE, allow_pickle=False) as file:
+        name, classes, attributes = json.loads(str(file["names"]))
+        numbers = {k: torch.from_numpy(file[k]) for k in ("labels", "attributes") if k in file}
+        return ImageDataset(
+            name,
+            file["pictures"],
+            class_names=tuple(classes),
+            attribute_names=tuple((each, tuple(values)) for each, values in attributes),
+            **numbers,
+        )
+
+
+def free_folder(within: Path, name: str) -> Path:
+    """A folder of that name, or with a number after it where there is one already."""
+    plain = re.sub(r"[^\w.-]+", "-", name.strip().lower(), flags=re.ASCII).strip("-.") or "my-model"
+    plain, number = plain[:40], 1
+    folder = within / plain
+    while folder.exists():
+        number += 1
+        folder = within / f"{plain}-{number}"
+    return folder
+
 
 CHECKED_FROM = 50  # steps; earlier there is nothing to tell
 STATE_TIMES = 3  # so many states' bytes must be free on the disk
@@ -51,7 +126,7 @@ class Job:
 
     name: str
     session: str
-    plan: Plan
+    plan: TrainingPlan
     dataset: ImageDataset
     folder: Path
     minutes: float
@@ -71,8 +146,8 @@ class Job:
         if known is None:
             T = len(self.schedule)
             known = (
-                Progress(train.num_steps, train.batch_size, T),
-                Growth.of(self.dataset, self.schedule),
+                TrainingProgress(train.num_steps, train.batch_size, T),
+                SampleHistory.of(self.dataset, self.schedule),
             )
         self.progress, self.growth = known
         self.progress.total = train.num_steps
@@ -175,3 +250,95 @@ def sentence_of(error: Exception) -> str:
         return "There is not enough memory for this: choose a smaller batch, or fewer channels."
     logging.error("A training broke off", exc_info=error)
     return BROKE_OFF
+
+
+@dataclass
+class JobQueue:
+    """Those that wait, first the one that runs.
+
+    Attributes:
+        jobs: In order.
+        late: The last of each session that is over, to show what became of it.
+    """
+
+    jobs: deque[Job] = field(default_factory=deque)
+    late: dict[str, Job] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def enter(self, job: Job, most: int = 8) -> None:
+        """Take a place; the first begins at once.
+
+        Raises:
+            ValueError: if the session has one already, the folder is in use, or the line is long.
+        """
+        with self.lock:
+            if any(j.session == job.session and not j.over for j in self.jobs):
+                raise ValueError("A training of yours runs or waits already; stop it first.")
+            if any(j.folder == job.folder for j in self.jobs):
+                raise ValueError(f"{job.name} is in training already.")
+            if len(self.jobs) >= most:
+                raise ValueError(f"{most} trainings wait already; try again later.")
+            self.jobs.append(job)
+            self.late[job.session] = job
+            if len(self.jobs) == 1:
+                threading.Thread(target=self._work, name="training", daemon=True).start()
+
+    def _work(self) -> None:
+        with self.lock:
+            job = self.jobs[0] if self.jobs else None
+        while job is not None:
+            job.run()
+            with self.lock:  # at once: who enters an empty line begins a thread of its own
+                self.jobs.remove(job)
+                job = self.jobs[0] if self.jobs else None
+
+    def stop(self, job: Job) -> None:
+        """End a training after the step being computed; one that waits leaves the line at once."""
+        with self.lock:
+            job.stop.set()
+            if job in list(self.jobs)[1:]:
+                self.jobs.remove(job)
+                job.run()  # which then only says so
+
+    def ahead(self, job: Job) -> list[Job]:
+        """Those before it that are not over."""
+        with self.lock:
+            at = self.jobs.index(job) if job in self.jobs else 0
+            return [j for j in list(self.jobs)[:at] if not j.over]
+
+    def of(self, session: str, public: bool) -> Job | None:
+        """The session's own job, or at home whichever runs; else the session's last one."""
+        with self.lock:
+            late = self.late.get(session)
+            if late is not None and not late.over:
+                return late
+            if not public:
+                for job in self.jobs:
+                    if not job.over:
+                        return job
+            return late
+
+    @property
+    def busy(self) -> bool:
+        """Whether one runs or waits."""
+        with self.lock:
+            return any(not j.over for j in self.jobs)
+
+    def close(self) -> None:
+        """No training goes on."""
+        for job in reversed(list(self.jobs)):
+            self.stop(job)
+
+    def forget(self, session: str) -> Job | None:
+        """The session of a stranger is over: so is its training, which is given."""
+        with self.lock:
+            job = self.late.pop(session, None)
+        if job is not None:
+            self.stop(job)
+        return job
+
+
+QUEUE = JobQueue()
+WORKERS.append(
+    Worker(QUEUE.close, lambda: bool(QUEUE.jobs), "Keeping what the training has learned …")
+)

@@ -1,0 +1,68 @@
+"""Checkpoints: a folder with `config.json`, `model.safetensors` and a card, `README.md`.
+
+The folder can go to the Hugging Face Hub as it stands, and a Hub id can stand where a folder can.
+Weights are safetensors alone, stored in half precision; nothing is ever unpickled.
+
+    model             a loaded checkpoint, and its denoiser
+    store             reads and writes folders
+    config            everything but the weights, as JSON
+    formats           where files lie in a folder: ours, and diffusers'
+    diffusers_import  what diffusers' configuration files say, in our words
+    diffusers_export  a checkpoint as a folder of diffusers
+    hub               the Hugging Face Hub and its cache
+"""
+
+from __future__ import annotations
+
+from .config import CONFIG, CheckpointConfig
+from .diffusers_export import export_diffusers
+from .formats import INDEX, WEIGHTS, is_checkpoint
+from .hub import (
+    CARD,
+    DownloadProgress,
+    away,
+    cached,
+    causes,
+    download,
+    failures,
+    known_digest,
+    plain_id,
+    status,
+    weights_in,
+)
+from .model import Checkpoint
+from .store import (
+    TABLE_BEGIN,
+    TABLE_END,
+    checkpoint_folders,
+    load_checkpoint,
+    own_folder,
+    save_checkpoint,
+)
+
+__all__ = [
+    "CARD",
+    "CONFIG",
+    "INDEX",
+    "TABLE_BEGIN",
+    "TABLE_END",
+    "WEIGHTS",
+    "Checkpoint",
+    "CheckpointConfig",
+    "DownloadProgress",
+    "away",
+    "cached",
+    "causes",
+    "checkpoint_folders",
+    "download",
+    "export_diffusers",
+    "failures",
+    "is_checkpoint",
+    "known_digest",
+    "load_checkpoint",
+    "own_folder",
+    "plain_id",
+    "save_checkpoint",
+    "status",
+    "weights_in",
+]

@@ -1,0 +1,308 @@
+"""Checkpoints from the Hugging Face Hub: fetched once, kept in its cache, offline afterwards.
+
+`huggingface_hub` does the work, so HF_TOKEN, HF_HOME, HF_ENDPOINT and HF_HUB_OFFLINE mean what they
+mean everywhere. The settings come first: what cannot be used is refused before its weights travel.
+
+`cached` lists what is on this machine already, without a network. The cache holds what any program
+fetched; counted are folders whose settings are a checkpoint that can be used here and whose weights
+are there.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import threading
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from .formats import SETTINGS, in_a_sentence, read_settings, weights_file
+
+CARD = "README.md"
+TEXT = 10_000_000  # bytes that settings or a card may have where downloads are bounded
+DownloadProgress = Callable[[int, int], None]
+_SITE = re.compile(r"https?://(www\.)?(huggingface\.co|hf\.co)/")
+_LOAD_AGAIN = "load it again to go on"
+
+
+def plain_id(hub_id: str) -> str:
+    """The id that an address of the Hub's site names; any other text as it is."""
+    return _SITE.sub("", hub_id).rstrip("/") if _SITE.match(hub_id) else hub_id
+
+
+def download(
+    hub_id: str,
+    progress: DownloadProgress | None = None,
+    most: float = math.inf,
+    token: bool | None = None,
+) -> Path:
+    """Bring a checkpoint's files here, unless they are, and give their folder.
+
+    Args:
+        hub_id: As "owner/name"; the address of its page will do.
+        progress: Called as progress(bytes done, bytes in all) while weights travel; what it raises
+            stops the download. It may be called from another thread. None leaves it to
+            huggingface_hub to draw its bar.
+        most: Bytes that its weights may have; more are refused before they travel.
+        token: False asks without HF_TOKEN, so that only what is public is had.
+
+    Raises:
+        ValueError: if it cannot be had or is nothing to be used, in one sentence.
+    """
+    hub_id = plain_id(hub_id)
+    if hub_id.count("/") != 1 or hub_id.startswith((".", "/", "~")):
+        raise ValueError(
+            f"There is no checkpoint at {hub_id}; give a folder or a Hub id owner/name."
+        )
+    bounded = math.isfinite(most)
+    sizes = _files_of(hub_id, token, needed=True) if bounded else {}
+    if (large := max((sizes.get(name, 0) for name in (*SETTINGS, CARD)), default=0)) > TEXT:
+        raise ValueError(
+            f"Settings or card of {hub_id} have {large / 1e6:,.0f} MB, as no checkpoint's do; "
+            "choose another."
+        )
+    folder = _fetch(hub_id, [*SETTINGS, CARD], None, token)
+    with in_a_sentence(hub_id):
+        _, names = read_settings(folder)
+    size = sum(sizes.get(name, 0) for name in names)
+    if bounded and size > most and not any((folder / name).is_file() for name in names):
+        raise ValueError(
+            f"The weights of {hub_id} are {size / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} "
+            "MB may be fetched here; run the playground on your own machine for it."
+        )
+    folder = _fetch(hub_id, names, folder.name, token, progress)
+    if not any((folder / name).is_file() for name in names):
+        weights_file(folder, names, _files_of(hub_id, token), hub_id)
+    return folder
+
+
+def _fetch(
+    hub_id: str,
+    names: Iterable[str],
+    revision: str | None,
+    token: bool | None,
+    progress: DownloadProgress | None = None,
+) -> Path:
+    """The files of these names that the repository has; the folder that they are in."""
+    from huggingface_hub import snapshot_download
+
+    bar = _bar(progress) if progress else None
+    try:
+        return Path(
+            snapshot_download(
+                hub_id, revision=revision, allow_patterns=list(names), tqdm_class=bar, token=token
+            )
+        )
+    except failures() as error:
+        if bar is not None and bar.raised is not None:
+            raise bar.raised from None
+        partial = getattr(error, "snapshot_path", None)
+        if partial is not None:  # another program may have fetched what is needed, and no more
+            return Path(partial)
+        raise ValueError(_why(hub_id, error)) from error
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What a request can raise; the Hub's errors and the transport's have a base in common."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    bases = tuple(b for b in HfHubHTTPError.__bases__ if issubclass(b, Exception))
+    return (OSError, RuntimeError, ValueError, *bases)
+
+
+def _files_of(hub_id: str, token: bool | None, needed: bool = False) -> dict[str, int]:
+    """Names of all files of a repository, and their bytes.
+
+    Where the Hub cannot be asked there are none, or, where they are needed, a ValueError is raised.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        listed = HfApi(token=token).list_repo_tree(hub_id, recursive=True)
+        return {file.path: getattr(file, "size", 0) for file in listed}
+    except failures() as error:
+        if needed:
+            raise ValueError(_why(hub_id, error)) from error
+        return {}
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """An error and what it came from, the latest first."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    return chain
+
+
+def status(error: BaseException) -> int | None:
+    """The status of the Hub's answer that an error came from; None where there was no answer."""
+    codes = [getattr(getattr(e, "response", None), "status_code", None) for e in causes(error)]
+    return next((c for c in codes if c is not None), None)
+
+
+def away(error: BaseException) -> bool:
+    """Whether an error came from a Hub that could not be reached."""
+    names = {type(e).__name__ for e in causes(error)}
+    return bool(names & {"ConnectError", "ConnectTimeout", "ConnectionError", "ProxyError"})
+
+
+def _why(hub_id: str, error: BaseException) -> str:
+    """What went wrong with a download, and what to do, in one sentence."""
+    from huggingface_hub import errors
+
+    chain, code = causes(error), status(error)
+
+    def met(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(e, kinds) for e in chain)
+
+    licence = f"accept its licence at https://huggingface.co/{hub_id} and set HF_TOKEN"
+    if met(errors.GatedRepoError) or code == 403:
+        return f"{hub_id} is gated: {licence} to a token of the account that accepted it."
+    if met(errors.RepositoryNotFoundError, errors.RevisionNotFoundError) or code in (401, 404):
+        if met(errors.EntryNotFoundError):
+            return f"The Hub lists a file of {hub_id} that it does not have; try again later."
+        return (
+            f"There is no folder {hub_id}, and no such checkpoint could be had from the Hub; check "
+            f"the name, or, if it is private or gated, {licence}."
+        )
+    if code is not None:
+        return f"The Hub answers with an error ({code}) for {hub_id}; try again later."
+    if met(errors.HFValidationError):
+        return f"There is no folder {hub_id}, and it is no Hub id; give one as owner/name."
+    if met(errors.OfflineModeIsEnabled):
+        return (
+            f"There is no folder {hub_id}, and no such checkpoint was fetched from the Hub before; "
+            "unset HF_HUB_OFFLINE to fetch it."
+        )
+    if away(error):
+        return (
+            f"There is no folder {hub_id}, and the Hub cannot be reached to fetch it; check the "
+            "network and HF_ENDPOINT."
+        )
+    kept = [e for e in chain if isinstance(e, OSError) and e.errno]
+    if kept:
+        return f"What was fetched of {hub_id} cannot be stored: {kept[0].strerror}."
+    return f"The download of {hub_id} broke off; {_LOAD_AGAIN}."
+
+
+def _bar(progress: DownloadProgress) -> Any:
+    """A class as huggingface_hub wants for its bars, that tells `progress` and draws nothing.
+
+    Of the bars that count bytes one counts what travelled, one what is on the disk; the one that is
+    furthest is told, so that it works for every transport.
+    """
+    bars: list[Any] = []
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        raised: BaseException | None = None
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs.pop("name", None)
+            super().__init__(*args, **{**kwargs, "disable": False, "file": io.StringIO()})
+            if self.unit == "B":
+                bars.append(self)
+
+        def display(self, *args: Any, **kwargs: Any) -> bool:
+            return True
+
+        def update(self, n: float | None = 1) -> bool | None:
+            shown = super().update(n)
+            totals = [int(bar.total) for bar in bars if bar.total]
+            if self in bars and totals:
+                done = max(int(bar.n) for bar in bars)
+                try:
+                    progress(min(done, min(totals)), min(totals))
+                except BaseException as error:
+                    Bar.raised = error
+                    raise
+            return shown
+
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+        __hash__ = tqdm.__hash__
+
+    Bar.set_lock(threading.RLock())
+    return Bar
+
+
+def check_cached(file: Path, digest: str, name: str) -> None:
+    """Refuse a file of the Hub's cache that is not what was asked for, and remove it.
+
+    The cache keeps a large file under its SHA-256, so that damage on the way or on the disk shows.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    kept = file.resolve()
+    if kept.parent.name != "blobs" or not re.fullmatch("[0-9a-f]{64}", kept.name):
+        return
+    if kept.name != digest:
+        file.unlink(missing_ok=True)
+        kept.unlink(missing_ok=True)
+        raise ValueError(
+            f"The weights of {name} are damaged and were removed; load it again to fetch them anew."
+        )
+
+
+def cached() -> dict[str, Path]:
+    """The folder of each checkpoint in the Hub's cache, by its id, in alphabetical order."""
+    from huggingface_hub import constants
+
+    found = {}
+    try:
+        repositories = sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*"))
+    except OSError:
+        return {}
+    for repository in repositories:
+        hub_id = repository.name.removeprefix("models--").replace("--", "/", 1)
+        try:
+            commit = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            continue
+        folder = repository / "snapshots" / commit
+        if weights_in(folder) is not None:
+            found[hub_id] = folder
+    return found
+
+
+def weights_in(folder: Path) -> Path | None:
+    """The weights file of a checkpoint folder in any layout; None where it is no checkpoint.
+
+    It says nothing of whether the file can be read.
+    """
+    try:
+        stamps = tuple(
+            (name, file.stat().st_mtime_ns)
+            for name in SETTINGS
+            if (file := folder / name).is_file()
+        )
+        names = _names(folder, stamps)
+        return next((file for name in names if (file := folder / name).is_file()), None)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _names(folder: Path, stamps: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """What the weights may be called; nothing where the settings are of something else."""
+    if not stamps:
+        return ()
+    try:
+        return read_settings(folder)[1]
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, OSError):
+        return ()
+
+
+def known_digest(weights: Path) -> str | None:
+    """The SHA-256 by which the Hub's cache keeps this file; None for a file of elsewhere."""
+    kept = weights.resolve()
+    in_cache = kept.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", kept.name)
+    return kept.name if in_cache else None

@@ -1,0 +1,13 @@
+"""The commands of `python -m diffusion_core`, a file each; each imports what it needs when run."""
+
+from __future__ import annotations
+
+from .evaluate import evaluate
+from .export import export
+from .push import push
+from .sample import sample
+from .train import train
+
+__all__ = ["COMMANDS"]
+
+COMMANDS = (train, sample, evaluate, export, push)

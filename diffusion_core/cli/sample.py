@@ -1,0 +1,82 @@
+"""sample: pictures of a checkpoint, or a run card walked again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def sample(
+    out: Annotated[Path, typer.Option(help="File to write: .png, .gif, .mp4 or .npz.")],
+    model: Annotated[str | None, typer.Option(help="Checkpoint folder, or Hub id.")] = None,
+    num: Annotated[int, typer.Option(help="How many images.")] = 16,
+    sampler: Annotated[str, typer.Option(help="ddpm, ddim, heun or dpmpp_2m.")] = "ddim",
+    steps: Annotated[int, typer.Option(help="Steps of the walk.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of image 0; image i has seed + i.")] = 0,
+    seed_to: Annotated[int | None, typer.Option(help="Lead from seed to this one.")] = None,
+    label: Annotated[str | None, typer.Option(help="Class, by number or name.")] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE that is asked for; may be repeated.")
+    ] = None,
+    guidance_scale: Annotated[float, typer.Option(help="1 is off.")] = 1.0,
+    eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
+    spacing: Annotated[
+        str, typer.Option(help="trailing, leading, linspace or karras.")
+    ] = "trailing",
+    variance: Annotated[
+        str | None, typer.Option(help="Of ddpm's noise: posterior or beta; else the model's own.")
+    ] = None,
+    threshold: Annotated[str, typer.Option(help="How x0 is clipped: static or dynamic.")] = (
+        "static"
+    ),
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Run card to walk again; of the above, heeds --out and --model."),
+    ] = None,
+    save_card: Annotated[Path | None, typer.Option(help="Run card to write.")] = None,
+) -> None:
+    """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
+    from ..checkpoint import checkpoint_folders, load_checkpoint
+    from ..device import best_device
+    from ..files import write_text
+    from ..generation import RunCard, SamplingRequest, write_walk
+
+    given, known = None, None
+    if card is not None:
+        known = RunCard.from_json(card.read_text(encoding="utf-8", errors="replace"))
+        settings, given = known.walk, known.given
+        checkpoint = load_checkpoint(model) if model else known.checkpoint(checkpoint_folders())
+    elif model is None:
+        raise ValueError("Name a checkpoint by --model FOLDER, or a run card by --card FILE.")
+    else:
+        checkpoint = load_checkpoint(model)
+        settings = SamplingRequest(
+            num_images=num,
+            label=label,
+            sampler=sampler,
+            num_steps=steps,
+            eta=eta,
+            spacing=spacing,
+            guidance_scale=guidance_scale,
+            seed=seed,
+            seed_to=seed_to,
+            variance=variance or checkpoint.config.sampling.get("variance", "posterior"),
+            threshold=threshold,
+            attributes=tuple(_name_and_value(pair) for pair in attribute or []),
+        )
+    checkpoint.unet.to(best_device())
+    result = write_walk(out, checkpoint, settings, given)
+    if known is not None:
+        typer.echo(known.compare(checkpoint, result), err=True)
+    if save_card is not None:
+        write_text(save_card, RunCard.of(checkpoint, settings, given, result).to_json() + "\n")
+    typer.echo(str(out))
+
+
+def _name_and_value(pair: str) -> tuple[str, str]:
+    name, equals, value = (part.strip() for part in pair.partition("="))
+    if not (name and equals and value):
+        raise ValueError(f"An attribute is given as NAME=VALUE, like head=afro; got {pair!r}.")
+    return name, value

@@ -1,0 +1,159 @@
+"""train: a UNet learns a data set."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import signal
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="fashion-mnist[-2000], avatars[-3000], mnist, kmnist, cifar10, or a folder."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the checkpoint and of the resumable state.")],
+    init: Annotated[
+        str | None, typer.Option(help="Checkpoint whose weights to begin with.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 10_000,
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 64,
+    size: Annotated[int, typer.Option(help="Side of a folder's pictures, in pixels.")] = 32,
+    channels: Annotated[str, typer.Option(help="Feature channels of each level.")] = "64,128",
+    blocks: Annotated[int, typer.Option(help="Residual blocks a level.")] = 2,
+    patch_size: Annotated[int, typer.Option(help="Fold p × p pixels into channels.")] = 2,
+    attention: Annotated[
+        str, typer.Option(help="For each level, yes or no: whether it attends to itself.")
+    ] = "",
+    attention_up: Annotated[
+        str, typer.Option(help="The same on the way up; else as on the way down.")
+    ] = "",
+    scale_shift: Annotated[bool, typer.Option(help="Condition by scale and shift.")] = True,
+    schedule: Annotated[str, typer.Option(help="Noise schedule.")] = "cosine",
+    timesteps: Annotated[int, typer.Option(help="T of the schedule.")] = 1000,
+    prediction: Annotated[str, typer.Option(help="epsilon, v_prediction or sample.")] = "epsilon",
+    weighting: Annotated[
+        str, typer.Option(help="Loss weighting: none, min_snr or clamped_snr.")
+    ] = "none",
+    min_snr_gamma: Annotated[float, typer.Option(help="Largest weight, where it is by SNR.")] = 5.0,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
+    warmup_steps: Annotated[int, typer.Option(help="Steps of linear warm-up.")] = 500,
+    decay_steps: Annotated[int, typer.Option(help="Last steps, of linear decay to 0.")] = 2000,
+    ema_decay: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.9995,
+    label_dropout: Annotated[float, typer.Option(help="Share of labels left out.")] = 0.1,
+    attribute_dropout: Annotated[
+        float, typer.Option(help="Share in which each attribute is left out.")
+    ] = 0.1,
+    sparse_attributes: Annotated[
+        float, typer.Option(help="Share of pictures of which any number of attributes is left out.")
+    ] = 0.0,
+    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    even_classes: Annotated[bool, typer.Option(help="Draw every class equally often.")] = False,
+    flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
+    save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 500,
+    log: Annotated[str, typer.Option(help="tensorboard, into FOLDER/logs; else none.")] = "",
+) -> None:
+    """Train a UNet. Interrupted, the same command goes on from the last save."""
+    from accelerate import Accelerator
+    from tqdm import tqdm
+
+    from ..data import load_dataset
+    from ..training import TrainConfig
+    from ..training_runs import TrainingPlan, TrainingProgress, fit
+
+    try:
+        widths = tuple(int(c) for c in channels.split(","))
+    except ValueError:
+        raise ValueError(f"channels must be whole numbers and commas, got {channels!r}.") from None
+    config = TrainConfig(
+        num_steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup_steps=warmup_steps,
+        decay_steps=decay_steps,
+        ema_decay=ema_decay,
+        label_dropout=label_dropout,
+        attribute_dropout=attribute_dropout,
+        sparse_attributes=sparse_attributes,
+        prediction_type=prediction,
+        loss_weighting=weighting,
+        min_snr_gamma=min_snr_gamma,
+        precision=precision,
+        even_classes=even_classes,
+        flip=flip,
+        seed=seed,
+        save_every=save_every,
+    )
+    if log not in ("", "tensorboard"):
+        raise ValueError(f"There is no log {log!r}; choose tensorboard, or leave it out.")
+    if log and find_spec("tensorboard") is None:
+        raise ValueError("TensorBoard is not installed; run `pip install tensorboard` first.")
+    data = load_dataset(dataset, size=size)
+    for reason in data.unreadable[:5]:
+        typer.echo(f"left out: {reason}", err=True)
+    plan = TrainingPlan.for_data(
+        data,
+        config,
+        {"name": schedule, "num_train_timesteps": timesteps},
+        widths,
+        blocks=blocks,
+        patch_size=patch_size,
+        scale_shift=scale_shift,
+        init=init,
+        attention=_yes_no(attention, "attention"),
+        attention_up=_yes_no(attention_up, "attention_up"),
+        command=shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
+    )
+    accelerator = Accelerator(log_with=log or None, project_dir=out / "logs" if log else None)
+    if log:
+        accelerator.init_trackers("train", config=dataclasses.asdict(config))
+    steps_done = fit(plan, data, out, accelerator=accelerator)
+    told = _stop_signs()
+    bar = tqdm(total=steps, unit="step", disable=not accelerator.is_main_process)
+    progress = TrainingProgress(steps, batch_size, timesteps)
+    for s in steps_done:
+        progress.add(s)
+        bar.update(s.step - bar.n)
+        bar.set_postfix(loss=f"{progress.loss:.4f}", refresh=False)
+        if log:
+            known = {"loss": s.loss, "learning_rate": s.learning_rate, "grad_norm": s.grad_norm}
+            accelerator.log(known, step=s.step)
+        if told:
+            break
+    steps_done.close()
+    bar.close()
+    if log:
+        accelerator.end_training()
+    if told:
+        typer.echo("Stopped; the state is saved, and the same command goes on from it.", err=True)
+        raise typer.Exit(130)
+
+
+def _yes_no(text: str, name: str) -> tuple[bool, ...] | None:
+    """Whether each level attends: "no,yes" as (False, True); nothing said is None."""
+    words = text.split(",") if text else []
+    if not set(words) <= {"yes", "no"}:
+        raise ValueError(f"{name} must be yes or no for each level, with commas, got {text!r}.")
+    return tuple(word == "yes" for word in words) or None
+
+
+def _stop_signs() -> list[int]:
+    """A list that the first SIGINT or SIGTERM fills; the second is heeded at once."""
+    told: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        told.append(number)
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return told

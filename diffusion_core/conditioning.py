@@ -1,0 +1,129 @@
+"""What a network is asked for beside the timestep: a class, and attributes.
+
+A condition is int64, one row an image: (B,) holds classes alone; (B, 1 + K) holds the class and the
+values of K attributes. What is not said has a number too, so that a network can be asked for
+nothing (and be guided away from that): num_classes for the class, -1 for an attribute. An attribute
+that does not apply to an image, a pixel avatar's hairdo, is not said either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+UNSPECIFIED = -1
+CLASS = "class"
+
+AttributeNames = tuple[tuple[str, tuple[str, ...]], ...]
+"""The attributes in order, each with the names of its values."""
+
+
+class ConditionEncoder(nn.Embedding):
+    """A condition as one vector an image: y -> (B, E), for the timestep's vector to be added to.
+
+    Summed are a vector of the class and one of each attribute's value. Its own weight is the table
+    of classes, which gives it the name that diffusers' `class_embedding` has. The network knows no
+    more than y -> (B, E): an encoder of captions can stand in its place.
+
+    Args:
+        num_classes: Of the label.
+        null_label: Whether there is a vector for "no class".
+        attributes: How many values each attribute has; "not said" is one more.
+        dim: E.
+    """
+
+    _last: Tensor
+    _first: Tensor
+
+    def __init__(
+        self, num_classes: int, null_label: bool, attributes: tuple[int, ...], dim: int
+    ) -> None:
+        """Random weights; those of all attributes together weigh about as much as the class."""
+        super().__init__(num_classes + null_label, dim)
+        self.num_classes, self.null_label, self.sizes = num_classes, null_label, attributes
+        if attributes:
+            sizes = torch.tensor(attributes)
+            self.attributes = nn.Embedding(sum(attributes) + len(attributes), dim)
+            nn.init.normal_(self.attributes.weight, std=len(attributes) ** -0.5)
+            self.register_buffer("_last", sizes, persistent=False)
+            self.register_buffer("_first", (sizes + 1).cumsum(0) - sizes - 1, persistent=False)
+
+    def forward(self, y: Tensor | None, batch_size: int) -> Tensor:  # type: ignore[override]
+        """The vectors, (B, E).
+
+        Args:
+            y: (B,) or (B, 1 + K); None says nothing.
+            batch_size: B.
+
+        Raises:
+            ValueError: if a shape or a number does not fit.
+        """
+        if y is None:
+            if not self.null_label:
+                raise ValueError("This network has no null label, so it needs a label.")
+            y = torch.full((batch_size,), self.num_classes, device=self.weight.device)
+        K = len(self.sizes)
+        if y.shape[:1] != (batch_size,) or y.shape[1:] not in ((), (1 + K,)):
+            wanted = f"({batch_size},)" + (f" or ({batch_size}, {1 + K})" if K else "")
+            raise ValueError(f"The labels must be {wanted}, one an image, got {tuple(y.shape)}.")
+        classes, values = (y, None) if y.ndim == 1 else (y[:, 0], y[:, 1:])
+        # A compiled graph cannot look at values; the embedding itself refuses them there.
+        if not torch.compiler.is_compiling():
+            if bool(((classes < 0) | (classes >= self.num_embeddings)).any()):
+                raise ValueError(f"A label must lie in [0, {self.num_embeddings - 1}].")
+            if values is not None and K:
+                if bool(((values < UNSPECIFIED) | (values >= self._last)).any()):
+                    raise ValueError(
+                        f"Attributes must lie from -1 to below {', '.join(map(str, self.sizes))}."
+                    )
+        vector = super().forward(classes)
+        if not K:
+            return vector
+        if values is None:
+            values = torch.full((len(y), K), UNSPECIFIED, device=y.device)
+        rows = torch.where(values < 0, self._last, values) + self._first  # (B, K)
+        return vector + self.attributes(rows).sum(dim=1)
+
+
+def nothing(y: Tensor, num_classes: int) -> Tensor:
+    """The condition that says nothing, for as many images and of the same shape as y."""
+    if y.ndim == 1:
+        return torch.full_like(y, num_classes)
+    null = torch.full_like(y, UNSPECIFIED)
+    null[:, 0] = num_classes
+    return null
+
+
+def attribute_values(names: AttributeNames, said: Mapping[str, str | int]) -> list[int]:
+    """The attributes' values as numbers, in order; -1 where nothing is said.
+
+    Args:
+        names: Of the attributes and their values.
+        said: Name or number of a value, by the attribute's name.
+
+    Raises:
+        ValueError: if there is no such attribute or value; it lists those that there are.
+    """
+    numbers = dict.fromkeys((name for name, _ in names), UNSPECIFIED)
+    choices = dict(names)
+    for name, value in said.items():
+        if not choices:
+            raise ValueError(f"This model has no attributes; leave {name} out.")
+        if name not in choices:
+            raise ValueError(f"There is no attribute {name!r}; choose from: {', '.join(choices)}.")
+        numbers[name] = _value(name, choices[name], value)
+    return list(numbers.values())
+
+
+def _value(name: str, choices: Sequence[str], value: str | int) -> int:
+    if isinstance(value, str) and value in choices:
+        return choices.index(value)
+    try:
+        number = int(value)
+    except ValueError:
+        number = -1
+    if isinstance(value, bool) or not 0 <= number < len(choices):
+        raise ValueError(f"There is no {name} {value!r}; choose from: {', '.join(choices)}.")
+    return number

@@ -1,0 +1,165 @@
+"""Pictures and labels in memory: what a data set is, and how one is gathered from pictures.
+
+It is held as uint8 and turned into floats a batch at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..conditioning import AttributeNames
+from .images import fit_picture, from_uint8
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+Source = tuple[str, str, Callable[[], np.ndarray]]
+"""A picture to be read: its name for messages, its class or "", and what reads it."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """Pictures and labels in memory.
+
+    Attributes:
+        name: For messages and cards.
+        pictures: uint8, (N, H, W, C).
+        labels: int64, (N,), or None.
+        class_names: One a class, in label order; empty without labels.
+        unreadable: Files that were left out, with the reason.
+        attributes: int64, (N, K), or None: what each picture shows beside its class; -1 where an
+            attribute does not apply.
+        attribute_names: Of the K attributes and their values.
+    """
+
+    name: str
+    pictures: np.ndarray
+    labels: Tensor | None = None
+    class_names: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    attributes: Tensor | None = None
+    attribute_names: AttributeNames = ()
+
+    def __len__(self) -> int:
+        """N, the number of pictures."""
+        return len(self.pictures)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        H, W, C = self.pictures.shape[1:]
+        return C, H, W
+
+    @cached_property
+    def content(self) -> str:
+        """A hash of pictures, labels and attributes, hex: equal names may hide other pictures."""
+        digest = hashlib.blake2b(np.ascontiguousarray(self.pictures).data, digest_size=16)
+        for known in (self.labels, self.attributes):
+            if known is not None:
+                digest.update(known.numpy().tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def attribute_classes(self) -> AttributeNames:
+        """For each attribute that only some classes show, the names of those."""
+        if self.labels is None or self.attributes is None:
+            return ()
+        found = []
+        for k, (name, _) in enumerate(self.attribute_names):
+            seen = self.labels[self.attributes[:, k] >= 0].unique().tolist()
+            if len(seen) < len(self.class_names):
+                found.append((name, tuple(self.class_names[i] for i in seen)))
+        return tuple(found)
+
+    @cached_property
+    def evenly(self) -> Tensor:
+        """Indices among which every class is equally frequent, int64: of the rarer ones repeated.
+
+        Without labels: each picture once.
+        """
+        if self.labels is None:
+            return torch.arange(len(self))
+        members = [(self.labels == label).nonzero()[:, 0] for label in self.labels.unique()]
+        most = max(len(own) for own in members)
+        return torch.cat([own.repeat(-(-most // len(own)))[:most] for own in members])
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Images (B, C, H, W) in [-1, 1] and their labels (B,), for int64 indices (B,)."""
+        images = from_uint8(self.pictures[indices.numpy()])
+        return images, None if self.labels is None else self.labels[indices]
+
+    def conditions(self, indices: Tensor) -> Tensor | None:
+        """What is known of the images: (B, 1 + K), or without attributes their labels (B,)."""
+        if self.labels is None or self.attributes is None:
+            return None if self.labels is None else self.labels[indices]
+        return torch.cat([self.labels[indices, None], self.attributes[indices]], dim=1)
+
+
+def check_size(size: int) -> None:
+    """Refuse a side that pictures cannot be resized to.
+
+    Raises:
+        ValueError: if it is not from 1 to 1024.
+    """
+    if not 1 <= size <= 1024:
+        raise ValueError(f"The size of a picture must be from 1 to 1024 pixels, got {size}.")
+
+
+def passed_over(parts: Sequence[str]) -> bool:
+    """Whether the file at this path is hidden, or what macOS and Windows leave behind.
+
+    Args:
+        parts: Folders and name, below the folder or zip that a person named.
+    """
+    litter = parts[-1].lower() in ("thumbs.db", "desktop.ini")
+    return litter or "__MACOSX" in parts or any(part.startswith(".") for part in parts)
+
+
+def gather(
+    name: str,
+    sources: Sequence[Source],
+    size: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImageDataset:
+    """Read pictures one after the other, and make a data set of those that can be read.
+
+    Grey stays grey only if all are. Classes count only if every picture has one and there are at
+    least two. In memory are the pictures at size × size, and one at a time as it came.
+
+    Args:
+        name: Of the data set.
+        sources: Where the pictures come from, in order; what cannot be read raises ValueError.
+        size: Each is cropped to a square and resized to size × size.
+        progress: Called with (done, total) after each.
+
+    Returns:
+        The data set; without any picture, if none can be read.
+    """
+    stack = np.empty((len(sources), size, size, 3), np.uint8)
+    classes: list[str] = []
+    unreadable: list[str] = []
+    grey = True
+    for done, (shown, label, read) in enumerate(sources, start=1):
+        try:
+            picture = fit_picture(read(), size)
+        except ValueError as error:
+            unreadable.append(f"{shown}: {error}")
+        else:
+            grey = grey and bool((picture == picture[..., :1]).all())
+            stack[len(classes)] = picture
+            classes.append(label)
+        if progress is not None:
+            progress(done, len(sources))
+    pictures = stack[: len(classes), ..., :1].copy() if grey else stack[: len(classes)]
+    names = tuple(sorted(set(classes)))
+    if len(names) < 2 or "" in names:
+        return ImageDataset(name, pictures, unreadable=tuple(unreadable))
+    number = {label: index for index, label in enumerate(names)}
+    labels = torch.tensor([number[label] for label in classes])
+    return ImageDataset(name, pictures, labels, names, tuple(unreadable))

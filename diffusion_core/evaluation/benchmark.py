@@ -1,0 +1,115 @@
+"""What a checkpoint is measured by: the test images, judge and rows of its own data set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint import Checkpoint
+from ..data import load_dataset
+from ..device import best_device, fastest_precision
+from ..training import PRECISIONS
+from .attributes import AttributeAccuracy, measure_attributes
+from .evaluate import GUIDED_ROWS, ROWS, Row, Setting, evaluate
+from .judges import AttributeJudge, load_judge
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """How models of a data set are measured.
+
+    Attributes:
+        judge: Folder of the judge.
+        rows: Of the table.
+        num_nearest: Samples a row whose nearest training image is looked for; None is all.
+    """
+
+    judge: Path
+    rows: tuple[Setting, ...]
+    num_nearest: int | None = None
+
+
+BENCHMARKS = {
+    "fashion-mnist": Benchmark(Path("pretrained/judge"), ROWS),
+    "avatars": Benchmark(Path("pretrained/judge-avatars"), GUIDED_ROWS, 500),
+}
+
+
+class Scorecard:
+    """The measurements of a checkpoint, by the yardstick of its data set.
+
+    Args:
+        checkpoint: What to measure.
+        judge: Folder of another judge; None is the data set's own.
+        rows: Which, as "ddim 25; heun 10"; else all.
+        precision: Of the samples: "fp32", "bf16" or "auto".
+
+    Raises:
+        ValueError: if the data set has no test images, or judge, rows or precision are unknown.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        judge: Path | None = None,
+        rows: str = "",
+        precision: str = "fp32",
+    ) -> None:
+        """Check what is asked for, then read judge and data."""
+        if precision not in PRECISIONS:
+            raise ValueError(
+                f"There is no precision {precision!r}; choose {', '.join(PRECISIONS)}."
+            )
+        yardstick = BENCHMARKS.get(checkpoint.config.dataset)
+        named = {row.words: row for row in (yardstick.rows if yardstick else ROWS)}
+        wanted = [part.strip() for part in rows.split(";") if part.strip()] or list(named)
+        if unknown := [name for name in wanted if name not in named]:
+            raise ValueError(f"There is no row {unknown[0]!r}; choose from: {'; '.join(named)}.")
+        if yardstick is None:
+            raise ValueError(
+                f"evaluate compares with a test set, which only {' and '.join(BENCHMARKS)} have; "
+                f"this model was trained on {checkpoint.config.dataset or 'unknown pictures'}."
+            )
+        folder = judge or yardstick.judge
+        self.facts = _facts(folder)
+        self.checkpoint, self.yardstick = checkpoint, yardstick
+        self.judge = load_judge(folder)
+        self.precision = fastest_precision(best_device()) if precision == "auto" else precision
+        self._rows = [named[name] for name in wanted]
+        self.train = load_dataset(checkpoint.config.dataset)
+        self.test = load_dataset(checkpoint.config.dataset, split="test")
+
+    def rows(self, num: int, num_slow: int) -> Iterator[Row]:
+        """The table's rows, as they are measured; see `evaluation.evaluate`."""
+        return evaluate(
+            self.checkpoint,
+            self.judge,
+            self.train,
+            self.test,
+            num=num,
+            num_slow=num_slow,
+            rows=self._rows,
+            precision=self.precision,
+            num_nearest=self.yardstick.num_nearest,
+        )
+
+    def obedience(self, num: int) -> list[AttributeAccuracy]:
+        """How often attributes are shown; nothing for a model that has none."""
+        if not self.checkpoint.unet.config.attributes or not isinstance(self.judge, AttributeJudge):
+            return []
+        return measure_attributes(
+            self.checkpoint, self.judge, self.test, num=num, precision=self.precision
+        )
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What the judge's folder says of it."""
+    try:
+        facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        facts["test_accuracy"] += 0.0
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} lacks a config.json with the judge's test_accuracy.") from error
+    return dict(facts)

@@ -1,0 +1,36 @@
+"""Images made by a checkpoint: requested, computed, recorded, and kept so that it can be repeated.
+
+Its files:
+
+    request    what a walk is asked to be
+    run        computes it, from any step on
+    recording  what is kept of it, within bounds
+    run_card   the JSON that walks it again
+    export     PNG, GIF, MP4, NPZ
+"""
+
+from __future__ import annotations
+
+from .export import strip, write_animation, write_pictures, write_walk
+from .recording import MAX_PICTURE_BYTES, Frame, Recording
+from .request import MAX_RESAMPLE, MAX_SEED, InitialImage, SamplingRequest
+from .run import SamplerState, SamplingRun, walk
+from .run_card import RunCard
+
+__all__ = [
+    "MAX_PICTURE_BYTES",
+    "MAX_RESAMPLE",
+    "MAX_SEED",
+    "Frame",
+    "InitialImage",
+    "SamplerState",
+    "Recording",
+    "RunCard",
+    "SamplingRequest",
+    "SamplingRun",
+    "strip",
+    "walk",
+    "write_animation",
+    "write_pictures",
+    "write_walk",
+]

@@ -1,0 +1,192 @@
+"""What a walk is asked to be: the settings that, with the model, determine its pictures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..checkpoint import Checkpoint
+from ..conditioning import CLASS
+from ..denoiser import THRESHOLDS
+from ..samplers import SAMPLERS, VARIANCES
+from ..schedule import SPACINGS
+
+MAX_SEED = 2**32 - 1
+MAX_IMAGES = 1024
+MAX_RESAMPLE = 20
+
+
+@dataclass(frozen=True)
+class SamplingRequest:
+    """What to compute; with the model's weights, and a `InitialImage` where it needs one.
+
+    Attributes:
+        num_images: How many.
+        label: Class, by name or number; None is no class.
+        attributes: What else is asked for: pairs of an attribute's name and a value's, as
+            (("head", "afro"), ("skin", "tan")).
+        sampler, num_steps, eta, spacing, variance: See `samplers.sample`.
+        guidance_scale: 1.0 is off.
+        seed: Of image 0; image i has seed + i.
+        seed_to: The images lead from the noise of `seed` to the noise of this one; None does not.
+        clip_x0: Clip x0_hat as the model asks for; False never does.
+        threshold: How it is clipped; see `samplers.sample`.
+        t_start: Timestep of a walk that begins with a picture; None begins with noise.
+        resample: Of a walk that fills in what a mask leaves open; 0 has no mask. See `inpaint`.
+        parent: The walk that this one branches off; None is a walk from the beginning.
+        branch_step: After how many steps of the parent.
+    """
+
+    num_images: int = 1
+    label: str | int | None = None
+    sampler: str = "ddim"
+    num_steps: int = 50
+    eta: float = 0.0
+    spacing: str = "trailing"
+    guidance_scale: float = 1.0
+    seed: int = 0
+    seed_to: int | None = None
+    clip_x0: bool = True
+    variance: str = "posterior"
+    t_start: int | None = None
+    resample: int = 0
+    parent: SamplingRequest | None = None
+    branch_step: int = 0
+    attributes: tuple[tuple[str, str], ...] = ()
+    threshold: str = "static"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be computed with any model, in one sentence."""
+        limits = {
+            "num_images": ("number of images", 1, MAX_IMAGES),
+            "seed": ("seed", 0, MAX_SEED),
+            "seed_to": ("second seed", 0, MAX_SEED),
+            "resample": ("number of resamplings", 0, MAX_RESAMPLE),
+        }
+        for name, (words, lowest, highest) in limits.items():
+            value = getattr(self, name)
+            if value is None and name == "seed_to":
+                continue
+            if not _whole(value, lowest, highest):
+                raise ValueError(
+                    f"The {words} must be a whole number from {lowest} to {highest}, got {value}."
+                )
+            object.__setattr__(self, name, int(value))
+        for name, value, known in (
+            ("sampler", self.sampler, SAMPLERS),
+            ("spacing", self.spacing, SPACINGS),
+            ("variance", self.variance, VARIANCES),
+            ("threshold", self.threshold, THRESHOLDS),
+        ):
+            if value not in known:
+                raise ValueError(f"There is no {name} {value!r}; choose one of {', '.join(known)}.")
+        object.__setattr__(self, "attributes", _pairs(self.attributes))
+        if self.parent is not None:
+            if self.parent.resample or self.resample:
+                raise ValueError("A walk with a mask does not branch; walk it anew.")
+            if self.num_images != self.parent.num_images:
+                raise ValueError(
+                    f"A branch has as many images as its parent, {self.parent.num_images}."
+                )
+
+    @property
+    def random(self) -> bool:
+        """Whether noise is injected on the way."""
+        return self.sampler == "ddpm" or self.eta > 0
+
+    @property
+    def condition(self) -> str | int | dict[str, str | int | None] | None:
+        """What its pictures are asked to show, for `Checkpoint.condition`."""
+        return {CLASS: self.label, **dict(self.attributes)} if self.attributes else self.label
+
+    @property
+    def chain(self) -> tuple[SamplingRequest, ...]:
+        """This walk, its parent, and so on to the one from the beginning."""
+        return (self, *(self.parent.chain if self.parent else ()))
+
+    @property
+    def root(self) -> SamplingRequest:
+        """The walk from the beginning that this one goes back to; itself, if it is one."""
+        return self.chain[-1]
+
+    def clip_limit(self, checkpoint: Checkpoint) -> float:
+        """Where x0_hat is clipped with this model: at ± this; 0 is not."""
+        return checkpoint.config.clip_x0 if self.clip_x0 else 0.0
+
+    def cost(self, checkpoint: Checkpoint) -> int:
+        """Evaluations of the network on one picture each, about: images times steps.
+
+        Steps count as often as they are taken, heun's twice, guided ones twice, and those of the
+        parents up to the branching step are among them.
+        """
+        total, until = 0, len(self.timesteps(checkpoint))
+        for walk in self.chain:
+            each = (2 if walk.sampler == "heun" else 1) * (2 if walk.guidance_scale != 1 else 1)
+            total += each * max(walk.resample, 1) * (until - int(walk.branch_step))
+            until = int(walk.branch_step)
+        return total * self.num_images
+
+    def timesteps(self, checkpoint: Checkpoint) -> list[int]:
+        """The timesteps that it visits with this model, descending, those of its parent included.
+
+        A branch with its parent's steps and spacing goes on with the parent's timesteps; else it
+        visits those of its own that lie below.
+        """
+        schedule = checkpoint.schedule
+        if self.parent is None:
+            return schedule.timesteps(self.num_steps, self.spacing, self.t_start)
+        before = self.parent.timesteps(checkpoint)
+        if not _whole(self.branch_step, 0, len(before) - 1):
+            raise ValueError(f"A branch begins after 0 to {len(before) - 1} steps of its parent.")
+        k = int(self.branch_step)
+        if (self.num_steps, self.spacing) == (self.parent.num_steps, self.parent.spacing):
+            return before
+        own = schedule.timesteps(self.num_steps, self.spacing)
+        return before[: k + 1] + [t for t in own if t < before[k]]
+
+    def generators(self) -> list[torch.Generator]:
+        """One generator an image, seeded seed + i; between two seeds, all seeded seed."""
+        each = 0 if self.seed_to is not None else 1
+        return [torch.Generator().manual_seed(self.seed + each * i) for i in range(self.num_images)]
+
+
+def _whole(value: float, lowest: int, highest: int) -> bool:
+    if not math.isfinite(value):
+        return False
+    return lowest <= value <= highest and int(value) == value
+
+
+def _pairs(attributes: Any) -> tuple[tuple[str, str], ...]:
+    """Each a name and a value, no name twice, in a tuple."""
+    try:
+        pairs = tuple((name, value) for name, value in attributes)
+    except (TypeError, ValueError):
+        pairs = ((None, None),)
+    names = {CLASS, *(name for name, _ in pairs)}
+    if not all(isinstance(x, str) for x in sum(pairs, ())) or len(names) != len(pairs) + 1:
+        raise ValueError("The attributes must be pairs of a name and a value, no name twice.")
+    return pairs
+
+
+@dataclass(frozen=True, eq=False)
+class InitialImage:
+    """What a walk begins with beside noise.
+
+    Attributes:
+        picture: Clean, (1, C, H, W) in [-1, 1], of the model's own size.
+        mask: 1 where the picture is kept, 0 where it is filled in, (1, 1, H, W); None keeps none.
+    """
+
+    picture: Tensor
+    mask: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """One layout in memory: the kernels, and with them the last bits, depend on it."""
+        for name in ("picture", "mask"):
+            x = getattr(self, name)
+            if x is not None:
+                object.__setattr__(self, name, torch.empty(x.shape, dtype=x.dtype).copy_(x))

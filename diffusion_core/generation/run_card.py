@@ -1,0 +1,262 @@
+"""The run card: everything that a walk depends on, as JSON, so that it can be walked again.
+
+On the same machine, with the same versions and threads, the replay's result is the same to the
+bit; else `RunCard.compare` says what differs.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import io
+import json
+import math
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..checkpoint import Checkpoint, is_checkpoint, load_checkpoint
+from ..data import from_uint8, to_pil, to_uint8
+from .request import InitialImage, SamplingRequest
+
+FORMAT = "diffusion-playground/run-1"
+MAX_BRANCHES = 20
+MAX_CARD_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class RunCard:
+    """A walk, the model that it was walked with, and what came of it.
+
+    Attributes:
+        model: The checkpoint's name: its folder's last part, or a Hub id.
+        weights: SHA-256 of its weights file.
+        schedule: Its schedule's name and parameters.
+        walk: What was computed.
+        given: The picture and mask that it began with; None where it began with noise.
+        needs_given: Whether there was such a picture; a link cannot carry it.
+        versions: Of what computes, and the processor.
+        result: SHA-256 of the finished pictures, float32 (B, C, H, W).
+    """
+
+    model: str
+    weights: str
+    schedule: dict[str, Any]
+    walk: SamplingRequest
+    given: InitialImage | None = None
+    needs_given: bool = False
+    versions: dict[str, str] = field(default_factory=dict)
+    result: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        checkpoint: Checkpoint,
+        walk: SamplingRequest,
+        given: InitialImage | None,
+        result: Tensor,
+    ) -> RunCard:
+        """The card of a walk that was walked."""
+        return cls(
+            Path(checkpoint.name).name if Path(checkpoint.name).is_dir() else checkpoint.name,
+            checkpoint.weights_hash,
+            checkpoint.config.schedule,
+            walk,
+            given,
+            given is not None,
+            versions(next(checkpoint.unet.parameters()).device),
+            digest(result),
+        )
+
+    def values(self, *, with_given: bool = True) -> dict[str, Any]:
+        """As plain values, of which `to_json` makes the text."""
+        values: dict[str, Any] = {
+            "format": FORMAT,
+            "model": self.model,
+            "weights": self.weights,
+            "schedule": self.schedule,
+            "walk": _short(self.walk),
+            "versions": self.versions,
+            "result": self.result,
+        }
+        if self.needs_given:
+            values["given"] = _encode(self.given) if with_given and self.given else True
+        return values
+
+    def to_json(self, *, with_given: bool = True, indent: int | None = 2) -> str:
+        """As text; without the picture that it began with, it is short enough for a link."""
+        values = self.values(with_given=with_given)
+        return json.dumps(values, indent=indent, separators=None if indent else (",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> RunCard:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: if it is something else, in a sentence.
+        """
+        try:
+            if len(text) > MAX_CARD_BYTES:
+                raise ValueError
+            values = json.loads(text)
+            if values["format"] != FORMAT:
+                raise ValueError
+            given = values.get("given")
+            card = cls(
+                str(values["model"]),
+                str(values["weights"]),
+                dict(values["schedule"]),
+                _walk(values["walk"]),
+                _decode(given) if isinstance(given, dict) else None,
+                bool(given),
+                {str(k): str(v) for k, v in values["versions"].items()},
+                str(values["result"]),
+            )
+        except _OutOfRange as error:
+            raise ValueError(f"The run card asks for what there is not. {error}") from None
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            OSError,
+            OverflowError,
+            SyntaxError,
+            Image.DecompressionBombError,
+        ):
+            raise ValueError(f"This is no run card: a JSON file of the form {FORMAT}.") from None
+        if card.needs_given and card.given is None:
+            raise ValueError(
+                "This walk began with a picture, which a link cannot carry; open its run card file."
+            )
+        return card
+
+    def checkpoint(self, folders: Sequence[Path]) -> Checkpoint:
+        """The model, from these folders of checkpoints or the Hub.
+
+        Raises:
+            ValueError: if there is none of its name.
+        """
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", self.model) or self.model.startswith("."):
+            raise ValueError("The run card's model is neither a name nor a Hub id.")
+        for folder in folders:
+            if is_checkpoint(folder / self.model):
+                return load_checkpoint(folder / self.model)
+        if "/" in self.model:
+            return load_checkpoint(self.model)
+        raise ValueError(
+            f"The run card was made with the model {self.model}, which is not here; name it by "
+            "--model FOLDER."
+        )
+
+    def compare(self, checkpoint: Checkpoint, result: Tensor) -> str:
+        """Whether a replay came to the same result, in a sentence; if not, what differs."""
+        if digest(result) == self.result:
+            return "The replay's result is the same, to the bit."
+        here = versions(next(checkpoint.unet.parameters()).device)
+        other = [
+            f"{name} {here.get(name, 'none')} here, {then} then"
+            for name, then in self.versions.items()
+            if here.get(name) != then
+        ]
+        if checkpoint.weights_hash != self.weights:
+            other.insert(0, f"weights {checkpoint.weights_hash[:8]} here, {self.weights[:8]} then")
+        why = "; ".join(other) if other else "and nothing that the card knows of does"
+        return f"The replay's result differs from the card's: {why}."
+
+
+def versions(device: torch.device) -> dict[str, str]:
+    """What a result's last bits depend on beside the card's own numbers."""
+    return {
+        "torch": torch.__version__,
+        "device": device.type,
+        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "threads": str(torch.get_num_threads()),
+        "python": platform.python_version(),
+    }
+
+
+def digest(x: Tensor) -> str:
+    """SHA-256 of numbers, as float32 in order."""
+    return hashlib.sha256(x.detach().float().cpu().contiguous().numpy().tobytes()).hexdigest()
+
+
+class _OutOfRange(ValueError):
+    pass
+
+
+def _short(walk: SamplingRequest) -> dict[str, Any]:
+    """The fields of a walk that are not what they are by default."""
+    values = {}
+    for f in dataclasses.fields(walk):
+        value = getattr(walk, f.name)
+        if f.name == "parent" and value is not None:
+            values["parent"] = _short(value)
+        elif value != f.default:
+            values[f.name] = value
+    return values
+
+
+def _walk(values: dict[str, Any], depth: int = 0) -> SamplingRequest:
+    if depth > MAX_BRANCHES:
+        raise _OutOfRange(f"It branches more than {MAX_BRANCHES} times.")
+    kinds: dict[str, tuple[type, ...]] = {
+        "label": (str, int, type(None)),
+        "sampler": (str,),
+        "spacing": (str,),
+        "variance": (str,),
+        "clip_x0": (bool,),
+        "parent": (SamplingRequest,),
+        "attributes": (list,),
+        "threshold": (str,),
+    }
+    values = dict(values)
+    if values.get("parent") is not None:
+        values["parent"] = _walk(values["parent"], depth + 1)
+    known = {f.name for f in dataclasses.fields(SamplingRequest)}
+    for name, value in values.items():
+        wanted = kinds.get(name, (int, float))
+        if isinstance(value, bool) and bool not in wanted:
+            raise ValueError(name)
+        if name not in known or not isinstance(value, wanted):
+            raise ValueError(name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(name)
+    try:
+        return SamplingRequest(**values)
+    except ValueError as error:
+        raise _OutOfRange(str(error)) from None
+
+
+def _encode(given: InitialImage) -> dict[str, str]:
+    pictures = {"picture": given.picture}
+    if given.mask is not None:
+        pictures["mask"] = given.mask * 2 - 1
+    encoded = {}
+    for name, x in pictures.items():
+        buffer = io.BytesIO()
+        to_pil(to_uint8(x)[0]).save(buffer, format="PNG")
+        encoded[name] = base64.b64encode(buffer.getvalue()).decode()
+    return encoded
+
+
+def _decode(values: dict[str, str]) -> InitialImage:
+    def picture(name: str) -> Tensor:
+        image = Image.open(io.BytesIO(base64.b64decode(values[name])), formats=["PNG"])
+        if max(image.size) > 1024:
+            raise ValueError("too large")
+        array = np.array(image.convert("L" if image.mode == "L" else "RGB"))
+        return from_uint8(array.reshape(1, *array.shape[:2], -1))
+
+    mask = (picture("mask")[:, :1] > 0).float() if "mask" in values else None
+    return InitialImage(picture("picture"), mask)

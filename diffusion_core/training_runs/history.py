@@ -1,0 +1,263 @@
+"""What a training run has shown so far: its losses, and samples of the same noise as it learns.
+
+The loss of a step is that of the few timesteps that were drawn, so it is noisy; and most of it is
+made at timesteps where nothing more can be known, so it soon looks flat. The loss by timestep falls
+on where there is still something to learn.
+
+At milestones of the training, spread evenly over the logarithm of the step, a short DDIM walk from
+the same x_T is kept, frame by frame: training time and sampling time, both. Beside it, a few
+training pictures noised to timesteps from first to last, and what the network then predicts of each
+in one evaluation: the very task that it is trained on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import ImageDataset, grid, to_uint8
+from ..denoiser import ModelDenoiser
+from ..files import replace_file
+from ..process import q_sample
+from ..samplers import sample
+from ..schedule import NoiseSchedule
+from ..seeding import draw_noise, seeded
+from ..training import TrainStep
+from ..unet import UNet
+
+LOSS_BINS = 20
+KEPT = 2000  # points of the smoothed curve
+FIRST_LOOK = 100  # steps after which the losses by timestep are kept, to compare later ones with
+
+
+@dataclass
+class TrainingProgress:
+    """What the steps so far have shown.
+
+    Attributes:
+        total: Steps that there will be.
+        batch_size: Images a step.
+        T: Timesteps of the schedule.
+        smooth: How much of the smoothed loss one step makes.
+        step: Steps done.
+        loss: Smoothed.
+        seconds: A step takes, smoothed.
+        by_timestep: Smoothed unweighted loss in each of 20 equal parts of the timesteps; None where
+            none was drawn yet.
+        first_look: The same after 100 steps.
+        history: (step, smoothed loss), at most 2,000.
+        losses: Of every single step.
+    """
+
+    total: int
+    batch_size: int
+    T: int
+    smooth: float = 0.02
+    step: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
+    by_timestep: list[float | None] = field(default_factory=lambda: [None] * LOSS_BINS)
+    first_look: list[float | None] = field(default_factory=list)
+    history: list[tuple[int, float]] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+    def add(self, done: TrainStep) -> None:
+        """Take a step's loss, time, and losses by timestep in."""
+        first = self.step == 0
+        self.step = done.step
+        self.loss = done.loss if first else self.loss + self.smooth * (done.loss - self.loss)
+        self.seconds = (
+            done.seconds if first else self.seconds + self.smooth * (done.seconds - self.seconds)
+        )
+        bins = (done.t.cpu() * LOSS_BINS // self.T).clamp_max(LOSS_BINS - 1)
+        for k in bins.unique().tolist():
+            mean = float(done.losses[bins == k].mean())
+            before = self.by_timestep[k]
+            self.by_timestep[k] = mean if before is None else before + 0.05 * (mean - before)
+        if done.step == FIRST_LOOK:
+            self.first_look = list(self.by_timestep)
+        self.losses.append(done.loss)
+        self.history.append((done.step, self.loss))
+        if len(self.history) > KEPT:  # half as dense, for as long a run as it may be
+            self.history = self.history[::2]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainingProgress:
+        """Read what `to_dict` gave.
+
+        Raises:
+            TypeError: if it is something else.
+        """
+        pairs = [(int(step), float(loss)) for step, loss in values["history"]]
+        return cls(**{**values, "history": pairs})
+
+    def cut(self, step: int) -> None:
+        """Forget what came after a step: a resumed run does it again."""
+        if step < self.step:
+            self.losses = self.losses[: max(0, len(self.losses) - (self.step - step))]
+            self.step = step
+            self.history = [(k, loss) for k, loss in self.history if k <= step]
+
+    @property
+    def images_per_second(self) -> float:
+        """Of the last steps."""
+        return self.batch_size / self.seconds if self.seconds else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the last step, at this pace."""
+        return (self.total - self.step) * self.seconds
+
+
+HISTORY_FILE = "history.npz"
+WALK_STEPS = 10
+MILESTONES = 24
+LOOKS = 8
+MOST_PIXELS = 16 * 32 * 32  # of a frame, over all its pictures
+FIRST = 8  # the first milestone after the beginning
+
+
+def milestones(total: int) -> list[int]:
+    """Training steps to look at: 0, then about 24, evenly spread in the logarithm, to the last."""
+    if total <= FIRST:
+        return sorted({0, total})
+    spread = np.geomspace(FIRST, total, MILESTONES)
+    return sorted({0, *spread.round().astype(int).tolist()})
+
+
+@dataclass
+class SampleHistory:
+    """What the milestones have shown; uint8 pictures all of it.
+
+    Attributes:
+        noised: Training pictures noised to `times`, (8, H, W, C); the same throughout.
+        times: Their timesteps, from low to high.
+        clean: The training pictures, (8, H, W, C).
+        steps: Training steps of the milestones so far.
+        walks: For each, the walk's frames, (11, H', W', C): a grid of x_t, the finished one last.
+        looks: For each, x0_hat of the noised pictures, (8, H, W, C).
+    """
+
+    noised: np.ndarray
+    times: list[int]
+    clean: np.ndarray
+    steps: list[int] = field(default_factory=list)
+    walks: list[np.ndarray] = field(default_factory=list)
+    looks: list[np.ndarray] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, dataset: ImageDataset, schedule: NoiseSchedule) -> SampleHistory:
+        """Choose and noise the pictures; nothing has grown yet."""
+        x0, _, t, x_t = _task(dataset, schedule)
+        return cls(to_uint8(x_t), t.tolist(), to_uint8(x0))
+
+    def add(
+        self,
+        step: int,
+        unet: UNet,
+        dataset: ImageDataset,
+        schedule: NoiseSchedule,
+        prediction_type: str,
+    ) -> Tensor:
+        """Walk and look once more; a milestone that is there already is replaced.
+
+        Args:
+            step: Of the training.
+            unet: The averaged network; its mode is put back.
+            dataset: Of the training.
+            schedule: Of the training.
+            prediction_type: Of the network.
+
+        Returns:
+            The finished pictures, (B, C, H, W) in [-1, 1].
+        """
+        device, training = next(unet.parameters()).device, unet.training
+        C, H, W = dataset.shape
+        count = 16 if 16 * H * W <= MOST_PIXELS else 4
+        classes = unet.config.num_classes
+        y = torch.arange(count) % classes if classes else None
+        generators = [torch.Generator().manual_seed(i) for i in range(count)]
+        x_T = draw_noise((count, C, H, W), generators).to(device)
+        x0, labels, t, x_t = _task(dataset, schedule)
+        labels = labels if classes else None
+        unet.eval()
+        try:
+            walk = sample(
+                ModelDenoiser(unet, schedule, prediction_type, y),
+                x_T,
+                schedule,
+                sampler="ddim",
+                num_steps=min(WALK_STEPS, len(schedule)),
+                generator=generators,
+            )
+            frames = []
+            for done in walk:
+                frames.append(grid(to_uint8(done.x_t)))
+                end = done.x_prev.float().cpu().clamp(-1, 1)
+            with torch.no_grad():
+                look = ModelDenoiser(unet, schedule, prediction_type, labels)
+                x0_hat = look.predict(x_t.to(device), t.to(device))[1]
+        finally:
+            unet.train(training)
+        frames.append(grid(to_uint8(end)))
+        if self.steps and self.steps[-1] == step:
+            self.cut(step - 1)
+        self.steps.append(step)
+        self.walks.append(np.stack(frames))
+        self.looks.append(to_uint8(x0_hat))
+        return end
+
+    def cut(self, step: int) -> None:
+        """Forget what came after a step."""
+        kept = sum(k <= step for k in self.steps)
+        del self.steps[kept:], self.walks[kept:], self.looks[kept:]
+
+
+def _task(
+    dataset: ImageDataset, schedule: NoiseSchedule
+) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+    """x0, labels, t and x_t of the looks; the same whenever asked."""
+    chosen = torch.randint(len(dataset), (LOOKS,), generator=seeded("looks"))
+    x0, y = dataset.batch(chosen)[0], dataset.conditions(chosen)
+    T = len(schedule)
+    t = (torch.arange(LOOKS) * 2 + 1) * T // (2 * LOOKS)  # (8,), in the middle of equal parts
+    eps = torch.randn(x0.shape, generator=seeded("looks", "eps"))
+    return x0, y, t, q_sample(x0, t, eps, schedule)
+
+
+def save_history(folder: Path, progress: TrainingProgress, growth: SampleHistory) -> None:
+    """Keep losses and milestones beside the state; in one file, whole or not there."""
+    arrays: dict[str, Any] = {"noised": growth.noised, "clean": growth.clean}
+    if growth.steps:
+        arrays |= {"walks": np.stack(growth.walks), "looks": np.stack(growth.looks)}
+    said = {"progress": progress.to_dict(), "times": growth.times, "steps": growth.steps}
+    held = io.BytesIO()
+    np.savez_compressed(held, said=np.frombuffer(json.dumps(said).encode(), np.uint8), **arrays)
+    replace_file(folder / HISTORY_FILE, lambda file: file.write_bytes(held.getvalue()))
+
+
+def load_history(folder: Path) -> tuple[TrainingProgress, SampleHistory] | None:
+    """What `save_history` kept; None where there is none that can be read."""
+    try:
+        with open(folder / HISTORY_FILE, "rb") as held, np.load(held, allow_pickle=False) as file:
+            said = json.loads(file["said"].tobytes())
+            growth = SampleHistory(file["noised"], said["times"], file["clean"], said["steps"])
+            if growth.steps:
+                growth.walks, growth.looks = list(file["walks"]), list(file["looks"])
+        return TrainingProgress.from_dict(said["progress"]), growth
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):
+        return None

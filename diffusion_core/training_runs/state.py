@@ -1,0 +1,114 @@
+"""The state of a training run in one safetensors file: whole or not there, and never unpickled."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..files import replace_file
+from ..schedule import NoiseSchedule
+from ..training import TrainConfig, TrainingState
+from ..unet import UNetConfig
+
+STATE_FILE = "state.safetensors"
+# What a resumed run may change; all else must be the same.
+_FREE = ("num_steps", "decay_steps", "save_every", "precision", "learning_rate")
+_DEFAULTS = {
+    part: json.loads(json.dumps(dataclasses.asdict(config)))
+    for part, config in (("train", TrainConfig()), ("unet", UNetConfig()))
+}
+
+
+def write_state(
+    path: Path,
+    settings: dict[str, Any],
+    schedule: NoiseSchedule,
+    state: TrainingState,
+    precision: str,
+) -> None:
+    """Write all that the next step depends on."""
+    tensors: dict[str, Tensor] = {"betas": schedule.betas}
+    tensors |= {f"unet.{k}": v for k, v in state.unet.state_dict().items()}
+    tensors |= {f"ema.{k}": v for k, v in state.ema.state_dict().items()}
+    for index, values in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in values.items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    metadata = {
+        "step": str(state.step),
+        "precision": precision,
+        "settings": json.dumps(settings, sort_keys=True),
+    }
+    replace_file(path, lambda file: save_file(tensors, str(file), metadata))
+
+
+def read_state(
+    path: Path,
+    settings: dict[str, Any],
+    schedule: NoiseSchedule,
+    state: TrainingState,
+) -> str:
+    """Load a file into the state of a run that has just begun; gives the precision in use.
+
+    Raises:
+        ValueError: if the file is broken or belongs to a run with other settings.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        theirs, step = json.loads(metadata["settings"]), int(metadata["step"])
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{path} is not a readable training state; remove it to start anew."
+        ) from error
+    ours = json.loads(json.dumps(settings))
+    for part in ours:
+        for name, value in ours[part].items():
+            # What a setting did before it had a name, it does by default.
+            other = theirs.get(part, {}).get(name, _DEFAULTS.get(part, {}).get(name))
+            if name == "content" and other is None:
+                continue  # of before it was noted
+            if name not in _FREE and other != value:
+                if name == "content":
+                    raise ValueError(
+                        f"{path.parent} holds a run on other pictures; choose another folder, or "
+                        "the same pictures."
+                    )
+                raise ValueError(
+                    f"{path.parent} holds a run with {name} = {other}, not {value}; choose "
+                    "another folder, or the same settings."
+                )
+    if not torch.equal(tensors.pop("betas"), schedule.betas):
+        raise ValueError(f"{path.parent} holds a run with another noise schedule.")
+    if step > settings["train"]["num_steps"]:
+        raise ValueError(f"{path.parent} holds a run that already did {step} steps.")
+    state.unet.load_state_dict(_below("unet.", tensors))
+    state.ema.load_state_dict(_below("ema.", tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in _below("optimizer.", tensors).items():
+        index, name = key.split(".")
+        moments.setdefault(int(index), {})[name] = value
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    state.step = step
+    return metadata["precision"]
+
+
+def load_average(path: Path, average: nn.Module) -> int:
+    """Load a state's averaged weights into a network; the number of steps done."""
+    with safe_open(str(path), framework="pt") as file:
+        prefix = "ema.module."
+        keys = [key for key in file.keys() if key.startswith(prefix)]  # noqa: SIM118
+        average.load_state_dict({key[len(prefix) :]: file.get_tensor(key) for key in keys})
+        return int(file.metadata()["step"])
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,103 @@
+"""The lines of Python that make what the Denoise tab shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.conditioning import CLASS
+from diffusion_core.generation import SamplingRequest
+
+from .form import HOLE, NOISE, PICTURE, ROW, SEEDS, DenoiseForm
+
+
+def code(*values: Any) -> str:
+    """The lines for the controls' values, or the sentence that says what is wrong with them."""
+    asked = DenoiseForm(*values)
+    try:
+        checkpoint = asked.checkpoint()
+        # A picture and a hole are files of the reader's own: the lines say where to put them.
+        walk, _ = asked._replace(begin=NOISE).walk(checkpoint)
+        return lines(checkpoint, asked, walk)
+    except ValueError as error:
+        return f"# {error}"
+
+
+def lines(checkpoint: Checkpoint, asked: DenoiseForm, walk: SamplingRequest) -> str:
+    """Python that computes a walk, with `images` in the end, (B, C, H, W) in [-1, 1]."""
+    C, H, _ = checkpoint.image_shape
+    folder = Path(checkpoint.name)
+    name = f"pretrained/{folder.name}" if folder.parent.name == "pretrained" else checkpoint.name
+    shown, words = _condition(checkpoint, walk)
+    count = ROW if asked.begin == SEEDS else walk.num_images
+    imports = [
+        "import torch",
+        "from diffusion_core.checkpoint import load_checkpoint",
+        "from diffusion_core.samplers import draw_noise, sample",
+    ]
+    body = [f"model = load_checkpoint({json.dumps(name, ensure_ascii=False)})"]
+    guided = f", guidance_scale={walk.guidance_scale:g}" if walk.guidance_scale != 1 else ""
+    body.append(f"denoiser = model.denoiser({shown}{guided}){words}")
+    seeds = f"{walk.seed}" if asked.begin == SEEDS else f"{walk.seed} + i"
+    body.append(
+        f"generators = [torch.Generator().manual_seed({seeds}) for i in range({count})]",
+    )
+    body.append(f"x = draw_noise(({count}, *model.image_shape), generators)")
+    options = [f'sampler="{walk.sampler}"', f"num_steps={walk.num_steps}"]
+    if walk.eta:
+        options.append(f"eta={walk.eta:g}")
+    if walk.spacing != "trailing":
+        options.append(f'spacing="{walk.spacing}"')
+    if walk.variance != "posterior":
+        options.append(f'variance="{walk.variance}"')
+    if walk.threshold != "static":
+        options.append(f'threshold="{walk.threshold}"')
+    if walk.clip_limit(checkpoint) != 1:
+        options.append(f"clip_x0={walk.clip_limit(checkpoint):g}")
+    call = "sample(denoiser, x, model.schedule, "
+    if asked.begin == SEEDS:
+        imports.append("from diffusion_core.process import slerp")
+        body.append(f"end = torch.Generator().manual_seed({int(asked.seed_to or 0)})")
+        body.append(f"x = slerp(x[:1], draw_noise(x[:1].shape, end), {count})")
+    elif asked.begin in (PICTURE, HOLE):
+        imports.insert(1, "import numpy as np")
+        imports.append(
+            "from diffusion_core.data import fit_picture, from_uint8, read_picture, to_pil"
+        )
+        mode = "L" if C == 1 else "RGB"
+        body.append(f'square = fit_picture(read_picture("picture.png"), {H})')
+        body.append(f'picture = np.array(to_pil(square).convert("{mode}"))')
+        body.append(f"x0 = from_uint8(picture.reshape(1, {H}, {H}, {C}))")
+    if asked.begin == PICTURE and asked.start is not None:
+        _, t = asked.start.fit(checkpoint)
+        imports.append("from diffusion_core.process import q_sample")
+        body.append(f"x = q_sample(x0.expand_as(x), {t}, x, model.schedule)")
+        options.append(f"t_start={t}")
+    elif asked.begin == HOLE:
+        imports.remove("from diffusion_core.samplers import draw_noise, sample")
+        imports.append("from diffusion_core.samplers import draw_noise")
+        imports.append("from diffusion_core.inpainting import inpaint")
+        body.append("mask = torch.ones(1, 1, *x.shape[2:])  # 1 keeps, 0 is made anew")
+        body.append("mask[..., : x.shape[3] // 2] = 0")
+        call = "inpaint(denoiser, x0.expand_as(x), mask, x, model.schedule, "
+        if not walk.eta:
+            options.append("eta=0")
+        options.append(f"resample={int(asked.resample)}")
+    options.append("generator=generators")
+    joined = ", ".join(options)
+    body.append(f"for step in {call}\n                   {joined}):")
+    body.append("    print(step.t, step.nfe, float(step.x0_hat.std()))")
+    body.append("images = step.x_prev")
+    imports.sort(key=lambda line: (line.startswith("from"), line))
+    return "\n".join([*imports, "", *body])
+
+
+def _condition(checkpoint: Checkpoint, walk: SamplingRequest) -> tuple[str, str]:
+    """What the pictures are asked to show, as Python, and a comment that names the class."""
+    if not walk.attributes:
+        words = f"  # {' '.join(walk.label.split())}" if isinstance(walk.label, str) else ""
+        return str(checkpoint.label(walk.label)), words
+    named = {CLASS: walk.label} if walk.label is not None else {}
+    return json.dumps({**named, **dict(walk.attributes)}, ensure_ascii=False), ""

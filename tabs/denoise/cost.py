@@ -1,0 +1,160 @@
+"""What steps cost, in words: quality and time against network evaluations.
+
+Quality is read from the model's measured results; time from a run on this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import gradio as gr
+import plotly.graph_objects as go
+
+from diffusion_core.checkpoint import CARD
+from diffusion_core.evaluation import (
+    BENCHMARKS,
+    CardRow,
+    best_value,
+    evaluations,
+    obedient,
+    read_table,
+)
+
+from ..shared import models
+from ..shared.text import span, times
+from .cost_figure import MANY, figure
+from .form import HOLE, NOISE, PICTURE, DenoiseForm, choice_of
+from .run_registry import RECORDINGS
+
+COMMAND = "python -m diffusion_core evaluate --model FOLDER"
+
+
+def words(
+    rows: Sequence[CardRow],
+    sampler: str,
+    evaluations: int,
+    ms_per_evaluation: float | None = None,
+    measurable: bool = True,
+) -> str:
+    """What the choice costs here, what a thousand steps would, and which row would do: Markdown.
+
+    The row is the one that the card's default is chosen by; see `card_table.best_value`.
+
+    Args:
+        rows: Of a card; may be empty.
+        sampler: That the page would run now.
+        evaluations: That it would take, at least 1.
+        ms_per_evaluation: Measured on this machine; None while it is not known.
+        measurable: Whether there are test images of what it was trained on.
+    """
+    said = [_cost(rows, sampler, evaluations, ms_per_evaluation)]
+    measured, least = obedient(rows), best_value(rows)
+    if least is None:
+        how = f"; `{COMMAND}` makes it" if measurable else ", and no test images are known for it"
+        said.append(f"This model's card has no table of measured samplers{how}.")
+        return " ".join(said)
+    best = min(measured, key=lambda r: (r.frechet, r.evaluations))
+    if least == best:
+        said.append(
+            f"On the card, **{best.name}** is the best (Frechet distance {best.frechet:g}), and "
+            f"nothing within 5 % of it takes fewer than its {times(best.evaluations)}."
+        )
+    else:
+        said.append(
+            f"On the card, **{least.name}** takes the fewest to come within 5 % of the best: "
+            f"{times(least.evaluations)} for a Frechet distance of {least.frechet:g}, against "
+            f"{best.evaluations:,} for {best.frechet:g} ({best.name})."
+        )
+    if best.guidance_scale != 1 or least.guidance_scale != 1:
+        said.append("Under guidance each evaluation is of two pictures, and takes twice as long.")
+    counts = {r.samples for r in measured}
+    if len(counts) > 1:
+        said.append(
+            f"The rows were measured on {min(counts):,} to {max(counts):,} images: the fewer, the "
+            "larger the distance comes out."
+        )
+    return " ".join(said)
+
+
+def _cost(rows: Sequence[CardRow], sampler: str, count: int, ms: float | None) -> str:
+    """The first sentence: the choice's time beside that of a thousand steps of ddpm."""
+    ratio = MANY / count
+    longer = f"{ratio:,.0f}" if ratio >= 9.95 else f"{ratio:.2g}"
+    more = f", {longer} times as long" if ratio >= 1.05 else ""
+    opening, many = f"**{sampler}** with {times(count)}", "a thousand steps of ddpm"
+    if ms is not None:
+        takes = f"{opening} takes about {span(count * ms)} here"
+        if sampler == "ddpm" and count == MANY:
+            return f"{takes}: that is {many}."
+        return f"{takes}; {many} would take about {span(MANY * ms)}{more}."
+    timed = [r.ms_per_image / r.evaluations for r in rows if r.plain and r.ms_per_image]
+    opening += " has not been timed here yet"
+    if not timed:
+        return f"{opening}; {many} is {MANY:,} evaluations{more.replace(' long', ' many')}."
+    there = median(timed)
+    return (
+        f"{opening}; where the card was measured it took about {span(count * there)} an image, "
+        f"and {many} about {span(MANY * there)}."
+    )
+
+
+def costs(*values: Any) -> tuple[go.Figure | Any, str]:
+    """The figure and what it says, for the controls' values and the run in the player.
+
+    Args:
+        *values: Those of `DenoiseForm`, then the name of a run of this machine, for its time.
+    """
+    *asked_values, run_id = values
+    asked = DenoiseForm(*asked_values)
+    try:
+        checkpoint = asked.checkpoint()
+        begin = asked.begin if asked.start or asked.begin != PICTURE else NOISE
+        walk, _ = asked._replace(begin=NOISE if begin == HOLE else begin).walk(checkpoint)
+        count = evaluations(
+            checkpoint.schedule, walk.sampler, walk.num_steps, walk.spacing, walk.t_start
+        )
+        if begin == HOLE:  # every step but the last is taken several times
+            count = 1 + int(asked.resample) * (count - 1)
+    except ValueError as error:
+        return gr.skip(), str(error)
+    card = Path(checkpoint.name) / CARD
+    rows = read_table(card.read_text(encoding="utf-8")) if card.is_file() else []
+    ms = None
+    record = RECORDINGS.get(run_id)
+    if record is not None and record.frames and record.frames[-1].nfe:
+        then = record.settings
+        guided = (walk.guidance_scale != 1) == (then.guidance_scale != 1)  # two pictures, or one
+        if record.checkpoint is checkpoint and guided and then.num_images == walk.num_images:
+            ms = record.frames[-1].ms / record.frames[-1].nfe
+    name = choice_of(walk)
+    measurable = checkpoint.config.dataset in BENCHMARKS and Path(checkpoint.name).is_dir()
+    return figure(rows, name, count, ms), words(rows, name, count, ms, measurable)
+
+
+WORTH_SAYING = 15.0  # seconds
+
+
+def expected(*values: object) -> str:
+    """What the controls' values will take, in a line; nothing where it is soon done.
+
+    Args:
+        *values: Those of `DenoiseForm`.
+    """
+    try:
+        asked = DenoiseForm(*values)  # type: ignore[arg-type]
+        checkpoint = asked.checkpoint()
+        walk, _ = asked.walk(checkpoint)
+    except (ValueError, TypeError):
+        return ""
+    seconds = models.seconds_of(walk, checkpoint)
+    if seconds < WORTH_SAYING:
+        return ""
+    looks = walk.cost(checkpoint)
+    return (
+        f"These settings take {span(1000 * seconds)} or less here: {looks:,} looks at one picture, "
+        f"{span(1000 * seconds / looks)} each, quicker where it looks at several together. Stop "
+        "ends the walk after its present step."
+    )

@@ -1,0 +1,289 @@
+"""What steps cost, drawn: measured quality against how often a sampler evaluates the network.
+
+`places` puts the names beside the marks so that none covers another or a mark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from diffusion_core.evaluation import CardRow
+from diffusion_core.samplers import SAMPLERS
+
+from ..shared.figures import CURVES
+from ..shared.text import span, times
+
+# Plotly's names of the places, and where each lies from the mark: across and up.
+MANY = 1000  # steps of ddpm, as in its paper
+PLACES = {
+    "top center": (0, 1),
+    "bottom center": (0, -1),
+    "middle right": (1, 0),
+    "middle left": (-1, 0),
+    "top right": (1, 1),
+    "top left": (-1, 1),
+    "bottom right": (1, -1),
+    "bottom left": (-1, -1),
+}
+GAP = 0.7  # marks' sides from a mark's middle to its name, as Plotly sets it
+
+
+def places(
+    marks: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    size: tuple[float, float],
+    mark: float,
+    letter: tuple[float, float],
+) -> list[str | None]:
+    """For each mark the first place of `PLACES` where its name is free; None where none is.
+
+    Args:
+        marks: Middles, in pixels from the lower left corner of the plot.
+        names: One a mark; "" where there is none to be placed.
+        size: Of the plot, width and height in pixels; names stay inside.
+        mark: Side of a mark, in pixels.
+        letter: Width and height of a letter, in pixels.
+    """
+    taken = [_box(x, y, mark, mark) for x, y in marks]
+    found: list[str | None] = []
+    for (x, y), name in zip(marks, names, strict=True):
+        width, height = len(name) * letter[0], letter[1]
+        found.append(None)
+        for place, (across, up) in PLACES.items() if name else ():
+            middle = x + across * (width / 2 + GAP * mark), y + up * (height / 2 + GAP * mark)
+            box = _box(*middle, width, height)
+            inside = min(box) >= 0 and box[2] <= size[0] and box[3] <= size[1]
+            if inside and not any(_meet(box, other) for other in taken):
+                taken.append(box)
+                found[-1] = place
+                break
+    return found
+
+
+def _box(x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+REFERENCE = "training images"
+MARKERS = ("circle", "square", "diamond", "triangle-up")
+NOW = "#8b5cf6"  # a violet between the page's two, for the line that is its cursor
+QUIET = "#7a7a82"
+EDGE = {"color": "rgba(255, 255, 255, 0.85)", "width": 1.5}  # parts marks that overlap
+TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000)
+TYPICAL = (5, MANY)  # evaluations that are always in view, so that the axis stands still
+HEIGHT, TOP, BOTTOM = 440, 124, 76
+NARROW = 200  # pixels of the plot's width on a phone
+MARK, LETTER = 16, (8.5, 20)  # pixels: a mark's side, a letter's width and height
+
+
+def figure(
+    rows: Sequence[CardRow],
+    choice_sampler: str,
+    choice_evaluations: int,
+    ms_per_evaluation: float | None = None,
+) -> go.Figure:
+    """Frechet distance over network evaluations, both logarithmic, a curve for each sampler.
+
+    Rows with eta, guidance or another spacing are single hollow marks. The axis says the time here
+    under each number of evaluations.
+
+    Args:
+        rows: Of a card; may be empty.
+        choice_sampler: That the page would run now.
+        choice_evaluations: That it would take, at least 1.
+        ms_per_evaluation: Measured on this machine; None while it is not known.
+    """
+    drawn = [r for r in rows if r.sampler and r.frechet > 0]  # a log axis has no place for 0
+    scale = [r for r in rows if r.name == REFERENCE and r.frechet > 0]
+    counts = [*TYPICAL, choice_evaluations, *(r.evaluations for r in drawn)]
+    x_range = [math.log10(min(counts) / 1.2), math.log10(max(counts) * 1.25)]
+    distances = [r.frechet for r in [*drawn, *scale]] or [0.1, 1.0]
+    y_range = [math.log10(min(distances) / 1.4), math.log10(max(distances) * 1.25)]
+    named = _named(drawn, x_range, y_range)
+    made = go.Figure()
+    for style, sampler in enumerate(SAMPLERS):
+        ours = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.evaluations)
+        colour, dash = CURVES[style]
+        look = {"size": MARK, "symbol": MARKERS[style], "color": colour, "line": EDGE}
+        if plain := [r for r in ours if r.plain]:
+            _add(made, plain, sampler, "lines+markers", look, {"color": colour, "dash": dash})
+        for row in ours:
+            if not row.plain:
+                hollow = look | {
+                    "symbol": f"{MARKERS[style]}-open",
+                    "line": {"color": colour, "width": 3},
+                }
+                _add(made, [row], row.name, "markers", hollow, None, named.get(row.name))
+    _lay_out(made, x_range, y_range, ms_per_evaluation)
+    if scale:
+        y = scale[0].frechet
+        made.add_shape(
+            type="line",
+            xref="paper",
+            x0=0,
+            x1=1,
+            y0=y,
+            y1=y,
+            layer="below",
+            line={"color": QUIET, "width": 2.5, "dash": "8px,6px"},
+        )
+        made.add_annotation(
+            text=f"{REFERENCE}: {y:.2f}",
+            xref="paper",
+            x=0.93,
+            xanchor="right",
+            y=math.log10(y),
+            yanchor="top",
+            showarrow=False,
+        )
+    if not drawn:
+        made.add_annotation(
+            text="this model's card<br>has no measurements",
+            xref="paper",
+            yref="paper",
+            x=0.5,
+            y=0.5,
+            showarrow=False,
+        )
+    _mark_choice(made, choice_sampler, choice_evaluations, ms_per_evaluation, x_range)
+    return made
+
+
+def _named(rows: list[CardRow], x_range: list[float], y_range: list[float]) -> dict[str, str]:
+    """For rows that are not plain, where their name finds room on a phone; others by a touch.
+
+    The best is named first, since those that come later may find no room.
+    """
+
+    def across(value: float, ends: list[float], pixels: int) -> float:
+        return (math.log10(value) - ends[0]) / (ends[1] - ends[0]) * pixels
+
+    rows = sorted(rows, key=lambda r: r.frechet)
+    width, height = NARROW, HEIGHT - TOP - BOTTOM
+    marks = [
+        (across(r.evaluations, x_range, width), across(r.frechet, y_range, height)) for r in rows
+    ]
+    names = ["" if r.plain else _extra(r) for r in rows]
+    found = places(marks, names, (width, height), MARK, LETTER)
+    return {r.name: place for r, place in zip(rows, found, strict=True) if place}
+
+
+def _extra(row: CardRow) -> str:
+    """What a row has beside sampler and steps, in words: "karras, guidance 2"."""
+    return row.name.partition(", ")[2]
+
+
+def _add(
+    made: go.Figure,
+    rows: list[CardRow],
+    name: str,
+    mode: str,
+    marker: dict,
+    line: dict | None,
+    place: str | None = None,
+) -> None:
+    made.add_scatter(
+        x=[r.evaluations for r in rows],
+        y=[r.frechet for r in rows],
+        name=name,
+        mode=mode + ("+text" if place else ""),
+        marker=marker,
+        line=line and line | {"width": 3.5},
+        showlegend=line is not None,
+        text=[_extra(r) for r in rows],
+        textposition=place or "top center",
+        customdata=[_hover(r) for r in rows],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+
+
+def _hover(row: CardRow) -> str:
+    lines = [
+        f"<b>{row.name}</b>",
+        times(row.evaluations),
+        f"Frechet distance {row.frechet:g}, of {row.samples:,} images",
+    ]
+    lines += [] if row.accuracy is None else [f"class as asked {row.accuracy:.1%}"]
+    lines += [] if row.ms_per_image is None else [f"{row.ms_per_image:g} ms an image in batches"]
+    return "<br>".join(lines)
+
+
+def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: float | None) -> None:
+    grid = {"gridcolor": "rgba(128, 128, 128, 0.25)", "zeroline": False, "type": "log"}
+    # Times at powers of ten alone: between them there is no room on a phone.
+    under = [
+        f"{n}<br><i>{span(n * ms)}</i>" if ms is not None and math.log10(n).is_integer() else f"{n}"
+        for n in TICKS
+    ]
+    title = "evaluations" + ("" if ms is None else " and <i>time here</i>")
+    nice = [k * 10.0**e for e in range(-3, 4) for k in (1, 2, 5)]
+    made.update_layout(
+        template="none",
+        height=HEIGHT,
+        hovermode="closest",
+        margin={"l": 76, "r": 20, "t": TOP, "b": BOTTOM},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"size": 16, "color": QUIET, "family": "system-ui, sans-serif"},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.3,
+            "yanchor": "bottom",
+            "font": {"size": 16},
+            "itemsizing": "trace",
+        },
+        xaxis=grid
+        | {
+            "title": {"text": title, "standoff": 10},
+            "title_font_size": 16,
+            "range": x_range,
+            "tickvals": TICKS,
+            "ticktext": under,
+            "tickangle": 0,
+        },
+        yaxis=grid
+        | {
+            "title": {"text": "Frechet distance (low is good)", "standoff": 8},
+            "title_font_size": 16,
+            "range": y_range,
+            "tickvals": nice,
+            "ticktext": [f"{v:g}" for v in nice],
+        },
+    )
+
+
+def _mark_choice(
+    made: go.Figure, sampler: str, count: int, ms: float | None, x_range: list[float]
+) -> None:
+    """The vertical line of the present choice, and its words above it: narrow, for a phone."""
+    label = f"now: {sampler},<br>{times(count)}"
+    label += "" if ms is None else f",<br>about {span(count * ms)} here"
+    place = (math.log10(count) - x_range[0]) / (x_range[1] - x_range[0])
+    made.add_shape(
+        type="line",
+        yref="paper",
+        x0=count,
+        x1=count,
+        y0=0,
+        y1=1,
+        layer="below",
+        line={"color": NOW, "width": 3},
+    )
+    made.add_annotation(
+        text=f"<b>{label}</b>",
+        x=math.log10(count),
+        yref="paper",
+        y=1,
+        yanchor="bottom",
+        xanchor="left" if place < 0.2 else "right" if place > 0.6 else "center",
+        showarrow=False,
+        font={"color": NOW, "size": 16},
+    )

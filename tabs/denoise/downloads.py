@@ -1,0 +1,46 @@
+"""What can be kept of a run: animation, strip, picture, run card. The player asks for them."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from diffusion_core.data import to_pil
+from diffusion_core.generation import strip, write_animation
+
+from ..shared.wire import as_base64
+from .run_registry import recorded
+
+KINDS = ("gif", "mp4", "strip")
+
+
+def keep(wanted: dict[str, Any]) -> str:
+    """A file of a run, for the browser to save.
+
+    Args:
+        wanted: `run` and `card` of the run, `kind` of file, and the `view` that it shows.
+
+    Returns:
+        JSON: name and data in base64, or an error in a sentence.
+    """
+    try:
+        kind, view = str(wanted.get("kind")), str(wanted.get("view"))
+        record = recorded(str(wanted.get("run")), str(wanted.get("card") or ""))
+        if kind not in KINDS or view not in record.views:
+            raise ValueError("There is no such file to be kept.")
+        sheets = [frame.pictures[view] for frame in record.frames]
+        if kind == "strip":
+            buffer = io.BytesIO()
+            to_pil(strip(sheets)).save(buffer, format="PNG")
+            name, content = f"walk-{view}.png", buffer.getvalue()
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / f"walk-{view}.{kind}"
+                write_animation(path, sheets)
+                name, content = path.name, path.read_bytes()
+    except ValueError as error:
+        return json.dumps({"error": str(error)})
+    return json.dumps({"name": name, "data": as_base64(content)})

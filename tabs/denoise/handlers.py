@@ -1,0 +1,213 @@
+"""Runs of the Denoise tab: from what is asked to the player's messages."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+from gradio.context import LocalContext
+
+from diffusion_core.generation import Recording, RunCard
+
+from ..shared import models
+from ..shared.player import Run, failure
+from . import defaults
+from .captions import head
+from .exact import exact_of
+from .form import DenoiseForm
+from .run_registry import (
+    OPENING_RUN,
+    RECORDINGS,
+    REPLAY_LIMIT,
+    STOP_SIGNALS,
+    WALK_LIMIT,
+    found,
+    sentence_of,
+    within,
+)
+
+
+def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
+    """Handler of the Denoise button: messages for the player, about 30 a second.
+
+    Args:
+        request: Of the session.
+        *values: Those of `DenoiseForm`, then the run's name, which the browser gives, so that it
+            knows its messages from those of one that it gave up.
+    """
+    *asked, run_id = values
+
+    def prepare() -> tuple[Recording, str]:
+        wanted = DenoiseForm(*asked)
+        checkpoint = wanted.checkpoint()
+        walk, given = wanted.walk(checkpoint)
+        prefix = ""
+        if given is not None:
+            where = wanted.start.where if wanted.start else ""
+            prefix = (
+                "a hole filled · " if given.mask is not None else f"from {where or 'a picture'} · "
+            )
+        within(walk, checkpoint, WALK_LIMIT)
+        exact = exact_of(checkpoint, walk) if wanted.exact else None
+        walker = models.walker(checkpoint)
+        return Recording(checkpoint, walk, given, exact=exact, walker=walker), prefix
+
+    yield from stream(prepare, run_id, request.session_hash or "")
+
+
+def branch(request: gr.Request, *values: Any) -> Iterator[str]:
+    """Handler of "Branch from this step": the parent until then, then what the controls now ask.
+
+    Args:
+        request: Of the session.
+        *values: Those of `DenoiseForm`; the parent run's name and its card, which stands in for a
+            recording that is no longer here; the step; the run's name.
+    """
+    *asked, parent_id, parent_card, index, run_id = values
+
+    def prepare() -> tuple[Recording, str]:
+        wanted = DenoiseForm(*asked)
+        parent = RECORDINGS.get(parent_id)
+        checkpoint = wanted.checkpoint()
+        if parent is not None:
+            before, given = parent.settings, parent.given
+            weights = parent.checkpoint.weights_hash
+        elif parent_card:
+            card = RunCard.from_json(parent_card)
+            before, given, weights = card.walk, card.given, card.weights
+        else:
+            raise ValueError("Press Denoise first, then choose a step to branch from.")
+        if checkpoint.weights_hash != weights:
+            raise ValueError("A branch goes on with its parent's model; choose that one again.")
+        mine, _ = wanted._replace(begin="noise", images=before.num_images).walk(checkpoint)
+        mine = dataclasses.replace(
+            mine,
+            seed_to=before.seed_to,
+            t_start=before.t_start,
+            parent=before,
+            branch_step=int(index),
+        )
+        within(mine, checkpoint, WALK_LIMIT)
+        exact = exact_of(checkpoint, mine) if wanted.exact else None
+        walker = models.walker(checkpoint)
+        record = Recording(checkpoint, mine, given, parent, exact, walker=walker)
+        return record, f"branched after {int(index)} steps · "
+
+    yield from stream(prepare, run_id, request.session_hash or "")
+
+
+def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[str]:
+    """Walk a run card's walk again; the last message says whether it came to the same.
+
+    Args:
+        run_id: The browser's name for the run.
+        event: Carries the card's text.
+        request: Of the session.
+    """
+    said: list[RunCard] = []
+
+    def prepare() -> tuple[Recording, str]:
+        card = RunCard.from_json(str(event.card))
+        checkpoint = found(card, request.session_hash or "")
+        within(card.walk, checkpoint, REPLAY_LIMIT)
+        said.append(card)
+        walker = models.walker(checkpoint)
+        return Recording(checkpoint, card.walk, card.given, walker=walker), (
+            "replayed from a run card · "
+        )
+
+    def note(record: Recording) -> str:
+        assert record.result is not None
+        return said[0].compare(record.checkpoint, record.result)
+
+    yield from stream(prepare, run_id, request.session_hash or "", note)
+
+
+def stream(
+    prepare: Callable[[], tuple[Recording, str]],
+    run_id: str,
+    session: str,
+    note: Callable[[Recording], str] | None = None,
+) -> Iterator[str]:
+    """Compute a recording and yield the player's messages; errors become one too.
+
+    Args:
+        prepare: Makes the recording, and a prefix for its caption; may raise ValueError.
+        run_id: The browser's name for the run.
+        session: Whose Stop it heeds.
+        note: What to say of it in the end.
+    """
+    record = None
+    try:
+        with STOP_SIGNALS.heeded(f"{session} player", run_id) as sign:
+            if run_id == OPENING_RUN:
+                raise ValueError("A run cannot be called so; press Denoise again.")
+            record, prefix = prepare()
+            run = Run(head(record, prefix), run_id)
+            RECORDINGS.put(run_id, record)
+            for frame in record.run(sign.is_set):
+                if sign.is_set():
+                    return
+                run.add(frame)
+                if run.due() and not behind(session):
+                    yield run.message()
+            if record.result is None:  # stopped between two frames that are kept
+                return
+            card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
+            yield run.message(done=True, card=card.to_json(), note=note(record) if note else "")
+    except Exception as error:
+        yield failure(sentence_of(error), run_id)
+    finally:
+        if record is not None:
+            RECORDINGS.put(run_id, record)  # its size is known now
+
+
+def behind(session: str) -> bool:
+    """Whether the session's browser has not yet taken up what was sent to it.
+
+    Frames then wait in the run and go out together. Gradio has no public word for this.
+    """
+    blocks = LocalContext.blocks.get(None)
+    queue = getattr(blocks, "_queue", None)
+    waiting = getattr(queue, "pending_messages_per_session", {})
+    return session in waiting and waiting[session].qsize() > 2
+
+
+def stop(run_id: str) -> None:
+    """Handler of the Stop buttons; the browser says which run it means."""
+    STOP_SIGNALS.stop(run_id)
+
+
+def give_up(run_id: str) -> None:
+    """A run that another takes the place of ends at once: the new one may have to wait in line.
+
+    The page's scripts call it by themselves. An event of the button that begins the new run would
+    come too late: Gradio sends a button's second event when the first has ended.
+    """
+    stop(run_id)
+
+
+def forget(request: gr.Request) -> None:
+    """A page was closed: what it computes ends, also between two frames that are kept."""
+    if request.session_hash:
+        STOP_SIGNALS.leave(request.session_hash)
+
+
+def opening() -> str:
+    """The walk that is there when the page opens, computed at start-up."""
+    try:
+        asked = defaults.opening(models.first())
+        checkpoint = asked.checkpoint()
+        settings, _ = asked.walk(checkpoint)
+    except ValueError as error:
+        return failure(str(error), OPENING_RUN)
+    record = Recording(checkpoint, settings)
+    run = Run(head(record, "Computed at start-up · "), OPENING_RUN)
+    for frame in record.run():
+        run.add(frame)
+    RECORDINGS.put(OPENING_RUN, record)
+    assert record.result is not None
+    card = RunCard.of(checkpoint, settings, None, record.result)
+    return run.message(done=True, card=card.to_json())

@@ -1,0 +1,153 @@
+"""Choosing a model: one of the menu, a folder, or one of the Hub, which is fetched in view."""
+
+from __future__ import annotations
+
+import html
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import gradio as gr
+
+from diffusion_core.checkpoint import Checkpoint, plain_id
+
+from ..shared import models
+from ..shared.text import span
+from .defaults import FEW, asks_nothing, class_menu, own_way, suited, too_long
+from .run_registry import STOP_SIGNALS, sentence_of
+
+SECONDS = 0.2  # between two looks at a download
+
+
+def choose(
+    text: str | None, loaded: str, label: str | None, request: gr.Request
+) -> Iterator[list[Any]]:
+    """Handler of the model's menu: bring what was chosen, showing how far that is.
+
+    Gradio's menu tells of one choice twice, and a person may choose again while a download is on
+    its way; so a choice ends the one before it, and all that follows from one comes with it.
+
+    Args:
+        text: Chosen or typed.
+        loaded: The model that the page stands on, and goes back to where this one cannot be had.
+        label: The class that is chosen.
+        request: Of the session.
+
+    Yields:
+        Values of told, model, loaded, label, guidance, sampler, steps, spacing, images; nothing
+        any more when another choice took its place.
+    """
+    skip = gr.skip()
+    name = plain_id((text or "").strip())
+    if not name:
+        yield ["", loaded, *[skip] * 7]
+        return
+    with STOP_SIGNALS.heeded(_stage(request), f"{name}\n{uuid4().hex}") as sign:
+        work = _Fetching(name, sign)
+        try:
+            while not work.over.wait(SECONDS) and not sign.is_set():
+                yield [work.line(), *[skip] * 8]
+        finally:
+            superseded = sign.is_set()
+            sign.set()  # the page went, or chose otherwise: the download ends
+    if superseded:
+        return
+    if work.error is not None:
+        sentence = html.escape(sentence_of(work.error))
+        yield [f'<p class="error" role="alert">{sentence}</p>', loaded, *[skip] * 7]
+        return
+    model = work.value
+    checkpoint = models.get(model)
+    guidance, *others = suited(checkpoint)
+    guidance = 1 if asks_nothing(model, label) else guidance
+    menu = gr.Dropdown(models.available(request.session_hash or ""), value=model)
+    yield [told(checkpoint), menu, model, class_menu(model, label), guidance, *others]
+
+
+def _stage(request: gr.Request) -> str:
+    return f"{request.session_hash or ''} model"
+
+
+class _Fetching:
+    """A checkpoint on its way, in a thread of its own.
+
+    Attributes:
+        value: Of the menu, when it is there.
+        error: Why it will not be.
+        over: Set when it is one or the other.
+        sign: Raised where nobody waits any more.
+    """
+
+    def __init__(self, name: str, sign: threading.Event) -> None:
+        self.name, self.value = name, name
+        self.error: Exception | None = None
+        self.over, self.sign = threading.Event(), sign
+        self.done, self.total, self.began = 0, 0, time.monotonic()
+        threading.Thread(target=self._work, name="fetching", daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            self.value = models.fetch(self.name, self._note)
+            models.look(models.get(self.value))
+        except Exception as error:
+            self.error = error
+        self.over.set()
+
+    def _note(self, done: int, total: int) -> None:
+        if self.sign.is_set():
+            raise ValueError("Another model was chosen.")
+        self.done, self.total = done, total
+
+    def line(self) -> str:
+        """What is going on, as a line with a bar."""
+        name = html.escape(self.name)
+        if not self.total:
+            return f"<p>Looking for {name}.</p>"
+        if self.done >= self.total:
+            return f"<p>Reading the weights of {name}.</p>"
+        passed = time.monotonic() - self.began
+        left = passed * (self.total - self.done) / max(self.done, 1)
+        unit, word = (1e6, "MB") if self.total >= 1e7 else (1e3, "kB")
+        words = f"{self.done / unit:,.0f} of {self.total / unit:,.0f} {word}"
+        return (
+            f"<p>Fetching {name} from the Hub: {words}, about {span(1000 * left)} left.</p>"
+            f'<progress max="{self.total}" value="{self.done}" aria-label="Download"></progress>'
+        )
+
+
+def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> list[Any]:
+    """Values of loaded, label, told, guidance where the menu's value was changed, by whomever.
+
+    What is not here yet changes nothing; `choose` brings it. What is here, as the model of a run
+    card, ends the download of another.
+    """
+    try:
+        checkpoint = models.get(model)
+    except ValueError:
+        return [gr.skip()] * 4
+    STOP_SIGNALS.end(_stage(request), f"{model}\n")
+    if model == loaded:
+        return [gr.skip()] * 4
+    guidance = 1 if asks_nothing(model, label) else gr.skip()
+    return [model, class_menu(model, label), told(checkpoint), guidance]
+
+
+def told(checkpoint: Checkpoint) -> str:
+    """What one should know of the model: its size and pace, and how its files are read."""
+    C, H, W = checkpoint.image_shape
+    count = sum(p.numel() for p in checkpoint.unet.parameters()) / 1e6
+    words = [
+        f"{count:,.3g} million parameters; {H} × {W}, {'grey' if C == 1 else 'colour'}; "
+        f"T = {len(checkpoint.schedule):,}; one look at one picture takes "
+        f"{span(1000 * models.look(checkpoint))} here."
+    ]
+    sampler, steps, seconds = own_way(checkpoint)
+    if checkpoint.config.sampling.get("sampler") and too_long(steps, seconds):
+        words.append(
+            f"Its own way, {sampler} with {steps:,} steps, takes about {span(1000 * seconds)} for "
+            f"four pictures here, so ddim with {FEW} is set."
+        )
+    words += checkpoint.config.notes
+    return "".join(f"<p>{html.escape(each)}</p>" for each in words)

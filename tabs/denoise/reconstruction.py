@@ -1,0 +1,348 @@
+"""Whose picture comes back? A picture noised and walked back, and one inverted to noise and back.
+
+The second is DDIM inversion: the noise that would have made the picture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from torch import Tensor
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.data import to_uint8
+from diffusion_core.denoiser import estimate
+from diffusion_core.generation import InitialImage, SamplingRequest
+from diffusion_core.generation import walk as compute
+from diffusion_core.inversion import invert
+from diffusion_core.process import q_sample
+from diffusion_core.samplers import SamplerStep, sample
+from diffusion_core.seeding import draw_noise
+
+from ..shared.components import QUIET, component
+from ..shared.figures import Curve, curves
+from ..shared.wire import as_base64
+from .form import PICTURE, DenoiseForm
+from .handlers import give_up, stop
+from .run_registry import OTHER_LIMIT, STOP_SIGNALS, sentence_of, within
+
+EVEN = (
+    " Timesteps are spaced trailing here: karras has the first where there is so little noise that "
+    "what the network takes for it would be its own error."
+)
+
+
+def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
+    """DDIM inversion: picture to noise and back; messages for the gallery.
+
+    Args:
+        request: Of the session.
+        *values: Those of `DenoiseForm`; the rounds of refinement; the run's name.
+    """
+    *asked_values, refine, run_id = values
+    asked, stage = DenoiseForm(*asked_values), f"{request.session_hash} lead"
+    try:
+        with STOP_SIGNALS.heeded(stage, run_id) as sign:
+            checkpoint = asked.checkpoint()
+            karras = asked.spacing == "karras"
+            asked = asked._replace(
+                begin=PICTURE,
+                images=1,
+                sampler="ddim",
+                eta=0,
+                exact=False,
+                spacing="trailing" if karras else asked.spacing,
+            )
+            walk, given = asked.walk(checkpoint)
+            assert given is not None
+            rounds = 2 + int(refine)
+            within(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // rounds)
+            x0 = given.picture
+            for way in there_and_back(checkpoint, walk, x0, int(refine)):
+                if sign.is_set():
+                    yield _both_ways(x0, way, "Stopped.", run_id, "stopped")
+                    return
+                if way.index % 8 == 7:
+                    yield _both_ways(x0, way, way.words, run_id)
+            words = _ends(x0, way) + (EVEN if karras else "")
+            yield _both_ways(x0, way, words, run_id, "done")
+    except Exception as error:
+        yield json.dumps({"run": run_id, "error": sentence_of(error)})
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """How far a picture has been led to its noise and back.
+
+    Attributes:
+        index: Of the step, up or down.
+        noise: What it has become on the way up, (1, C, H, W), on the CPU.
+        again: What that has become on the way down; None on the way up.
+        up, down: Evaluations of the network so far.
+        words: Where it is.
+    """
+
+    index: int
+    noise: Tensor
+    again: Tensor | None
+    up: int
+    down: int
+    words: str
+
+
+def there_and_back(
+    checkpoint: Checkpoint, walk: SamplingRequest, x0: Tensor, refine: int
+) -> Iterator[Way]:
+    """Lead a picture to its noise, and walk back from there by the same timesteps."""
+    device = next(checkpoint.unet.parameters()).device
+    denoiser = checkpoint.denoiser(walk.condition, walk.guidance_scale)
+    steps, spacing = walk.num_steps, walk.spacing
+    for up in invert(
+        denoiser,
+        x0.to(device),
+        checkpoint.schedule,
+        num_steps=steps,
+        spacing=spacing,
+        refine=refine,
+    ):
+        noise = up.x_next.cpu()
+        yield Way(up.index, noise, None, up.nfe, 0, f"t = {up.t_next} on the way to noise")
+    for down in sample(
+        denoiser, up.x_next, checkpoint.schedule, num_steps=steps, spacing=spacing, clip_x0=False
+    ):
+        words = f"t = {down.t_prev} on the way back"
+        yield Way(down.index, noise, down.x_prev.cpu(), up.nfe, down.nfe, words)
+
+
+def _ends(x0: Tensor, way: Way) -> str:
+    noise = way.noise
+    assert way.again is not None
+    neighbours = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
+    return (
+        f"The noise that leads to this picture has mean {float(noise.mean()):.2f} and standard "
+        f"deviation {float(noise.std()):.2f}; neighbours agree by {float(neighbours):.2f} "
+        "(of plain noise: 0, 1 and 0). "
+        f"The picture comes back with an error of {distance(way.again, x0):.3f} after "
+        f"{way.up} evaluations up and {way.down} down. More steps or more rounds bring it nearer."
+    )
+
+
+def _both_ways(x0: Tensor, way: Way, words: str, run_id: str, state: str = "running") -> str:
+    apart = None if way.again is None or state != "done" else 5 * (way.again - x0)
+    shown = [x0, way.noise, way.again, apart]
+    return json.dumps(
+        {
+            "width": x0.shape[3],
+            "height": x0.shape[2],
+            "channels": x0.shape[1],
+            "cell": 132,
+            "columns": ["the picture", "its noise", "the picture again", "difference × 5"],
+            "rows": [
+                {
+                    "name": "",
+                    "tones": ["x0", "eps", "x0-hat", "x-t"],
+                    "cells": [None if x is None else as_base64(to_uint8(x)[0]) for x in shown],
+                }
+            ],
+            "words": words,
+            "state": state,
+            "run": run_id,
+        }
+    )
+
+
+def distance(a: Tensor, b: Tensor) -> float:
+    """Root mean square over all pixels, of a range from -1 to 1."""
+    return float((a - b).square().mean().sqrt())
+
+
+TIMES = 9
+MAX_REFINE = 10
+
+
+def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
+    """Noise the picture to several timesteps, ask once, and walk back: pictures and error curve.
+
+    Args:
+        request: Of the session.
+        *values: Those of `DenoiseForm`, then the run's name.
+
+    Yields:
+        The plot, once at the end, and the gallery's message.
+    """
+    *asked_values, run_id = values
+    asked, stage = DenoiseForm(*asked_values), f"{request.session_hash} return"
+    try:
+        with STOP_SIGNALS.heeded(stage, run_id) as sign:
+            checkpoint = asked.checkpoint()
+            walk, given = asked._replace(begin=PICTURE, images=1, exact=False).walk(checkpoint)
+            assert given is not None
+            within(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // TIMES)
+            schedule = checkpoint.schedule
+            device = next(checkpoint.unet.parameters()).device
+            times = np.linspace(0, len(schedule) - 1, TIMES).round().astype(int).tolist()
+            x0 = given.picture
+            eps = draw_noise(x0.shape, torch.Generator().manual_seed(walk.seed))
+            denoiser = checkpoint.denoiser(walk.condition, walk.guidance_scale)
+            limit = walk.clip_limit(checkpoint)
+            noised: list[Tensor] = []
+            looks: list[Tensor] = []
+            walks: list[Tensor] = []
+            for t in times:
+                x_t = q_sample(x0, t, eps, schedule)
+                with torch.no_grad():
+                    _, look = estimate(denoiser, x_t.to(device), t, schedule, limit, walk.threshold)
+                noised.append(x_t)
+                looks.append(look.cpu())
+                yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id)
+                for step in _walked(checkpoint, walk, given, t):
+                    if sign.is_set():
+                        seen = _gallery(x0, times, noised, looks, walks, run_id, "stopped")
+                        yield gr.skip(), seen
+                        return
+                    if step.index % 16 == 15:
+                        yield gr.skip(), gr.skip()  # where Gradio, too, can end it
+                walks.append(step.x_prev.cpu())
+            plot = curve(times, errors(looks, x0), errors(walks, x0))
+            shown = gr.update(value=plot, visible=True)
+            yield shown, _gallery(x0, times, noised, looks, walks, run_id, "done")
+    except Exception as error:
+        yield gr.skip(), json.dumps({"run": run_id, "error": sentence_of(error)})
+
+
+def _walked(
+    checkpoint: Checkpoint, walk: SamplingRequest, given: InitialImage, t: int
+) -> Iterator[SamplerStep]:
+    """The walk from t, with its own share of the steps that a whole walk would take."""
+    share = max(1, round(walk.num_steps * (t + 1) / len(checkpoint.schedule)))
+    own = dataclasses.replace(walk, num_images=1, num_steps=min(share, t + 1), t_start=t)
+    return compute(checkpoint, own, given)
+
+
+def errors(pictures: list[Tensor], x0: Tensor) -> list[float]:
+    """Root mean square distances to the true picture."""
+    return [distance(x, x0) for x in pictures]
+
+
+def _gallery(
+    x0: Tensor,
+    times: list[int],
+    noised: list[Tensor],
+    looks: list[Tensor],
+    walks: list[Tensor],
+    run_id: str,
+    state: str = "running",
+) -> str:
+    def cells(pictures: list[Tensor]) -> list[str | None]:
+        return [as_base64(to_uint8(x)[0]) for x in pictures] + [None] * (len(times) - len(pictures))
+
+    words = "Stopped." if state == "stopped" else ""
+    if state == "done":
+        by_look, by_walk = errors(looks, x0), errors(walks, x0)
+        middle = len(times) // 2
+        words = (
+            f"Root mean square distance to the true picture at t = {times[middle]}: "
+            f"{by_look[middle]:.2f} in one look, {by_walk[middle]:.2f} after the walk. "
+            "One look is the average of all pictures that could be meant, which keeps the error "
+            "small and blurs; a walk decides for one of them, which is sharp and may be another. "
+            "Where little noise was added your picture comes back; from much, one of the model's."
+        )
+    return json.dumps(
+        {
+            "width": x0.shape[3],
+            "height": x0.shape[2],
+            "channels": x0.shape[1],
+            "columns": [f"t = {t}" for t in times],
+            "cell": 66,
+            "rows": [
+                {
+                    "name": "true x₀",
+                    "tone": "x0",
+                    "cells": [as_base64(to_uint8(x0)[0])] * len(times),
+                },
+                {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
+                {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(looks)},
+                {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
+            ],
+            "words": words,
+            "state": state,
+            "run": run_id,
+        }
+    )
+
+
+def curve(times: list[int], looks: list[float], walks: list[float]) -> go.Figure:
+    """Error against t, of one look and of the whole walk."""
+    figure = curves(
+        [Curve("one look", np.array(looks), 2), Curve("the whole walk", np.array(walks), 0)],
+        "distance to the true picture",
+        log=False,
+    )
+    for trace in figure.data:
+        trace.x, trace.mode = times, "lines+markers"
+    figure.update_xaxes(title="noised to t", range=[0, times[-1]])
+    return figure
+
+
+# A run of its own name, which its Stop can mean: both computations may go on at once.
+TELL = """(...inputs) => {
+  const id = newRun();
+  document.querySelector("#%s .gallery")?.dispatchEvent(
+    new CustomEvent("gallery:start", { detail: id }));
+  return [...inputs.slice(0, -1), id];
+}"""
+TELL_STOP = """() => ["denoise-return", "denoise-inversion"].map(
+  (id) => document.querySelector(`#${id} .gallery`)?.dataset.wanted || "").join(" ")"""
+
+
+def stop_all(run_ids: str) -> None:
+    """Handler of Stop: of all that the browser has begun here and names."""
+    for run_id in run_ids.split():
+        stop(run_id)
+
+
+def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
+    """Lay the fold out and wire it.
+
+    Args:
+        asked: The tab's controls, in the order of `DenoiseForm`.
+        run_id: Filled by the browser.
+        runs: Options of events that compute.
+    """
+    gr.Markdown(
+        "The picture of *Begin with: a picture* is noised to nine timesteps. At each the network "
+        "guesses once, and then walks all the way back, with the settings at the left.",
+        elem_classes=["hint"],
+    )
+    with gr.Row():
+        back = gr.Button("Noise it and walk back", variant="primary", min_width=180)
+        halt = gr.Button("Stop walking back", min_width=80)
+    gallery = component("gallery", "{}", "denoise-return", asks=[give_up])
+    plot = gr.Plot(show_label=False, container=False, visible=False, elem_id="denoise-return-plot")
+    gr.Markdown(
+        "Without any chance, the walk can be turned round: from the picture to the noise that "
+        "would have led to it (DDIM inversion).",
+        elem_classes=["hint"],
+    )
+    with gr.Row():
+        lead = gr.Button("Lead it to its noise and back", min_width=180)
+        refine = gr.Slider(
+            0,
+            MAX_REFINE,
+            value=0,
+            step=1,
+            label="Rounds of refinement",
+            info="of each step up; each round costs an evaluation",
+        )
+    both = component("gallery", "{}", "denoise-inversion", asks=[give_up])
+    back.click(come_back, [*asked, run_id], [plot, gallery], js=TELL % "denoise-return", **runs)
+    lead.click(lead_to_noise, [*asked, refine, run_id], both, js=TELL % "denoise-inversion", **runs)
+    halt.click(stop_all, run_id, js=TELL_STOP, queue=False, **QUIET)

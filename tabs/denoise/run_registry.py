@@ -1,0 +1,189 @@
+"""What is known of runs between clicks: which are to stop, and the recordings of the late ones."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.generation import Recording, RunCard, SamplingRequest
+
+from ..shared import models
+from ..shared.sessions import SESSIONS
+from ..shared.shutdown import WORKERS, Worker
+
+
+@dataclass
+class StopSignals:
+    """One stop sign for each stage of a session, heeded after the step being computed.
+
+    A new run of a stage raises the sign of the one before; a Stop may arrive before the run that
+    it means, so the last ones are remembered by name.
+    """
+
+    signs: dict[str, tuple[str, threading.Event]] = field(default_factory=dict)
+    refused: deque[str] = field(default_factory=lambda: deque(maxlen=256))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, stage: str, run_id: str) -> threading.Event:
+        """A sign for a new run; an older run of the stage sees its own raised."""
+        sign = threading.Event()
+        with self.lock:
+            if before := self.signs.pop(stage, None):
+                before[1].set()
+            if run_id in self.refused:
+                sign.set()
+            self.signs[stage] = (run_id, sign)
+        return sign
+
+    @contextmanager
+    def heeded(self, stage: str, run_id: str) -> Iterator[threading.Event]:
+        """The sign of a new run, forgotten when the run is over, however it ends."""
+        sign = self.begin(stage, run_id)
+        try:
+            yield sign
+        finally:
+            with self.lock:  # unless another has taken its place
+                if self.signs.get(stage, ("",))[0] == run_id:
+                    del self.signs[stage]
+
+    def stop(self, run_id: str) -> None:
+        """Raise the sign of a run, now or as soon as it begins; other runs go on."""
+        if not run_id:
+            return
+        with self.lock:
+            self.refused.append(run_id)
+            for name, sign in self.signs.values():
+                if name == run_id:
+                    sign.set()
+
+    def end(self, stage: str, but: str) -> None:
+        """Raise the sign of a stage's run, unless its name begins with `but`."""
+        with self.lock:
+            name, sign = self.signs.get(stage, (but, threading.Event()))
+            if not name.startswith(but):
+                sign.set()
+
+    def leave(self, session: str) -> None:
+        """Raise the signs of all that a session computes: its page was closed."""
+        with self.lock:
+            for stage, (_, sign) in self.signs.items():
+                if stage.startswith(f"{session} "):
+                    sign.set()
+
+    def close(self) -> None:
+        """Raise every sign."""
+        with self.lock:
+            for _, sign in self.signs.values():
+                sign.set()
+
+
+@dataclass
+class RecordingCache:
+    """The recordings of late runs, by the run's name; where they grow too large the oldest go.
+
+    A run's name is known to the browser that made it, and to no other.
+    """
+
+    limit: int = 256 * 2**20
+    records: OrderedDict[str, Recording] = field(default_factory=OrderedDict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, run_id: str, record: Recording) -> None:
+        """Keep a recording, as the newest."""
+        with self.lock:
+            self.records[run_id] = record
+            self.records.move_to_end(run_id)
+            while (
+                len(self.records) > 1 and sum(r.nbytes for r in self.records.values()) > self.limit
+            ):
+                self.records.popitem(last=False)
+
+    def get(self, run_id: str) -> Recording | None:
+        """The recording of that run, if it is still here."""
+        with self.lock:
+            return self.records.get(run_id)
+
+
+def sentence_of(error: Exception) -> str:
+    """What the page says of an error: its own sentence, or that something broke off."""
+    if isinstance(error, ValueError):
+        return str(error)
+    logging.error("A computation broke off", exc_info=error)
+    return BROKE_OFF
+
+
+STOP_SIGNALS, RECORDINGS = StopSignals(), RecordingCache()
+WORKERS.append(Worker(STOP_SIGNALS.close, lambda: bool(STOP_SIGNALS.signs)))
+ONE_AT_A_TIME = threading.Semaphore(1)
+OPENING_RUN = "opening"  # no browser may call a run so
+WALK_LIMIT = 100_000
+REPLAY_LIMIT = 20_000 if SESSIONS.public else WALK_LIMIT  # what a stranger's link may ask for
+OTHER_LIMIT = 20_000  # of what does several walks at once
+BROKE_OFF = (
+    "The computation broke off, for a reason that is in the server's log; try other settings."
+)
+
+
+def found(card: RunCard, session: str = "") -> Checkpoint:
+    """The model of a run card, among those at hand: a page fetches none from elsewhere.
+
+    Args:
+        card: The card.
+        session: Whose own models are among them.
+
+    Raises:
+        ValueError: if there is none with its weights, nor one of its name.
+    """
+    if known := models.by_hash(card.weights, session):
+        return known[1]
+    if card.model in dict(models.available(session)):
+        return models.get(card.model)
+    raise ValueError(
+        f"The run card was made with the model {card.model}, which is not on this page; walk it "
+        "with python -m diffusion_core sample --card FILE --model FOLDER --out FILE.gif."
+    )
+
+
+def within(walk: SamplingRequest, checkpoint: Checkpoint, limit: int) -> None:
+    """Refuse what would keep this machine busy for too long.
+
+    Raises:
+        ValueError: if the walk evaluates the network on more than `limit` pictures, or will take
+            longer than this page gives.
+    """
+    cost = walk.cost(checkpoint)
+    if cost > limit:
+        raise ValueError(
+            f"This walk asks the network about {cost:,} pictures, and here the page does at "
+            f"most {limit:,}; take fewer steps or images, or python -m diffusion_core sample."
+        )
+    models.bounded(walk, checkpoint)
+
+
+def recorded(run_id: str, card_text: str) -> Recording:
+    """The recording of a run; where it is no longer here, walked again from its card.
+
+    Raises:
+        ValueError: if there is neither, or the model's weights are others now.
+    """
+    record = RECORDINGS.get(run_id)
+    if record is not None and record.result is not None:
+        return record
+    if not card_text:
+        raise ValueError("This walk was stopped; walk it to the end, then keep it.")
+    card = RunCard.from_json(card_text)
+    checkpoint = found(card)
+    if checkpoint.weights_hash != card.weights:
+        raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
+    within(card.walk, checkpoint, WALK_LIMIT)  # as it was once
+    record = Recording(checkpoint, card.walk, card.given)
+    with ONE_AT_A_TIME:
+        for _ in record.run():
+            pass
+    RECORDINGS.put(run_id, record)
+    return record

@@ -1,0 +1,145 @@
+"""What the Noise tab computes: picture and noise for the browser, the chain, the exports."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusion_core.data import to_uint8
+from diffusion_core.generation import MAX_SEED, write_animation
+from diffusion_core.process import q_sample, q_step
+from diffusion_core.schedule import NoiseSchedule, make_schedule
+from diffusion_core.seeding import draw_noise
+
+from ..shared.picture_and_noise import message, picture_and_noise
+from ..shared.start_image import Start
+from ..shared.wire import as_base64
+
+CHAIN_SECONDS = 0.1
+SAME = (
+    "The two pictures differ, by {:.2f} a pixel, since their noise does; mean and variance agree "
+    "within a few of their errors, because a sum of Gaussians is Gaussian."
+)
+
+
+def prepare(picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str) -> str:
+    """What the stage needs to noise a picture by itself: x0, eps and the schedule, as JSON.
+
+    Args:
+        picture: uint8, (H, W, C).
+        size: Side of the square that it is made to.
+        crop: Which square of it; see `fit_picture`.
+        seed: Of the noise.
+        name: Of the schedule.
+
+    Raises:
+        gr.Error: if something does not fit; one sentence.
+    """
+    try:
+        x0, eps, schedule = parts(picture, size, crop, seed, name)
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    kind = "grey" if x0.shape[1] == 1 else "colour"
+    words = f"{size} × {size} pixels, {kind} · {name} schedule, "
+    values = message(x0, eps)
+    values["alpha_bars"] = [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()]
+    values["caption"] = words + f"T = {len(schedule)} · noise of seed {int(seed or 0)}"
+    return json.dumps(values)
+
+
+def parts(
+    picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str
+) -> tuple[Tensor, Tensor, NoiseSchedule]:
+    """x0 and eps, each (1, C, size, size), and the schedule; ValueError as `picture_and_noise`."""
+    return *picture_and_noise(picture, size, crop, seed), make_schedule(name)
+
+
+def moments(residual: Tensor) -> dict[str, list[float]]:
+    """Mean and variance over all numbers, each with its standard error for a normal sample."""
+    n, variance = residual.numel(), float(residual.var())
+    mean = float(residual.mean())
+    return {
+        "mean": [mean, (variance / n) ** 0.5],
+        "variance": [variance, variance * (2 / (n - 1)) ** 0.5],
+    }
+
+
+def chain_messages(
+    picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str, t: float
+) -> Iterator[str]:
+    """Noise a picture by t + 1 single steps and in one jump; messages for the chain's stage.
+
+    The chain is not clipped. Its noise comes from a generator of its own, seeded beside the jump's.
+    """
+    try:
+        x0, eps, schedule = parts(picture, size, crop, seed, name)
+        last = max(0, min(int(t), len(schedule) - 1))
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    generator = torch.Generator().manual_seed((int(seed or 0) + 1) % (MAX_SEED + 1))
+    x, sent = x0, 0.0
+    for k in range(last + 1):
+        x = q_step(x, k, draw_noise(x.shape, generator), schedule)
+        now = time.monotonic()
+        if k == last or now - sent >= CHAIN_SECONDS:
+            sent = now
+            yield json.dumps(_chain_message(x0, x, eps, k, last, schedule))
+
+
+def _chain_message(
+    x0: Tensor, x: Tensor, eps: Tensor, k: int, last: int, schedule: NoiseSchedule
+) -> dict[str, Any]:
+    signal = float(schedule.alpha_bar(k).sqrt())
+    jump = q_sample(x0, k, eps, schedule)
+    done = k == last
+    apart = float((x - jump).square().mean().sqrt())
+    return {
+        "size": x0.shape[2],
+        "channels": x0.shape[1],
+        "k": k + 1,
+        "of": last + 1,
+        "done": done,
+        "chain": as_base64(to_uint8(x)[0]),
+        "jump": as_base64(to_uint8(jump)[0]),
+        "variance": float(1 - schedule.alpha_bar(k)),
+        "of_chain": moments(x - signal * x0),
+        "of_jump": moments(jump - signal * x0),
+        "words": SAME.format(apart) if done else "",
+    }
+
+
+def start_here(
+    picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str, t: float
+) -> Start:
+    """What the Denoise tab begins with: this picture, as noisy as it now is."""
+    try:
+        x0, _, schedule = parts(picture, size, crop, seed, name)
+        t = max(0, min(int(t), len(schedule) - 1))
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    return Start(to_uint8(x0)[0], float(schedule.log_snr(t)), f"t = {t} of the {name} schedule")
+
+
+def animation(
+    picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str
+) -> Iterator[str]:
+    """Write a GIF of the picture dissolving, 60 timesteps; the file's path, while it is needed."""
+    try:
+        x0, eps, schedule = parts(picture, size, crop, seed, name)
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    timesteps = np.linspace(0, len(schedule) - 1, 60).round().astype(int)
+    frames = [to_uint8(q_sample(x0, int(t), eps, schedule))[0] for t in timesteps]
+    with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
+        path = Path(folder) / "noising.gif"
+        write_animation(path, frames, fps=20)
+        yield str(path)

@@ -1,0 +1,34 @@
+"""What several tabs use; a tab imports these rooms, and never another tab.
+
+Its files:
+
+    components      our own HTML components
+    player          the frame player
+    models          the checkpoints that the page offers
+    sessions        what belongs to one visitor
+    limits          what the page does for one visitor
+    picture_upload  the one door by which a user's picture enters
+    picture_and_noise  both, as the browser mixes them
+    start_image     a picture that a walk begins with
+    figures         Plotly figures from arrays
+    text            numbers as words
+    wire            bytes as text, for messages
+    gpu             long walks on a borrowed GPU
+    shutdown        the end: what computes stops, what was learned is kept
+"""
+
+__all__ = [
+    "components",
+    "figures",
+    "gpu",
+    "limits",
+    "models",
+    "picture_and_noise",
+    "picture_upload",
+    "player",
+    "sessions",
+    "shutdown",
+    "start_image",
+    "text",
+    "wire",
+]

@@ -1,0 +1,183 @@
+"""Long walks on a borrowed GPU: ZeroGPU's, where the `spaces` package gives one for a while.
+
+There a GPU call runs in a forked process. What it is given and what it yields are pickled, so names
+and arrays cross, and no network does; it reads the checkpoint's folder itself. A stop sign of this
+process does not reach it: what reaches it is that nobody takes its next step. Everywhere else, and
+for what the CPU does soon, walks are computed here, as ever.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusion_core.checkpoint import Checkpoint, load_checkpoint, weights_in
+from diffusion_core.device import best_device
+from diffusion_core.generation import InitialImage, SamplerState, SamplingRequest, SamplingRun
+from diffusion_core.samplers import SamplerStep
+
+try:
+    import spaces
+except ImportError:
+    spaces = None
+
+BORROWED = spaces is not None and bool(os.environ.get("SPACES_ZERO_GPU"))
+WORTH = 10.0  # seconds on the CPU; what is sooner done is not worth the waiting for a GPU
+START = 15.0  # seconds to begin: the process, the weights, the first kernels
+GUESS = 0.05  # of the CPU's time, until it was measured
+MOST = 120.0  # seconds that are asked for at once
+_PACES: dict[str, float] = {}  # seconds of one look at one picture, by folder
+TENSORS = ("x_t", "eps_hat", "x0_hat", "noise", "x_prev")
+
+
+def home() -> torch.device:
+    """Where networks lie in this process: a borrowed GPU is none of its own."""
+    return torch.device("cpu") if BORROWED else best_device()
+
+
+def seconds_of(folder: str, looks: int, look: float) -> float:
+    """Seconds that a walk of so many looks takes: here, or on the GPU where it is worth one.
+
+    Args:
+        folder: Of the checkpoint.
+        looks: At one picture each.
+        look: Seconds of one on the CPU.
+    """
+    if not BORROWED or looks * look < WORTH:
+        return looks * look
+    return START + looks * _PACES.get(folder, GUESS * look)
+
+
+def run_class_of(folder: str, look: float) -> Callable[..., SamplingRun]:
+    """What makes the walker of a recording: one that borrows a GPU where that is worth it.
+
+    Args:
+        folder: Of the checkpoint.
+        look: Seconds of one look on the CPU.
+    """
+
+    def make(
+        checkpoint: Checkpoint,
+        walk: SamplingRequest,
+        given: InitialImage | None = None,
+        moment: SamplerState | None = None,
+    ) -> SamplingRun:
+        if not BORROWED or walk.cost(checkpoint) * look < WORTH:
+            return SamplingRun(checkpoint, walk, given, moment)
+        return BorrowingRun(checkpoint, walk, given, moment, folder, look)
+
+    return make
+
+
+class BorrowingRun(SamplingRun):
+    """A walker whose steps are computed by `computed`, and who can say the same of them."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        settings: SamplingRequest,
+        given: InitialImage | None,
+        moment: SamplerState | None,
+        folder: str,
+        look: float,
+    ) -> None:
+        """As a `SamplingRun`; folder and look as in `run_class_of`."""
+        super().__init__(checkpoint, settings, given, moment)
+        self._folder = folder
+        self._seconds = min(MOST, seconds_of(folder, settings.cost(checkpoint), look))
+        two = (settings.sampler == "heun") + (settings.guidance_scale != 1)
+        self._looks = settings.num_images * 2**two  # of a step
+
+    def __iter__(self) -> Iterator[SamplerStep]:
+        """Every step, as it comes over."""
+        began = self.beginning()
+        self._generators = self.settings.generators()
+        given = None if self.given is None else packed(self.given)
+        steps = computed(
+            self._folder, self.checkpoint.name, self.settings, given, packed(began), self._seconds
+        )
+        first = 0.0
+        for count, (values, states) in enumerate(steps):
+            step = SamplerStep(**{**values, **unpacked(values, TENSORS)})
+            for generator, state in zip(self._generators, states, strict=True):
+                generator.set_state(torch.from_numpy(state))
+            self._step = step
+            first = first or time.monotonic()
+            if count:  # the first is slow for other reasons
+                _PACES[self._folder] = (time.monotonic() - first) / count / self._looks
+            yield step
+
+
+def asked_for(*values: Any) -> float:
+    """The seconds of GPU that `computed` wants, for the same values."""
+    return float(values[-1])
+
+
+def borrowed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function on a GPU that is lent for as long as `asked_for` says; itself without one."""
+    return spaces.GPU(duration=asked_for)(function) if BORROWED else function
+
+
+@borrowed
+def computed(
+    folder: str, name: str, walk: SamplingRequest, given: Any, began: Any, seconds: float
+) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
+    """Steps of a walk as arrays, each with the states of its generators.
+
+    Args:
+        folder: Of the checkpoint.
+        name: What it is called.
+        walk: What to compute.
+        given: What it begins with, packed.
+        began: The moment where it begins, packed.
+        seconds: That this will take; heeded by `asked_for`.
+    """
+    del seconds
+    # This process was forked: the threads of the other one's arithmetic are not in it.
+    torch.set_num_threads(1)
+    file = weights_in(Path(folder))
+    checkpoint = _read(folder, name, file.stat().st_mtime_ns if file else 0)
+    where = next(checkpoint.unet.parameters()).device
+    moment = SamplerState(**{**began, **unpacked(began, ("x_t",))})
+    before = moment.before
+    if before is not None:
+        before = (before[0], torch.from_numpy(before[1]).to(where))
+    states = tuple(torch.from_numpy(s) for s in moment.states)
+    moment = dataclasses.replace(moment, x_t=moment.x_t.to(where), before=before, states=states)
+    beginning = None if given is None else InitialImage(**unpacked(given, ("picture", "mask")))
+    walker = SamplingRun(checkpoint, walk, beginning, moment)
+    for step in walker:
+        yield packed(step), [s.numpy() for s in walker.moment().states]
+
+
+@lru_cache(maxsize=2)
+def _read(folder: str, name: str, stamp: int) -> Checkpoint:
+    del stamp  # of the file: one that was written anew is read anew
+    checkpoint = load_checkpoint(folder, name=name)
+    checkpoint.unet.to(best_device())
+    return checkpoint
+
+
+def packed(something: Any) -> dict[str, Any]:
+    """The fields of a dataclass, its tensors as arrays."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value.detach().cpu().numpy()
+        return tuple(plain(v) for v in value) if isinstance(value, tuple) else value
+
+    return {f.name: plain(getattr(something, f.name)) for f in dataclasses.fields(something)}
+
+
+def unpacked(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Tensor | None]:
+    """These of the fields as tensors again."""
+    return {k: None if (v := values[k]) is None else torch.from_numpy(v) for k in names}

@@ -1,0 +1,91 @@
+"""What the page does for one visitor: wide at home, narrow in public, set by the environment.
+
+`Bounds` are of models and walks, `Limits` of one training.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from .sessions import PUBLIC, SESSIONS
+
+Some = TypeVar("Some")
+
+
+def from_environment(most: Some, prefix: str) -> Some:
+    """Bounds, each of which the variable PREFIX and its name may set; else it is as in `most`.
+
+    Raises:
+        ValueError: if a variable is no number, in a sentence that names it.
+    """
+    values: dict[str, Any] = {}
+    for each in fields(most):  # type: ignore[arg-type]
+        usual = getattr(most, each.name)
+        name = f"{prefix}{each.name.upper()}"
+        text = os.environ.get(name)
+        try:
+            values[each.name] = usual if text is None else type(usual)(text)
+        except ValueError:
+            raise ValueError(f"{name} must be a number, not {text!r}.") from None
+    return type(most)(**values)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The most that is done; each is also set by PLAYGROUND_MAX_ and its name.
+
+    Attributes:
+        download_megabytes: Weights of a model from the Hub.
+        cache_megabytes: Weights of all of them together.
+        walk_seconds: Of a walk, as it is expected to take.
+    """
+
+    download_megabytes: float = math.inf
+    cache_megabytes: float = math.inf
+    walk_seconds: float = math.inf
+
+    @classmethod
+    def here(cls) -> Bounds:
+        """Of this page."""
+        return from_environment(PUBLIC_BOUNDS if SESSIONS.public else cls(), "PLAYGROUND_MAX_")
+
+
+PUBLIC_BOUNDS = Bounds(download_megabytes=600.0, cache_megabytes=6000.0, walk_seconds=300.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one training may have; each is also set by TRAIN_MAX_ and its name.
+
+    Attributes:
+        steps: Of the optimiser.
+        batch: Pictures a step.
+        size: Pixels of a picture's side.
+        pictures: To learn from.
+        millions: Of parameters.
+        minutes: Of training; then it ends as by Stop.
+        megabytes: Of pictures, unpacked.
+        reading: Seconds that uploads may take to be read.
+    """
+
+    steps: int = 1_000_000
+    batch: int = 1024
+    size: int = 256
+    pictures: int = 60_000
+    millions: float = 200
+    minutes: float = math.inf
+    megabytes: int = 2048
+    reading: float = math.inf
+
+    @classmethod
+    def here(cls) -> Limits:
+        """Of this page: by the environment, else by whether it is public."""
+        return from_environment(PUBLIC_LIMITS if PUBLIC else cls(), "TRAIN_MAX_")
+
+
+PUBLIC_LIMITS = Limits(
+    steps=4000, batch=64, size=64, pictures=2000, millions=6, minutes=10, megabytes=100, reading=60
+)

@@ -1,0 +1,240 @@
+"""The checkpoints that the page offers, each read once and shared by all sessions.
+
+They lie in pretrained/, in the folder of one's own, and in the Hub's cache; one that is not there
+is fetched first, which `fetch` alone does. On a public page no visitor names a path.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from diffusion_core.checkpoint import (
+    Checkpoint,
+    DownloadProgress,
+    cached,
+    checkpoint_folders,
+    download,
+    known_digest,
+    load_checkpoint,
+    plain_id,
+    weights_in,
+)
+from diffusion_core.device import evaluation_seconds
+from diffusion_core.generation import SamplingRequest, SamplingRun
+
+from . import gpu
+from .limits import Bounds
+from .sessions import SESSIONS
+
+OPENS_WITH = "PLAYGROUND_OPENS_WITH"
+MOST_HELD = 4 * 2**30  # bytes of all weights that are held in memory
+Key = tuple[str, str, int, int]
+_HELD: OrderedDict[Key, Checkpoint] = OrderedDict()
+_LOCK, _LOCKS = threading.Lock(), defaultdict[Key, threading.Lock](threading.Lock)
+_LOOKS: dict[str, float] = {}
+_LOOKING = threading.Lock()
+
+
+def available(session: str = "") -> list[tuple[str, str]]:
+    """(name, path or Hub id) of every checkpoint at hand, for a menu.
+
+    Args:
+        session: Whose own models are among them, where visitors are strangers to each other.
+    """
+    own = [SESSIONS.folder(session)] if SESSIONS.public and session else []
+    folders = [each for place in [*checkpoint_folders(), *own] for each in sorted(place.glob("*"))]
+    found = [(each.name, str(each)) for each in folders if weights_in(each) is not None]
+    return found + [(hub_id, hub_id) for hub_id in cached()]
+
+
+def first() -> str:
+    """The menu's value that the page opens with: what its owner says, else the first at hand.
+
+    Raises:
+        ValueError: if what the owner says is not at hand, or nothing is.
+    """
+    choices, named = available(), os.environ.get(OPENS_WITH, "")
+    if not choices:
+        raise ValueError("There is no checkpoint in pretrained/; train one on the command line.")
+    for name, value in choices:
+        if named in ("", name, value):
+            return value
+    raise ValueError(
+        f"The page cannot open with {named!r}, which is not here; choose from: "
+        f"{', '.join(name for name, _ in choices)}."
+    )
+
+
+def readable() -> list[tuple[str, Checkpoint]]:
+    """(name, checkpoint) of every one that can be read; of the Hub's, those already in use."""
+    found = []
+    with _LOCK:
+        held = {key[1] for key in _HELD}
+    for name, path in available():
+        try:
+            if name != path or name in held:
+                found.append((name, get(path)))
+        except ValueError:
+            continue
+    return found
+
+
+def by_hash(weights: str, session: str = "") -> tuple[str, Checkpoint] | None:
+    """(path, checkpoint) of the one at hand with these weights, if there is one.
+
+    Args:
+        weights: Their hash.
+        session: Whose own models are among them, where visitors are strangers to each other.
+    """
+    for _, path in available(session):
+        try:
+            file = weights_in(place(path)[0])
+            if file is None or (known_digest(file) or weights) != weights:
+                continue  # the Hub's cache names its files by their hash
+            checkpoint = get(path)
+        except ValueError:
+            continue
+        if checkpoint.weights_hash == weights:
+            return path, checkpoint
+    return None
+
+
+def get(name_or_path: str) -> Checkpoint:
+    """The checkpoint of a menu's choice, a folder or a Hub id; on the fastest device here.
+
+    Raises:
+        ValueError: if it is not here or cannot be read.
+    """
+    folder, name = place(name_or_path)
+    weights = weights_in(folder)
+    stat = weights.stat() if weights else None
+    key = (str(folder), name, *((stat.st_mtime_ns, stat.st_size) if stat else (0, 0)))
+    with _LOCKS[key]:  # several handlers ask for a new one at once
+        with _LOCK:
+            if key in _HELD:
+                _HELD.move_to_end(key)
+                return _HELD[key]
+        checkpoint = load_checkpoint(folder, name=name)
+        checkpoint.unet.to(gpu.home())
+        with _LOCK:
+            _HELD[key] = checkpoint
+            while len(_HELD) > 1 and sum(_bytes(c) for c in _HELD.values()) > MOST_HELD:
+                _HELD.popitem(last=False)
+    return checkpoint
+
+
+def fetch(text: str, progress: DownloadProgress | None = None) -> str:
+    """Bring a checkpoint here, unless it is, and give its value in the menu.
+
+    Args:
+        text: A value of the menu, a folder, or a Hub id or the address of its page.
+        progress: As in `hub.download`.
+
+    Raises:
+        ValueError: if it cannot be had, in one sentence.
+    """
+    name = plain_id(text.strip())
+    try:
+        place(name)
+        return dict(available()).get(name, name)
+    except ValueError:
+        if name.count("/") != 1 or name.startswith(("/", ".", "~")):
+            raise
+    bounds = Bounds.here()
+    most = bounds.download_megabytes * 1e6
+    if bounds.cache_megabytes < float("inf"):
+        files = [weights_in(folder) for folder in cached().values()]
+        taken = sum(file.stat().st_size for file in files if file is not None)
+        most = min(most, max(0, bounds.cache_megabytes * 1e6 - taken))
+    # A visitor has no business with what only the owner's token opens.
+    download(name, progress, most=most, token=False if SESSIONS.public else None)
+    return name
+
+
+def listed(name: str) -> Checkpoint:
+    """The checkpoint of that name, for a program; at home also a folder's path or a Hub id.
+
+    Raises:
+        ValueError: if there is none; it says which there are.
+    """
+    known = dict(available())
+    text = isinstance(name, str)
+    if not text or (name not in known and (SESSIONS.public or "/" not in name)):
+        raise ValueError(f"There is no model {name!r} here; choose from: {', '.join(known)}.")
+    return get(fetch(name))
+
+
+def look(checkpoint: Checkpoint) -> float:
+    """Seconds in which the network looks at one picture here, measured once."""
+    with _LOOKING:
+        if checkpoint.weights_hash not in _LOOKS:
+            _LOOKS[checkpoint.weights_hash] = evaluation_seconds(checkpoint.unet)
+        return _LOOKS[checkpoint.weights_hash]
+
+
+def seconds_of(walk: SamplingRequest, checkpoint: Checkpoint) -> float:
+    """Seconds that a walk is expected to take."""
+    return gpu.seconds_of(_home(checkpoint), walk.cost(checkpoint), look(checkpoint))
+
+
+def bounded(walk: SamplingRequest, checkpoint: Checkpoint) -> None:
+    """Refuse a walk that would take longer than the page gives one visitor.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    most = min(Bounds.here().walk_seconds, gpu.MOST if gpu.BORROWED else math.inf)
+    if most < math.inf and (seconds := seconds_of(walk, checkpoint)) > most:
+        raise ValueError(
+            f"This walk would take about {seconds:,.0f} s here, and this page gives {most:,.0f} s "
+            "to each; ask for fewer steps or images."
+        )
+
+
+def walker(checkpoint: Checkpoint) -> Callable[..., SamplingRun]:
+    """What makes the walkers of this checkpoint's recordings."""
+    return gpu.run_class_of(_home(checkpoint), look(checkpoint)) if gpu.BORROWED else SamplingRun
+
+
+def _home(checkpoint: Checkpoint) -> str:
+    return str(place(checkpoint.name)[0]) if gpu.BORROWED else checkpoint.name
+
+
+def place(name_or_path: str) -> tuple[Path, str]:
+    """The folder, and what the checkpoint is called.
+
+    Raises:
+        ValueError: if it is not on this machine, or not for this page.
+    """
+    listed = dict(available())
+    path = listed.get(name_or_path, name_or_path)
+    hub = cached()
+    if path in hub and path in listed:
+        return hub[path], path
+    folder = Path(path)
+    if SESSIONS.public:
+        # The names of sessions' folders are drawn by chance, and told to nobody else.
+        if path in listed.values() or folder.parent in SESSIONS.folders.values():
+            return folder, path
+        raise ValueError(
+            f"There is no model {name_or_path} on this page; choose one of the menu, or type a Hub "
+            "id as owner/name."
+        )
+    try:
+        if path.strip() and folder.is_dir():
+            return folder, path
+    except (OSError, ValueError):  # a name that no file can have
+        pass
+    raise ValueError(
+        f"There is no checkpoint {name_or_path} on this machine; choose one of the menu, or type a "
+        "folder, or a Hub id as owner/name."
+    )
+
+
+def _bytes(checkpoint: Checkpoint) -> int:
+    return sum(p.numel() * p.element_size() for p in checkpoint.unet.parameters())

@@ -1,0 +1,124 @@
+"""The frame player: one HTML component, and what it is told.
+
+A message is JSON: `run` names the run, `total` its number of frames, `head` what does not change
+(size, captions, the schedule under the scrubber), `first` the index of the first frame in it, and
+`frames` their numbers with the pictures in base64. The browser keeps every frame at native size and
+draws it on canvases; scrubbing, playing and looping never ask the server.
+
+Messages overlap: each repeats the frames of the one before. Where the page takes up two messages
+in one breath and sees only the second, no frame is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from diffusion_core.generation import Frame
+
+from .components import component
+from .wire import as_base64
+
+MESSAGE_SECONDS = (
+    1 / 15
+)  # each costs the server as much as a small step; the player spreads the frames
+
+
+def encode(frame: Frame) -> dict[str, Any]:
+    """A frame as JSON values."""
+    return {
+        "i": frame.index,
+        "t": frame.t,
+        "tp": frame.t_prev,
+        "ab": round(frame.alpha_bar, 6),
+        "nfe": frame.nfe,
+        "ms": round(frame.ms, 1),
+        "w": {name: float(f"{weight:.6g}") for name, weight in frame.weights.items()},
+        "h": frame.histogram,
+        "n": {name: float(f"{number:.6g}") for name, number in frame.numbers.items()},
+        "px": [as_base64(p) for p in frame.pictures.values()],
+    }
+
+
+@dataclass
+class Run:
+    """Collects the frames of one run and says when a message is due.
+
+    Attributes:
+        head: What the player needs beside the frames (see denoise/captions.py), among it
+            alpha_bars, one for each frame that there will be, for the scrubber's track.
+        run_id: The browser's name for this run.
+    """
+
+    head: dict[str, Any]
+    run_id: str
+    _frames: list[dict[str, Any]] = field(default_factory=list)
+    _sent: int = 0
+    _sent_before: int = 0
+    _last: float = 0.0
+    _messages: int = 0
+
+    def add(self, frame: Frame) -> None:
+        """Take a frame; it goes out with the next message."""
+        self._frames.append(encode(frame))
+
+    def due(self) -> bool:
+        """Whether it is time for a message."""
+        new = self._sent < len(self._frames)
+        return new and time.monotonic() - self._last >= MESSAGE_SECONDS
+
+    def message(self, *, done: bool = False, card: str = "", note: str = "") -> str:
+        """The frames since the last message but one.
+
+        Args:
+            done: Whether it is the last.
+            card: The run card, with the last.
+            note: A sentence to show, with the last.
+        """
+        first = self._sent_before
+        values: dict[str, Any] = {
+            "run": self.run_id,
+            "total": len(self.head["alpha_bars"]),
+            "done": done,
+            "first": first,
+            "frames": self._frames[first:],
+            **({"card": card} if card else {}),
+            **({"note": note} if note else {}),
+        }
+        if self._messages < 3 or done:
+            values["head"] = self.head
+        self._sent_before, self._sent = self._sent, len(self._frames)
+        for i in range(self._sent_before):
+            self._frames[i] = {}  # sent twice: the browser has it now
+        self._last = time.monotonic()
+        self._messages += 1
+        return json.dumps(values)
+
+
+def failure(sentence: str, run_id: str) -> str:
+    """A message that shows a sentence in the stage and leaves the frames there as they are."""
+    return json.dumps({"run": run_id, "error": sentence})
+
+
+def player(
+    value: str,
+    elem_id: str,
+    keep: Callable[[dict[str, Any]], str],
+    give_up: Callable[[str], None],
+) -> gr.HTML:
+    """The component.
+
+    Args:
+        value: First message: something to see at once.
+        elem_id: Of the element; the page's own scripts find it by this.
+        keep: What the player asks for a file of a run: run, card, kind and view in, JSON out.
+        give_up: What it tells the name of a run that another takes the place of.
+    """
+    return component(
+        "player", value, elem_id, scripts=("stats", "player", "transport"), asks=[keep, give_up]
+    )

@@ -1,0 +1,50 @@
+"""A picture that a walk begins with: made in the Noise tab or chosen in the Denoise tab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.data import fit_picture, from_uint8, to_pil
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A picture to begin a walk with, and how far it is noised.
+
+    Attributes:
+        picture: uint8, (H, W, C); what is not square is cropped.
+        log_snr: Natural logarithm of signal to noise that it is noised to.
+        where: The timestep and schedule that this was, in words; "" where it is the model's own.
+    """
+
+    picture: np.ndarray
+    log_snr: float
+    where: str = ""
+
+    def fit(self, checkpoint: Checkpoint) -> tuple[Tensor, int]:
+        """The picture in the model's size and channels, (1, C, H, W), and the nearest timestep.
+
+        Nearest in log-SNR: the same share of noise, whatever the model's schedule calls it.
+        """
+        C, H, W = checkpoint.image_shape
+        image = to_pil(fit_picture(self.picture, H)).convert("L" if C == 1 else "RGB")
+        x0 = from_uint8(np.array(image.resize((W, H))).reshape(1, H, W, C))
+        every = checkpoint.schedule.log_snr(torch.arange(len(checkpoint.schedule)))
+        return x0, int((every - self.log_snr).abs().argmin())
+
+    def words(self, checkpoint: Checkpoint) -> str:
+        """What happens to the picture with this model, for the page."""
+        C, H, W = checkpoint.image_shape
+        _, t = self.fit(checkpoint)
+        there = f", where there is as much noise as at {self.where}" if self.where else ""
+        return (
+            f"**From your picture:** made {H} × {W} and {'grey' if C == 1 else 'colour'} for this "
+            f"model, and noised to its t = {t}{there}. "
+            f"The model has only seen {checkpoint.config.dataset}: what it cannot make out in the "
+            "noise it fills in from there, so another world comes back as that one."
+        )

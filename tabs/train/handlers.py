@@ -1,0 +1,164 @@
+"""Handlers of the Train tab."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..shared import models
+from ..shared.limits import Limits
+from ..shared.sessions import PUBLIC, SESSIONS
+from . import my_models
+from .datasets import FOLDER, MINE, SHIPPED, read, words
+from .estimates import planned, seconds_of
+from .jobs import QUEUE, Job, free_folder, sentence_of
+from .messages import before, failed, follow
+from .plan import FRESH, with_saves
+
+TELL_SECONDS = 0.4
+
+
+def shown_inputs(source: str) -> list[gr.Group]:
+    """Upload, folder and size, as the source needs them."""
+    mine, local = source == MINE, source == FOLDER
+    return [gr.Group(visible=mine), gr.Group(visible=local), gr.Group(visible=mine or local)]
+
+
+def chosen_pictures(
+    source: str,
+    files: list[str] | None,
+    folder: str,
+    size: int,
+    request: gr.Request,
+    *,
+    opening: bool = False,
+) -> Iterator[tuple[Any, Any]]:
+    """Read what was chosen: a sheet for the stage, and words. What cannot be read is said."""
+    session = request.session_hash or ""
+    if opening and SESSIONS.chosen(session) is not None:
+        yield gr.skip(), gr.skip()
+        return
+    SESSIONS.drop(session)  # never is trained on other pictures than the controls name
+    if (source == MINE and not files) or (source == FOLDER and not folder.strip()):
+        yield gr.skip(), "Choose a zip, pictures or a folder; they will be shown here."
+        return
+    seen: list[int] = []
+
+    def note(done: int, total: int) -> None:
+        seen[:] = [done, total]
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read, source, files, folder, int(size), Limits.here(), note)
+        while wait([reading], timeout=TELL_SECONDS).not_done:
+            far = f" {seen[0]:,} of {seen[1]:,}" if seen else ""
+            yield gr.skip(), f"Reading the pictures{far} …"
+    try:
+        dataset = reading.result()
+    except Exception as error:
+        yield failed(sentence_of(error)), "These pictures cannot be used; choose others."
+        return
+    SESSIONS.keep(session, dataset)
+    job = QUEUE.of(session, SESSIONS.public)
+    runs = job is not None and not job.over  # then the stage is its own
+    yield gr.skip() if runs else before(dataset, f"before {time.monotonic()}"), words(dataset)
+
+
+def opened(
+    source: str, files: list[str] | None, folder: str, size: int, request: gr.Request
+) -> Iterator[tuple[Any, Any]]:
+    """The tab is opened: read what the controls say, unless that was done."""
+    yield from chosen_pictures(source, files, folder, size, request, opening=True)
+
+
+def train(request: gr.Request, name: str, *values: Any) -> Iterator[str]:
+    """Handler of Train: take a place in the line, and tell of it until it is over."""
+    session = request.session_hash or ""
+    try:
+        plan, dataset = planned(session, values)
+        if (seconds := seconds_of(plan)) is not None:
+            plan = with_saves(plan, seconds)
+        folder = free_folder(SESSIONS.folder(session), name)
+        job = Job(folder.name, session, plan, dataset, folder, Limits.here().minutes)
+        QUEUE.enter(job)
+    except Exception as error:
+        yield failed(sentence_of(error))
+        return
+    yield from follow(job, session)
+
+
+def go_on(path: str | None, request: gr.Request) -> Iterator[str]:
+    """Handler of "Go on training"."""
+    session = request.session_hash or ""
+    try:
+        job = my_models.resumed(path, session, Limits.here())
+        QUEUE.enter(job)
+    except Exception as error:
+        yield failed(sentence_of(error))
+        return
+    yield from follow(job, session)
+
+
+def watch(request: gr.Request) -> Iterator[str]:
+    """What runs already, for a page that is opened while it does."""
+    session = request.session_hash or ""
+    job = QUEUE.of(session, SESSIONS.public)
+    if job is not None:
+        yield from follow(job, session)
+
+
+def stop(request: gr.Request) -> None:
+    """Handler of Stop: after the step being computed; what was learned is kept."""
+    job = QUEUE.of(request.session_hash or "", SESSIONS.public)
+    if job is not None:
+        QUEUE.stop(job)
+
+
+def own_menu(own: str | None, begin: str, model: str, request: gr.Request) -> list[Any]:
+    """The menus that list models: one's own, Begin with, and the Denoise tab's."""
+    session = request.session_hash or ""
+    mine, all_ = my_models.own_models(session), models.available(session)
+    paths = [path for _, path in mine]
+    here = own if own in paths else (paths[0] if paths else None)
+    known = [FRESH, *(path for _, path in all_)]
+    return [
+        gr.Dropdown(mine, value=here),
+        gr.Dropdown([FRESH, *all_], value=begin if begin in known else FRESH),
+        gr.Dropdown(all_) if model in known or not PUBLIC else gr.Dropdown(all_, value=known[1]),
+    ]
+
+
+def newest(own: str | None, begin: str, model: str, request: gr.Request) -> list[Any]:
+    """The same menus after a training, with what was trained last chosen."""
+    job = QUEUE.of(request.session_hash or "", SESSIONS.public)
+    return own_menu(own if job is not None and not job.over else None, begin, model, request)
+
+
+def zip_file(path: str | None, request: gr.Request) -> Iterator[list[Any]]:
+    """The chosen model as a zip to download."""
+    with tempfile.TemporaryDirectory() as into:  # Gradio keeps a copy, and lets it go in time
+        try:
+            made = my_models.zipped(path, request.session_hash or "", Path(into))
+            yield [gr.update(value=made, visible=True), gr.skip()]
+        except ValueError as error:
+            yield [gr.skip(), str(error)]
+
+
+def delete(path: str | None, request: gr.Request) -> Any:
+    """Delete the chosen model; an empty path is one that was not meant."""
+    if not path:
+        return gr.skip()
+    try:
+        return f"{my_models.deleted(path, request.session_hash or '')} is deleted."
+    except ValueError as error:
+        return str(error)
+
+
+def first_pictures() -> str:
+    """The stage as the page opens: the shipped pictures, and noise."""
+    return before(read(SHIPPED, None, "", 28, Limits.here()))

@@ -1,0 +1,232 @@
+"""The Train tab: a UNet learns pictures while one watches."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import gradio as gr
+
+from ..shared import models
+from ..shared.components import QUIET, component, never_silent, why
+from ..shared.limits import Limits
+from ..shared.sessions import PUBLIC, SESSIONS
+from . import publish
+from .datasets import SHIPPED, SIZES, SOURCES
+from .estimates import begins, facts_now, filler, measured_presets, preset_values, refilled, suited
+from .form import everything_else
+from .handlers import (
+    chosen_pictures,
+    delete,
+    first_pictures,
+    go_on,
+    newest,
+    opened,
+    own_menu,
+    shown_inputs,
+    stop,
+    train,
+    watch,
+    zip_file,
+)
+from .jobs import QUEUE
+from .messages import FOLLOWED
+from .plan import FRESH, OWN, PRESETS
+
+WHY = r"""
+Training is one sentence, said a hundred thousand times: take a picture $x_0$, draw a timestep $t$
+and noise $\epsilon$, mix them, and ask the network what was added.
+
+$$L = \mathbb{E}_{x_0,\;t,\;\epsilon}\;\big\lVert\,\epsilon - \hat\epsilon\big(\sqrt{\bar\alpha_t}\;
+x_0 + \sqrt{1 - \bar\alpha_t}\;\epsilon,\; t\big)\big\rVert^2$$
+
+(Ho et al. 2020, eq. 14 and algorithm 1)
+
+Here the network answers with the clean picture $\hat x_0$ if you do not choose otherwise; what was
+added follows: $\hat\epsilon = (x_t - \sqrt{\bar\alpha_t}\;\hat x_0) / \sqrt{1 - \bar\alpha_t}$.
+Noise has no structure that a few minutes could teach, pictures have (Li and He 2025). The error
+is then weighted by the signal over noise, clamped, so that no timestep is neglected.
+
+The loss falls fast and then looks flat, though the pictures go on getting better for hours. It has
+a floor that no network can go below, since what noise covers cannot be known, and most of it is
+that floor. What still falls is small beside it: look at it timestep by timestep.
+
+What samples is not the network of this very step but a running average of its weights (EMA): single
+steps jitter, their average does not.
+
+*Try:* train for a coffee, then set training time to the middle and walk through sampling time.
+Which is learned first, where things are or what they look like?
+"""
+
+
+CONFIRM = r"""(path) =>
+  path && confirm(`Delete ${path.split(/[\\/]/).pop()} for good?`) ? path : ''"""
+
+
+def forget(request: gr.Request) -> None:
+    """A page was closed: what belonged to it alone goes, as the public page promises."""
+    session = request.session_hash or ""
+    FOLLOWED.pop(session, None)
+    job = QUEUE.forget(session) if SESSIONS.public else None
+    if job is None or job.ended.is_set():
+        SESSIONS.forget(session)
+        return
+
+    def later() -> None:
+        job.ended.wait()  # until then it may write into the folder
+        SESSIONS.forget(session)
+
+    threading.Thread(target=later, name="forgetting", daemon=True).start()
+
+
+def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
+    """Lay out the tab and wire it; called inside `tab`.
+
+    Args:
+        tab: Itself; opening it shows what is there.
+        denoise_model: The Denoise tab's menu, which lists what was trained at once.
+        tabs: All tabs, to go over to that one.
+    """
+    limits = Limits.here()
+    gr.Markdown(
+        "A network that knows nothing learns to see noise in pictures: these, or your own. Press "
+        "Train and watch the same noise become better and better pictures.",
+        elem_classes=["lead"],
+    )
+    with gr.Row(elem_classes=["tab-row", "with-folds"]):
+        with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
+            source = gr.Dropdown(SOURCES, value=SHIPPED, label="Pictures")
+            with gr.Group(visible=False) as upload:
+                files = gr.File(
+                    label="A zip, or several pictures", file_count="multiple", height=140
+                )
+            with gr.Group(visible=False) as local:
+                folder = gr.Textbox(
+                    label="Folder",
+                    placeholder="/home/me/pictures",
+                    info="Enter reads it; one subfolder each names a class",
+                )
+            with gr.Group(visible=False) as sized:
+                size = gr.Dropdown(
+                    [s for s in SIZES if s <= limits.size],
+                    value=32,
+                    label="Size",
+                    info="pixels of a side; pictures are cropped square",
+                )
+            preset = gr.Radio(
+                [*PRESETS, OWN], value="a coffee", label="How long", elem_id="train-preset"
+            )
+            with gr.Row():
+                run_button = gr.Button(
+                    "Train", variant="primary", min_width=120, elem_id="train-run"
+                )
+                stop_button = gr.Button("Stop", min_width=80, elem_id="train-stop")
+            facts = gr.Markdown("", elem_classes=["hint"], elem_id="train-facts")
+            name = gr.Textbox("my-model", label="Name", max_length=40)
+            begin = gr.Dropdown(
+                [FRESH, *models.available()],
+                value=FRESH,
+                label="Begin with",
+                info="or train a model further, on these pictures",
+                allow_custom_value=True,
+            )
+            with gr.Accordion("Everything", open=False):
+                everything = everything_else(limits)
+        with gr.Column(scale=5, elem_classes=["stage"]):
+            stage = component("training", first_pictures(), "train-stage")
+            words = gr.Markdown("", elem_id="train-words")
+        with gr.Column(scale=5, elem_classes=["folds"]):
+            with gr.Accordion("Your models", open=True):
+                own = gr.Dropdown(
+                    [], label="Model of yours", interactive=True, allow_custom_value=True
+                )
+                with gr.Row():
+                    use = gr.Button("Denoise with it", size="md", min_width=120)
+                    resume = gr.Button("Go on training", size="md", min_width=120)
+                    zipping = gr.Button("Make a zip", size="md", min_width=100)
+                    remove = gr.Button("Delete", size="md", min_width=80)
+                file = gr.File(label="The checkpoint", interactive=False, visible=False)
+                said = gr.Markdown(
+                    "On this public page your pictures and models are yours alone, and vanish when "
+                    f"you close it. A training has at most {limits.steps:,} steps and "
+                    f"{limits.minutes:g} minutes."
+                    if PUBLIC
+                    else "They are kept in a folder beside the playground.",
+                    elem_classes=["hint"],
+                    elem_id="train-said",
+                )
+                publish.build(own)
+            why(WHY)
+    settings = [begin, *everything]
+    reading = [source, files, folder, size]
+    menus = [own, begin, denoise_model]
+    watching: dict[str, Any] = {
+        "concurrency_limit": 16,
+        "concurrency_id": "watch",
+        "trigger_mode": "multiple",
+        **QUIET,
+    }
+    source.change(shown_inputs, source, [upload, local, sized], **QUIET)
+    read = gr.on(
+        [source.change, files.change, folder.submit, size.change],
+        chosen_pictures,
+        reading,
+        [stage, words],
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    opening = tab.select(opened, reading, [stage, words], **QUIET)
+    tab.select(own_menu, [own, begin, denoise_model], menus, **QUIET)
+    # In the page itself, so that no answer that is under way finds the preset still standing.
+    gr.on([c.input for c in everything], None, None, preset, js=f"() => {json.dumps(OWN)}", **QUIET)
+    measuring: dict[str, Any] = {
+        "trigger_mode": "always_last",
+        "concurrency_id": "measure",
+        **QUIET,
+    }
+    fills = [everything[0], everything[1], everything[3], everything[11]]
+    patch = [everything[5]]
+
+    def filled(event: Any, find: Any, asked: list[Any], controls: list[Any]) -> Any:
+        """Fill the controls with what `find` gives, unless somebody was quicker."""
+        found = gr.Textbox(visible=False)
+        return event.then(find, asked, found, **QUIET).then(
+            None, [found, preset, *controls], controls, js=filler(len(controls)), **QUIET
+        )
+
+    def measured(event: Any, find: Any) -> None:
+        """Measure, which takes a while; only then look whether a preset still stands."""
+        event = event.then(measured_presets, settings, preset, **measuring)
+        filled(event, find, [preset, *settings], fills).then(
+            facts_now, settings, facts, **measuring
+        )
+
+    for event in (read, opening):
+        measured(filled(event, suited, [preset], patch), refilled)
+    measured(begin.input(begins, [begin, size], size, **QUIET), refilled)
+    measured(preset.input(lambda: None, None, None, **QUIET), preset_values)
+    gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)
+    opening.then(never_silent(watch), None, stage, **watching).then(
+        own_menu, [own, begin, denoise_model], menus, **QUIET
+    )
+    for event in (
+        run_button.click(never_silent(train), [name, *settings], stage, **watching),
+        resume.click(never_silent(go_on), own, stage, **watching),
+    ):
+        measured(event.then(newest, [own, begin, denoise_model], menus, **QUIET), refilled)
+    stop_button.click(stop, None, None, queue=False, **QUIET)
+    use.click(
+        lambda path: [gr.skip(), gr.skip()] if not path else [path, gr.Tabs(selected="denoise")],
+        own,
+        [denoise_model, tabs],
+        **QUIET,
+    )
+    zipping.click(zip_file, own, [file, said], **QUIET)
+    remove.click(
+        delete,
+        own,
+        said,
+        js=CONFIRM,
+        **QUIET,
+    ).then(own_menu, [own, begin, denoise_model], menus, **QUIET)

@@ -1,0 +1,169 @@
+"""What the page is told of a training: a message at most three times a second, none in vain."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from diffusion_core.data import ImageDataset, grid, to_uint8
+from diffusion_core.seeding import draw_noise
+from diffusion_core.training_runs import MOST_PIXELS
+
+from ..shared.sessions import SESSIONS
+from ..shared.wire import as_base64
+from .datasets import sheet
+from .jobs import QUEUE, Job
+from .plan import span
+
+SECONDS = 0.35
+POINTS = 240  # of the loss curve
+AT_ONCE = 4  # milestones in a message
+FOLLOWED: dict[str, Watch] = {}  # by session
+
+
+def picture(pixels: np.ndarray) -> dict[str, Any]:
+    """A picture (H, W, C) with its size."""
+    H, W, C = pixels.shape
+    return {"width": W, "height": H, "channels": C, "px": as_base64(pixels)}
+
+
+def before(dataset: ImageDataset, run: str = "before") -> str:
+    """The message of a data set that nothing has been trained on yet: a sheet, and noise.
+
+    Args:
+        dataset: Chosen.
+        run: A name that the last message did not have.
+    """
+    C, H, W = dataset.shape
+    count = 16 if 16 * H * W <= MOST_PIXELS else 4
+    generators = [torch.Generator().manual_seed(i) for i in range(count)]
+    noise = grid(to_uint8(draw_noise((count, C, H, W), generators)))
+    return json.dumps(
+        {"run": run, "state": "before", "sheet": picture(sheet(dataset)), "noise": picture(noise)}
+    )
+
+
+def failed(sentence: str) -> str:
+    """The message of what could not be done; what stands on the page stays."""
+    return json.dumps({"error": sentence})
+
+
+class Watch:
+    """One page's view of a job: what it was sent already, and what is new.
+
+    Messages overlap: each repeats the milestones of the one before, since the page may take up two
+    at once and see only the second.
+    """
+
+    def __init__(self, job: Job) -> None:
+        """Nothing has been sent yet."""
+        self.job, self.sent, self.before, self.count = job, 0, 0, 0
+
+    def message(self) -> str:
+        """What there is to know now."""
+        job = self.job
+        with job.lock:
+            progress, growth = job.progress, job.growth
+            steps = list(growth.steps)
+            if self.sent > len(steps):  # some were cut
+                self.sent = self.before = 0
+            first, upto = self.before, min(len(steps), self.sent + AT_ONCE)
+            new = [
+                {
+                    "step": steps[i],
+                    "walk": [as_base64(frame) for frame in growth.walks[i]],
+                    "looks": [as_base64(x) for x in growth.looks[i]],
+                }
+                for i in range(first, upto)
+            ]
+            self.before, self.sent = self.sent, upto
+            thin = max(1, len(progress.history) // POINTS)
+            curve = progress.history[::thin] + progress.history[-1:]
+            values: dict[str, Any] = {
+                "run": f"{job.name} {id(job)}",
+                "state": job.state,
+                "step": progress.step,
+                "total": progress.total,
+                "T": progress.T,
+                "loss": [[k, float(f"{v:.4g}")] for k, v in curve],
+                "bins": [_short(v) for v in progress.by_timestep],
+                "first": [_short(v) for v in progress.first_look],
+                "steps": steps,
+                "new": new,
+                "line": line(job),
+                "checks": [{"name": c.name, "ok": c.ok, "words": c.words} for c in job.checks],
+            }
+        if self.count < 3:
+            H, W, C = growth.clean.shape[1:]
+            values["sheet"] = picture(sheet(job.dataset))
+            values["task"] = {
+                "width": W,
+                "height": H,
+                "channels": C,
+                "times": growth.times,
+                "clean": [as_base64(x) for x in growth.clean],
+                "noised": [as_base64(x) for x in growth.noised],
+            }
+            if steps:
+                values["shape"] = growth.walks[0].shape[1:]
+        elif steps:
+            values["shape"] = growth.walks[0].shape[1:]
+        self.count += 1
+        return json.dumps(values)
+
+    @property
+    def behind(self) -> bool:
+        """Whether milestones wait to be sent, or to be sent once more."""
+        return self.before < len(self.job.growth.steps)
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
+
+
+def line(job: Job) -> str:
+    """Where the training stands, in words."""
+    p = job.progress
+    done = f"{p.step:,} of {p.total:,} steps"
+    if job.state == "waiting":
+        ahead = QUEUE.ahead(job)
+        left = sum(j.progress.seconds_left for j in ahead)
+        words = "training is" if len(ahead) == 1 else "trainings are"
+        return f"In line: {len(ahead)} {words} before yours, about {span(left)} in all."
+    if job.state == "running":
+        if not p.seconds:
+            return "The network is being made."
+        rate = p.images_per_second
+        end = "It ends with this page" if SESSIONS.public else "It goes on when this page is closed"
+        return f"{done}, {rate:,.3g} pictures a second, about {span(p.seconds_left)} left. {end}."
+    if job.state == "done":
+        return f"Done: {done} in {span(job.seconds)}. {job.name} stands in the Denoise tab's list."
+    if job.state == "stopped":
+        kept = " What it learned is kept: go on, or denoise with it." if p.step else ""
+        return f"Stopped after {done}. {job.words}{kept}".replace("  ", " ")
+    return job.words
+
+
+def follow(job: Job, session: str) -> Iterator[str]:
+    """Messages until the job is over and all that it showed is sent.
+
+    A page is told by one only: where it asks anew, as when the tab is opened again, the one before
+    ends.
+    """
+    watch, stamp = Watch(job), None
+    FOLLOWED[session] = watch
+    while FOLLOWED.get(session) is watch:
+        over = job.over
+        now = (job.state, job.progress.step, len(job.growth.steps), line(job))
+        if now != stamp or watch.behind or watch.count < 3:
+            stamp = now
+            yield watch.message()
+        if over and not watch.behind and watch.count >= 3:
+            FOLLOWED.pop(session, None)
+            return
+        time.sleep(SECONDS)

@@ -1,0 +1,121 @@
+"""What was trained here: the list, a zip of one, its way to the Hub, and its end."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from diffusion_core.checkpoint import CARD, CONFIG, WEIGHTS
+from diffusion_core.publishing import TOKENS, Pushed, Tell, push
+from diffusion_core.training_runs import STATE_FILE, TrainingPlan
+
+from ..shared.limits import Limits
+from ..shared.sessions import SESSIONS
+from .jobs import PLAN_FILE, QUEUE, Job, kept_pictures
+
+
+def own_models(session: str) -> list[tuple[str, str]]:
+    """(name, path) of each model that was trained here, the latest first."""
+    folder = SESSIONS.folder(session)
+    found = [each for each in folder.glob("*") if (each / PLAN_FILE).exists()]
+    found.sort(key=lambda each: (each / PLAN_FILE).stat().st_mtime, reverse=True)
+    return [(each.name, str(each)) for each in found]
+
+
+def chosen(path: str | None, session: str) -> Path:
+    """The folder of a choice.
+
+    Raises:
+        ValueError: if it is none of the session's models.
+    """
+    if not path or path not in [p for _, p in own_models(session)]:
+        raise ValueError("Choose one of your models first; Train makes one.")
+    return Path(path)
+
+
+def saved(path: str | None, session: str) -> Path:
+    """The folder of a choice that has weights.
+
+    Raises:
+        ValueError: if it has none yet.
+    """
+    folder = chosen(path, session)
+    if not (folder / WEIGHTS).exists():
+        raise ValueError(f"{folder.name} has not been saved yet; wait for its first save.")
+    return folder
+
+
+def at_rest(folder: Path) -> Path:
+    """The same folder, if nothing is being written into it.
+
+    Raises:
+        ValueError: if it is being trained.
+    """
+    if any(job.folder == folder and not job.over for job in list(QUEUE.jobs)):
+        raise ValueError(f"{folder.name} is being trained; stop it first.")
+    return folder
+
+
+def pushed(
+    path: str | None, session: str, to: str, private: bool, token: str, tell: Tell
+) -> Pushed:
+    """Send a model to the Hub; see `diffusion_core.publishing`.
+
+    At home an empty token is the machine's own. On a public page it never is: there the machine is
+    its owner's, and the visitor somebody else.
+
+    Raises:
+        ValueError: whatever stands in the way, in one sentence.
+    """
+    folder, token = at_rest(saved(path, session)), token.strip()
+    if SESSIONS.public and not token:
+        raise ValueError(f"Give a token of yours first, with write rights; {TOKENS} makes one.")
+    return push(folder, to, token=token or None, private=private, tell=tell)
+
+
+def zipped(path: str | None, session: str, into: Path) -> str:
+    """A zip of config, weights and card: a checkpoint folder as it stands. Gives the file's path.
+
+    Args:
+        path: Of the model.
+        session: Whose it is.
+        into: Folder of the zip.
+
+    Raises:
+        ValueError: if it has no weights yet.
+    """
+    folder = saved(path, session)
+    file = into / f"{folder.name}.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (CONFIG, WEIGHTS, CARD):
+            if (folder / name).exists():
+                archive.write(folder / name, f"{folder.name}/{name}")
+    return str(file)
+
+
+def deleted(path: str | None, session: str) -> str:
+    """Delete a model with all that belongs to it; gives its name.
+
+    Raises:
+        ValueError: if it is being trained.
+    """
+    folder = at_rest(chosen(path, session))
+    shutil.rmtree(folder)
+    return folder.name
+
+
+def resumed(path: str | None, session: str, limits: Limits) -> Job:
+    """A stopped training, to go on from its last save.
+
+    Raises:
+        ValueError: if it is over, or what it needs is not there.
+    """
+    folder = chosen(path, session)
+    plan = TrainingPlan.from_json((folder / PLAN_FILE).read_text(encoding="utf-8"))
+    job = Job(folder.name, session, plan, kept_pictures(folder), folder, limits.minutes)
+    if job.progress.step >= plan.train.num_steps and (folder / STATE_FILE).exists():
+        raise ValueError(
+            f"{folder.name} has done all its steps; choose it under Begin with to train it further."
+        )
+    return job

@@ -1,0 +1,337 @@
+"""From the tab's controls to a training plan, and what the page tells of it before it begins.
+
+The presets (a coffee, a lunch, a night) are as many minutes on every machine. A step's time is
+measured; from it follow how wide a network the minutes can teach, and how many steps they hold. So
+"a coffee" is a coffee also on a slow laptop, with a narrower network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.data import ImageDataset
+from diffusion_core.device import best_device
+from diffusion_core.schedule import make_schedule
+from diffusion_core.training import UNBOUNDED, TrainConfig
+from diffusion_core.training_runs import (
+    TrainingPlan,
+    check_schedule,
+    known_step_seconds,
+    memory_of_training,
+    step_seconds,
+)
+from diffusion_core.unet import UNet, num_parameters
+
+from ..shared import models
+from ..shared.limits import Limits
+from ..shared.sessions import SESSIONS
+
+FRESH = "random weights"
+ATTENTION = {"the coarsest level": 1, "the two coarsest": 2, "none": 0}
+SCHEDULES = ("cosine", "linear", "scaled_linear", "sigmoid", "sigmoid_beta")
+BESIDE = 1.1  # samples at the milestones take about 8 % of ten minutes, saves 2 %
+SAVE_SECONDS = 30
+
+
+class Settings(NamedTuple):
+    """Values of the controls, in their order."""
+
+    begin: str
+    steps: float
+    batch: float
+    learning_rate: float
+    channels: str
+    blocks: float
+    patch: float
+    attention: str
+    schedule: str
+    T: float
+    prediction: str
+    weighting: str
+    ema: float
+    precision: str
+    dropout: float
+    flip: bool
+    seed: float
+
+
+def patch_for(size: int) -> int:
+    """So many pixels folded into channels that at most 16 × 16 or so are left."""
+    return 1 if size <= 16 else 2 if size <= 48 else 4
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Channels from text.
+
+    Raises:
+        ValueError: if it is not whole numbers and commas.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"Channels must be whole numbers and commas, as in 64,128, not {text!r}."
+        ) from None
+
+
+def fitted(dataset: ImageDataset, checkpoint: Checkpoint) -> ImageDataset:
+    """The pictures in as many colours as a checkpoint's network takes."""
+    C = checkpoint.image_shape[0]
+    if dataset.shape[0] == C:
+        return dataset
+    x = dataset.pictures
+    if C == 1:
+        grey = np.rint(x @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)[..., None]
+        return dataclasses.replace(dataset, pictures=grey)
+    return dataclasses.replace(dataset, pictures=x.repeat(C, axis=3))
+
+
+def plan_of(
+    s: Settings, dataset: ImageDataset, limits: Limits
+) -> tuple[TrainingPlan, ImageDataset]:
+    """The plan that the controls ask for, and the pictures as its network takes them.
+
+    Raises:
+        ValueError: in one sentence, if it cannot be, or is more than this page allows.
+    """
+    if any(value is None for value in s):
+        raise ValueError("Fill in every number under Everything.")
+    steps, batch = _whole("Training steps", s.steps), _whole("The batch", s.batch)
+    if steps > limits.steps:
+        raise ValueError(f"Here a training has at most {limits.steps:,} steps; choose fewer.")
+    if batch > limits.batch:
+        raise ValueError(f"Here a batch has at most {limits.batch} pictures; choose fewer.")
+    known = None
+    if s.begin != FRESH:
+        known = models.get(s.begin if SESSIONS.public else models.fetch(s.begin))
+        s = _as_trained(s, known)
+    train = TrainConfig(
+        num_steps=steps,
+        batch_size=batch,
+        learning_rate=float(s.learning_rate),
+        warmup_steps=min(500, steps // 10),
+        decay_steps=int(0.3 * steps),
+        ema_decay=float(s.ema),
+        label_dropout=float(s.dropout),
+        prediction_type=s.prediction,
+        loss_weighting=s.weighting,
+        precision=s.precision,
+        flip=bool(s.flip),
+        seed=_whole("The seed", s.seed, 0),
+    )
+    noise: dict[str, Any] = {"name": s.schedule, "num_train_timesteps": _whole("T", s.T, 2)}
+    make_schedule(**noise)
+    if known is None:
+        levels = widths(s.channels)
+        attend = ATTENTION[s.attention]
+        attention = tuple(i >= len(levels) - attend for i in range(len(levels)))
+        plan = TrainingPlan.for_data(
+            dataset,
+            train,
+            noise,
+            levels,
+            blocks=_whole("Blocks", s.blocks),
+            patch_size=_whole("The patch", s.patch),
+            attention=attention,
+        )
+        if not attend:
+            plan = dataclasses.replace(
+                plan, unet=dataclasses.replace(plan.unet, mid_attention=False)
+            )
+    else:
+        dataset = fitted(dataset, known)
+        unet = dataclasses.replace(
+            known.unet.config,
+            image_size=dataset.shape[1:],
+            num_classes=len(dataset.class_names) or None,
+            attributes=tuple(len(values) for _, values in dataset.attribute_names),
+        )
+        # On a public page from the cache: the machine's own token is for its owner.
+        init = str(models.place(s.begin)[0]) if SESSIONS.public else s.begin
+        plan = TrainingPlan(
+            train, unet, known.config.schedule, init=init
+        )  # the noise that it knows
+    _check_shape(plan, dataset)
+    if (millions := num_parameters(plan.unet) / 1e6) > limits.millions:
+        raise ValueError(
+            f"Here a network has at most {limits.millions:g} million parameters, and this has "
+            f"{millions:.1f}; choose fewer channels."
+        )
+    return plan, dataset
+
+
+def _as_trained(s: Settings, known: Checkpoint) -> Settings:
+    """What the output means stays what it was trained for; so must its weighting have a meaning."""
+    kind = known.config.prediction_type
+    weighting = "none" if (s.weighting, kind) == UNBOUNDED else s.weighting
+    return s._replace(prediction=kind, weighting=weighting)
+
+
+def _whole(name: str, value: float, lowest: int = 1) -> int:
+    if value != int(value) or value < lowest:
+        raise ValueError(f"{name} must be a whole number from {lowest} on, got {value:g}.")
+    return int(value)
+
+
+def _check_shape(plan: TrainingPlan, dataset: ImageDataset) -> None:
+    H, d = dataset.shape[1], plan.unet.divisor
+    if H % d:
+        raise ValueError(
+            f"Pictures of {H} pixels cannot be halved so often: with {len(plan.unet.channels)} "
+            f"levels and patches of {plan.unet.patch_size} the size must be a multiple of {d}."
+        )
+
+
+def seconds_a_step(plan: TrainingPlan, *, known: bool = False) -> float | None:
+    """Measured on this machine, see `step_seconds`, with its share of what is drawn and saved.
+
+    Args:
+        plan: Whose step.
+        known: Do not measure; None then where that was not done before.
+    """
+    train, find = plan.train, known_step_seconds if known else step_seconds
+    took = find(plan.unet, train.batch_size, train.precision, str(best_device()))
+    return None if took is None else BESIDE * took
+
+
+def with_saves(plan: TrainingPlan, seconds: float) -> TrainingPlan:
+    """The plan with a save about every half minute."""
+    every = round(SAVE_SECONDS / max(seconds, 1e-3))
+    train = dataclasses.replace(plan.train, save_every=min(1000, max(10, every)))
+    return dataclasses.replace(plan, train=train)
+
+
+def span(seconds: float) -> str:
+    """A time in words, to the minute or two digits."""
+    if seconds < 90:
+        return f"{max(1, seconds):.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} hours" if hours < 10 else f"{hours:,.0f} hours"
+
+
+def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> str:
+    """Parameters, megabytes, memory, time, and what is to be minded: Markdown.
+
+    Args:
+        plan: The run.
+        dataset: On what.
+        seconds: Of one step, as `seconds_a_step` has them; None where that is not known.
+    """
+    count, train = num_parameters(plan.unet), plan.train
+    memory = memory_of_training(UNet(plan.unet), train.batch_size)
+    epochs = train.num_steps * train.batch_size / len(dataset)
+    takes = (
+        "its time is not measured while another training runs"
+        if seconds is None
+        else f"**about {span(train.num_steps * seconds)}** on this machine "
+        f"({1000 * seconds:.0f} ms a step: measured, and a tenth for samples and saves)"
+    )
+    said = (
+        f"**{count / 1e6:.2f} million parameters**, {2 * count / 1e6:.1f} MB on disk; training "
+        f"takes about {memory / 1e9:.2g} GB of memory. {train.num_steps:,} steps of "
+        f"{train.batch_size} pictures see each picture {epochs:,.1f} times; {takes}."
+    )
+    if plan.init:
+        said += (
+            f" It goes on to predict {train.prediction_type}, as what it begins with does; loss "
+            f"weighting: {train.loss_weighting}."
+        )
+    minded = [
+        c.words
+        for c in check_schedule(make_schedule(**plan.noise), train.prediction_type)
+        if not c.ok
+    ]
+    return " ".join([said, *minded])
+
+
+OWN = "own settings, below"
+FEWEST = 50  # steps
+
+
+class Preset(NamedTuple):
+    """How long, and with what.
+
+    Attributes:
+        minutes: That it takes.
+        ways: (channels, steps that they want at least), widest first; the last wants none.
+        batch: Pictures a step.
+        steps: Where a step cannot be measured.
+    """
+
+    minutes: float
+    ways: tuple[tuple[str, int], ...]
+    batch: int
+    steps: int
+
+
+# Early on, steps count for more than pictures: in four minutes of one core on 2,700 avatars of
+# 32 × 32, x0_hat was off by 0.34 (log-SNR 0) after 83 steps of 64 of 64,128 channels, by 0.29 after
+# 270 of 16, by 0.28 after 770 of 16 of 32,64 channels; 64 is for those who stay.
+PRESETS = {
+    "a coffee": Preset(10, (("64,128", 5000), ("32,64", 0)), 16, 6000),
+    "a lunch": Preset(60, (("64,128", 4000), ("32,64", 0)), 32, 15_000),
+    "a night": Preset(480, (("96,192", 20_000), ("64,128", 0)), 64, 40_000),
+}
+
+
+class Filled(NamedTuple):
+    """What a preset fills in, and the seconds that it takes, where they are known."""
+
+    steps: int
+    batch: int
+    channels: str
+    ema: float
+    seconds: float | None
+
+
+def filled(
+    name: str, measure: Callable[[str, int], float | None], limits: Limits, fixed: bool = False
+) -> Filled:
+    """What a preset comes to on this machine.
+
+    Args:
+        name: One of `PRESETS`.
+        measure: Seconds of a step, for channels and batch; None where that is not known.
+        limits: Of this page.
+        fixed: The network is given, so that there is one way only.
+    """
+    preset = PRESETS[name]
+    # Where minutes are bounded, a slower hour of the machine must not cut the training off.
+    budget = 60 * min(preset.minutes, 0.85 * limits.minutes)
+    batch = min(preset.batch, limits.batch)
+    ways = preset.ways[-1:] if fixed else preset.ways
+    channels, each = ways[0][0], None
+    for channels, wanted in ways:
+        each = measure(channels, batch)
+        if each is None or budget / each >= min(wanted, limits.steps):
+            break
+    steps = preset.steps if each is None else _round(budget / each)
+    steps = min(limits.steps, max(FEWEST, steps))
+    return Filled(steps, batch, channels, ema_for(steps), None if each is None else steps * each)
+
+
+def ema_for(steps: int) -> float:
+    """A decay that averages about the last tenth of a run."""
+    return min(0.9995, max(0.9, round(1 - 10 / steps, 4)))
+
+
+def _round(steps: float) -> int:
+    """Down to two digits, as a person would say it."""
+    scale = 10 ** max(0, len(str(int(steps))) - 2)
+    return int(steps / scale) * scale
+
+
+def choices(presets: dict[str, Filled]) -> list[tuple[str, str]]:
+    """(words, name) of each preset, for the menu, and one's own settings."""
+    said = []
+    for name, each in presets.items():
+        time = "" if each.seconds is None else f", about {span(each.seconds)}"
+        said.append((f"{name}: {each.steps:,} steps{time}", name))
+    return [*said, (OWN, OWN)]
