@@ -134,7 +134,7 @@ sys.path[:0] = [".", "tests"]
 import test_train_tab as t
 whole = t.load_dataset("fashion-mnist-2000")
 data = t.ImageDataset("some", whole.pictures[::40], whole.labels[::40], whole.class_names)
-job = t.a_job(data, t.keeping.Path(os.environ["DIFFUSION_MODELS"]), "k", steps=5000)
+job = t.a_job(data, t.Path(os.environ["DIFFUSION_MODELS"]), "k", steps=5000)
 often = dataclasses.replace(job.plan.train, save_every=5)
 job.plan = dataclasses.replace(job.plan, train=often)
 print("begins", flush=True)
@@ -468,7 +468,7 @@ def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
     plan, pictures = plan_of(asked, dataset, Limits())
     weighting = "none" if kind == "epsilon" else "clamped_snr"
     assert (plan.train.prediction_type, plan.train.loss_weighting) == (kind, weighting)
-    words = plan_module.facts(plan, datasets, 0.1)
+    words = plan_module.facts(plan, pictures, 0.1)
     assert f"It goes on to predict {kind}" in words and f"weighting: {weighting}." in words
     assert "goes on to predict" not in plan_module.facts(
         plan_of(SMALL, dataset, Limits())[0], dataset, 1
