@@ -1,6 +1,7 @@
 """The command line, as a user calls it."""
 
 import gzip
+import json
 import signal
 import subprocess
 import sys
@@ -281,7 +282,7 @@ def write_idx(folder: Path) -> None:
         (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(numbers)
 
 
-def test_evaluate_measures_the_rows_asked_for_and_writes_them_into_the_card(tmp_path, monkeypatch):
+def test_evaluate_measures_the_rows_asked_for_and_writes_results_and_card(tmp_path, monkeypatch):
     write_idx(tmp_path)
     monkeypatch.setenv("FASHION_MNIST_DIR", str(tmp_path))
     folder = save_tiny(tmp_path / "m", dataset="fashion-mnist")
@@ -301,6 +302,15 @@ def test_evaluate_measures_the_rows_asked_for_and_writes_them_into_the_card(tmp_
     ]
     assert "| 18 |" in table[-1] and "in bf16" in card
     assert load_checkpoint(folder).weights_hash[:12] in card
+    found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert found["format"] == "diffusion-playground/results-1"
+    assert found["weights"] == load_checkpoint(folder).weights_hash
+    assert found["conditions"]["precision"] == "bf16"
+    assert [(r["sampler"], r["num_steps"], r["spacing"]) for r in found["samplers"]] == [
+        ("ddim", 10, "trailing"),
+        ("dpmpp_2m", 10, "karras"),
+        ("heun", 10, "trailing"),
+    ]
     wrong = cli("evaluate", "--model", folder, "--rows", "ddim 7")
     assert wrong.returncode == 2 and "There is no row 'ddim 7'" in wrong.stderr
 

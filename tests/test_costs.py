@@ -1,157 +1,71 @@
-"""What steps cost: the card's table read back, evaluations counted, the figure and the words."""
+"""What steps cost: results at hand, evaluations counted, the figure and the words."""
 
 import dataclasses
 import math
-import random
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from fakehub import hub
+from measured import results, row
 
-from diffusion_core.checkpoint import TABLE_BEGIN, TABLE_END, load_checkpoint
-from diffusion_core.evaluation import (
-    CardRow,
-    Row,
-    Setting,
-    best_value,
-    evaluations,
-    read_table,
-    table,
-)
-from diffusion_core.evaluation.evaluate import ROWS
-from diffusion_core.publishing import write_card
+from diffusion_core.checkpoint import RESULTS, load_checkpoint
+from diffusion_core.evaluation import ReferenceRow, Results, SamplerRow, best_value, evaluations
 from diffusion_core.samplers import SAMPLERS, sample
 from diffusion_core.schedule import SPACINGS, make_schedule
-from tabs.denoise.cost import words
+from tabs.denoise.cost import results_of, words
 from tabs.denoise.cost_figure import NOW, PLACES, figure, places
 from tabs.shared.text import span
 
-CARD = Path(__file__).parents[1] / "pretrained" / "fashion-mnist" / "README.md"
-SCALE = Row("training images", 0, 1000, 0.1, 0.94, None, None)
-NOISE = Row("plain noise", 0, 1000, 37.67, None, None, None)
-
-
-def card(rows: list[Row]) -> str:
-    return f"# A model\n\n{TABLE_BEGIN}\n{table(rows)}\n\nJudge: | a |\n{TABLE_END}\n\n| x | y |\n"
-
-
-def measured(what: str, nfe: int, frechet: float, samples: int = 1000) -> Row:
-    return Row(what, nfe, samples, frechet, 0.9, 1.0, 2.0 * nfe)
-
-
-ALL = read_table(
-    card(
-        [
-            SCALE,
-            NOISE,
-            measured("ddim 10", 10, 0.6),
-            measured("ddim 50", 50, 0.32),
-            measured("ddim 25", 25, 0.4),
-            measured("ddim 25, guidance 1.5", 25, 0.2),
-            measured("ddim 50, eta 1", 50, 0.5),
-            measured("dpmpp_2m 20", 20, 0.31),
-            measured("heun 10", 18, 0.35),
-            measured("ddpm 1000", 1000, 0.3),
-        ]
-    )
+__all__ = ["hub"]  # the fixture
+SHIPPED = Path(__file__).parents[1] / "pretrained" / "fashion-mnist"
+REFERENCES = (
+    ReferenceRow("training images", 1000, 0.1, 0.94),
+    ReferenceRow("plain noise", 1000, 37.67),
 )
 
 
-@given(
-    st.sampled_from(SAMPLERS),
-    st.integers(1, 1000),
-    st.floats(0, 1),
-    st.floats(0, 8),
-    st.integers(1, 10**6),
-    st.floats(0, 1e6),
-    st.none() | st.floats(0, 1),
-    st.none() | st.floats(0),
-    st.sampled_from(SPACINGS),
+def measured(name: str, nfe: int, frechet: float) -> SamplerRow:
+    return row(name, frechet, nfe, num_samples=1000, milliseconds_per_image=2.0 * nfe)
+
+
+def of(rows) -> Results:
+    return results(*rows, references=REFERENCES)
+
+
+ROWS = (
+    measured("ddim 10", 10, 0.6),
+    measured("ddim 50", 50, 0.32),
+    measured("ddim 25", 25, 0.4),
+    measured("ddim 25, guidance 1.5", 25, 0.2),
+    measured("ddim 50, eta 1", 50, 0.5),
+    measured("dpmpp_2m 20", 20, 0.31),
+    measured("heun 10", 18, 0.35),
+    measured("ddpm 1000", 1000, 0.3),
 )
-def test_what_the_writer_wrote_is_read_back(
-    sampler, steps, eta, guidance, samples, frechet, accuracy, ms, spacing
-):
-    ms = None if ms is None or ms == math.inf else ms
-    name = Setting(sampler, steps, eta, guidance, spacing).words
-    row = Row(name, 2 * steps - 1, samples, frechet, accuracy, None, ms)
-    scale, read = read_table(card([SCALE, row]))
-    assert scale == CardRow("training images", None, 0, 0, 0, 1, 0.1, 0.94, None, None, 1000)
-    assert read == CardRow(
-        name,
-        sampler,
-        steps,
-        2 * steps - 1,
-        float(f"{eta:g}"),
-        float(f"{guidance:g}"),
-        float(f"{frechet:.2f}"),
-        None if accuracy is None else float(f"{accuracy:.3f}"),
-        None,
-        None if ms is None else float(f"{ms:.1f}"),
-        samples,
-        None,
-        spacing,
-    )
-    usual = read.eta == 0 and read.guidance_scale == 1 and spacing == "trailing"
-    assert read.plain == usual and not scale.plain
+ALL = of(ROWS)
 
 
-def test_a_written_card_is_read_back(tiny_folder, tmp_path):
-    rows = [SCALE, NOISE] + [Row(r.words, r.steps, 2000, 0.5, 0.9, 1.05, 9.5) for r in ROWS]
-    checkpoint = load_checkpoint(tiny_folder)
-    write_card(tmp_path, checkpoint, rows, {"test_accuracy": 0.92}, "fp32")
-    read = read_table((tmp_path / "README.md").read_text(encoding="utf-8"))
-    assert [r.name for r in read] == [r.what for r in rows]
-    assert list(ROWS) == [
-        (r.sampler, r.num_steps, r.eta, r.guidance_scale, r.spacing) for r in read[2:]
-    ]
-    assert {(r.nearest, r.ms_per_image, r.samples) for r in read[2:]} == {(1.05, 9.5, 2000)}
-
-
-def test_the_shipped_card_is_readable():
-    rows = {r.name: r for r in read_table(CARD.read_text(encoding="utf-8"))}
-    text = CARD.read_text(encoding="utf-8").partition(TABLE_BEGIN)[2].partition(TABLE_END)[0]
-    assert len(rows) == sum(line.startswith("|") for line in text.splitlines()) - 2
-    assert rows["ddim 25"].evaluations == 25 and rows["ddim 25"].plain
-    assert rows["training images"].sampler is None
-    schedule = load_checkpoint(CARD.parent).schedule
+def test_the_shipped_results_count_evaluations_as_the_sampler_does():
+    found = Results.from_json((SHIPPED / RESULTS).read_text(encoding="utf-8"))
+    rows = {r.name: r for r in found.samplers}
+    assert rows["ddim 25"].num_evaluations == 25 and rows["ddim 25"].plain
+    assert not rows["ddim 25, guidance 1.5"].plain
+    schedule = load_checkpoint(SHIPPED).schedule
     for r in rows.values():
-        if r.sampler:
-            assert evaluations(schedule, r.sampler, r.num_steps, r.spacing) == r.evaluations
+        assert evaluations(schedule, r.sampler, r.num_steps, r.spacing) == r.num_evaluations
 
 
-def test_what_is_no_table_gives_no_rows_and_what_is_no_row_is_left_out():
-    good = card([SCALE, measured("ddim 25", 25, 0.4)])
-    assert len(read_table(good)) == 2
-    assert read_table(good.replace("\n", "\r\n")) == read_table(good)
-    assert read_table("") == read_table("# A model\n") == []
-    assert read_table(f"{TABLE_BEGIN}\n{TABLE_END}") == []
-    assert (
-        read_table(good.replace(TABLE_END, "")) == read_table(good.replace(TABLE_BEGIN, "")) == []
-    )
-    assert read_table(good.replace("Frechet", "Other")) == []
-    for broken in (
-        ("0.40", "nan"),
-        ("0.40", ""),
-        ("0.900", "good"),
-        ("| 25 |", "|  |"),
-        ("| 25 |", "| 24 |"),
-        ("| 25 |", "| x |"),
-        ("ddim 25", "euler 25"),
-        ("ddim 25", "ddim 25, eta much"),
-        ("ddim 25", ""),
-        ("ddim 25", "a | b"),
-    ):
-        assert [r.name for r in read_table(good.replace(*broken))] == ["training images"], broken
-
-
-@given(st.text(alphabet="| -.,:0129aegnitx\n\r\x0b", max_size=200), st.randoms())
-def test_reading_never_raises(text: str, chance: random.Random):
-    assert isinstance(read_table(text), list)
-    whole = card([SCALE, measured("ddim 25", 25, 0.4)])
-    cut, end = sorted(chance.randrange(len(whole)) for _ in "ab")
-    assert isinstance(read_table(whole[:cut] + text + whole[end:]), list)
+def test_results_are_those_of_a_folder_or_of_a_model_of_the_hub(hub, tiny_folder, tmp_path):
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "mine"))
+    here = load_checkpoint(folder)
+    assert results_of(here) is None
+    found = results(*ROWS, weights=here.weights_hash)
+    (folder / RESULTS).write_text(found.to_json(), encoding="utf-8")
+    assert results_of(here) == found
+    hub.add("me/tiny", folder)
+    assert results_of(load_checkpoint("me/tiny")) == found
 
 
 class NoNoise:
@@ -202,7 +116,7 @@ def test_names_beside_marks_cover_neither_each_other_nor_a_mark():
         for n in (9, 10, 20, 24, 25)
         for g in (1.5, 2, 4)
     ]
-    made = figure([*read_table(card(near)), *ALL[2:]], "ddim", 25, 12.0)
+    made = figure(of([*near, *ROWS]), "ddim", 25, 12.0)
     shown = [t for t in made.data if "text" in t.mode]
     assert 3 <= len(shown) < len(near)  # the others would not be readable
     marks, names = [(100, 100), (104, 100), (8, 100)], ["guidance 2", "guidance 4", "eta 1"]
@@ -250,17 +164,17 @@ def test_training_images_are_the_line_below_and_noise_is_not_in_view():
 
 
 def test_a_card_without_a_table_is_one_sentence_and_an_empty_figure():
-    made = figure([], "heun", 18)
+    made = figure(None, "heun", 18)
     assert not made.data and [s.x0 for s in made.layout.shapes] == [18]
     assert any("no measurements" in a.text for a in made.layout.annotations)
-    for rows in ([], ALL[:2]):
-        said = words(rows, "heun", 18, 10.0)
+    for found in (None, of([])):
+        said = words(found, "heun", 18, 10.0)
         assert said.startswith("**heun** with 18 evaluations takes about 0.18 s here; a thousand")
         assert said.count("`python -m diffusion_core evaluate --model FOLDER` makes it.") == 1
-        said = words(rows, "heun", 18, 10.0, measurable=False)
+        said = words(found, "heun", 18, 10.0, measurable=False)
         assert "evaluate" not in said and said.endswith("and no test images are known for it.")
-    zero = [dataclasses.replace(ALL[2], frechet=0.0)]
-    assert not figure(zero, "ddim", 10).data  # a logarithmic axis has no place for it
+    zero = dataclasses.replace(ROWS[0], frechet_distance=0.0)
+    assert not figure(of([zero]), "ddim", 10).data  # a logarithmic axis has no place for it
 
 
 def test_the_words_say_the_cost_here_and_of_a_thousand_steps():
@@ -274,25 +188,32 @@ def test_the_words_say_the_cost_here_and_of_a_thousand_steps():
     untimed = words(ALL, "ddim", 25)
     assert "not been timed here yet; where the card was measured it took about 50 ms" in untimed
     assert "ddpm about 2 s" in untimed
-    assert "1,000 evaluations, 40 times as many" in words([], "ddim", 25)
+    assert "1,000 evaluations, 40 times as many" in words(None, "ddim", 25)
 
 
 def test_the_words_name_the_cheapest_row_that_is_good_enough():
-    rows = [r for r in ALL if r.guidance_scale == 1]
-    said = words(rows, "ddim", 25, 12.0)
+    rows = [r for r in ROWS if r.guidance_scale == 1]
+    said = words(of(rows), "ddim", 25, 12.0)
     assert "**dpmpp_2m 20** takes the fewest to come within 5 % of the best: 20 eval" in said
     assert "of 0.31, against 1,000 for 0.3 (ddpm 1000)" in said and "guidance" not in said
-    assert best_value(rows).name == "dpmpp_2m 20"  # which the card's default would be
+    assert best_value(of(rows)).name == "dpmpp_2m 20"  # which the card's default would be
     guided = words(ALL, "ddim", 25, 12.0)
     assert "**ddim 25, guidance 1.5** is the best" in guided and "of two pictures" in guided
-    fewer = [dataclasses.replace(r, frechet=0.9) if r.sampler == "dpmpp_2m" else r for r in rows]
-    assert "**ddpm 1000** is the best" in words(
-        [r for r in fewer if r.name != "ddim 50"], "ddim", 25, 12.0
-    )
+    fewer = [r for r in rows if r.name not in ("ddim 50", "dpmpp_2m 20")]
+    assert "**ddpm 1000** is the best" in words(of(fewer), "ddim", 25, 12.0)
     assert "images: the fewer" not in said
-    few = [dataclasses.replace(r, samples=500) if r.num_steps == 1000 else r for r in rows]
-    assert "measured on 500 to 1,000 images: the fewer" in words(few, "ddim", 25, 12.0)
+    few = [dataclasses.replace(r, num_samples=500) if r.num_steps == 1000 else r for r in rows]
+    assert "measured on 500 to 1,000 images: the fewer" in words(of(few), "ddim", 25, 12.0)
     assert "!" not in said
+
+
+def test_figures_in_full_precision_are_told_as_in_the_table():
+    exact = of([measured("ddim 10", 10, 1 / 3), measured("ddim 50", 50, 0.3200001)])
+    said = words(exact, "ddim", 25, 12.0)
+    assert "for a Frechet distance of 0.33, against 50 for 0.32 (ddim 50)" in said
+    (shown,) = figure(exact, "ddim", 25).data
+    assert shown.y == (1 / 3, 0.3200001)
+    assert "Frechet distance 0.33, of 1,000 images" in shown.customdata[0]
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,15 @@ import pytest
 import torch
 from conftest import last, save_tiny
 
-from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.checkpoint import CARD, RESULTS, TABLE_BEGIN, TABLE_END, load_checkpoint
 from diffusion_core.data import load_dataset
 from diffusion_core.evaluation import (
+    JudgeFacts,
     best_value,
-    default_words,
     judged,
     load_judge,
-    read_table,
+    read_results,
+    results_markdown,
     rights,
 )
 from diffusion_core.generation import SamplingRequest, walk
@@ -58,36 +59,51 @@ def test_the_model_in_colour_is_small_complete_and_guided(avatars):
 
 def test_shipping_keeps_the_card_and_what_suits_the_model(tmp_path):
     trained, shipped = save_tiny(tmp_path / "trained", seed=2), tmp_path / "shipped"
+    (trained / RESULTS).write_text("measured")
     ship(trained, shipped)
     assert load_checkpoint(shipped).weights_hash == load_checkpoint(trained).weights_hash
+    assert (shipped / RESULTS).read_text() == "measured"
     suits = json.loads((shipped / "config.json").read_text()) | {"sampling": {"label": "Bag"}}
     (shipped / "config.json").write_text(json.dumps(suits))
     (shipped / "README.md").write_text("What it is.")
     later = save_tiny(tmp_path / "later", seed=3)
+    (later / RESULTS).write_text("measured later")
     ship(later, shipped)
     found = load_checkpoint(shipped)
     assert found.weights_hash == load_checkpoint(later).weights_hash
     assert found.config.sampling == {"label": "Bag"}
     assert (shipped / "README.md").read_text() == "What it is."
+    assert (shipped / RESULTS).read_text() == "measured"  # the card's, not believed any more
 
 
 @pytest.mark.parametrize("name", ["avatars", "fashion-mnist"])
-def test_the_defaults_are_those_of_the_cards(name):
-    card = (ROOT / name / "README.md").read_text(encoding="utf-8")
-    rows = read_table(card)
-    sampling, best = load_checkpoint(ROOT / name).config.sampling, best_value(rows)
-    assert best is not None and default_words(rows) in card
+def test_the_tables_of_the_cards_are_rendered_from_the_results(name):
+    card = (ROOT / name / CARD).read_text(encoding="utf-8")
+    found = read_results(ROOT / name, load_checkpoint(ROOT / name).weights_hash)
+    assert (ROOT / name / RESULTS).read_text(encoding="utf-8") == found.to_json()
+    body = card.partition(TABLE_BEGIN)[2].partition(TABLE_END)[0]
+    assert body == f"\n{results_markdown(found)}\n"
+    judge = "judge-avatars" if name == "avatars" else "judge"
+    facts = json.loads((ROOT / judge / "config.json").read_text(encoding="utf-8"))
+    assert found.judge == JudgeFacts.of(facts)
+
+
+@pytest.mark.parametrize("name", ["avatars", "fashion-mnist"])
+def test_the_defaults_are_those_of_the_results(name):
+    checkpoint = load_checkpoint(ROOT / name)
+    found = read_results(ROOT / name, checkpoint.weights_hash)
+    sampling, best = checkpoint.config.sampling, best_value(found)
+    assert best is not None
     assert (sampling["sampler"], sampling["num_steps"]) == (best.sampler, best.num_steps)
     assert sampling["guidance_scale"] == best.guidance_scale
     assert sampling.get("spacing", "trailing") == best.spacing
-    assert len([r for r in rows if r.sampler]) >= 10
+    assert len(found.samplers) >= 10
 
 
-def test_ten_evaluations_come_close_to_the_best_of_the_table():
-    rows = read_table((ROOT / "avatars" / "README.md").read_text(encoding="utf-8"))
-    walked = [r for r in rows if r.sampler]
-    ten = min(r.frechet for r in walked if r.evaluations <= 10)
-    assert ten <= 1.15 * min(r.frechet for r in walked)
+def test_ten_evaluations_come_close_to_the_best_of_the_table(avatars):
+    rows = read_results(ROOT / "avatars", avatars.weights_hash).samplers
+    ten = min(r.frechet_distance for r in rows if r.num_evaluations <= 10)
+    assert ten <= 1.15 * min(r.frechet_distance for r in rows)
 
 
 def test_avatars_show_what_they_are_asked_for(avatars):

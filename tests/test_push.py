@@ -13,14 +13,16 @@ import yaml
 from conftest import TINY, save_tiny, wake
 from fakehub import hub
 from huggingface_hub import constants
+from measured import results, row
 from PIL import Image
 from twins import theirs
 
 from diffusion_core.__main__ import main
 from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
 from diffusion_core.data import to_uint8
+from diffusion_core.evaluation import Results
 from diffusion_core.publishing import push
-from diffusion_core.publishing.upload import TAGS, card_for_hub, without_paths
+from diffusion_core.publishing.upload import TAGS, card_for_hub, eval_results, without_paths
 from diffusion_core.samplers import sample
 from diffusion_core.seeding import draw_noise
 from diffusion_core.unet import UNet
@@ -118,6 +120,44 @@ def test_a_card_and_a_picture_of_ones_own_stay(hub, folder, token):
     assert "Mine.\n\n![Samples](samples.png)\n" in card and "ddim" not in card
     shown = card_for_hub(card, "me/pots", "words", "mit")
     assert shown == card.replace("cc0-1.0", "mit")
+
+
+def test_measured_results_go_along_and_the_hub_lists_those_of_the_default(hub, folder, token):
+    weights = load_checkpoint(folder).weights_hash
+    found = results(
+        row("ddim 10", 1 / 3), row("ddim 50", 0.5, class_accuracy=None), weights=weights
+    )
+    (folder / "results.json").write_text(found.to_json(), encoding="utf-8")
+    push(folder, "me/tiny")
+    assert names(hub, "me/tiny") == SENT | {"results.json"}
+    assert Results.from_json(hub.repos["me/tiny"]["results.json"].decode()) == found
+    front = yaml.safe_load(hub.repos["me/tiny"]["README.md"].decode().split("---\n")[1])
+    (listed,) = front["model-index"]
+    (measured,) = listed["results"]
+    assert listed["name"] == "tiny" and measured["dataset"]["split"] == "test"
+    values = {m["type"]: (m["value"], m["args"]["num_steps"]) for m in measured["metrics"]}
+    assert values == {"frechet_distance": (1 / 3, 10), "class_accuracy": (0.9, 10)}
+    assert not push(folder, "me/tiny").changed
+    save_tiny(folder, seed=5)  # what was measured of other weights stays here
+    (folder / "results.json").write_text(found.to_json(), encoding="utf-8")
+    push(folder, "me/other")
+    assert names(hub, "me/other") == SENT
+    assert b"model-index" not in hub.repos["me/other"]["README.md"]
+
+
+def test_metrics_of_ones_own_stay_beside_ours():
+    ours = eval_results(results(row("ddim 10", 0.5)), "fashion-mnist")
+    first = card_for_hub("# A\n", "me/a", None, None, ours)
+    own = first.replace("name: fashion-mnist", "name: mine").replace(
+        "type: fashion-mnist", "type: mine"
+    )
+    both = card_for_hub(own, "me/b", None, None, ours)
+    (index,) = yaml.safe_load(both.split("---\n")[1])["model-index"]
+    assert index["name"] == "a"
+    assert [r["dataset"]["type"] for r in index["results"]] == ["mine", "fashion-mnist"]
+    later = eval_results(results(row("ddim 10", 0.25)), "fashion-mnist")
+    assert card_for_hub(first, "me/a", None, None, later) == first.replace("0.5", "0.25")
+    assert eval_results(results(), "fashion-mnist") == []
 
 
 def test_what_was_pushed_in_the_open_or_in_private_stays_so(hub, folder, token):

@@ -477,6 +477,7 @@ def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
 
 def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
     messages(handlers.train(ME, "mine", *SMALL._replace(steps=2)))
+    (home / "mine" / "results.json").write_text("{}")
     made = handlers.zip_file(str(home / "mine"), ME)
     file = Path(next(made)[0]["value"])
     with zipfile.ZipFile(file) as z:
@@ -484,6 +485,7 @@ def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
             "mine/README.md",
             "mine/config.json",
             "mine/model.safetensors",
+            "mine/results.json",
         ]
         z.extractall(tmp_path / "out")
     made.close()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from .config import CONFIG, CheckpointConfig
 from .diffusers_export import export_diffusers
-from .formats import INDEX, WEIGHTS, is_checkpoint
+from .formats import INDEX, RESULTS, WEIGHTS, is_checkpoint
 from .hub import (
     CARD,
     DownloadProgress,
@@ -44,6 +44,7 @@ __all__ = [
     "CARD",
     "CONFIG",
     "INDEX",
+    "RESULTS",
     "TABLE_BEGIN",
     "TABLE_END",
     "WEIGHTS",

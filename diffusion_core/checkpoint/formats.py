@@ -1,6 +1,6 @@
 """Folders that hold a checkpoint, in three layouts: our own, and diffusers' newer and older one.
 
-    config.json  model.safetensors  README.md                                 our own
+    config.json  model.safetensors  README.md  results.json                   our own
     model_index.json  unet/…  scheduler/scheduler_config.json                 a saved pipeline
     model_index.json  config.json  diffusion_pytorch_model.safetensors  …     the same, flat
 
@@ -28,6 +28,7 @@ from .config import CONFIG, CheckpointConfig
 from .diffusers_import import scheduler_config, unet_config
 
 WEIGHTS = "model.safetensors"
+RESULTS = "results.json"  # what was measured of the weights; see `evaluation.records`
 INDEX, SCHEDULER = "model_index.json", "scheduler_config.json"
 THEIRS = "diffusion_pytorch_model.safetensors"
 THEIRS_EMA = "diffusion_pytorch_model.ema.safetensors"

@@ -21,10 +21,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .formats import SETTINGS, in_a_sentence, read_settings, weights_file
+from .formats import RESULTS, SETTINGS, in_a_sentence, read_settings, weights_file
 
 CARD = "README.md"
-TEXT = 10_000_000  # bytes that settings or a card may have where downloads are bounded
+TEXT = 10_000_000  # bytes that settings, card or results may have where downloads are bounded
 DownloadProgress = Callable[[int, int], None]
 _SITE = re.compile(r"https?://(www\.)?(huggingface\.co|hf\.co)/")
 _LOAD_AGAIN = "load it again to go on"
@@ -61,12 +61,13 @@ def download(
         )
     bounded = math.isfinite(most)
     sizes = _files_of(hub_id, token, needed=True) if bounded else {}
-    if (large := max((sizes.get(name, 0) for name in (*SETTINGS, CARD)), default=0)) > TEXT:
+    texts = [*SETTINGS, CARD, RESULTS]
+    if (large := max((sizes.get(name, 0) for name in texts), default=0)) > TEXT:
         raise ValueError(
             f"Settings or card of {hub_id} have {large / 1e6:,.0f} MB, as no checkpoint's do; "
             "choose another."
         )
-    folder = _fetch(hub_id, [*SETTINGS, CARD], None, token)
+    folder = _fetch(hub_id, texts, None, token)
     with in_a_sentence(hub_id):
         _, names = read_settings(folder)
     size = sum(sizes.get(name, 0) for name in names)

@@ -17,6 +17,7 @@ from ..files import replace_file, write_text
 from ..unet import UNet, num_parameters
 from .config import CONFIG, CheckpointConfig
 from .formats import (
+    RESULTS,
     WEIGHTS,
     files_in,
     fill,
@@ -82,7 +83,7 @@ def save_checkpoint(
         unet: Its weights are stored in half precision.
         config: All else.
         card: Text of the README.md; None writes a short one, or keeps one that is there, without
-            the table that was measured of the weights before.
+            the table that was measured of the weights before. Their `results.json` goes too.
 
     Raises:
         ValueError: if the network is not what config describes, or overflows half precision.
@@ -95,8 +96,9 @@ def save_checkpoint(
     folder = Path(folder)
     replace_file(folder / WEIGHTS, lambda file: save_file(half, str(file), {"format": "pt"}))
     write_text(folder / CONFIG, config.to_json())
+    # What was measured of other weights is not true of these.
+    (folder / RESULTS).unlink(missing_ok=True)
     if card is None and (folder / CARD).exists():
-        # What was measured of other weights is not true of these.
         card = without_table((folder / CARD).read_text(encoding="utf-8"))
     write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
 

@@ -1,15 +1,17 @@
-"""evaluate: the measured table of a checkpoint's card."""
+"""evaluate: measured results of a checkpoint, for results.json and its card."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import Model
+
+if TYPE_CHECKING:
+    from ..evaluation import ReferenceRow, SamplerRow
 
 
 def evaluate(
@@ -28,7 +30,7 @@ def evaluate(
     """Measure a checkpoint against its data set's test images; print and keep the table."""
     from ..checkpoint import load_checkpoint
     from ..device import best_device
-    from ..evaluation import Scorecard, attribute_table, table
+    from ..evaluation import Scorecard, attribute_table, save_results, table
     from ..publishing import keep_default, write_card
 
     if num < 2 or num_slow < 2:
@@ -39,14 +41,36 @@ def evaluate(
     measured = []
     for row in score.rows(num, num_slow):
         measured.append(row)
-        typer.echo(json.dumps(dataclasses.asdict(row)), err=True)
-    typer.echo(table(measured))
+        typer.echo(_line(row), err=True)
+    results = score.results(measured)
+    typer.echo(table(results))
     folder = Path(model) if write and Path(model).is_dir() else None
-    if folder is not None:  # what takes long is kept at once; and attributes are asked for its way
-        write_card(folder, checkpoint, measured, score.facts, score.precision)
-        score.checkpoint = keep_default(folder, checkpoint)
-    obedience = score.obedience(num)
-    if obedience:
-        typer.echo(f"\n{attribute_table(obedience)}")
     if folder is not None:
-        write_card(folder, score.checkpoint, measured, score.facts, score.precision, obedience)
+        # What takes long is kept at once; and attributes are measured with the new default.
+        write_card(folder, checkpoint, save_results(folder, results))
+        score.checkpoint = keep_default(folder, checkpoint)
+    attributes = score.attribute_accuracies(num)
+    if attributes:
+        typer.echo(f"\n{attribute_table(attributes)}")
+    if folder is not None:
+        results = score.results(measured, attributes)
+        write_card(folder, score.checkpoint, save_results(folder, results))
+
+
+def _line(row: ReferenceRow | SamplerRow) -> str:
+    """A row as JSON, printed as soon as it is measured."""
+    from ..evaluation import SamplerRow
+
+    drawn = row if isinstance(row, SamplerRow) else None
+    return json.dumps(
+        {
+            "what": row.name,
+            "nfe": drawn.num_evaluations if drawn else 0,
+            "samples": row.num_samples,
+            "frechet": row.frechet_distance,
+            "accuracy": row.class_accuracy,
+            "nearest": drawn.nearest_training_distance if drawn else None,
+            "ms": drawn.milliseconds_per_image if drawn else None,
+            "attributes": row.attribute_accuracy,
+        }
+    )

@@ -1,48 +1,73 @@
-"""How good are samples? Judges, distances in their features, and the table of a card.
+"""How good are samples? Judges, distances in their features, and the results of a checkpoint.
 
 Its files:
 
-    judges      small classifiers that read what a picture shows
-    metrics     distances between sets of images
-    evaluate    measures a checkpoint, row by row
-    attributes  how often asked-for attributes are shown
-    benchmark   the test images, judge and rows of each data set
-    results     the measured table, read back, and the default that it speaks for
+    judges       small classifiers that read what a picture shows
+    metrics      distances between sets of images
+    records      the content of results.json: rows of samplers, and what they were measured with
+    evaluate     measures a checkpoint, row by row
+    attributes   how often asked-for attributes are shown
+    benchmark    the test images, judge and rows of each data set
+    results      reads, merges and writes results.json, and chooses a default from it
+    tables       results as Markdown
+    legacy_card  the table of a card from before there was results.json
 """
 
 from __future__ import annotations
 
-from .attributes import READABLE, AttributeAccuracy, attribute_table
 from .benchmark import BENCHMARKS, Scorecard
-from .evaluate import GUIDED_ROWS, Row, Setting, asked_of, draw_samples, evaluations, table
+from .evaluate import GUIDED_ROWS, asked_of, draw_samples, evaluations
 from .judges import WIDTHS, AttributeJudge, Judge, judged, load_judge, rights
 from .metrics import frechet_distance
-from .results import CardRow, best_value, cells_of, default_words, obedient, read_table
+from .records import (
+    READABLE,
+    TRAINING_IMAGES,
+    AttributeAccuracy,
+    Conditions,
+    JudgeFacts,
+    ReferenceRow,
+    Results,
+    SamplerRow,
+    Setting,
+)
+from .results import (
+    best_value,
+    candidates,
+    default_words,
+    read_results,
+    save_results,
+)
+from .tables import attribute_table, results_markdown, table
 
 __all__ = [
+    "BENCHMARKS",
     "GUIDED_ROWS",
     "READABLE",
+    "TRAINING_IMAGES",
     "WIDTHS",
-    "BENCHMARKS",
-    "AttributeJudge",
-    "CardRow",
-    "Judge",
     "AttributeAccuracy",
-    "Row",
+    "AttributeJudge",
+    "Conditions",
+    "Judge",
+    "JudgeFacts",
+    "ReferenceRow",
+    "Results",
+    "SamplerRow",
     "Scorecard",
     "Setting",
     "asked_of",
+    "attribute_table",
     "best_value",
-    "cells_of",
+    "candidates",
     "default_words",
     "draw_samples",
     "evaluations",
     "frechet_distance",
     "judged",
     "load_judge",
-    "attribute_table",
-    "obedient",
-    "read_table",
+    "read_results",
+    "results_markdown",
     "rights",
+    "save_results",
     "table",
 ]

@@ -8,41 +8,18 @@ enough of real ones cannot be measured, and is named as dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
 from ..checkpoint import Checkpoint
 from ..conditioning import CLASS
 from ..data import ImageDataset
-from .evaluate import Setting, asked_of, draw_samples
+from .evaluate import asked_of, draw_samples, known
 from .judges import AttributeJudge, judged, rights
+from .records import AttributeAccuracy, Setting
 
-READABLE = 0.8
 SCALES = (1.0, 2.0)
 USUAL = Setting("dpmpp_2m", 20)  # where a checkpoint names no default
-
-
-@dataclass(frozen=True)
-class AttributeAccuracy:
-    """One line of the table.
-
-    Attributes:
-        name: Of the attribute, or "class".
-        values: How many values it has.
-        real: Share of real held-out images in which the judge reads it right.
-        generated: The same of generated ones, by guidance scale.
-    """
-
-    name: str
-    values: int
-    real: float
-    generated: dict[float, float]
-
-    @property
-    def readable(self) -> bool:
-        """Whether the judge reads it well enough to say anything."""
-        return self.real >= READABLE
 
 
 def default_scales(checkpoint: Checkpoint) -> tuple[float, ...]:
@@ -96,30 +73,10 @@ def measure_attributes(
     names = [(CLASS, test.class_names), *test.attribute_names]
     return [
         AttributeAccuracy(
-            name, len(values), float(real[k]), {s: float(g[k]) for s, g in generated.items()}
+            name,
+            len(values),
+            known(float(real[k])),
+            {s: known(float(g[k])) for s, g in generated.items()},
         )
         for k, (name, values) in enumerate(names)
     ]
-
-
-def attribute_table(rows: Sequence[AttributeAccuracy]) -> str:
-    """The rows as a Markdown table, with a sentence on what is dropped."""
-    scales = list(rows[0].generated)
-    heads = [x for s in scales for x in (f"guidance {s:g}", "relative to real")]
-    lines = [
-        "| attribute | values | real, held out | " + " | ".join(heads) + " |",
-        "|---|---:|---:|" + "---:|" * len(heads),
-    ]
-    for r in rows:
-        if r.readable:
-            shares = [x for s in scales for x in (r.generated[s], r.generated[s] / r.real)]
-            cells = [r.name, str(r.values), f"{r.real:.3f}", *(f"{x:.3f}" for x in shares)]
-            lines.append("| " + " | ".join(cells) + " |")
-    dropped = [f"{r.name} ({r.real:.0%})" for r in rows if not r.readable]
-    note = (
-        f"Dropped, since the judge reads them in fewer than {READABLE:.0%} of real held-out "
-        f"pictures: {', '.join(dropped)}."
-        if dropped
-        else f"Every attribute is read right in at least {READABLE:.0%} of real held-out pictures."
-    )
-    return "\n".join([*lines, "", note])

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..checkpoint import Checkpoint
 from ..data import load_dataset
 from ..device import best_device, fastest_precision
 from ..training import PRECISIONS
-from .attributes import AttributeAccuracy, measure_attributes
-from .evaluate import GUIDED_ROWS, ROWS, Row, Setting, evaluate
+from .attributes import measure_attributes
+from .evaluate import GUIDED_ROWS, ROWS, evaluate
 from .judges import AttributeJudge, load_judge
+from .records import (
+    AttributeAccuracy,
+    Conditions,
+    JudgeFacts,
+    ReferenceRow,
+    Results,
+    SamplerRow,
+    Setting,
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,8 @@ class Scorecard:
         self.train = load_dataset(checkpoint.config.dataset)
         self.test = load_dataset(checkpoint.config.dataset, split="test")
 
-    def rows(self, num: int, num_slow: int) -> Iterator[Row]:
-        """The table's rows, as they are measured; see `evaluation.evaluate`."""
+    def rows(self, num: int, num_slow: int) -> Iterator[ReferenceRow | SamplerRow]:
+        """The rows, as they are measured; see `evaluation.evaluate`."""
         return evaluate(
             self.checkpoint,
             self.judge,
@@ -96,20 +104,33 @@ class Scorecard:
             num_nearest=self.yardstick.num_nearest,
         )
 
-    def obedience(self, num: int) -> list[AttributeAccuracy]:
-        """How often attributes are shown; nothing for a model that has none."""
+    def attribute_accuracies(self, num: int) -> list[AttributeAccuracy]:
+        """How often attributes are shown; an empty list for a model that has none."""
         if not self.checkpoint.unet.config.attributes or not isinstance(self.judge, AttributeJudge):
             return []
         return measure_attributes(
             self.checkpoint, self.judge, self.test, num=num, precision=self.precision
         )
 
+    def results(
+        self,
+        rows: Sequence[ReferenceRow | SamplerRow],
+        attributes: Sequence[AttributeAccuracy] = (),
+    ) -> Results:
+        """What was measured, with whose weights, by which judge and under which conditions."""
+        return Results(
+            self.checkpoint.weights_hash,
+            self.facts,
+            Conditions.here(self.precision),
+            tuple(row for row in rows if isinstance(row, ReferenceRow)),
+            tuple(row for row in rows if isinstance(row, SamplerRow)),
+            tuple(attributes),
+        )
 
-def _facts(folder: Path) -> dict[str, Any]:
-    """What the judge's folder says of it."""
+
+def _facts(folder: Path) -> JudgeFacts:
+    """The facts in the folder of a judge; ValueError where there are none."""
     try:
-        facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        facts["test_accuracy"] += 0.0
+        return JudgeFacts.of(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder} lacks a config.json with the judge's test_accuracy.") from error
-    return dict(facts)

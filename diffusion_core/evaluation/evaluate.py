@@ -1,12 +1,11 @@
-"""Measure a checkpoint: the rows that its card's table shows, and the sampler setting of each."""
+"""Measure a checkpoint: the settings of samplers that its results have rows of, and each row."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,25 +17,7 @@ from ..schedule import NoiseSchedule
 from ..seeding import draw_noise, seeded
 from .judges import AttributeJudge, Judge, judged, rights
 from .metrics import blur, frechet_distance, nearest_distances
-
-
-class Setting(NamedTuple):
-    """How one row's samples are drawn; see `samplers.sample` and `guidance`."""
-
-    sampler: str
-    steps: int
-    eta: float = 0.0
-    guidance_scale: float = 1.0
-    spacing: str = "trailing"
-
-    @property
-    def words(self) -> str:
-        """Sampler and settings, as the table's first column has them."""
-        words = f"{self.sampler} {self.steps}"
-        words += f", {self.spacing}" if self.spacing != "trailing" else ""
-        words += f", eta {self.eta:g}" if self.eta else ""
-        return words + (f", guidance {self.guidance_scale:g}" if self.guidance_scale != 1 else "")
-
+from .records import TRAINING_IMAGES, ReferenceRow, SamplerRow, Setting
 
 ROWS = (
     Setting("ddim", 10),
@@ -69,33 +50,6 @@ GUIDED_ROWS = (
 
 BATCH = 250
 SLICE = 5000  # training images that are floats at a time
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        what: Sampler and settings, in words.
-        nfe: Network evaluations an image, guidance counted as one.
-        samples: How many images were drawn.
-        frechet: Distance to the test images in the judge's features.
-        accuracy: Share of images that the judge gives the class asked for.
-        nearest: Mean distance to the nearest training image, over that of test images: near 1 is
-            as new as the test images are, near 0 is copied. None if those are training images.
-        ms: Milliseconds an image, in batches of 250.
-        attributes: Share of what was asked for beside the class that the judge sees; the mean over
-            the attributes. None where there are none.
-    """
-
-    what: str
-    nfe: int
-    samples: int
-    frechet: float
-    accuracy: float | None
-    nearest: float | None
-    ms: float | None
-    attributes: float | None = None
 
 
 def evaluations(
@@ -179,8 +133,8 @@ def evaluate(
     rows: Sequence[Setting] = ROWS,
     precision: str = "fp32",
     num_nearest: int | None = None,
-) -> Iterator[Row]:
-    """Yield the table's rows as they are measured: first the scale, then the samplers.
+) -> Iterator[ReferenceRow | SamplerRow]:
+    """Yield rows as they are measured: first the references, then the samplers.
 
     Of a model with attributes the samples are asked for what the test images show.
 
@@ -202,15 +156,15 @@ def evaluate(
     some, _ = train.batch(chosen)
     usual = float(_nearest(real[:num][:num_nearest], train).mean())
     noise = torch.randn(some.shape, generator=seeded("noise")).clamp(-1, 1)
-    for what, images, labels in (
-        ("training images", some, train.conditions(chosen)),
-        ("training images, 3×3 blur", blur(some), train.conditions(chosen)),
+    for name, images, labels in (
+        (TRAINING_IMAGES, some, train.conditions(chosen)),
+        (f"{TRAINING_IMAGES}, 3×3 blur", blur(some), train.conditions(chosen)),
         ("plain noise", noise, None),
     ):
         features, seen = judged(judge, images)
         distance = frechet_distance(features, target)
         of_class, of_attributes = _accuracy(seen, labels)
-        yield Row(what, 0, len(images), distance, of_class, None, None, of_attributes)
+        yield ReferenceRow(name, len(images), distance, of_class, of_attributes)
     guided = config.num_classes is not None and config.null_label
     for row in rows:
         if row.steps > len(checkpoint.schedule) or (row.guidance_scale != 1 and not guided):
@@ -226,15 +180,20 @@ def evaluate(
         count = len(images)
         features, seen = judged(judge, images)
         of_class, of_attributes = _accuracy(seen, labels)
-        yield Row(
-            row.words,
+        nearest = float(_nearest(images[:num_nearest], train).mean()) / usual if usual else None
+        yield SamplerRow(
+            row.sampler,
+            row.steps,
             nfe,
             count,
             frechet_distance(features, target),
             of_class,
-            float(_nearest(images[:num_nearest], train).mean()) / usual if usual else None,
-            1000 * seconds / count,
             of_attributes,
+            known(nearest),
+            1000 * seconds / count,
+            row.spacing,
+            row.eta,
+            row.guidance_scale,
         )
 
 
@@ -261,7 +220,12 @@ def _accuracy(seen: Tensor, said: Tensor | None) -> tuple[float | None, float | 
     if said is None:
         return None, None
     each = rights(seen if said.ndim == seen.ndim else seen[:, 0], said)
-    return float(each[0]), float(each[1:].nanmean()) if len(each) > 1 else None
+    return known(float(each[0])), known(float(each[1:].nanmean())) if len(each) > 1 else None
+
+
+def known(value: float | None) -> float | None:
+    """A measurement; None where it is not a finite number, as a mean over no images is not."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _nearest(images: Tensor, train: ImageDataset) -> Tensor:
@@ -270,27 +234,3 @@ def _nearest(images: Tensor, train: ImageDataset) -> Tensor:
     for part in torch.arange(len(train)).split(SLICE):
         best = torch.minimum(best, nearest_distances(images, train.batch(part)[0]))
     return best
-
-
-def table(rows: list[Row]) -> str:
-    """The rows as a Markdown table."""
-    more = any(r.attributes is not None for r in rows)
-    extra = "| attributes " if more else ""
-    lines = [
-        f"| sampler and steps | evaluations | Frechet distance | class accuracy {extra}"
-        "| nearest training image (test images = 1) | ms / image | images |",
-        "|---|---:|---:|---:|---:|---:|---:|" + ("---:|" if more else ""),
-    ]
-    for r in rows:
-        cells = [
-            r.what,
-            str(r.nfe) if r.nfe else "",
-            f"{r.frechet:.2f}",
-            "" if r.accuracy is None else f"{r.accuracy:.3f}",
-            *(["" if r.attributes is None else f"{r.attributes:.3f}"] if more else []),
-            "" if r.nearest is None else f"{r.nearest:.2f}",
-            "" if r.ms is None else f"{r.ms:.1f}",
-            f"{r.samples:,}",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)

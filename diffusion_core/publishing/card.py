@@ -1,96 +1,49 @@
-"""The model card: what a checkpoint is, how it was made, and the measured table."""
+"""The model card: what a checkpoint is, how it was made, and its measured results.
+
+The results are rendered from `results.json`; see `evaluation`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import platform
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..checkpoint import CARD, CONFIG, TABLE_BEGIN, TABLE_END, Checkpoint
 from ..data import CREDIT
-from ..evaluation import (
-    GUIDED_ROWS,
-    AttributeAccuracy,
-    Row,
-    attribute_table,
-    best_value,
-    cells_of,
-    default_words,
-    read_table,
-    table,
-)
+from ..evaluation import Results, best_value, read_results, results_markdown
 from ..files import write_text
 
-ELSEWHERE = "some rows are kept from an earlier measurement, in other circumstances;"
 USAGE = re.compile(r"^    python -m diffusion_core sample --model FOLDER .*$", re.MULTILINE)
 FIRST = re.compile(r"^A DDPM on .*, the network predicts \w+\.$", re.MULTILINE)
 TRAINED = re.compile(r"^## Training\n\n    .*\n\n\S+ steps\. .*\n", re.MULTILINE)
 
 
-def write_card(
-    folder: Path,
-    checkpoint: Checkpoint,
-    rows: list[Row],
-    judge: dict[str, Any],
-    precision: str,
-    obedience: Sequence[AttributeAccuracy] = (),
-) -> None:
-    """Put the measured table into the folder's card, and leave the rest of it as it is.
-
-    Rows that stand there already and were not measured anew stay, if they are of the same weights,
-    in the same precision and by the same judge.
+def write_card(folder: Path, checkpoint: Checkpoint, results: Results) -> None:
+    """Show measured results in the folder's card, and leave the rest of it as it is.
 
     Args:
         folder: Of the checkpoint.
         checkpoint: What was measured.
-        rows: What was measured of it.
-        judge: The judge's own facts: data set and test accuracy.
-        precision: That the samples were drawn in.
-        obedience: How often attributes are shown, for a second table.
+        results: All that shall be shown, as `save_results` gives it.
     """
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.exists() else ""
-    text = full_card(text, checkpoint)
+    write_text(card, with_results(full_card(text, checkpoint), results))
+
+
+def with_results(text: str, results: Results) -> str:
+    """A card whose marked part shows these results; marks are added where it has none."""
     if TABLE_BEGIN not in text or TABLE_END not in text:
         text = f"{text.rstrip()}\n\n## Measured\n\n{TABLE_BEGIN}\n{TABLE_END}\n"
     head, _, rest = text.partition(TABLE_BEGIN)
-    before, _, tail = rest.partition(TABLE_END)
-    judged = (
-        f"Judge: a small classifier, {judge['test_accuracy']:.1%} on the test set; the Frechet "
-        "distance is taken in its 128 features against all test images."
-    )
-    if "features" in judge:
-        learnt = ", which learnt other parts of the pictures too" if judge.get("parts") else ""
-        judged = (
-            f"Judge: a small network with a head for every attribute{learnt}; the Frechet distance "
-            f"is taken in its {judge['features']} features against all held-out pictures."
-        )
-    here = (
-        f"with torch {torch.__version__.split('+')[0]} and {torch.get_num_threads()} threads, in "
-        f"{precision}, on {platform.machine()}"
-    )
-    weights = f"weights {checkpoint.weights_hash[:12]}."
-    new = measured = table(rows)
-    if all(words in before for words in (judged, f", in {precision}, on ", weights)):
-        measured = _with_kept(new, before)
-    older = (
-        f" {ELSEWHERE}" if measured != new and (here not in before or ELSEWHERE in before) else ""
-    )
-    parts = [measured, default_words(read_table(f"{TABLE_BEGIN}\n{measured}\n{TABLE_END}"))]
-    parts += [attribute_table(obedience)] if obedience else []
-    parts.append(f"{judged} It is no Inception FID. Measured {here};{older} {weights}")
-    body = "\n\n".join(filter(None, parts))
-    write_text(card, f"{head}{TABLE_BEGIN}\n{body}\n{TABLE_END}{tail}")
+    _, _, tail = rest.partition(TABLE_END)
+    return f"{head}{TABLE_BEGIN}\n{results_markdown(results)}\n{TABLE_END}{tail}"
 
 
 def keep_default(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
-    """Let a checkpoint begin with what its card's table speaks for; see `card_table.best_value`.
+    """Make the best of the measured settings the default of a checkpoint; see `best_value`.
 
     Args:
         folder: Of the checkpoint; its settings are written anew, what else suits it stays.
@@ -99,8 +52,8 @@ def keep_default(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
     Returns:
         The checkpoint with these settings.
     """
-    card = folder / CARD
-    best = best_value(read_table(card.read_text(encoding="utf-8"))) if card.exists() else None
+    results = read_results(folder, checkpoint.weights_hash)
+    best = best_value(results) if results is not None else None
     if best is None:
         return checkpoint
     chosen: dict[str, Any] = {
@@ -113,24 +66,6 @@ def keep_default(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
     config = dataclasses.replace(checkpoint.config, sampling=sampling)
     write_text(folder / CONFIG, config.to_json())
     return dataclasses.replace(checkpoint, config=config)
-
-
-def _with_kept(new: str, before: str) -> str:
-    """The new table with those rows of the one before that it lacks, in the order of the rows."""
-    heads, rule, *rows = new.splitlines()
-    old = list(itertools.takewhile(lambda line: line.startswith("|"), before.strip().splitlines()))
-    if old[:2] != [heads, rule]:
-        return new
-    whole = [line for line in old[2:] if len(cells_of(line)) == len(cells_of(heads))]
-    lines = {cells_of(line)[0]: line for line in [*whole, *rows]}
-    order = [row.words for row in GUIDED_ROWS]
-
-    def place(name: str) -> int:
-        if name in order:
-            return order.index(name)
-        return len(order) if cells_of(lines[name])[1] else -1  # the scale comes first
-
-    return "\n".join([heads, rule, *(lines[name] for name in sorted(lines, key=place))])
 
 
 def full_card(text: str, checkpoint: Checkpoint) -> str:

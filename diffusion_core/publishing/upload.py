@@ -1,9 +1,9 @@
 """A checkpoint folder goes to the Hugging Face Hub: the model's files, and nothing else.
 
-What goes is staged in a folder of its own first: config, weights, card and a sheet of samples, each
-named here; so no state of a training, no pictures and no notes can travel by mistake. The
-checkpoint's own folder stays as it is. Paths of this machine that a training noted are cut to their
-last names: they are nobody else's business.
+What goes is staged in a folder of its own first: config, weights, card, measured results and a
+sheet of samples, each named here; so no state of a training, no pictures and no notes can travel by
+mistake. The checkpoint's own folder stays as it is. Paths of this machine that a training noted are
+cut to their last names: they are nobody else's business.
 
 Then one commit brings all of it, or nothing. `huggingface_hub` does the sending: HF_TOKEN,
 `hf auth login`, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean there.
@@ -19,11 +19,11 @@ import shlex
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from ..checkpoint import (
     CARD,
     CONFIG,
     INDEX,
+    RESULTS,
     WEIGHTS,
     Checkpoint,
     CheckpointConfig,
@@ -44,10 +45,14 @@ from ..checkpoint import (
     status,
 )
 from ..data import grid, to_pil, to_uint8
+from ..evaluation import Results, best_value, read_results
 from ..files import replace_file, write_text
 from ..samplers import sample
 from ..seeding import draw_noise
 from .card import full_card
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
 
 
 def stage_files(
@@ -77,6 +82,7 @@ def stage_files(
     """
     config, cut = without_paths(checkpoint.config)
     checkpoint = dataclasses.replace(checkpoint, config=config)
+    results = read_results(folder, checkpoint.weights_hash)
     if diffusers:
         export_diffusers(stage, checkpoint)
         text = (stage / CARD).read_text(encoding="utf-8")
@@ -89,6 +95,8 @@ def stage_files(
         known = folder / CARD
         text = known.read_text(encoding="utf-8", errors="replace") if known.is_file() else ""
         text = full_card(text, checkpoint)
+        if results is not None and (folder / RESULTS).is_file():
+            write_text(stage / RESULTS, results.to_json())
     for path, name in cut.items():
         text = text.replace(path, name)
     caption = None
@@ -98,7 +106,8 @@ def stage_files(
         tell("Drawing samples for the card")
         checkpoint.unet.to(device or torch.device("cpu"))
         caption = write_samples(stage / SAMPLES, checkpoint)
-    write_text(stage / CARD, card_for_hub(text, to, caption, licence))
+    metrics = eval_results(results, config.dataset) if results is not None else []
+    write_text(stage / CARD, card_for_hub(text, to, caption, licence, metrics))
 
 
 def without_paths(config: CheckpointConfig) -> tuple[CheckpointConfig, dict[str, str]]:
@@ -174,7 +183,54 @@ def write_samples(path: Path, checkpoint: Checkpoint) -> str:
     return f"Samples that were not picked: ddim, {steps} steps, seeds 0 to {num - 1}{order}."
 
 
-def card_for_hub(text: str, hub_id: str, caption: str | None, licence: str | None = None) -> str:
+def eval_results(results: Results, dataset: str) -> list[EvalResult]:
+    """What the Hub lists beside a model: the measurements of the default.
+
+    Args:
+        results: Of the model.
+        dataset: Whose test images it was measured by.
+    """
+    from huggingface_hub import EvalResult
+
+    best = best_value(results)
+    if best is None:
+        return []
+    measured = (
+        ("frechet_distance", "Frechet distance in the features of a small classifier"),
+        ("class_accuracy", "Class accuracy"),
+        ("attribute_accuracy", "Attribute accuracy"),
+    )
+    settings = {
+        "sampler": best.sampler,
+        "num_steps": best.num_steps,
+        "spacing": best.spacing,
+        "eta": best.eta,
+        "guidance_scale": best.guidance_scale,
+        "num_samples": best.num_samples,
+    }
+    return [
+        EvalResult(
+            task_type=TAGS[-1],
+            dataset_type=dataset,
+            dataset_name=dataset,
+            dataset_split="test",
+            metric_type=field,
+            metric_name=f"{name} ({best.name})",
+            metric_value=value,
+            metric_args=dict(settings),
+        )
+        for field, name in measured
+        if (value := getattr(best, field)) is not None
+    ]
+
+
+def card_for_hub(
+    text: str,
+    hub_id: str,
+    caption: str | None,
+    licence: str | None = None,
+    metrics: Sequence[EvalResult] = (),
+) -> str:
     """A card as the Hub wants it: front matter in order, samples shown, the id where to load it.
 
     What the card says already stays: its licence, its other tags, a picture of samples of its own.
@@ -184,6 +240,7 @@ def card_for_hub(text: str, hub_id: str, caption: str | None, licence: str | Non
         hub_id: Where it goes.
         caption: Of the samples; None is a sheet that came with the folder.
         licence: As the Hub names it; None is the card's own, else mit.
+        metrics: That the Hub shall list, beside those that the card names already.
 
     Raises:
         ValueError: if its front matter cannot be read.
@@ -208,6 +265,11 @@ def card_for_hub(text: str, hub_id: str, caption: str | None, licence: str | Non
     data.tags = [*tags, *(tag for tag in TAGS if tag not in tags)]
     data.library_name = known.get("library_name") or "pytorch"
     data.pipeline_tag = known.get("pipeline_tag") or TAGS[-1]
+    if metrics:
+        own = data.eval_results or []
+        own = [r for r in own if not any(r.is_equal_except_value(metric) for metric in metrics)]
+        data.eval_results = [*own, *metrics]
+        data.model_name = data.model_name or hub_id.rpartition("/")[2]
     body = card.text.replace("--model FOLDER", f"--model {hub_id}")
     body = body.replace('from_pretrained("FOLDER"', f'from_pretrained("{hub_id}"')
     if SAMPLES not in body:
@@ -264,8 +326,8 @@ def push(
 ) -> Pushed:
     """Send a checkpoint of ours to the Hub, or what has changed of it since the last time.
 
-    Config, weights, the card and a sheet of samples; where the folder has no samples.png, the model
-    draws one. The folder itself stays as it is.
+    Config, weights, the card, measured results and a sheet of samples; where the folder has no
+    samples.png, the model draws one. The folder itself stays as it is.
 
     Args:
         folder: Of the checkpoint.

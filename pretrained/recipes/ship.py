@@ -5,7 +5,8 @@ Run from the top of the repository:
     python -m pretrained.recipes.ship runs/avatars pretrained/avatars
 
 What ships keeps its card, which says more than a training does, and what its files name as suiting
-it: the class that the page begins with, and the default sampler until it is measured anew.
+it: the class that the page begins with, and the default sampler until it is measured anew. Results
+of the weights before stay beside the card that shows them; they are not believed of the new ones.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from pathlib import Path
 
 import typer
 
-from diffusion_core.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig, load_checkpoint
+from diffusion_core.checkpoint import (
+    CARD,
+    CONFIG,
+    RESULTS,
+    WEIGHTS,
+    CheckpointConfig,
+    load_checkpoint,
+)
 
 
 def ship(trained: Path, shipped: Path) -> None:
@@ -34,7 +42,9 @@ def ship(trained: Path, shipped: Path) -> None:
     shutil.copyfile(trained / WEIGHTS, shipped / WEIGHTS)
     (shipped / CONFIG).write_text(config.to_json(), encoding="utf-8")
     if (trained / CARD).exists() and not (shipped / CARD).exists():
-        shutil.copyfile(trained / CARD, shipped / CARD)
+        for name in (CARD, RESULTS):  # the card shows the results, so that they go together
+            if (trained / name).exists():
+                shutil.copyfile(trained / name, shipped / name)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Quality is read from the model's measured results; time from a run on this machi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,14 +12,14 @@ from typing import Any
 import gradio as gr
 import plotly.graph_objects as go
 
-from diffusion_core.checkpoint import CARD
+from diffusion_core.checkpoint import Checkpoint, cached
 from diffusion_core.evaluation import (
     BENCHMARKS,
-    CardRow,
+    Results,
     best_value,
+    candidates,
     evaluations,
-    obedient,
-    read_table,
+    read_results,
 )
 
 from ..shared import models
@@ -33,7 +32,7 @@ COMMAND = "python -m diffusion_core evaluate --model FOLDER"
 
 
 def words(
-    rows: Sequence[CardRow],
+    results: Results | None,
     sampler: str,
     evaluations: int,
     ms_per_evaluation: float | None = None,
@@ -41,36 +40,38 @@ def words(
 ) -> str:
     """What the choice costs here, what a thousand steps would, and which row would do: Markdown.
 
-    The row is the one that the card's default is chosen by; see `card_table.best_value`.
+    The row is the one that the model's default is chosen by; see `evaluation.best_value`.
 
     Args:
-        rows: Of a card; may be empty.
+        results: Measured of the model; None where nothing was.
         sampler: That the page would run now.
         evaluations: That it would take, at least 1.
         ms_per_evaluation: Measured on this machine; None while it is not known.
         measurable: Whether there are test images of what it was trained on.
     """
-    said = [_cost(rows, sampler, evaluations, ms_per_evaluation)]
-    measured, least = obedient(rows), best_value(rows)
-    if least is None:
+    said = [_cost(results, sampler, evaluations, ms_per_evaluation)]
+    least = best_value(results) if results is not None else None
+    if results is None or least is None:
         how = f"; `{COMMAND}` makes it" if measurable else ", and no test images are known for it"
         said.append(f"This model's card has no table of measured samplers{how}.")
         return " ".join(said)
-    best = min(measured, key=lambda r: (r.frechet, r.evaluations))
+    measured = candidates(results)
+    best = min(measured, key=lambda r: (r.frechet_distance, r.num_evaluations))
+    distance, least_distance = (f"{round(r.frechet_distance, 2):g}" for r in (best, least))
     if least == best:
         said.append(
-            f"On the card, **{best.name}** is the best (Frechet distance {best.frechet:g}), and "
-            f"nothing within 5 % of it takes fewer than its {times(best.evaluations)}."
+            f"On the card, **{best.name}** is the best (Frechet distance {distance}), and "
+            f"nothing within 5 % of it takes fewer than its {times(best.num_evaluations)}."
         )
     else:
         said.append(
             f"On the card, **{least.name}** takes the fewest to come within 5 % of the best: "
-            f"{times(least.evaluations)} for a Frechet distance of {least.frechet:g}, against "
-            f"{best.evaluations:,} for {best.frechet:g} ({best.name})."
+            f"{times(least.num_evaluations)} for a Frechet distance of {least_distance}, against "
+            f"{best.num_evaluations:,} for {distance} ({best.name})."
         )
     if best.guidance_scale != 1 or least.guidance_scale != 1:
         said.append("Under guidance each evaluation is of two pictures, and takes twice as long.")
-    counts = {r.samples for r in measured}
+    counts = {r.num_samples for r in measured}
     if len(counts) > 1:
         said.append(
             f"The rows were measured on {min(counts):,} to {max(counts):,} images: the fewer, the "
@@ -79,7 +80,7 @@ def words(
     return " ".join(said)
 
 
-def _cost(rows: Sequence[CardRow], sampler: str, count: int, ms: float | None) -> str:
+def _cost(results: Results | None, sampler: str, count: int, ms: float | None) -> str:
     """The first sentence: the choice's time beside that of a thousand steps of ddpm."""
     ratio = MANY / count
     longer = f"{ratio:,.0f}" if ratio >= 9.95 else f"{ratio:.2g}"
@@ -90,7 +91,11 @@ def _cost(rows: Sequence[CardRow], sampler: str, count: int, ms: float | None) -
         if sampler == "ddpm" and count == MANY:
             return f"{takes}: that is {many}."
         return f"{takes}; {many} would take about {span(MANY * ms)}{more}."
-    timed = [r.ms_per_image / r.evaluations for r in rows if r.plain and r.ms_per_image]
+    timed = [
+        r.milliseconds_per_image / r.num_evaluations
+        for r in (results.samplers if results is not None else ())
+        if r.plain and r.milliseconds_per_image
+    ]
     opening += " has not been timed here yet"
     if not timed:
         return f"{opening}; {many} is {MANY:,} evaluations{more.replace(' long', ' many')}."
@@ -120,8 +125,7 @@ def costs(*values: Any) -> tuple[go.Figure | Any, str]:
             count = 1 + int(asked.resample) * (count - 1)
     except ValueError as error:
         return gr.skip(), str(error)
-    card = Path(checkpoint.name) / CARD
-    rows = read_table(card.read_text(encoding="utf-8")) if card.is_file() else []
+    results = results_of(checkpoint)
     ms = None
     record = RECORDINGS.get(run_id)
     if record is not None and record.frames and record.frames[-1].nfe:
@@ -131,7 +135,15 @@ def costs(*values: Any) -> tuple[go.Figure | Any, str]:
             ms = record.frames[-1].ms / record.frames[-1].nfe
     name = choice_of(walk)
     measurable = checkpoint.config.dataset in BENCHMARKS and Path(checkpoint.name).is_dir()
-    return figure(rows, name, count, ms), words(rows, name, count, ms, measurable)
+    return figure(results, name, count, ms), words(results, name, count, ms, measurable)
+
+
+def results_of(checkpoint: Checkpoint) -> Results | None:
+    """What was measured of a checkpoint, in its folder or where the Hub's cache keeps it."""
+    folder = Path(checkpoint.name)
+    if not folder.is_dir():
+        folder = cached().get(checkpoint.name, folder)
+    return read_results(folder, checkpoint.weights_hash)
 
 
 WORTH_SAYING = 15.0  # seconds

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from diffusion_core.evaluation import CardRow
+from diffusion_core.evaluation import TRAINING_IMAGES, Results, SamplerRow
 from diffusion_core.samplers import SAMPLERS
 
 from ..shared.figures import CURVES
@@ -71,7 +71,6 @@ def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-REFERENCE = "training images"
 MARKERS = ("circle", "square", "diamond", "triangle-up")
 NOW = "#8b5cf6"  # a violet between the page's two, for the line that is its cursor
 QUIET = "#7a7a82"
@@ -84,7 +83,7 @@ MARK, LETTER = 16, (8.5, 20)  # pixels: a mark's side, a letter's width and heig
 
 
 def figure(
-    rows: Sequence[CardRow],
+    results: Results | None,
     choice_sampler: str,
     choice_evaluations: int,
     ms_per_evaluation: float | None = None,
@@ -95,21 +94,23 @@ def figure(
     under each number of evaluations.
 
     Args:
-        rows: Of a card; may be empty.
+        results: Measured of the model; None where nothing was.
         choice_sampler: That the page would run now.
         choice_evaluations: That it would take, at least 1.
         ms_per_evaluation: Measured on this machine; None while it is not known.
     """
-    drawn = [r for r in rows if r.sampler and r.frechet > 0]  # a log axis has no place for 0
-    scale = [r for r in rows if r.name == REFERENCE and r.frechet > 0]
-    counts = [*TYPICAL, choice_evaluations, *(r.evaluations for r in drawn)]
+    samplers, references = (results.samplers, results.references) if results else ((), ())
+    drawn = [r for r in samplers if r.frechet_distance > 0]  # a logarithmic axis has no 0
+    scale = [r for r in references if r.name == TRAINING_IMAGES and r.frechet_distance > 0]
+    counts = [*TYPICAL, choice_evaluations, *(r.num_evaluations for r in drawn)]
     x_range = [math.log10(min(counts) / 1.2), math.log10(max(counts) * 1.25)]
-    distances = [r.frechet for r in [*drawn, *scale]] or [0.1, 1.0]
+    distances = [r.frechet_distance for r in drawn] + [r.frechet_distance for r in scale]
+    distances = distances or [0.1, 1.0]
     y_range = [math.log10(min(distances) / 1.4), math.log10(max(distances) * 1.25)]
     named = _named(drawn, x_range, y_range)
     made = go.Figure()
     for style, sampler in enumerate(SAMPLERS):
-        ours = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.evaluations)
+        ours = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.num_evaluations)
         colour, dash = CURVES[style]
         look = {"size": MARK, "symbol": MARKERS[style], "color": colour, "line": EDGE}
         if plain := [r for r in ours if r.plain]:
@@ -123,7 +124,7 @@ def figure(
                 _add(made, [row], row.name, "markers", hollow, None, named.get(row.name))
     _lay_out(made, x_range, y_range, ms_per_evaluation)
     if scale:
-        y = scale[0].frechet
+        y = scale[0].frechet_distance
         made.add_shape(
             type="line",
             xref="paper",
@@ -135,7 +136,7 @@ def figure(
             line={"color": QUIET, "width": 2.5, "dash": "8px,6px"},
         )
         made.add_annotation(
-            text=f"{REFERENCE}: {y:.2f}",
+            text=f"{TRAINING_IMAGES}: {y:.2f}",
             xref="paper",
             x=0.93,
             xanchor="right",
@@ -156,7 +157,7 @@ def figure(
     return made
 
 
-def _named(rows: list[CardRow], x_range: list[float], y_range: list[float]) -> dict[str, str]:
+def _named(rows: list[SamplerRow], x_range: list[float], y_range: list[float]) -> dict[str, str]:
     """For rows that are not plain, where their name finds room on a phone; others by a touch.
 
     The best is named first, since those that come later may find no room.
@@ -165,24 +166,25 @@ def _named(rows: list[CardRow], x_range: list[float], y_range: list[float]) -> d
     def across(value: float, ends: list[float], pixels: int) -> float:
         return (math.log10(value) - ends[0]) / (ends[1] - ends[0]) * pixels
 
-    rows = sorted(rows, key=lambda r: r.frechet)
+    rows = sorted(rows, key=lambda r: r.frechet_distance)
     width, height = NARROW, HEIGHT - TOP - BOTTOM
     marks = [
-        (across(r.evaluations, x_range, width), across(r.frechet, y_range, height)) for r in rows
+        (across(r.num_evaluations, x_range, width), across(r.frechet_distance, y_range, height))
+        for r in rows
     ]
     names = ["" if r.plain else _extra(r) for r in rows]
     found = places(marks, names, (width, height), MARK, LETTER)
     return {r.name: place for r, place in zip(rows, found, strict=True) if place}
 
 
-def _extra(row: CardRow) -> str:
+def _extra(row: SamplerRow) -> str:
     """What a row has beside sampler and steps, in words: "karras, guidance 2"."""
     return row.name.partition(", ")[2]
 
 
 def _add(
     made: go.Figure,
-    rows: list[CardRow],
+    rows: list[SamplerRow],
     name: str,
     mode: str,
     marker: dict,
@@ -190,8 +192,8 @@ def _add(
     place: str | None = None,
 ) -> None:
     made.add_scatter(
-        x=[r.evaluations for r in rows],
-        y=[r.frechet for r in rows],
+        x=[r.num_evaluations for r in rows],
+        y=[r.frechet_distance for r in rows],
         name=name,
         mode=mode + ("+text" if place else ""),
         marker=marker,
@@ -204,14 +206,16 @@ def _add(
     )
 
 
-def _hover(row: CardRow) -> str:
+def _hover(row: SamplerRow) -> str:
     lines = [
         f"<b>{row.name}</b>",
-        times(row.evaluations),
-        f"Frechet distance {row.frechet:g}, of {row.samples:,} images",
+        times(row.num_evaluations),
+        f"Frechet distance {round(row.frechet_distance, 2):g}, of {row.num_samples:,} images",
     ]
-    lines += [] if row.accuracy is None else [f"class as asked {row.accuracy:.1%}"]
-    lines += [] if row.ms_per_image is None else [f"{row.ms_per_image:g} ms an image in batches"]
+    if row.class_accuracy is not None:
+        lines.append(f"class as asked {row.class_accuracy:.1%}")
+    if row.milliseconds_per_image is not None:
+        lines.append(f"{round(row.milliseconds_per_image, 1):g} ms an image in batches")
     return "<br>".join(lines)
 
 

@@ -6,7 +6,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from diffusion_core.checkpoint import CARD, CONFIG, WEIGHTS
+from diffusion_core.checkpoint import CARD, CONFIG, RESULTS, WEIGHTS
 from diffusion_core.publishing import TOKENS, Pushed, Tell, push
 from diffusion_core.training_runs import STATE_FILE, TrainingPlan
 
@@ -75,7 +75,7 @@ def pushed(
 
 
 def zipped(path: str | None, session: str, into: Path) -> str:
-    """A zip of config, weights and card: a checkpoint folder as it stands. Gives the file's path.
+    """A zip of config, weights, card and results: a checkpoint folder. Gives the file's path.
 
     Args:
         path: Of the model.
@@ -88,7 +88,7 @@ def zipped(path: str | None, session: str, into: Path) -> str:
     folder = saved(path, session)
     file = into / f"{folder.name}.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in (CONFIG, WEIGHTS, CARD):
+        for name in (CONFIG, WEIGHTS, CARD, RESULTS):
             if (folder / name).exists():
                 archive.write(folder / name, f"{folder.name}/{name}")
     return str(file)

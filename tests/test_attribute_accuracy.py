@@ -6,16 +6,18 @@ import sys
 
 import pytest
 import torch
+from measured import results, row
 from safetensors.torch import save_file
 
 from diffusion_core.__main__ import main
-from diffusion_core.checkpoint import CARD, load_checkpoint
+from diffusion_core.checkpoint import CARD, RESULTS, load_checkpoint
 from diffusion_core.checkpoint.store import without_table
 from diffusion_core.data import AvatarFile, load_dataset
 from diffusion_core.evaluation import (
     AttributeAccuracy,
     AttributeJudge,
-    Row,
+    JudgeFacts,
+    Results,
     Setting,
     asked_of,
     attribute_table,
@@ -23,7 +25,7 @@ from diffusion_core.evaluation import (
     evaluate,
     judged,
     load_judge,
-    read_table,
+    results_markdown,
     rights,
     table,
 )
@@ -36,7 +38,7 @@ DATA = load_dataset("avatars-3000")
 FEW = dataclasses.replace(
     DATA, pictures=DATA.pictures[:60], labels=DATA.labels[:60], attributes=DATA.attributes[:60]
 )
-ROW = Row("ddim 25", 25, 100, 0.5, 0.9, 1.0, 2.0, 0.75)
+ROW = row("ddim 25", 0.5, nearest_training_distance=1.0, attribute_accuracy=0.75)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,9 @@ def test_the_nearest_image_is_found_in_whatever_slice_it_lies(monkeypatch):
     torch.testing.assert_close(evaluate._nearest(images, FEW), whole, atol=1e-3, rtol=0)
 
 
-def test_images_as_good_as_real_obey_as_often_as_real(judge_folder, avatars_folder, monkeypatch):
+def test_images_as_good_as_real_show_attributes_as_often_as_real(
+    judge_folder, avatars_folder, monkeypatch
+):
     def real(checkpoint, num, *options, said, **others):
         by_row = {tuple(row): i for i, row in enumerate(FEW.conditions(torch.arange(60)).tolist())}
         return FEW.batch(torch.tensor([by_row[tuple(r)] for r in said.tolist()]))[0], said, 1, 1.0
@@ -139,13 +143,20 @@ def test_what_the_judge_cannot_read_is_named_as_dropped():
     assert "| head | 48 | 0.960 | 0.480 | 0.500 | 0.912 | 0.950 |" in text
     assert "| face |" not in text and "face (60%)" in text and text.endswith(".")
     assert "Dropped" not in attribute_table(rows[:1])
+    unknown = [
+        AttributeAccuracy("head", 48, 0.96, {1.0: None}),
+        AttributeAccuracy("face", 30, None, {1.0: 0.1}),
+    ]
+    text = attribute_table(unknown)
+    assert "| head | 48 | 0.960 |  |  |" in text and "face (in none)" in text
 
 
 def test_the_column_of_attributes_stands_only_where_there_are_any():
-    with_them = table([ROW, dataclasses.replace(ROW, what="ddim 10", attributes=None)])
+    bare = dataclasses.replace(ROW, attribute_accuracy=None)
+    with_them = table(results(ROW, bare))
     assert "| class accuracy | attributes | nearest" in with_them
     assert "| 0.900 | 0.750 | 1.00 |" in with_them and "| 0.900 |  | 1.00 |" in with_them
-    without = table([dataclasses.replace(ROW, attributes=None)])
+    without = table(results(bare))
     assert "attributes" not in without and "| 0.900 | 1.00 |" in without
     for text in (with_them, without):
         lines = text.splitlines()
@@ -172,16 +183,37 @@ def test_evaluate_measures_a_model_of_avatars_by_its_own_yardstick(
     ]
     monkeypatch.setattr(sys, "argv", [*call, "ddim 10; dpmpp_2m 10, karras, guidance 4"])
     assert main() == 0, capsys.readouterr().err
+    printed = capsys.readouterr()
     card = (avatars_folder / CARD).read_text(encoding="utf-8")
-    rows = read_table(card)
-    assert [r.name for r in rows] == [
+    found = Results.from_json((avatars_folder / RESULTS).read_text(encoding="utf-8"))
+    assert results_markdown(found) in card
+    names = [r.name for r in (*found.references, *found.samplers)]
+    assert names == [
         "training images",
         "training images, 3×3 blur",
         "plain noise",
         "ddim 10",
         "dpmpp_2m 10, karras, guidance 4",
     ]
-    assert rows[-1].samples == 8 and rows[-1].guidance_scale == 4 and rows[-1].accuracy is not None
+    last = found.samplers[-1]
+    assert (last.num_samples, last.guidance_scale, last.spacing) == (8, 4, "karras")
+    assert last.class_accuracy is not None and last.attribute_accuracy is not None
+    assert found.judge == JudgeFacts(0.9, 12, True, False)
+    assert found.weights == load_checkpoint(avatars_folder).weights_hash
+    assert [a.name for a in found.attributes] == ["class", *(n for n, _ in DATA.attribute_names)]
+    lines = [json.loads(line) for line in printed.err.splitlines() if line.startswith("{")]
+    assert [line["what"] for line in lines] == names
+    assert lines[-1] == {
+        "what": last.name,
+        "nfe": 10,
+        "samples": 8,
+        "frechet": last.frechet_distance,
+        "accuracy": last.class_accuracy,
+        "nearest": last.nearest_training_distance,
+        "ms": last.milliseconds_per_image,
+        "attributes": last.attribute_accuracy,
+    }
+    assert printed.out == f"{table(found)}\n\n{attribute_table(found.attributes)}\n"
     assert "--label open-peeps --attribute head=afro" in card and "- skin: pale, light" in card
     assert "CC0 1.0" in card
     assert "Dropped" in card and "its 12 features against all held-out" in card
