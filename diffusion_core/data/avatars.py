@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from ..conditioning import AttributeNames
-from ..files import replace_file
+from ..files import cache_folder, replace_file
 
 FILE = "avatars.npz"
 RECIPE = "pretrained/recipes/avatars_data.sh"
@@ -135,8 +135,7 @@ def find_avatars() -> Path:
     Raises:
         ValueError: if it is not there; says how it is made.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diffusion-playground"
-    path = Path(os.environ.get("AVATARS_DIR") or cache) / FILE
+    path = Path(os.environ.get("AVATARS_DIR") or cache_folder()) / FILE
     if not path.is_file():
         raise ValueError(
             f"The avatars are not at {path}: make them with {RECIPE}, or use avatars-3000."
