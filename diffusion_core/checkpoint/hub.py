@@ -14,6 +14,7 @@ import io
 import math
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from tqdm import tqdm
 from .formats import SETTINGS, in_a_sentence, read_settings, weights_file
 
 CARD = "README.md"
+LISTING_SECONDS = 2.0  # for which a listing of the cache holds
 TEXT = 10_000_000  # bytes that settings or a card may have where downloads are bounded
 DownloadProgress = Callable[[int, int], None]
 _SITE = re.compile(r"https?://(www\.)?(huggingface\.co|hf\.co)/")
@@ -105,6 +107,8 @@ def _fetch(
         if partial is not None:  # another program may have fetched what is needed, and no more
             return Path(partial)
         raise ValueError(_why(hub_id, error)) from error
+    finally:
+        _changed_here()
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -247,18 +251,48 @@ def check_cached(file: Path, digest: str, name: str) -> None:
     if kept.name != digest:
         file.unlink(missing_ok=True)
         kept.unlink(missing_ok=True)
+        _changed_here()
         raise ValueError(
             f"The weights of {name} are damaged and were removed; load it again to fetch them anew."
         )
 
 
 def cached() -> dict[str, Path]:
-    """The folder of each checkpoint in the Hub's cache, by its id, in alphabetical order."""
+    """The folder of each checkpoint in the Hub's cache, by its id, in alphabetical order.
+
+    The cache is listed anew where its folder has changed, after a download of this process, and
+    else after 2 seconds, within which what other programs add to a repository is not seen. Where
+    the cache cannot be read there are none.
+
+    `huggingface_hub.scan_cache_dir` is not asked: it reads the state of every file, data sets too,
+    and leaves a repository out once a single link of it is broken, as by a download underway.
+    """
     from huggingface_hub import constants
 
+    cache = Path(constants.HF_HUB_CACHE)
+    try:
+        changed = cache.stat().st_mtime_ns
+    except OSError:
+        return {}
+    return dict(_listed(cache, changed, int(time.monotonic() / LISTING_SECONDS), _last_change))
+
+
+# A new object with each change that this process makes in the cache: a listing that was underway
+# meanwhile, in another thread, is then of before and is not taken for the present one.
+_last_change = object()
+
+
+def _changed_here() -> None:
+    global _last_change
+    _last_change = object()
+
+
+@lru_cache(maxsize=1)
+def _listed(cache: Path, changed: int, period: int, change: object) -> dict[str, Path]:
+    """`cached`, of a cache folder last changed at that time, in that period of the clock."""
     found = {}
     try:
-        repositories = sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*"))
+        repositories = sorted(cache.glob("models--*--*"))
     except OSError:
         return {}
     for repository in repositories:
