@@ -1,7 +1,8 @@
-"""What `python app.py` can be told, by options or by the variables that stand beside them.
+"""The options of `python app.py`, each with the environment variable that does the same.
 
-Options become environment variables, which the rest of the page heeds; so this is read before the
-tabs are imported.
+Gradio's own are given to `gr.Blocks.launch`. All others are written back to their variables, which
+the rest of the page reads; so the options are parsed before the tabs are imported. An option needs
+no more than its parameter here.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def _limit(variable: str, words: str, least: float = 0) -> Any:
 
 @_app.command(help="Open the Diffusion Playground: see how a diffusion model makes pictures.")
 def _playground(
+    context: typer.Context,
     host: Annotated[
         str | None,
         typer.Option(envvar="GRADIO_SERVER_NAME", help="Where to listen; 0.0.0.0 is everywhere."),
@@ -121,24 +123,14 @@ def _playground(
         float | None, _limit("TRAIN_MAX_READING", "Seconds that uploads may take to be read.")
     ] = None,
 ) -> Options:
-    told = {
-        "DIFFUSION_MODELS": models,
-        "PLAYGROUND_OPENS_WITH": opens_with,
-        # Who has the link is a stranger to this machine, its folders and its token.
-        "PLAYGROUND_PUBLIC": "1" if public or (share and public is None) else "",
-        "PLAYGROUND_MAX_DOWNLOAD_MEGABYTES": max_download_megabytes,
-        "PLAYGROUND_MAX_CACHE_MEGABYTES": max_cache_megabytes,
-        "PLAYGROUND_MAX_WALK_SECONDS": max_walk_seconds,
-        "TRAIN_MAX_STEPS": max_train_steps,
-        "TRAIN_MAX_BATCH": max_train_batch,
-        "TRAIN_MAX_SIZE": max_train_size,
-        "TRAIN_MAX_PICTURES": max_train_pictures,
-        "TRAIN_MAX_MILLIONS": max_train_millions,
-        "TRAIN_MAX_MINUTES": max_train_minutes,
-        "TRAIN_MAX_MEGABYTES": max_train_megabytes,
-        "TRAIN_MAX_READING": max_train_reading,
+    heeded = {
+        option.envvar: context.params[str(option.name)]
+        for option in context.command.params
+        if isinstance(option.envvar, str) and not option.envvar.startswith("GRADIO_")
     }
-    os.environ.update({name: str(value) for name, value in told.items() if value is not None})
+    # Who has the link is a stranger to this machine, its folders and its token.
+    heeded["PLAYGROUND_PUBLIC"] = "1" if public or (share and public is None) else ""
+    os.environ.update({name: str(value) for name, value in heeded.items() if value is not None})
     if mcp and find_spec("mcp") is None:
         raise ValueError(NO_MCP)
     if port is not None:
