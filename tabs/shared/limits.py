@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from .sessions import PUBLIC, SESSIONS
 
 Some = TypeVar("Some")
+KINDS: dict[Any, Callable[[str], float]] = {"int": int, "float": float}  # by a field's annotation
 
 
 def from_environment(most: Some, prefix: str) -> Some:
@@ -27,7 +29,7 @@ def from_environment(most: Some, prefix: str) -> Some:
         name = f"{prefix}{each.name.upper()}"
         text = os.environ.get(name)
         try:
-            values[each.name] = usual if text is None else type(usual)(text)
+            values[each.name] = usual if text is None else KINDS[each.type](text)
         except ValueError:
             raise ValueError(f"{name} must be a number, not {text!r}.") from None
     return type(most)(**values)
