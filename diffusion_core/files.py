@@ -16,7 +16,12 @@ NAME = "diffusion-playground"
 
 
 def replace_file(path: Path, write: Any) -> None:
-    """Call write(temporary path), flush to the disk, then rename it over `path` in one move."""
+    """Call `write` with a temporary path, flush that file, and rename it over `path` in one move.
+
+    Args:
+        path: The file to write; folders on the way to it are made.
+        write: Writes the file at the path that it is given; what it raises leaves `path` as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

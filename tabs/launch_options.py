@@ -39,7 +39,7 @@ class Options(NamedTuple):
     mcp: bool
 
     def launching(self) -> dict[str, Any]:
-        """The same as options of `gr.Blocks.launch`."""
+        """The same values under the names that `gr.Blocks.launch` gives them."""
         return {
             "server_name": self.host,
             "server_port": self.port,
@@ -128,7 +128,7 @@ def _playground(
         for option in context.command.params
         if isinstance(option.envvar, str) and not option.envvar.startswith("GRADIO_")
     }
-    # Who has the link is a stranger to this machine, its folders and its token.
+    # Whoever has a shared link must not see the folders of this machine, nor use its token.
     heeded["PLAYGROUND_PUBLIC"] = "1" if public or (share and public is None) else ""
     os.environ.update({name: str(value) for name, value in heeded.items() if value is not None})
     if mcp and find_spec("mcp") is None:
@@ -141,7 +141,7 @@ def _playground(
 
 
 def _can_listen(host: str | None, port: int) -> None:
-    """Refuse a place where nobody can listen, before anything is loaded."""
+    """Refuse an address that no server can listen on, before anything is loaded."""
     name = (host or "127.0.0.1").strip("[]")
     try:
         kind, _, _, _, where = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
@@ -156,22 +156,25 @@ def _can_listen(host: str | None, port: int) -> None:
 
 
 def read(arguments: list[str] | None = None) -> Options | int:
-    """What is asked for; or the exit code where that is all, as for --help.
+    """The options of the command line; or an exit code where nothing is to be launched.
 
     Args:
-        arguments: Of the command line; None takes the program's own.
+        arguments: The words of the command line; None takes the program's own.
+
+    Returns:
+        The options. 0 after --help; 2 for bad input, after its sentence on stderr.
     """
     return in_a_sentence(lambda: _app(arguments, standalone_mode=False) or 0)
 
 
 def in_a_sentence(do: Callable[[], Any]) -> Any:
-    """Do it; bad input is one sentence on stderr, and exit code 2."""
+    """The result of `do`; bad input is one sentence on stderr, and exit code 2."""
     try:
         return do()
     except typer.Abort:
         return 130
     except Exception as error:
-        # typer's own usage errors, of whichever click it carries, know how to say themselves.
+        # typer's own usage errors, of whichever click it carries, format their own message.
         usage = getattr(error, "format_message", None)
         if usage is None and not isinstance(error, ValueError | OSError):
             raise

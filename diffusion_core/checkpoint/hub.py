@@ -51,7 +51,7 @@ def download(
             stops the download. It may be called from another thread. None leaves it to
             huggingface_hub to draw its bar.
         most: Bytes that its weights may have; more are refused before they travel.
-        token: False asks without HF_TOKEN, so that only what is public is had.
+        token: False requests without HF_TOKEN, so that only public repositories are read.
 
     Raises:
         ValueError: if it cannot be had or is nothing to be used, in one sentence.
@@ -264,7 +264,7 @@ def cached() -> dict[str, Path]:
     else after 2 seconds, within which what other programs add to a repository is not seen. Where
     the cache cannot be read there are none.
 
-    `huggingface_hub.scan_cache_dir` is not asked: it reads the state of every file, data sets too,
+    `huggingface_hub.scan_cache_dir` is not used: it reads the state of every file, data sets too,
     and leaves a repository out once a single link of it is broken, as by a download underway.
     """
     from huggingface_hub import constants
@@ -278,7 +278,7 @@ def cached() -> dict[str, Path]:
 
 
 # A new object with each change that this process makes in the cache: a listing that was underway
-# meanwhile, in another thread, is then of before and is not taken for the present one.
+# meanwhile, in another thread, is then out of date and is not kept.
 _last_change = object()
 
 
@@ -310,7 +310,7 @@ def _listed(cache: Path, changed: int, period: int, change: object) -> dict[str,
 def weights_in(folder: Path) -> Path | None:
     """The weights file of a checkpoint folder in any layout; None where it is no checkpoint.
 
-    It says nothing of whether the file can be read.
+    Whether the file can be read is not checked.
     """
     try:
         stamps = tuple(
