@@ -23,13 +23,13 @@ _app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 class Options(NamedTuple):
-    """How to launch.
+    """The options that launching the page takes.
 
     Attributes:
-        host, port: Where to listen; None leaves it to Gradio.
+        host, port: The address to listen on; None leaves it to Gradio.
         share: Whether to ask Gradio for a public link.
-        browser: Whether to open one.
-        mcp: Whether to be an MCP server too.
+        browser: Whether to open a browser.
+        mcp: Whether to serve the endpoints as MCP tools too.
     """
 
     host: str | None

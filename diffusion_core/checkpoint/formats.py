@@ -109,7 +109,7 @@ def weights_file(folder: Path, names: Iterable[str], there: Iterable[str], name:
 
     Args:
         folder: The folder of the checkpoint.
-        names: As `read_settings` gives them.
+        names: The names that the weights may have, best first, from `read_settings`.
         there: Names of all files, to say what there is instead.
         name: What the sentence calls the checkpoint.
 

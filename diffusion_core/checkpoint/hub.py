@@ -46,7 +46,7 @@ def download(
     """Bring a checkpoint's files here, unless they are, and give their folder.
 
     Args:
-        hub_id: As "owner/name"; the address of its page will do.
+        hub_id: The repository, as "owner/name"; the address of its page will do.
         progress: Called as progress(bytes done, bytes in all) while weights travel; what it raises
             stops the download. It may be called from another thread. None leaves it to
             huggingface_hub to draw its bar.
@@ -199,8 +199,8 @@ def _why(hub_id: str, error: BaseException) -> str:
 def _bar(progress: DownloadProgress) -> Any:
     """A class as huggingface_hub wants for its bars, that tells `progress` and draws nothing.
 
-    Of the bars that count bytes one counts what travelled, one what is on the disk; the one that is
-    furthest is told, so that it works for every transport.
+    Of the bars that count bytes one counts what travelled, one what is on the disk; `progress` gets
+    the larger count, so that it works for every transport.
     """
     bars: list[Any] = []
 
@@ -238,7 +238,7 @@ def _bar(progress: DownloadProgress) -> Any:
 
 
 def check_cached(file: Path, digest: str, name: str) -> None:
-    """Refuse a file of the Hub's cache that is not what was asked for, and remove it.
+    """Refuse a file of the Hub's cache whose contents do not match its name, and remove it.
 
     The cache keeps a large file under its SHA-256, so that damage on the way or on the disk shows.
 
@@ -326,7 +326,7 @@ def weights_in(folder: Path) -> Path | None:
 
 @lru_cache(maxsize=1024)
 def _names(folder: Path, stamps: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    """What the weights may be called; nothing where the settings are of something else."""
+    """The names that the weights may have; none where the settings are of something else."""
     if not stamps:
         return ()
     try:

@@ -65,7 +65,7 @@ def strip(sheets: list[np.ndarray], count: int = 8, gap: int = 4) -> np.ndarray:
 
     Args:
         sheets: (H, W, C), uint8, all of one size.
-        count: How many at most.
+        count: The most sheets that are taken.
         gap: Pixels between them.
     """
     count = min(count, len(sheets))

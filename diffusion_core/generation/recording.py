@@ -36,13 +36,13 @@ class Frame:
     Attributes:
         index: Steps done.
         t: Timestep of x_t; -1 is the finished picture.
-        t_prev: Where the step that begins here leads.
+        t_prev: The timestep that the step which begins here leads to.
         alpha_bar: ᾱ_t, the share of signal.
         nfe: Network evaluations so far, those of the step that begins here included.
         ms: Milliseconds of computing so far, of the steps alone.
         pictures: A sheet (H, W, C), uint8, by view, in the order of the recording's views.
         weights: The weights of the step that begins here; see `samplers.step_weights`.
-        histogram: Of all numbers of x_t, 60 bins of 0.1 from -3 to 3.
+        histogram: Counts of the numbers of x_t in 60 bins of 0.1 from -3 to 3.
         numbers: `mean_square` of x_t; `gain` by which the change is shown enlarged; where there is
             one to compare with, the root mean square distance of x0_hat to the true `x0` and to
             the `exact` answer.
@@ -287,7 +287,7 @@ class Recording:
         return self.stride % parent.stride == 0 and set(self.views) - set(parent.views) <= {"noise"}
 
     def _parents(self, stopped: Callable[[], bool]) -> Iterator[Frame]:
-        """What the parent showed until the branching step, where it is not at hand."""
+        """Compute the parent again up to the branching step, where its recording is not at hand."""
         settings = self.settings
         assert settings.parent is not None
         parent = Recording(

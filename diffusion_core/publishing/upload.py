@@ -183,7 +183,7 @@ def card_for_hub(text: str, hub_id: str, caption: str | None, licence: str | Non
         text: The card so far.
         hub_id: The repository that it goes to.
         caption: The caption of the samples; None is a sheet that came with the folder.
-        licence: As the Hub names it; None is the card's own, else mit.
+        licence: The licence, by the Hub's name for it; None is the card's own, else mit.
 
     Raises:
         ValueError: if its front matter cannot be read.
@@ -229,10 +229,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of a push.
+    """The outcome of a push.
 
     Attributes:
-        hub_id: Where the model is, as "owner/name".
+        hub_id: The repository of the model, as "owner/name".
         url: The address of its page.
         private: Whether its owner alone can see it.
         changed: Whether anything was sent; the same model again changes nothing.
@@ -359,7 +359,7 @@ def _there(api: Any, to: str) -> Any:
 
 
 def _refuse_other(api: Any, to: str, there: Any, private: bool, layout: str) -> None:
-    """Refuse a repository that is more open than asked for, or holds something else."""
+    """Refuse a repository that is more open than `private` allows, or holds something else."""
     if private and not there.private:
         raise ValueError(
             f"{to} is there already and public; push it as public to update it, or choose another "

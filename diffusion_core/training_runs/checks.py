@@ -150,7 +150,7 @@ COPIED = 0.5
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
         name: The name of what was checked.
@@ -292,7 +292,7 @@ def check_run(
 
     Args:
         losses: The losses of single steps, not smoothed, from the first step on.
-        ema_gap: As `ema_gap` measures it.
+        ema_gap: Error of the average against the raw network; see `ema_gap`.
         x0_saturated: `saturation` of some x0_hat.
         nearest: Distance of samples to the nearest training picture; see `nearest_ratio`.
         nearest_real: The same distance of training pictures.

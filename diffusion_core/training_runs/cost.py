@@ -25,7 +25,7 @@ def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: st
         config: The shape of the network.
         batch_size: Images a step.
         precision: "bf16", "fp32", or "auto" for the faster.
-        device: As torch names it.
+        device: The device, by the name that torch gives it.
     """
     asked = (config, _few(config, batch_size), precision, device)
     with MEASURING:
@@ -44,7 +44,7 @@ def known_step_seconds(
 
 
 def _few(config: UNetConfig, batch_size: int) -> int:
-    """How many pictures of a batch are measured."""
+    """The number of pictures of a batch that are measured."""
     H, W = config.image_size
     return max(1, min(batch_size, FEW, MEASURED * config.patch_size**2 // (H * W)))
 

@@ -42,13 +42,13 @@ FIRST_LOOK = 100  # steps after which the losses by timestep are kept, to compar
 
 @dataclass
 class TrainingProgress:
-    """What the steps so far have shown.
+    """Losses and pace of the steps so far.
 
     Attributes:
         total: Steps that there will be.
         batch_size: Images a step.
         T: Timesteps of the schedule.
-        smooth: How much of the smoothed loss one step makes.
+        smooth: Weight of one step in the smoothed loss.
         step: Steps done.
         loss: The smoothed loss.
         seconds: The smoothed seconds of a step.

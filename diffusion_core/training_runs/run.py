@@ -187,7 +187,7 @@ def train_resumably(
         out: Folder of the state.
         initial: Weights to begin with, in place of random ones (fine-tuning).
         resume: Go on from a state in `out`, if there is one.
-        accelerator: For several processes or devices; None makes one.
+        accelerator: Runs several processes or devices; None makes one.
 
     Raises:
         ValueError: if data and network do not fit, or the state in `out` is of another run.
@@ -247,7 +247,7 @@ def fit(
         plan: The plan of the run.
         dataset: The training data.
         out: Folder of the state and of the checkpoint.
-        accelerator: For several processes or devices; None makes one.
+        accelerator: Runs several processes or devices; None makes one.
 
     Raises:
         ValueError: if plan, data and what is in `out` do not fit together.

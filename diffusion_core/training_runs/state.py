@@ -40,7 +40,7 @@ def write_state(
         settings: By part: "train", "unet" and "data"; compared when the state is read.
         schedule: The noise schedule of the training.
         state: Networks, optimiser and step.
-        precision: In which it computes, "fp32" or "bf16".
+        precision: The precision that it computes in, "fp32" or "bf16".
     """
     tensors: dict[str, Tensor] = {"betas": schedule.betas}
     tensors |= {f"unet.{k}": v for k, v in state.unet.state_dict().items()}

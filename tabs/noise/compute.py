@@ -120,7 +120,7 @@ def _chain_message(
 def start_here(
     picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str, t: float
 ) -> Start:
-    """What the Denoise tab begins with: this picture, as noisy as it now is."""
+    """This picture and its present noise, for the Denoise tab to begin with."""
     try:
         x0, _, schedule = parts(picture, size, crop, seed, name)
         t = max(0, min(int(t), len(schedule) - 1))

@@ -133,7 +133,7 @@ def fetch(text: str, progress: DownloadProgress | None = None) -> str:
 
     Args:
         text: A value of the menu, a folder, or a Hub id or the address of its page.
-        progress: As in `hub.download`.
+        progress: Called with (bytes done, bytes in all); see `checkpoint.download`.
 
     Raises:
         ValueError: if it cannot be had, in one sentence.
