@@ -165,3 +165,27 @@ def test_every_symbol_of_the_glossary_is_used_by_the_core():
     assert len(symbols) >= 17
     for symbol in symbols:
         assert re.search(rf"\b{symbol}\b", source), symbol
+
+
+def test_the_variables_of_the_space_page_are_options_with_these_limits():
+    from tabs import launch_options
+    from tabs.shared.limits import PUBLIC_BOUNDS, PUBLIC_LIMITS
+
+    options = typer.main.get_command(launch_options._app).params
+    heeded = {option.envvar for option in options if isinstance(option.envvar, str)}
+    text = (ROOT / "docs" / "space.md").read_text(encoding="utf-8").split("## Variables")[1]
+    limits = {
+        "PLAYGROUND_MAX_": vars(PUBLIC_BOUNDS),
+        "TRAIN_MAX_": vars(PUBLIC_LIMITS),
+    }
+    named, checked = set(), 0
+    for first, values in re.findall(r"^\| (`.*?) \| (.*?) \|", text, re.MULTILINE):
+        names = re.findall(r"`(\w+)`", first)
+        names = [f"TRAIN_MAX{name}" if name.startswith("_") else name for name in names]
+        named |= {*names}
+        for prefix, known in limits.items():
+            if names[0].startswith(prefix):
+                numbers = [float(v.replace(",", "")) for v in values.split(", ")]
+                assert numbers == [known[n.removeprefix(prefix).lower()] for n in names], first
+                checked += len(numbers)
+    assert named - {"HF_HOME"} <= heeded and checked == len(PUBLIC_BOUNDS.__dict__) + 8
