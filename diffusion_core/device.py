@@ -11,12 +11,12 @@ from torch import nn
 
 from .unet import UNet
 
-PATIENCE = 4.0  # seconds
+PATIENCE = 4.0  # seconds of measuring after which no second forward pass is begun
 MEASURING = threading.Lock()  # two measurements at once would each find the machine slow
 
 
 def best_device() -> torch.device:
-    """CUDA, else MPS, else the CPU."""
+    """The device to compute on: CUDA where there is one, else MPS, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -24,9 +24,9 @@ def best_device() -> torch.device:
 
 @torch.no_grad()
 def evaluation_seconds(unet: UNet) -> float:
-    """Seconds in which a network looks at one picture, measured where it lies: the quicker of two.
+    """Seconds of one forward pass with one picture, on the device that the network is on.
 
-    A second look is taken only where the first was not slow.
+    The quicker of two is taken; there is a second only where the first was not slow.
     """
     where, config = next(unet.parameters()).device, unet.config
     x = torch.zeros(1, config.in_channels, *config.image_size, device=where)

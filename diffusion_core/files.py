@@ -1,14 +1,27 @@
-"""Files written whole or not at all: beside their name first, then renamed into place."""
+"""Files written whole or not at all, and the folder in which downloads are kept.
+
+A file is written beside its name first, then renamed into place.
+"""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
+NAME = "diffusion-playground"
+
 
 def replace_file(path: Path, write: Any) -> None:
-    """Call write(temporary path), flush to the disk, then rename it over `path` in one move."""
+    """Call `write` with a temporary path, flush that file, and rename it over `path` in one move.
+
+    Args:
+        path: The file to write; folders on the way to it are made.
+        write: Writes the file at the path that it is given; what it raises leaves `path` as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -23,3 +36,22 @@ def replace_file(path: Path, write: Any) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file beside its name, then rename it into place."""
     replace_file(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def cache_folder() -> Path:
+    """Folder of downloaded data sets and of the avatars; it need not exist yet.
+
+    It is the platform's own cache folder. Two come before it: one below `XDG_CACHE_HOME`, where
+    that is set, on every platform; and `~/.cache/diffusion-playground`, where it exists already,
+    because that was the place on every platform once. A user without a home directory has a folder
+    among the temporary files.
+    """
+    xdg = os.environ.get("XDG_CACHE_HOME")
+    earlier = Path(os.path.expanduser(xdg or "~/.cache")) / NAME
+    if xdg or os.path.isdir(earlier):
+        return earlier
+    try:
+        folder = user_cache_path(NAME, appauthor=False)
+    except RuntimeError:  # newer versions of platformdirs refuse a user without a home directory
+        folder = Path()
+    return folder if folder.is_absolute() else Path(tempfile.gettempdir()) / NAME

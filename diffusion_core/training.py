@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -196,21 +197,15 @@ def draw_step(
     return x0, t, eps, y
 
 
-def seeded_dropout(config: UNetConfig, *parts: object) -> Any:
+@contextmanager
+def seeded_dropout(config: UNetConfig, *parts: object) -> Generator[None, None, None]:
     """Dropout draws from torch's global generator: seed it for this step, and put it back."""
     if not config.dropout:
-        return torch.autograd.profiler.record_function("no dropout")
-    fork = torch.random.fork_rng()
-
-    class _Seeded:
-        def __enter__(self) -> None:
-            fork.__enter__()
-            torch.manual_seed(seeded("dropout", *parts).initial_seed() % 2**63)
-
-        def __exit__(self, *error: Any) -> None:
-            fork.__exit__(*error)
-
-    return _Seeded()
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seeded("dropout", *parts).initial_seed() % 2**63)
+        yield
 
 
 @dataclass(frozen=True)

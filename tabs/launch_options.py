@@ -1,7 +1,8 @@
-"""What `python app.py` can be told, by options or by the variables that stand beside them.
+"""The options of `python app.py`, each with the environment variable that does the same.
 
-Options become environment variables, which the rest of the page heeds; so this is read before the
-tabs are imported.
+Gradio's own are given to `gr.Blocks.launch`. All others are written back to their variables, which
+the rest of the page reads; so the options are parsed before the tabs are imported. An option needs
+no more than its parameter here.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ _app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 class Options(NamedTuple):
-    """How to launch.
+    """The options that launching the page takes.
 
     Attributes:
-        host, port: Where to listen; None leaves it to Gradio.
+        host, port: The address to listen on; None leaves it to Gradio.
         share: Whether to ask Gradio for a public link.
-        browser: Whether to open one.
-        mcp: Whether to be an MCP server too.
+        browser: Whether to open a browser.
+        mcp: Whether to serve the endpoints as MCP tools too.
     """
 
     host: str | None
@@ -38,7 +39,7 @@ class Options(NamedTuple):
     mcp: bool
 
     def launching(self) -> dict[str, Any]:
-        """The same as options of `gr.Blocks.launch`."""
+        """The same values under the names that `gr.Blocks.launch` gives them."""
         return {
             "server_name": self.host,
             "server_port": self.port,
@@ -56,6 +57,7 @@ def _limit(variable: str, words: str, least: float = 0) -> Any:
 
 @_app.command(help="Open the Diffusion Playground: see how a diffusion model makes pictures.")
 def _playground(
+    context: typer.Context,
     host: Annotated[
         str | None,
         typer.Option(envvar="GRADIO_SERVER_NAME", help="Where to listen; 0.0.0.0 is everywhere."),
@@ -121,24 +123,14 @@ def _playground(
         float | None, _limit("TRAIN_MAX_READING", "Seconds that uploads may take to be read.")
     ] = None,
 ) -> Options:
-    told = {
-        "DIFFUSION_MODELS": models,
-        "PLAYGROUND_OPENS_WITH": opens_with,
-        # Who has the link is a stranger to this machine, its folders and its token.
-        "PLAYGROUND_PUBLIC": "1" if public or (share and public is None) else "",
-        "PLAYGROUND_MAX_DOWNLOAD_MEGABYTES": max_download_megabytes,
-        "PLAYGROUND_MAX_CACHE_MEGABYTES": max_cache_megabytes,
-        "PLAYGROUND_MAX_WALK_SECONDS": max_walk_seconds,
-        "TRAIN_MAX_STEPS": max_train_steps,
-        "TRAIN_MAX_BATCH": max_train_batch,
-        "TRAIN_MAX_SIZE": max_train_size,
-        "TRAIN_MAX_PICTURES": max_train_pictures,
-        "TRAIN_MAX_MILLIONS": max_train_millions,
-        "TRAIN_MAX_MINUTES": max_train_minutes,
-        "TRAIN_MAX_MEGABYTES": max_train_megabytes,
-        "TRAIN_MAX_READING": max_train_reading,
+    heeded = {
+        option.envvar: context.params[str(option.name)]
+        for option in context.command.params
+        if isinstance(option.envvar, str) and not option.envvar.startswith("GRADIO_")
     }
-    os.environ.update({name: str(value) for name, value in told.items() if value is not None})
+    # Whoever has a shared link must not see the folders of this machine, nor use its token.
+    heeded["PLAYGROUND_PUBLIC"] = "1" if public or (share and public is None) else ""
+    os.environ.update({name: str(value) for name, value in heeded.items() if value is not None})
     if mcp and find_spec("mcp") is None:
         raise ValueError(NO_MCP)
     if port is not None:
@@ -149,7 +141,7 @@ def _playground(
 
 
 def _can_listen(host: str | None, port: int) -> None:
-    """Refuse a place where nobody can listen, before anything is loaded."""
+    """Refuse an address that no server can listen on, before anything is loaded."""
     name = (host or "127.0.0.1").strip("[]")
     try:
         kind, _, _, _, where = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
@@ -164,22 +156,25 @@ def _can_listen(host: str | None, port: int) -> None:
 
 
 def read(arguments: list[str] | None = None) -> Options | int:
-    """What is asked for; or the exit code where that is all, as for --help.
+    """The options of the command line; or an exit code where nothing is to be launched.
 
     Args:
-        arguments: Of the command line; None takes the program's own.
+        arguments: The words of the command line; None takes the program's own.
+
+    Returns:
+        The options. 0 after --help; 2 for bad input, after its sentence on stderr.
     """
     return in_a_sentence(lambda: _app(arguments, standalone_mode=False) or 0)
 
 
 def in_a_sentence(do: Callable[[], Any]) -> Any:
-    """Do it; bad input is one sentence on stderr, and exit code 2."""
+    """The result of `do`; bad input is one sentence on stderr, and exit code 2."""
     try:
         return do()
     except typer.Abort:
         return 130
     except Exception as error:
-        # typer's own usage errors, of whichever click it carries, know how to say themselves.
+        # typer's own usage errors, of whichever click it carries, format their own message.
         usage = getattr(error, "format_message", None)
         if usage is None and not isinstance(error, ValueError | OSError):
             raise

@@ -13,7 +13,8 @@ from fakehub import FakeHub, hub
 from huggingface_hub import constants
 from twins import pipeline, theirs, to_old
 
-from diffusion_core.checkpoint import download, load_checkpoint
+from diffusion_core.checkpoint import cached, download, load_checkpoint
+from diffusion_core.checkpoint import hub as hub_module
 
 __all__ = ["hub", "theirs"]  # the fixtures
 ROOT = Path(__file__).parents[1]
@@ -245,3 +246,74 @@ def test_download_alone_gives_the_folder(hub, theirs):
     hub.add("me/theirs", theirs)
     folder = download("me/theirs")
     assert load_checkpoint(folder).config == load_checkpoint(theirs).config
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until a test moves it, and what was listed since then."""
+
+    class Clock:
+        now = 1000.0
+
+        @property
+        def listings(self):
+            return hub_module._listed.cache_info().misses
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    hub_module._listed.cache_clear()
+    monkeypatch.setattr(hub_module, "time", clock)
+    return clock
+
+
+def test_the_cache_is_listed_once_for_many_questions(hub, theirs, clock):
+    hub.add("me/theirs", theirs)
+    folder = download("me/theirs")
+    before = clock.listings
+    assert all(cached() == {"me/theirs": folder} for _ in range(20))
+    cached().clear()  # a caller's copy
+    assert cached() and clock.listings == before + 1
+
+
+def test_a_download_is_listed_at_once_and_what_others_do_soon(hub, theirs, tiny_folder, clock):
+    hub.add("me/theirs", theirs)
+    hub.add("me/tiny", tiny_folder)
+    weights = "unet/diffusion_pytorch_model.safetensors"
+    hub.absent.add(weights)
+    refused("me/theirs", "lists a file")
+    assert cached() == {}
+    hub.absent.clear()
+    folder = download("me/theirs")  # into a folder of the cache that was there already
+    assert cached() == {"me/theirs": folder}
+    (folder / weights).unlink()  # as another program does
+    assert cached() == {"me/theirs": folder}
+    clock.now += hub_module.LISTING_SECONDS
+    assert cached() == {}
+    other = download("me/tiny")
+    assert cached() == {"me/tiny": other}
+
+
+def test_a_listing_that_was_underway_during_a_download_is_not_kept(hub, theirs, clock, monkeypatch):
+    hub.add("me/theirs", theirs)
+    Path(constants.HF_HUB_CACHE).mkdir()
+    real, seen = Path.glob, []
+
+    def slow(self, pattern):
+        found = list(real(self, pattern))
+        if not seen and pattern.startswith("models--"):
+            seen.append(download("me/theirs"))
+            os.utime(constants.HF_HUB_CACHE, ns=(stamp, stamp))
+        return found
+
+    stamp = Path(constants.HF_HUB_CACHE).stat().st_mtime_ns
+    monkeypatch.setattr(Path, "glob", slow)
+    assert cached() == {} and seen
+    assert cached() == {"me/theirs": seen[0]}
+
+
+def test_a_cache_that_cannot_be_listed_has_nothing(hub, clock):
+    assert cached() == {}
+    Path(constants.HF_HUB_CACHE).write_text("a file where the cache should be")
+    assert cached() == {}

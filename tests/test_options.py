@@ -1,5 +1,6 @@
 """What `python app.py` can be told: by options and variables; what is wrong is a sentence."""
 
+import dataclasses
 import os
 import socket
 import subprocess
@@ -75,6 +76,21 @@ def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
     assert launch_options.read([]) == by_options
     assert Limits.here().steps == 80
+
+
+def test_each_limit_of_the_page_has_an_option():
+    from tabs.shared.limits import Bounds, Limits
+
+    for kind, prefix in ((Bounds, "--max-"), (Limits, "--max-train-")):
+        names = [field.name for field in dataclasses.fields(kind)]
+        values = {name: 11 + k for k, name in enumerate(names)}
+        line = [
+            word
+            for name, value in values.items()
+            for word in (prefix + name.replace("_", "-"), str(value))
+        ]
+        assert isinstance(launch_options.read(line), launch_options.Options)
+        assert dataclasses.asdict(kind.here()) == values
 
 
 def test_the_owner_says_what_the_page_opens_with(tmp_path, monkeypatch):

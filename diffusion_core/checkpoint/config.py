@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself: everything but the weights, as JSON."""
+"""The settings of a checkpoint: everything but the weights, as JSON."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ class CheckpointConfig:
         schedule: Arguments of `make_schedule`: name, num_train_timesteps, parameters. Or the name
             is "betas", and beside it stand the betas themselves.
         prediction_type: What the network's output means.
-        class_names: In label order; empty for an unconditional network.
+        class_names: The names of the classes, in label order; empty for an unconditional network.
         dataset: What it was trained on, in words.
         training: How it was trained: the settings, steps and command; for the card.
-        sampling: What suits it, under the names of `SamplingRequest`: sampler, variance, spacing.
+        sampling: Recommended settings, by their names in `SamplingRequest`: sampler, variance,
+            spacing.
         clip_x0: Predicted images are clipped to [-clip_x0, clip_x0]; 0 is not clipped.
         notes: Sentences about it that a user should read.
-        attribute_names: Of the attributes that it can be asked for, and of their values.
-        attribute_classes: Of an attribute, the names of the classes that show it; all, where it is
-            not listed.
+        attribute_names: The names of the attributes that it takes as a condition, each with the
+            names of its values.
+        attribute_classes: For an attribute, the names of the classes that show it; all classes
+            show one that is not listed.
     """
 
     unet: UNetConfig

@@ -5,7 +5,7 @@ is not always ours. Keys that the class does not have are passed over, as diffus
 network or the samplers here cannot be is refused by name.
 
 A scheduler's file also says how diffusers would walk: variance, spacing, sampler. These are put
-under `sampling`, as what suits the model; they are no property of its weights. Two such habits are
+under `sampling`, as recommended settings; they are no property of its weights. Two such habits are
 not followed and are told in a note instead: here every walk ends at ᾱ = 1 (`set_alpha_to_one`), and
 leading timesteps are multiples of the stride (`steps_offset`).
 """
@@ -51,7 +51,7 @@ def unet_config(values: Mapping[str, Any]) -> UNetConfig:
     """The shape of a `UNet2DModel`.
 
     Args:
-        values: Of its config.json.
+        values: The contents of its config.json.
 
     Raises:
         ValueError: if the network here cannot be that, by the name of the setting.
@@ -156,10 +156,10 @@ def _blocks(
 
 
 def scheduler_config(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a DDPM or DDIM scheduler says: the fields of `CheckpointConfig` but `unet`.
+    """Read a DDPM or DDIM scheduler's configuration: the fields of `CheckpointConfig` but `unet`.
 
     Args:
-        values: Of its scheduler_config.json.
+        values: The contents of its scheduler_config.json.
 
     Raises:
         ValueError: if schedule, prediction or walk cannot be that here, by name.

@@ -109,10 +109,10 @@ def weights_file(folder: Path, names: Iterable[str], there: Iterable[str], name:
     """The best of the names that is there.
 
     Args:
-        folder: Of the checkpoint.
-        names: As `read_settings` gives them.
+        folder: The folder of the checkpoint.
+        names: The names that the weights may have, best first, from `read_settings`.
         there: Names of all files, to say what there is instead.
-        name: Of the checkpoint, for the sentence.
+        name: What the sentence calls the checkpoint.
 
     Raises:
         ValueError: if none is there, in a sentence that says what to do.

@@ -14,6 +14,7 @@ import io
 import math
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from tqdm import tqdm
 from .formats import RESULTS, SETTINGS, in_a_sentence, read_settings, weights_file
 
 CARD = "README.md"
+LISTING_SECONDS = 2.0  # for which a listing of the cache holds
 TEXT = 10_000_000  # bytes that settings, card or results may have where downloads are bounded
 DownloadProgress = Callable[[int, int], None]
 _SITE = re.compile(r"https?://(www\.)?(huggingface\.co|hf\.co)/")
@@ -44,12 +46,12 @@ def download(
     """Bring a checkpoint's files here, unless they are, and give their folder.
 
     Args:
-        hub_id: As "owner/name"; the address of its page will do.
+        hub_id: The repository, as "owner/name"; the address of its page will do.
         progress: Called as progress(bytes done, bytes in all) while weights travel; what it raises
             stops the download. It may be called from another thread. None leaves it to
             huggingface_hub to draw its bar.
         most: Bytes that its weights may have; more are refused before they travel.
-        token: False asks without HF_TOKEN, so that only what is public is had.
+        token: False requests without HF_TOKEN, so that only public repositories are read.
 
     Raises:
         ValueError: if it cannot be had or is nothing to be used, in one sentence.
@@ -106,6 +108,8 @@ def _fetch(
         if partial is not None:  # another program may have fetched what is needed, and no more
             return Path(partial)
         raise ValueError(_why(hub_id, error)) from error
+    finally:
+        _changed_here()
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -196,8 +200,8 @@ def _why(hub_id: str, error: BaseException) -> str:
 def _bar(progress: DownloadProgress) -> Any:
     """A class as huggingface_hub wants for its bars, that tells `progress` and draws nothing.
 
-    Of the bars that count bytes one counts what travelled, one what is on the disk; the one that is
-    furthest is told, so that it works for every transport.
+    Of the bars that count bytes one counts what travelled, one what is on the disk; `progress` gets
+    the larger count, so that it works for every transport.
     """
     bars: list[Any] = []
 
@@ -235,7 +239,7 @@ def _bar(progress: DownloadProgress) -> Any:
 
 
 def check_cached(file: Path, digest: str, name: str) -> None:
-    """Refuse a file of the Hub's cache that is not what was asked for, and remove it.
+    """Refuse a file of the Hub's cache whose contents do not match its name, and remove it.
 
     The cache keeps a large file under its SHA-256, so that damage on the way or on the disk shows.
 
@@ -248,18 +252,48 @@ def check_cached(file: Path, digest: str, name: str) -> None:
     if kept.name != digest:
         file.unlink(missing_ok=True)
         kept.unlink(missing_ok=True)
+        _changed_here()
         raise ValueError(
             f"The weights of {name} are damaged and were removed; load it again to fetch them anew."
         )
 
 
 def cached() -> dict[str, Path]:
-    """The folder of each checkpoint in the Hub's cache, by its id, in alphabetical order."""
+    """The folder of each checkpoint in the Hub's cache, by its id, in alphabetical order.
+
+    The cache is listed anew where its folder has changed, after a download of this process, and
+    else after 2 seconds, within which what other programs add to a repository is not seen. Where
+    the cache cannot be read there are none.
+
+    `huggingface_hub.scan_cache_dir` is not used: it reads the state of every file, data sets too,
+    and leaves a repository out once a single link of it is broken, as by a download underway.
+    """
     from huggingface_hub import constants
 
+    cache = Path(constants.HF_HUB_CACHE)
+    try:
+        changed = cache.stat().st_mtime_ns
+    except OSError:
+        return {}
+    return dict(_listed(cache, changed, int(time.monotonic() / LISTING_SECONDS), _last_change))
+
+
+# A new object with each change that this process makes in the cache: a listing that was underway
+# meanwhile, in another thread, is then out of date and is not kept.
+_last_change = object()
+
+
+def _changed_here() -> None:
+    global _last_change
+    _last_change = object()
+
+
+@lru_cache(maxsize=1)
+def _listed(cache: Path, changed: int, period: int, change: object) -> dict[str, Path]:
+    """`cached`, of a cache folder last changed at that time, in that period of the clock."""
     found = {}
     try:
-        repositories = sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*"))
+        repositories = sorted(cache.glob("models--*--*"))
     except OSError:
         return {}
     for repository in repositories:
@@ -277,7 +311,7 @@ def cached() -> dict[str, Path]:
 def weights_in(folder: Path) -> Path | None:
     """The weights file of a checkpoint folder in any layout; None where it is no checkpoint.
 
-    It says nothing of whether the file can be read.
+    Whether the file can be read is not checked.
     """
     try:
         stamps = tuple(
@@ -293,7 +327,7 @@ def weights_in(folder: Path) -> Path | None:
 
 @lru_cache(maxsize=1024)
 def _names(folder: Path, stamps: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    """What the weights may be called; nothing where the settings are of something else."""
+    """The names that the weights may have; none where the settings are of something else."""
     if not stamps:
         return ()
     try:

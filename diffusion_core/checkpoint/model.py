@@ -21,12 +21,12 @@ ConditionRequest = str | int | Tensor | Mapping[str, Any] | Sequence[Any] | None
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A network, the schedule that it was trained with, and what is known of it.
+    """A network, the schedule that it was trained with, and its settings.
 
     Attributes:
-        unet: In evaluation mode, fp32.
-        schedule: Of the training.
-        config: As in the folder.
+        unet: The network, in evaluation mode, fp32.
+        schedule: The schedule that it was trained with.
+        config: The settings, as in the folder.
         name: The folder's name or the Hub id.
         weights_hash: SHA-256 of the weights file, hex.
     """
@@ -68,13 +68,13 @@ class Checkpoint:
         return index
 
     def condition(self, asked: ConditionRequest) -> int | Tensor | None:
-        """What pictures are asked to show, in the network's numbers.
+        """The condition of pictures, given by names, in the network's numbers.
 
         Args:
             asked: A class by name or number; or a mapping with the class and attributes by their
                 names, {"class": "open-peeps", "head": "afro"}, each of which may be left out; or a
                 sequence of such, one an image; or a tensor (B,) or (B, 1 + K), which is checked.
-                None asks for nothing.
+                None is no condition.
 
         Returns:
             The number of a class, labels (B,), conditions (B, 1 + K) or (1, 1 + K) for all images,
@@ -116,8 +116,9 @@ class Checkpoint:
         """The network as a denoiser, guided where the scale asks for it.
 
         Args:
-            y: What is asked for; see `condition`.
-            guidance_scale: 1.0 is off; needs something to be asked for.
+            y: The condition; see `condition`.
+            guidance_scale: How far the estimate is pushed towards the condition; 1.0 is off, and
+                any other needs a condition.
 
         Raises:
             ValueError: if condition or scale do not fit the model.

@@ -40,7 +40,7 @@ def load_checkpoint(
     It may be one of ours, or a pipeline of diffusers with a `UNet2DModel` and a DDPM or DDIM
     scheduler, whole or flat, today's or older. Where averaged weights (EMA) lie beside those of the
     training's last step, they are taken, which diffusers' own pipeline would not do; see
-    `layouts`. What its files ask for and walks here do otherwise is told in `config.notes`. A
+    `formats`. What its files ask for and walks here do otherwise is noted in `config.notes`. A
     `SamplingRequest` clips as the model asks; to `samplers.sample` hand `clip_x0=config.clip_x0`.
 
     Args:
@@ -69,7 +69,7 @@ def load_checkpoint(
             raise ValueError(f"its weights are not those that its {CONFIG} describes: they are few")
         unet = UNet(config.unet)
         fill(unet, tensors if file.name == WEIGHTS else modern_names(tensors))
-    # The weights are read once and then only looked at, by several sessions at a time.
+    # The weights are read once and then only read, by several sessions at a time.
     return Checkpoint(unet.eval().requires_grad_(False), schedule, config, name, digest)
 
 
@@ -81,7 +81,7 @@ def save_checkpoint(
     Args:
         folder: Made if it is not there.
         unet: Its weights are stored in half precision.
-        config: All else.
+        config: Its settings.
         card: Text of the README.md; None writes a short one, or keeps one that is there, without
             the table that was measured of the weights before. Their `results.json` goes too.
 
@@ -111,7 +111,7 @@ def without_table(card: str) -> str:
 
 
 def checkpoint_folders() -> list[Path]:
-    """Where checkpoints lie: in pretrained/, and in the folder of one's own."""
+    """The folders that hold checkpoints: pretrained/, and the folder of one's own."""
     return [Path(__file__).parents[2] / "pretrained", own_folder()]
 
 

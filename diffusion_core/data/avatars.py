@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from ..conditioning import AttributeNames
-from ..files import replace_file
+from ..files import cache_folder, replace_file
 
 FILE = "avatars.npz"
 RECIPE = "pretrained/recipes/avatars_data.sh"
@@ -38,11 +38,11 @@ class AvatarFile:
         pictures: uint8, (N, H, W, 3).
         labels: Style of each, uint8, (N,).
         attributes: int8, (N, K); -1 where an attribute does not apply to the style.
-        class_names: Of the styles.
-        attribute_names: Of the K attributes and their values.
-        parts: int8, (N, P), as attributes: what else was chosen in drawing, for a judge to learn.
+        class_names: The names of the styles.
+        attribute_names: The names of the K attributes, each with the names of its values.
+        parts: int8, (N, P), as `attributes`: what else was chosen in drawing, for a judge to learn.
             None in the embedded file.
-        part_names: Of the P parts and their values.
+        part_names: The names of the P parts, each with the names of its values.
     """
 
     pictures: np.ndarray
@@ -54,7 +54,7 @@ class AvatarFile:
     part_names: AttributeNames = ()
 
     def first(self, count: int) -> AvatarFile:
-        """The first so many."""
+        """The first `count` of them."""
         return dataclasses.replace(
             self,
             pictures=self.pictures[:count],
@@ -130,13 +130,12 @@ class AvatarFile:
 
 
 def find_avatars() -> Path:
-    """Where the whole set lies: in the folder that AVATARS_DIR names, else in the user's cache.
+    """Path of the whole set: in the folder that AVATARS_DIR names, else in the user's cache.
 
     Raises:
         ValueError: if it is not there; says how it is made.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diffusion-playground"
-    path = Path(os.environ.get("AVATARS_DIR") or cache) / FILE
+    path = Path(os.environ.get("AVATARS_DIR") or cache_folder()) / FILE
     if not path.is_file():
         raise ValueError(
             f"The avatars are not at {path}: make them with {RECIPE}, or use avatars-3000."

@@ -28,14 +28,14 @@ class ImageDataset:
     """Pictures and labels in memory.
 
     Attributes:
-        name: For messages and cards.
+        name: The name of the set, for messages and cards.
         pictures: uint8, (N, H, W, C).
         labels: int64, (N,), or None.
-        class_names: One a class, in label order; empty without labels.
+        class_names: The name of each class, in label order; empty without labels.
         unreadable: Files that were left out, with the reason.
         attributes: int64, (N, K), or None: what each picture shows beside its class; -1 where an
             attribute does not apply.
-        attribute_names: Of the K attributes and their values.
+        attribute_names: The names of the K attributes, each with the names of its values.
     """
 
     name: str
@@ -67,7 +67,7 @@ class ImageDataset:
 
     @cached_property
     def attribute_classes(self) -> AttributeNames:
-        """For each attribute that only some classes show, the names of those."""
+        """For each attribute that only some classes show, the names of those classes."""
         if self.labels is None or self.attributes is None:
             return ()
         found = []
@@ -95,7 +95,7 @@ class ImageDataset:
         return images, None if self.labels is None else self.labels[indices]
 
     def conditions(self, indices: Tensor) -> Tensor | None:
-        """What is known of the images: (B, 1 + K), or without attributes their labels (B,)."""
+        """The conditions of the images: (B, 1 + K), or without attributes their labels (B,)."""
         if self.labels is None or self.attributes is None:
             return None if self.labels is None else self.labels[indices]
         return torch.cat([self.labels[indices, None], self.attributes[indices]], dim=1)
@@ -133,7 +133,7 @@ def gather(
     least two. In memory are the pictures at size × size, and one at a time as it came.
 
     Args:
-        name: Of the data set.
+        name: The name of the data set.
         sources: Where the pictures come from, in order; what cannot be read raises ValueError.
         size: Each is cropped to a square and resized to size × size.
         progress: Called with (done, total) after each.

@@ -148,7 +148,7 @@ def _decode(image: Image.Image) -> np.ndarray:
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """Grey of more than 8 bits, or floats, to 256 levels by the range that the values suggest."""
+    """Scale grey of more than 8 bits, or floats, to 256 levels by the range the values suggest."""
     values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
     top = values.max()
     full = next((r for r in (1.0, 255.0, 65535.0) if top <= r), top)

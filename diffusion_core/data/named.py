@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..files import cache_folder
 from .avatars import AvatarFile, find_avatars
 from .dataset import SUFFIXES, ImageDataset, Source, check_size, gather, passed_over
 from .images import read_picture
@@ -45,11 +46,6 @@ SETS = {
     "cifar10": ("CIFAR10", THINGS),
     "fashion-mnist": ("FashionMNIST", ()),
 }
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "diffusion-playground"
 
 
 def download(name: str, split: str, otherwise: str) -> tuple[np.ndarray, Tensor]:

@@ -1,9 +1,9 @@
 """Pictures that a person hands over, zipped or loose, as a data set.
 
-A zip may be broken, odd or hostile, so little that it says of itself is believed. No name in it
-is ever used to write: each picture is unpacked alone, over the one before, into one spare file of
-a temporary folder. What comes out is counted as it comes, and a zip that grows beyond belief is
-refused. Zips inside a zip are not opened.
+A zip may be broken, odd or hostile, so little that it declares of itself is relied on. No name in
+it is ever used to write: each picture is unpacked alone, over the one before, into one spare file
+of a temporary folder. What comes out is counted as it comes, and a zip that grows beyond its bounds
+is refused. Zips inside a zip are not opened.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class _Unpacker:
 
     spare: Path  # the one file that members are written to
     max_bytes: int
-    packed: int = 0  # of all zips
-    declared: int = 0  # of their pictures, by their own word
-    unpacked: int = 0  # that really came out so far
+    packed: int = 0  # unpacked bytes of all zips, at most
+    declared: int = 0  # unpacked bytes of their pictures, as the zips declare them
+    unpacked: int = 0  # unpacked bytes that were really read so far
 
     def check(self) -> None:
         """Refuse too much, be it declared or real."""
@@ -119,7 +119,7 @@ def load_uploads(
     Args:
         files: Zips and pictures, in any mixture.
         size: Pictures are cropped to a square and resized to size × size.
-        name: Of the data set.
+        name: The name of the data set.
         max_pictures: Most pictures that are taken.
         max_bytes: Most bytes that all zips together may unpack to.
         progress: Called with (done, total) after each picture; what it raises ends the reading.

@@ -2,7 +2,7 @@
 
 Its files:
 
-    request    what a walk is asked to be
+    request    the settings that, with the model, determine a walk
     run        computes it, from any step on
     recording  what is kept of it, within bounds
     run_card   the JSON that walks it again

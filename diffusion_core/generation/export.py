@@ -27,7 +27,7 @@ def write_walk(
     settings: SamplingRequest,
     given: InitialImage | None = None,
 ) -> Tensor:
-    """Walk, with a progress bar, and write what the file's name asks for.
+    """Walk, with a progress bar, and write the file in the format that its name ends in.
 
     Args:
         path: .png and .npz hold the finished pictures, .gif and .mp4 the whole walk, that of a
@@ -65,7 +65,7 @@ def strip(sheets: list[np.ndarray], count: int = 8, gap: int = 4) -> np.ndarray:
 
     Args:
         sheets: (H, W, C), uint8, all of one size.
-        count: How many at most.
+        count: The most sheets that are taken.
         gap: Pixels between them.
     """
     count = min(count, len(sheets))
@@ -81,7 +81,7 @@ def write_pictures(
     Args:
         path: Ends in .png or .npz.
         pictures: uint8, (N, H, W, C).
-        label: Of all; -1 in the file where None.
+        label: The class of all pictures; None is written as -1.
         columns: Pictures in a row of the sheet; None makes it about square.
     """
     path = Path(path)

@@ -36,13 +36,13 @@ class Frame:
     Attributes:
         index: Steps done.
         t: Timestep of x_t; -1 is the finished picture.
-        t_prev: Where the step that begins here leads.
-        alpha_bar: ᾱ_t.
+        t_prev: The timestep that the step which begins here leads to.
+        alpha_bar: ᾱ_t, the share of signal.
         nfe: Network evaluations so far, those of the step that begins here included.
         ms: Milliseconds of computing so far, of the steps alone.
         pictures: A sheet (H, W, C), uint8, by view, in the order of the recording's views.
-        weights: Of the step that begins here; see `steps.step_weights`.
-        histogram: Of all numbers of x_t, 60 bins of 0.1 from -3 to 3.
+        weights: The weights of the step that begins here; see `samplers.step_weights`.
+        histogram: Counts of the numbers of x_t in 60 bins of 0.1 from -3 to 3.
         numbers: `mean_square` of x_t; `gain` by which the change is shown enlarged; where there is
             one to compare with, the root mean square distance of x0_hat to the true `x0` and to
             the `exact` answer.
@@ -66,10 +66,10 @@ class FrameMaker:
 
     Attributes:
         views: Names of the pictures in each frame, in their order.
-        schedule: Of the model.
-        columns: Of a sheet; None as many as make it nearly square.
+        schedule: The noise schedule of the model.
+        columns: Pictures in a row of a sheet; None makes it nearly square.
         true_x0: The pictures (B, C, H, W) that x0_hat is compared with, where there are such.
-        exact: Whose answer to every x_t is shown too, where it is asked for.
+        exact: The exact denoiser, whose answer to every x_t is shown too; None shows none.
     """
 
     views: tuple[str, ...]
@@ -82,7 +82,7 @@ class FrameMaker:
         """x_t as this step found it, and what it made of that.
 
         Args:
-            step: Of the walk.
+            step: The step, as the walk yielded it.
             ms: Milliseconds of computing so far.
         """
         change = step.x_prev - step.x_t
@@ -124,7 +124,7 @@ class FrameMaker:
 
         Args:
             step: The last one.
-            num_steps: Of the walk.
+            num_steps: The number of steps of the walk.
             ms: Milliseconds of computing in all.
         """
         end = self._sheet(step.x_prev)
@@ -151,7 +151,7 @@ class FrameMaker:
 
 
 def _grey(shape: tuple[int, ...]) -> np.ndarray:
-    """A sheet on which nothing is."""
+    """An empty sheet: mid-grey throughout."""
     return np.full(shape, 128, np.uint8)
 
 
@@ -185,7 +185,7 @@ class Recording:
             are such, noise and exact.
         frames: Those kept so far.
         stride: One in so many steps is kept; 1 keeps all.
-        timesteps: Of the frames that there will be.
+        timesteps: The timesteps of the frames that there will be.
         result: The finished pictures, (B, C, H, W), float32 on the CPU; None until then.
     """
 
@@ -239,7 +239,7 @@ class Recording:
     def run(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Frame]:
         """Compute the walk and yield every kept frame, those of the parent first.
 
-        May be called once. `stopped` is asked after every step, kept or not, whether to end here.
+        May be called once. `stopped` is called after every step, kept or not; true ends the walk.
         """
         if self.settings.parent is not None and not self.frames:
             yield from self._parents(stopped)
@@ -270,7 +270,7 @@ class Recording:
         yield self.frames[-1]
 
     def moment(self, index: int) -> SamplerState:
-        """All that the steps from `index` on depend on, to the bits of the walk itself."""
+        """The state that the steps from `index` on depend on, to the bits of the walk itself."""
         known = dict(list(self.moments.items()))  # another thread may still be adding to it
         before = [k for k in known if k <= index]
         near = known[max(before)] if before else None
@@ -287,7 +287,7 @@ class Recording:
         return self.stride % parent.stride == 0 and set(self.views) - set(parent.views) <= {"noise"}
 
     def _parents(self, stopped: Callable[[], bool]) -> Iterator[Frame]:
-        """What the parent showed until the branching step, where it is not at hand."""
+        """Compute the parent again up to the branching step, where its recording is not at hand."""
         settings = self.settings
         assert settings.parent is not None
         parent = Recording(

@@ -44,7 +44,7 @@ class RunCard:
         walk: What was computed.
         given: The picture and mask that it began with; None where it began with noise.
         needs_given: Whether there was such a picture; a link cannot carry it.
-        versions: Of what computes, and the processor.
+        versions: The versions of the software that computed it, and the processor.
         result: SHA-256 of the finished pictures, float32 (B, C, H, W).
     """
 
@@ -65,7 +65,7 @@ class RunCard:
         given: InitialImage | None,
         result: Tensor,
     ) -> RunCard:
-        """The card of a walk that was walked."""
+        """The card of a finished walk."""
         return cls(
             Path(checkpoint.name).name if Path(checkpoint.name).is_dir() else checkpoint.name,
             checkpoint.weights_hash,
@@ -78,7 +78,7 @@ class RunCard:
         )
 
     def values(self, *, with_given: bool = True) -> dict[str, Any]:
-        """As plain values, of which `to_json` makes the text."""
+        """The card as plain values, which `to_json` writes as text."""
         values: dict[str, Any] = {
             "format": FORMAT,
             "model": self.model,
@@ -93,7 +93,7 @@ class RunCard:
         return values
 
     def to_json(self, *, with_given: bool = True, indent: int | None = 2) -> str:
-        """As text; without the picture that it began with, it is short enough for a link."""
+        """The card as JSON; without the picture that it began with, short enough for a link."""
         values = self.values(with_given=with_given)
         return json.dumps(values, indent=indent, separators=None if indent else (",", ":"))
 
@@ -196,7 +196,7 @@ class _OutOfRange(ValueError):
 
 
 def _short(walk: SamplingRequest) -> dict[str, Any]:
-    """The fields of a walk that are not what they are by default."""
+    """The fields of a request that differ from their defaults, by name."""
     values = {}
     for f in dataclasses.fields(walk):
         value = getattr(walk, f.name)

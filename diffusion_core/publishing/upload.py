@@ -65,17 +65,17 @@ def stage_files(
     device: torch.device | None,
     tell: Callable[[str], None],
 ) -> None:
-    """Put into the stage what shall be pushed, and nothing else.
+    """Put the files that are to be pushed into a folder, and nothing else.
 
     Args:
         stage: An empty folder.
-        folder: Of the checkpoint.
-        checkpoint: As read from it.
-        to: Where it goes, for the card.
-        diffusers: In diffusers' layout; see `export_diffusers`.
-        licence: For the card; None is its own, else mit.
-        device: That draws samples, where the folder has none; None is the CPU.
-        tell: Called with a few words before that.
+        folder: The folder of the checkpoint.
+        checkpoint: The checkpoint, as read from it.
+        to: The repository that it goes to, for the card.
+        diffusers: Whether to write diffusers' layout; see `export_diffusers`.
+        licence: The licence for the card; None is its own, else mit.
+        device: The device that draws samples, where the folder has none; None is the CPU.
+        tell: Called with a few words before samples are drawn.
 
     Raises:
         ValueError: if its card cannot be read, or diffusers cannot have it.
@@ -155,8 +155,8 @@ def write_samples(path: Path, checkpoint: Checkpoint) -> str:
     fewer, since each takes long.
 
     Args:
-        path: Of the file.
-        checkpoint: What draws; on the device that its network is on.
+        path: The file to write.
+        checkpoint: The checkpoint that draws, on the device that its network is on.
     """
     config, (C, H, W) = checkpoint.config, checkpoint.image_shape
     num = 16 if max(H, W) <= 96 else 4
@@ -237,10 +237,10 @@ def card_for_hub(
 
     Args:
         text: The card so far.
-        hub_id: Where it goes.
-        caption: Of the samples; None is a sheet that came with the folder.
-        licence: As the Hub names it; None is the card's own, else mit.
-        metrics: That the Hub shall list, beside those that the card names already.
+        hub_id: The repository that it goes to.
+        caption: The caption of the samples; None is a sheet that came with the folder.
+        licence: The licence, by the Hub's name for it; None is the card's own, else mit.
+        metrics: Metrics that the Hub shall list, beside those that the card names already.
 
     Raises:
         ValueError: if its front matter cannot be read.
@@ -291,11 +291,11 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of a push.
+    """The outcome of a push.
 
     Attributes:
-        hub_id: Where the model is, as "owner/name".
-        url: Of its page.
+        hub_id: The repository of the model, as "owner/name".
+        url: The address of its page.
         private: Whether its owner alone can see it.
         changed: Whether anything was sent; the same model again changes nothing.
     """
@@ -330,15 +330,15 @@ def push(
     samples.png, the model draws one. The folder itself stays as it is.
 
     Args:
-        folder: Of the checkpoint.
-        to: As "owner/name"; the address of its page will do.
-        token: With write rights; None is the machine's own.
-        private: Of a repository that is made anew. One that is there is never made more open: a
-            public one is updated only with private=False.
-        message: Of the commit; empty names the folder.
+        folder: The folder of the checkpoint.
+        to: The repository, as "owner/name"; the address of its page will do.
+        token: A token with write rights; None is the machine's own.
+        private: Whether a repository that is made anew is private. One that is there is never made
+            more open: a public one is updated only with private=False.
+        message: The message of the commit; empty names the folder.
         diffusers: Send it in diffusers' layout; see `export_diffusers`.
-        licence: For the card, as the Hub names it; None is the card's own, else mit.
-        device: That draws the samples; None is the CPU.
+        licence: The licence for the card, as the Hub names it; None is the card's own, else mit.
+        device: The device that draws the samples; None is the CPU.
         tell: Called with a few words when a part begins.
 
     Raises:
@@ -399,7 +399,7 @@ def _checked_token(token: str | None) -> str:
 
 
 def _checkpoint(folder: Path) -> Checkpoint:
-    """What is to be pushed; ValueError if it is none of ours."""
+    """The checkpoint that is to be pushed; ValueError if it is not in our layout."""
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}; name one that holds a checkpoint.")
     checkpoint = load_checkpoint(folder)
@@ -411,7 +411,7 @@ def _checkpoint(folder: Path) -> Checkpoint:
 
 
 def _there(api: Any, to: str) -> Any:
-    """What the Hub says of the repository; None if the token sees none of that name."""
+    """The Hub's record of the repository; None if the token sees none of that name."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
@@ -421,7 +421,7 @@ def _there(api: Any, to: str) -> Any:
 
 
 def _refuse_other(api: Any, to: str, there: Any, private: bool, layout: str) -> None:
-    """Refuse a repository that is more open than asked for, or holds something else."""
+    """Refuse a repository that is more open than `private` allows, or holds something else."""
     if private and not there.private:
         raise ValueError(
             f"{to} is there already and public; push it as public to update it, or choose another "

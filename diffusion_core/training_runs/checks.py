@@ -49,17 +49,17 @@ def ema_gap(
 ) -> float:
     """How much larger the averaged network's error is than the raw one's: their quotient less 1.
 
-    Of the same pictures and noise, at timesteps spread over all. Above 0 the average lags; later
-    it lies below. The distance of the weights cannot tell: 0.17 was measured in a healthy run at
-    its full learning rate, 0.02 to 0.36 where the average lagged.
+    Both errors are of the same pictures and noise, at timesteps spread over all. Above 0 the
+    average lags; later it lies below. The distance of the weights cannot tell: 0.17 was measured in
+    a healthy run at its full learning rate, 0.02 to 0.36 where the average lagged.
 
     Args:
         raw: The network in training.
         averaged: Its average.
-        dataset: Of the training.
-        schedule: Of the training.
-        prediction_type: Of the network.
-        num: Pictures; each network sees them once.
+        dataset: The training data.
+        schedule: The noise schedule of the training.
+        prediction_type: What the networks predict.
+        num: The number of pictures; each network is evaluated on each once.
     """
     generator = seeded("ema gap")
     chosen = torch.randint(len(dataset), (num,), generator=generator)
@@ -150,11 +150,11 @@ COPIED = 0.5
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
-        name: What was looked at.
-        ok: As it should be, or too early to tell.
+        name: The name of what was checked.
+        ok: Whether it is as it should be, or it is too early to tell.
         words: A plain sentence or two; if not ok, what to do.
     """
 
@@ -172,7 +172,7 @@ def check_data(dataset: ImageDataset) -> list[Check]:
     """Is there enough, of the right kind, to learn from?
 
     Args:
-        dataset: At least one picture; looked at one at a time.
+        dataset: The training data, at least one picture; read one picture at a time.
     """
     N, levels, seen = len(dataset), np.zeros(256, np.int64), set()
     for picture in dataset.pictures:
@@ -251,7 +251,7 @@ def check_schedule(schedule: NoiseSchedule, prediction_type: str) -> list[Check]
     sqrt(ᾱ_{T-1}) of the clean one (Lin et al. 2023, section 3.1).
 
     Args:
-        schedule: Of the training.
+        schedule: The noise schedule of the training.
         prediction_type: What the network predicts.
 
     Raises:
@@ -288,14 +288,14 @@ def check_run(
     data_saturated: float = 0.0,
     from_random: bool = True,
 ) -> list[Check]:
-    """Is the run going as a run should? What is None was not measured, and is not checked.
+    """Is the run going as a run should? An argument of None was not measured and is not checked.
 
     Args:
-        losses: Of single steps, not smoothed, from the first step on.
-        ema_gap: As `ema_gap` measures it.
+        losses: The losses of single steps, not smoothed, from the first step on.
+        ema_gap: Error of the average against the raw network; see `ema_gap`.
         x0_saturated: `saturation` of some x0_hat.
-        nearest: As `nearest_ratio` measures it, of samples,
-        nearest_real: and of training pictures.
+        nearest: Distance of samples to the nearest training picture; see `nearest_ratio`.
+        nearest_real: The same distance of training pictures.
         data_saturated: `saturation` of some training pictures.
         from_random: The run began with random weights; else it may have little left to learn.
     """

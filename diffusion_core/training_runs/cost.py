@@ -22,10 +22,10 @@ def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: st
     computed, and the rest is counted.
 
     Args:
-        config: Of the network.
+        config: The shape of the network.
         batch_size: Images a step.
         precision: "bf16", "fp32", or "auto" for the faster.
-        device: As torch names it.
+        device: The device, by the name that torch gives it.
     """
     asked = (config, _few(config, batch_size), precision, device)
     with MEASURING:
@@ -37,14 +37,14 @@ def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: st
 def known_step_seconds(
     config: UNetConfig, batch_size: int, precision: str, device: str
 ) -> float | None:
-    """What `step_seconds` would say without measuring; None if it could not."""
+    """The result of `step_seconds` where it was measured before; None where it was not."""
     few = _few(config, batch_size)
     took = _TOOK.get((config, few, precision, device))
     return None if took is None else took * batch_size / few
 
 
 def _few(config: UNetConfig, batch_size: int) -> int:
-    """How many pictures of a batch are measured."""
+    """The number of pictures of a batch that are measured."""
     H, W = config.image_size
     return max(1, min(batch_size, FEW, MEASURED * config.patch_size**2 // (H * W)))
 

@@ -42,21 +42,21 @@ FIRST_LOOK = 100  # steps after which the losses by timestep are kept, to compar
 
 @dataclass
 class TrainingProgress:
-    """What the steps so far have shown.
+    """Losses and pace of the steps so far.
 
     Attributes:
         total: Steps that there will be.
         batch_size: Images a step.
         T: Timesteps of the schedule.
-        smooth: How much of the smoothed loss one step makes.
+        smooth: Weight of one step in the smoothed loss.
         step: Steps done.
-        loss: Smoothed.
-        seconds: A step takes, smoothed.
+        loss: The smoothed loss.
+        seconds: The smoothed seconds of a step.
         by_timestep: Smoothed unweighted loss in each of 20 equal parts of the timesteps; None where
             none was drawn yet.
-        first_look: The same after 100 steps.
-        history: (step, smoothed loss), at most 2,000.
-        losses: Of every single step.
+        first_look: `by_timestep` as it was after 100 steps.
+        history: Pairs of step and smoothed loss, at most 2,000.
+        losses: The loss of every single step.
     """
 
     total: int
@@ -72,7 +72,7 @@ class TrainingProgress:
     losses: list[float] = field(default_factory=list)
 
     def add(self, done: TrainStep) -> None:
-        """Take a step's loss, time, and losses by timestep in."""
+        """Add a step's loss, time, and losses by timestep."""
         first = self.step == 0
         self.step = done.step
         self.loss = done.loss if first else self.loss + self.smooth * (done.loss - self.loss)
@@ -92,7 +92,7 @@ class TrainingProgress:
             self.history = self.history[::2]
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """All fields, as plain values for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -106,7 +106,7 @@ class TrainingProgress:
         return cls(**{**values, "history": pairs})
 
     def cut(self, step: int) -> None:
-        """Forget what came after a step: a resumed run does it again."""
+        """Remove what came after a step: a resumed run does it again."""
         if step < self.step:
             self.losses = self.losses[: max(0, len(self.losses) - (self.step - step))]
             self.step = step
@@ -114,12 +114,12 @@ class TrainingProgress:
 
     @property
     def images_per_second(self) -> float:
-        """Of the last steps."""
+        """Images a second of the last steps; 0 before the first."""
         return self.batch_size / self.seconds if self.seconds else 0.0
 
     @property
     def seconds_left(self) -> float:
-        """Until the last step, at this pace."""
+        """Seconds until the last step, at the present pace."""
         return (self.total - self.step) * self.seconds
 
 
@@ -132,7 +132,10 @@ FIRST = 8  # the first milestone after the beginning
 
 
 def milestones(total: int) -> list[int]:
-    """Training steps to look at: 0, then about 24, evenly spread in the logarithm, to the last."""
+    """Training steps at which samples are kept.
+
+    They are 0, then about 24 to the last one, evenly spread in the logarithm.
+    """
     if total <= FIRST:
         return sorted({0, total})
     spread = np.geomspace(FIRST, total, MILESTONES)
@@ -141,15 +144,16 @@ def milestones(total: int) -> list[int]:
 
 @dataclass
 class SampleHistory:
-    """What the milestones have shown; uint8 pictures all of it.
+    """What the milestones have shown, as uint8 pictures.
 
     Attributes:
         noised: Training pictures noised to `times`, (8, H, W, C); the same throughout.
         times: Their timesteps, from low to high.
         clean: The training pictures, (8, H, W, C).
         steps: Training steps of the milestones so far.
-        walks: For each, the walk's frames, (11, H', W', C): a grid of x_t, the finished one last.
-        looks: For each, x0_hat of the noised pictures, (8, H, W, C).
+        walks: For each milestone, the frames of its walk, (11, H', W', C): a grid of x_t, the
+            finished pictures last.
+        looks: For each milestone, x0_hat of the noised pictures, (8, H, W, C).
     """
 
     noised: np.ndarray
@@ -161,7 +165,7 @@ class SampleHistory:
 
     @classmethod
     def of(cls, dataset: ImageDataset, schedule: NoiseSchedule) -> SampleHistory:
-        """Choose and noise the pictures; nothing has grown yet."""
+        """An empty history: the pictures are chosen and noised, and there is no milestone yet."""
         x0, _, t, x_t = _task(dataset, schedule)
         return cls(to_uint8(x_t), t.tolist(), to_uint8(x0))
 
@@ -173,14 +177,16 @@ class SampleHistory:
         schedule: NoiseSchedule,
         prediction_type: str,
     ) -> Tensor:
-        """Walk and look once more; a milestone that is there already is replaced.
+        """Add a milestone: one walk, and one evaluation of the noised pictures.
+
+        A milestone that is there already is replaced.
 
         Args:
-            step: Of the training.
+            step: The step of the training.
             unet: The averaged network; its mode is put back.
-            dataset: Of the training.
-            schedule: Of the training.
-            prediction_type: Of the network.
+            dataset: The training data.
+            schedule: The noise schedule of the training.
+            prediction_type: What the network predicts.
 
         Returns:
             The finished pictures, (B, C, H, W) in [-1, 1].
@@ -222,7 +228,7 @@ class SampleHistory:
         return end
 
     def cut(self, step: int) -> None:
-        """Forget what came after a step."""
+        """Remove the milestones after a step."""
         kept = sum(k <= step for k in self.steps)
         del self.steps[kept:], self.walks[kept:], self.looks[kept:]
 
@@ -230,7 +236,7 @@ class SampleHistory:
 def _task(
     dataset: ImageDataset, schedule: NoiseSchedule
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """x0, labels, t and x_t of the looks; the same whenever asked."""
+    """x0, labels, t and x_t of the noised pictures; the same at every call."""
     chosen = torch.randint(len(dataset), (LOOKS,), generator=seeded("looks"))
     x0, y = dataset.batch(chosen)[0], dataset.conditions(chosen)
     T = len(schedule)

@@ -30,14 +30,14 @@ FREE = ("image_size", "num_classes", "attributes", "attention", "attention_up")
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """All that a run is to be.
+    """Everything that determines a training run.
 
     Attributes:
-        train: How to train.
-        unet: What to train.
+        train: The settings of the training.
+        unet: The shape of the network.
         noise: Arguments of `make_schedule`.
         init: Checkpoint whose weights to begin with, a folder or Hub id; None begins at random.
-        command: That makes the same run, for the card.
+        command: The command that makes the same run, for the card.
     """
 
     train: TrainConfig
@@ -65,17 +65,17 @@ class TrainingPlan:
         """A network that fits the pictures: their size, channels, classes and attributes.
 
         Args:
-            dataset: On what.
-            train: How.
+            dataset: The training data.
+            train: The settings of the training.
             noise: Arguments of `make_schedule`.
-            channels: Of each level.
+            channels: Feature channels of each level.
             blocks: Residual blocks a level.
             patch_size: Fold p × p pixels into channels.
             attention: For each level, whether it attends to itself; None is the lowest one alone.
             attention_up: The same on the way up; None is as on the way down.
             scale_shift: Condition by scale and shift.
             init: Checkpoint to begin with.
-            command: For the card.
+            command: The command that makes the same run, for the card.
         """
         C, H, W = dataset.shape
         unet = UNetConfig(
@@ -112,7 +112,7 @@ class TrainingPlan:
             raise ValueError("This is no plan of a training run.") from error
 
     def checkpoint_config(self, dataset: ImageDataset, steps: int) -> CheckpointConfig:
-        """What the checkpoint after so many steps says of itself."""
+        """The settings of the checkpoint after so many steps."""
         training: dict[str, Any] = {
             "settings": dataclasses.asdict(self.train),
             "command": self.command,
@@ -180,14 +180,14 @@ def train_resumably(
     moment loses at most the steps since the last save. Leaving the generator early saves too.
 
     Args:
-        config: How to train.
-        unet_config: What to train.
-        schedule: How much noise at each timestep.
-        dataset: The images; they must fit the network.
+        config: The settings of the training.
+        unet_config: The shape of the network.
+        schedule: The noise schedule.
+        dataset: The training data; they must fit the network.
         out: Folder of the state.
         initial: Weights to begin with, in place of random ones (fine-tuning).
         resume: Go on from a state in `out`, if there is one.
-        accelerator: For several processes or devices; None makes one.
+        accelerator: Runs several processes or devices; None makes one.
 
     Raises:
         ValueError: if data and network do not fit, or the state in `out` is of another run.
@@ -244,10 +244,10 @@ def fit(
     Leaving the generator early saves both. A run that was over already writes its checkpoint.
 
     Args:
-        plan: The run.
-        dataset: On what.
+        plan: The plan of the run.
+        dataset: The training data.
         out: Folder of the state and of the checkpoint.
-        accelerator: For several processes or devices; None makes one.
+        accelerator: Runs several processes or devices; None makes one.
 
     Raises:
         ValueError: if plan, data and what is in `out` do not fit together.

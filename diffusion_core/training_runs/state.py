@@ -33,7 +33,15 @@ def write_state(
     state: TrainingState,
     precision: str,
 ) -> None:
-    """Write all that the next step depends on."""
+    """Write everything that the next step depends on, in one file.
+
+    Args:
+        path: The file.
+        settings: By part: "train", "unet" and "data"; compared when the state is read.
+        schedule: The noise schedule of the training.
+        state: Networks, optimiser and step.
+        precision: The precision that it computes in, "fp32" or "bf16".
+    """
     tensors: dict[str, Tensor] = {"betas": schedule.betas}
     tensors |= {f"unet.{k}": v for k, v in state.unet.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in state.ema.state_dict().items()}

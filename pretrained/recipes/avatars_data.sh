@@ -7,7 +7,7 @@
 #     AVATARS_DIR=FOLDER pretrained/recipes/...     makes it there; set the variable also to load it
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-folder=${AVATARS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/diffusion-playground}
+folder=${AVATARS_DIR:-$(python -c "from diffusion_core.files import cache_folder; print(cache_folder())")}
 mkdir -p "$folder"
 npm install --prefix "$folder" --no-save --no-audit --no-fund \
     @dicebear/core@9.4.3 @dicebear/collection@9.4.3 @resvg/resvg-js@2.6.2

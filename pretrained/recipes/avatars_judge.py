@@ -50,8 +50,8 @@ def loss_of(logits: list[Tensor], said: Tensor, kept: int) -> Tensor:
     """The heads' cross entropies, summed; each the mean over the images it applies to.
 
     Args:
-        logits: Of each head, (B, size).
-        said: What is true, (B, heads); -1 where a head does not apply.
+        logits: The logits of each head, (B, size).
+        said: The true values, (B, heads); -1 where a head does not apply.
         kept: So many heads count whole, those behind them `ASIDE`.
     """
     parts = [

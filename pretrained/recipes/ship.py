@@ -31,8 +31,8 @@ def ship(trained: Path, shipped: Path) -> None:
     """Copy a checkpoint.
 
     Args:
-        trained: Its folder.
-        shipped: Where to; made if it is not there.
+        trained: The folder of the trained checkpoint.
+        shipped: The folder to write; made if it is not there.
     """
     config = load_checkpoint(trained).config
     shipped.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ from .validation import labelled, listed, named, number, said_plainly, summary, 
 
 SMALLEST, LARGEST = 8, 512
 MOST_IMAGES, MOST_EVALUATIONS = 16, 50_000
-TELL_EVERY = 0.1  # seconds; whoever cancels is heard when the next word is said
+TELL_EVERY = 0.1  # seconds; a cancelled call ends when the next progress is sent
 
 
 class PictureFile(TypedDict):
@@ -217,7 +217,7 @@ def denoise(
 def build() -> None:
     """Open the endpoints; called inside the page's gr.Blocks, before a tab takes their names."""
     mcp.install()
-    # Walks have one place in line, beside the page's own: no program takes the page's away.
+    # Walks of programs have a queue of one, beside the page's own, so that none delays the page.
     for function, places, answers in (
         (noise, 2, ("picture", "numbers")),
         (schedule, 2, ("schedule",)),

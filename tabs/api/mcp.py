@@ -46,7 +46,7 @@ class Tools(gradio.mcp.GradioMCPServer):
             argument = schema["properties"][known["parameter_name"]]
             argument.pop(EXPLAINED, None)
             if argument.get("type") == "string":
-                argument.pop("required", None)  # left over of a file's own schema
+                argument.pop("required", None)  # a remainder of the schema of files
             if "enum" in argument:
                 argument["type"] = "string"
             if known["parameter_default"] is not None:
@@ -88,9 +88,9 @@ def explain(function: Callable[..., Any], event: Any, answers: Sequence[str]) ->
     """Give every argument of an endpoint the line that its docstring has, and results their names.
 
     Args:
-        function: The endpoint's.
-        event: What `gr.api` gave for it.
-        answers: Names of what it gives back.
+        function: The function of the endpoint.
+        event: The result of `gr.api` for it.
+        answers: The names of its results.
 
     Returns:
         The components of the arguments.

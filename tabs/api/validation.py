@@ -1,4 +1,4 @@
-"""What a program sends, checked, and what it gets to hear: one sentence, whatever goes wrong."""
+"""Checks of the values that a program sends; every error is answered by one sentence."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def whole(value: Any, name: str, lowest: int, highest: int) -> int:
 
 
 def labelled(value: Any) -> str | int | None:
-    """A class by name or number; None and an empty name are no class.
+    """A class by name or number; None and an empty name are unspecified.
 
     Raises:
         ValueError: with a sentence, if it is something else.
@@ -76,7 +76,7 @@ def labelled(value: Any) -> str | int | None:
 
 
 def named(value: Any) -> tuple[tuple[str, str], ...]:
-    """Attributes, as pairs of a name and a value; None is none.
+    """Attributes, as pairs of a name and a value; None is unspecified.
 
     Raises:
         ValueError: with a sentence, if it is something else.
@@ -87,7 +87,7 @@ def named(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def listed(values: Tensor) -> list[float | None]:
-    """Numbers for JSON, which has none that are infinite: those are None."""
+    """Numbers as JSON takes them: infinite ones, which it does not have, become None."""
     return [v if math.isfinite(v) else None for v in values.tolist()]
 
 

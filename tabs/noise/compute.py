@@ -32,14 +32,14 @@ SAME = (
 
 
 def prepare(picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str) -> str:
-    """What the stage needs to noise a picture by itself: x0, eps and the schedule, as JSON.
+    """x0, eps and the schedule as JSON, from which the browser noises the picture by itself.
 
     Args:
         picture: uint8, (H, W, C).
         size: Side of the square that it is made to.
         crop: Which square of it; see `fit_picture`.
-        seed: Of the noise.
-        name: Of the schedule.
+        seed: The seed of the noise.
+        name: The name of the schedule.
 
     Raises:
         gr.Error: if something does not fit; one sentence.
@@ -120,7 +120,7 @@ def _chain_message(
 def start_here(
     picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str, t: float
 ) -> Start:
-    """What the Denoise tab begins with: this picture, as noisy as it now is."""
+    """This picture and its present noise, for the Denoise tab to begin with."""
     try:
         x0, _, schedule = parts(picture, size, crop, seed, name)
         t = max(0, min(int(t), len(schedule) - 1))

@@ -12,14 +12,27 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from diffusion_core.schedule import NoiseSchedule, make_schedule, schedule_from_log_snr
+from diffusion_core.schedule import (
+    SCHEDULES,
+    NoiseSchedule,
+    make_schedule,
+    schedule_from_log_snr,
+)
 
 from ..shared import models
 from ..shared.figures import Curve, curves
 from ..shared.picture_and_noise import message, picture_and_noise
 
 DRAWN = "drawn"
-NAMES = ("linear", "scaled_linear", "cosine", "sigmoid", "sigmoid_beta", DRAWN)
+NAMES = (*SCHEDULES, DRAWN)
+# Which of the tab's controls each named schedule takes; one that is not listed has its defaults.
+PARAMETERS = {
+    "linear": ("beta_start", "beta_end"),
+    "scaled_linear": ("beta_start", "beta_end"),
+    "cosine": ("s",),
+    "sigmoid": ("start", "end", "tau"),
+    "sigmoid_beta": ("beta_start", "beta_end"),
+}
 QUANTITIES = {
     "ᾱ, how much picture is left": "alpha_bar",
     "√ᾱ and √(1−ᾱ), signal and noise": "roots",
@@ -33,15 +46,15 @@ FIRST_STEP_WARNING = 0.02
 
 @dataclass(frozen=True)
 class Choice:
-    """Everything that the tab's controls say; goes into the page's address and back.
+    """The values of the tab's controls; written into the page's address and read from it.
 
     Attributes:
         names: Schedules to compare.
         T: Training timesteps.
         zero: Zero terminal SNR.
-        beta_start, beta_end: Of linear, scaled_linear and sigmoid_beta.
-        s: Of cosine.
-        start, end, tau: Of sigmoid.
+        beta_start, beta_end: First and last beta of linear, scaled_linear and sigmoid_beta.
+        s: Offset of cosine.
+        start, end, tau: Ends and temperature of sigmoid.
         p0, p1, p2, p3, p4: Log-SNR of the drawn schedule's points.
     """
 
@@ -72,11 +85,7 @@ class Choice:
 
     def parameters(self, name: str) -> dict[str, float]:
         """The named schedule's own parameters."""
-        if name == "cosine":
-            return {"s": self.s}
-        if name == "sigmoid":
-            return {"start": self.start, "end": self.end, "tau": self.tau}
-        return {"beta_start": self.beta_start, "beta_end": self.beta_end}
+        return {parameter: getattr(self, parameter) for parameter in PARAMETERS.get(name, ())}
 
     @property
     def points(self) -> list[float]:

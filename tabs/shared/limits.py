@@ -1,22 +1,28 @@
-"""What the page does for one visitor: wide at home, narrow in public, set by the environment.
+"""Limits of what one visitor may compute: wide at home, narrow in public.
 
-`Bounds` are of models and walks, `Limits` of one training.
+`Bounds` limit models and walks, `Limits` one training; environment variables set each of them.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from .sessions import PUBLIC, SESSIONS
 
 Some = TypeVar("Some")
+KINDS: dict[Any, Callable[[str], float]] = {"int": int, "float": float}  # by a field's annotation
 
 
 def from_environment(most: Some, prefix: str) -> Some:
-    """Bounds, each of which the variable PREFIX and its name may set; else it is as in `most`.
+    """Limits as environment variables set them, each named by the prefix and the field.
+
+    Args:
+        most: The limits that hold where no variable is set.
+        prefix: The beginning of the variables' names.
 
     Raises:
         ValueError: if a variable is no number, in a sentence that names it.
@@ -27,7 +33,7 @@ def from_environment(most: Some, prefix: str) -> Some:
         name = f"{prefix}{each.name.upper()}"
         text = os.environ.get(name)
         try:
-            values[each.name] = usual if text is None else type(usual)(text)
+            values[each.name] = usual if text is None else KINDS[each.type](text)
         except ValueError:
             raise ValueError(f"{name} must be a number, not {text!r}.") from None
     return type(most)(**values)
@@ -35,12 +41,12 @@ def from_environment(most: Some, prefix: str) -> Some:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The most that is done; each is also set by PLAYGROUND_MAX_ and its name.
+    """Limits of models and walks; each is set by PLAYGROUND_MAX_ and its name.
 
     Attributes:
-        download_megabytes: Weights of a model from the Hub.
-        cache_megabytes: Weights of all of them together.
-        walk_seconds: Of a walk, as it is expected to take.
+        download_megabytes: Megabytes of the weights of a model from the Hub.
+        cache_megabytes: Megabytes of the weights of all of them together.
+        walk_seconds: Seconds that a walk is expected to take.
     """
 
     download_megabytes: float = math.inf
@@ -49,7 +55,7 @@ class Bounds:
 
     @classmethod
     def here(cls) -> Bounds:
-        """Of this page."""
+        """The limits of this page."""
         return from_environment(PUBLIC_BOUNDS if SESSIONS.public else cls(), "PLAYGROUND_MAX_")
 
 
@@ -58,16 +64,16 @@ PUBLIC_BOUNDS = Bounds(download_megabytes=600.0, cache_megabytes=6000.0, walk_se
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one training may have; each is also set by TRAIN_MAX_ and its name.
+    """Limits of one training; each is set by TRAIN_MAX_ and its name.
 
     Attributes:
-        steps: Of the optimiser.
+        steps: Steps of the optimiser.
         batch: Pictures a step.
         size: Pixels of a picture's side.
-        pictures: To learn from.
-        millions: Of parameters.
-        minutes: Of training; then it ends as by Stop.
-        megabytes: Of pictures, unpacked.
+        pictures: Pictures to learn from.
+        millions: Millions of parameters.
+        minutes: Minutes of training, after which it ends as by Stop.
+        megabytes: Megabytes of pictures, unpacked.
         reading: Seconds that uploads may take to be read.
     """
 
@@ -82,7 +88,7 @@ class Limits:
 
     @classmethod
     def here(cls) -> Limits:
-        """Of this page: by the environment, else by whether it is public."""
+        """The limits of this page: by the environment, else by whether it is public."""
         return from_environment(PUBLIC_LIMITS if PUBLIC else cls(), "TRAIN_MAX_")
 
 

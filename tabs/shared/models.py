@@ -44,7 +44,7 @@ def available(session: str = "") -> list[tuple[str, str]]:
     """(name, path or Hub id) of every checkpoint at hand, for a menu.
 
     Args:
-        session: Whose own models are among them, where visitors are strangers to each other.
+        session: The session whose own models are included, where visitors are strangers.
     """
     own = [SESSIONS.folder(session)] if SESSIONS.public and session else []
     folders = [each for place in [*checkpoint_folders(), *own] for each in sorted(place.glob("*"))]
@@ -53,10 +53,10 @@ def available(session: str = "") -> list[tuple[str, str]]:
 
 
 def first() -> str:
-    """The menu's value that the page opens with: what its owner says, else the first at hand.
+    """The menu's value that the page opens with: the owner's option, else the first at hand.
 
     Raises:
-        ValueError: if what the owner says is not at hand, or nothing is.
+        ValueError: if the model that the option names is not at hand, or no model is.
     """
     choices, named = available(), os.environ.get(OPENS_WITH, "")
     if not choices:
@@ -88,8 +88,8 @@ def by_hash(weights: str, session: str = "") -> tuple[str, Checkpoint] | None:
     """(path, checkpoint) of the one at hand with these weights, if there is one.
 
     Args:
-        weights: Their hash.
-        session: Whose own models are among them, where visitors are strangers to each other.
+        weights: The SHA-256 of the weights.
+        session: The session whose own models are included, where visitors are strangers.
     """
     for _, path in available(session):
         try:
@@ -133,7 +133,7 @@ def fetch(text: str, progress: DownloadProgress | None = None) -> str:
 
     Args:
         text: A value of the menu, a folder, or a Hub id or the address of its page.
-        progress: As in `hub.download`.
+        progress: Called with (bytes done, bytes in all); see `checkpoint.download`.
 
     Raises:
         ValueError: if it cannot be had, in one sentence.
@@ -151,7 +151,7 @@ def fetch(text: str, progress: DownloadProgress | None = None) -> str:
         files = [weights_in(folder) for folder in cached().values()]
         taken = sum(file.stat().st_size for file in files if file is not None)
         most = min(most, max(0, bounds.cache_megabytes * 1e6 - taken))
-    # A visitor has no business with what only the owner's token opens.
+    # A visitor gets public repositories alone, not those that the owner's token opens.
     download(name, progress, most=most, token=False if SESSIONS.public else None)
     return name
 
@@ -170,7 +170,7 @@ def listed(name: str) -> Checkpoint:
 
 
 def look(checkpoint: Checkpoint) -> float:
-    """Seconds in which the network looks at one picture here, measured once."""
+    """Seconds of one forward pass with one picture on this machine, measured once."""
     with _LOOKING:
         if checkpoint.weights_hash not in _LOOKS:
             _LOOKS[checkpoint.weights_hash] = evaluation_seconds(checkpoint.unet)
@@ -197,7 +197,7 @@ def bounded(walk: SamplingRequest, checkpoint: Checkpoint) -> None:
 
 
 def walker(checkpoint: Checkpoint) -> Callable[..., SamplingRun]:
-    """What makes the walkers of this checkpoint's recordings."""
+    """The class that computes the walks of this checkpoint's recordings."""
     return gpu.run_class_of(_home(checkpoint), look(checkpoint)) if gpu.BORROWED else SamplingRun
 
 
@@ -206,7 +206,7 @@ def _home(checkpoint: Checkpoint) -> str:
 
 
 def place(name_or_path: str) -> tuple[Path, str]:
-    """The folder, and what the checkpoint is called.
+    """The folder and the name of a checkpoint of the menu, of a folder, or of the Hub's cache.
 
     Raises:
         ValueError: if it is not on this machine, or not for this page.
@@ -218,7 +218,7 @@ def place(name_or_path: str) -> tuple[Path, str]:
         return hub[path], path
     folder = Path(path)
     if SESSIONS.public:
-        # The names of sessions' folders are drawn by chance, and told to nobody else.
+        # The names of sessions' folders are random, and no other session learns them.
         if path in listed.values() or folder.parent in SESSIONS.folders.values():
             return folder, path
         raise ValueError(

@@ -28,7 +28,7 @@ def picture_and_noise(
         picture: uint8, (H, W, C).
         size: Side of the square that it is made to.
         crop: Which square of it; see `fit_picture`.
-        seed: Of the noise.
+        seed: The seed of the noise.
 
     Raises:
         ValueError: if something does not fit; one sentence.
@@ -44,7 +44,7 @@ def picture_and_noise(
 
 
 def message(x0: Tensor, eps: Tensor) -> dict[str, Any]:
-    """Both for the browser, as JSON values: x0 as uint8, eps as int16 in units of 1/4096."""
+    """x0 and eps for the browser, as JSON values: x0 as uint8, eps as int16 in units of 1/4096."""
     packed = (eps * EPS_SCALE).round().clamp(-32768, 32767).to(torch.int16)
     return {
         "id": secrets.token_hex(4),

@@ -1,7 +1,8 @@
 """What belongs to one visitor: the models that they trained, the pictures that they gave.
 
 At home all visitors are the same person: their models lie in one folder and stay. On a public page
-each session has a folder of its own, which nobody else is told of, and which goes with the session.
+each session has a folder of its own, whose name no other session learns, and which goes with the
+session.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class Sessions:
 
     Attributes:
         public: Whether visitors are strangers to each other.
-        folders: Of the sessions, where they are strangers.
-        pictures: That a session last chose to train on, the latest last.
+        folders: The folder of each session, where visitors are strangers.
+        pictures: The data set that each session last chose to train on, the latest last.
     """
 
     public: bool = PUBLIC
@@ -37,7 +38,7 @@ class Sessions:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def folder(self, session: str) -> Path:
-        """Where the session's models are."""
+        """The folder of the session's models."""
         if not self.public:
             return own_folder()
         with self.lock:
@@ -54,17 +55,17 @@ class Sessions:
                 self.pictures.popitem(last=False)
 
     def drop(self, session: str) -> None:
-        """The session's choice no longer holds."""
+        """Forget the session's choice."""
         with self.lock:
             self.pictures.pop(session, None)
 
     def chosen(self, session: str) -> ImageDataset | None:
-        """What the session last chose."""
+        """The data set that the session last chose; None where there is none."""
         with self.lock:
             return self.pictures.get(session)
 
     def forget(self, session: str) -> None:
-        """The session is over: its pictures go and, where visitors are strangers, its models."""
+        """End the session: its pictures go and, where visitors are strangers, its models."""
         with self.lock:
             self.pictures.pop(session, None)
             folder = self.folders.pop(session, None)

@@ -1,8 +1,8 @@
 """The end: what computes is told to stop, and what was learned is kept, before Python goes.
 
 A thread that is inside torch while the interpreter goes down takes the process with it: an abort
-and a core dump, where the person only pressed Ctrl+C. Who starts threads that compute says here
-how they are told, and whether any is left.
+and a core dump, where the person only pressed Ctrl+C. Whoever starts threads that compute registers
+here how they are stopped, and whether any is left.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import NamedTuple
 
 from diffusion_core.device import MEASURING
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 30.0  # seconds to wait for what computes
 
 
 class Worker(NamedTuple):
-    """What computes in threads.
+    """A kind of work that computes in threads.
 
     Attributes:
         stop: Ends it after the step being computed.
         busy: Whether any of it is left.
-        words: Said where there is something to wait for; may be empty.
+        words: Printed where there is something to wait for; may be empty.
     """
 
     stop: Callable[[], None]

@@ -19,7 +19,7 @@ class Start:
     Attributes:
         picture: uint8, (H, W, C); what is not square is cropped.
         log_snr: Natural logarithm of signal to noise that it is noised to.
-        where: The timestep and schedule that this was, in words; "" where it is the model's own.
+        where: That timestep and schedule in words; "" where they are the model's own.
     """
 
     picture: np.ndarray
@@ -38,7 +38,7 @@ class Start:
         return x0, int((every - self.log_snr).abs().argmin())
 
     def words(self, checkpoint: Checkpoint) -> str:
-        """What happens to the picture with this model, for the page."""
+        """A sentence for the page on how the picture is fitted and noised for this model."""
         C, H, W = checkpoint.image_shape
         _, t = self.fit(checkpoint)
         there = f", where there is as much noise as at {self.where}" if self.where else ""
