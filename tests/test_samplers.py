@@ -281,7 +281,8 @@ def test_grad_mode_does_not_leak_into_the_consumer():
         {"sampler": "ddpm", "generator": None},
         {"sampler": "ddpm", "variance": "huge"},
         {"sampler": "ddpm", "generator": [torch.Generator()]},
-        {"x": torch.zeros(3, 4)},
+        {"x": torch.zeros(())},
+        {"x": torch.zeros(2, 1, 6, 6, dtype=torch.int64)},
     ],
 )
 def test_bad_arguments_say_what_is_wrong(options):
