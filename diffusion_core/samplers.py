@@ -190,8 +190,8 @@ class Sampler:
         paper: Where it is from.
         weights: The weights of a step, by the names in the module's docstring. Where "eps_there" is
             among them the step evaluates the network a second time.
-        order: By which power of the step's length its error falls, at a fixed t, for a smooth
-            denoiser; None where noise is always injected.
+        order: By which power of the step's length the error at a fixed t falls, of x_t itself or,
+            where noise is injected, of its variance.
         injects_noise: Whether it draws fresh noise in every step but the last, with this eta.
         fixed_eta: The eta that it is bound to; 0 is always taken too, for unspecified. None is any
             from 0 to 1.
@@ -204,7 +204,7 @@ class Sampler:
     name: str
     paper: str
     weights: Callable[[Interval], Weights]
-    order: int | None
+    order: int
     injects_noise: Callable[[float], bool]
     terms: tuple[dict[str, str], ...]
     letters: str
@@ -217,7 +217,7 @@ _REGISTRY = (
         name="ddpm",
         paper="Ho et al. 2020",
         weights=_ddpm_weights,
-        order=None,
+        order=1,
         injects_noise=lambda eta: True,
         fixed_eta=1.0,
         terms=({"x0_hat": "√ᾱ′ (1 − α) / (1 − ᾱ)", "x_t": "√α (1 − ᾱ′) / (1 − ᾱ)", "noise": "σ"},),

@@ -1,5 +1,7 @@
 """What holds for every sampler of the registry, whatever it is called."""
 
+import math
+
 import pytest
 import torch
 from conftest import last
@@ -92,7 +94,7 @@ def test_no_formula_is_for_a_step_that_there_is_not(record):
 def test_a_sampler_lands_on_the_mean_and_variance_of_points(record):
     """Points of (B, 2): nothing in a walk needs an image."""
     g = torch.Generator().manual_seed(1)
-    many = 1000 if record.order is None else 100
+    many = 100 * 10 ** record.injects_noise(0.0)
     walk = sample(
         PointOracle(LINEAR),
         noise(10_000, 2),
@@ -104,6 +106,30 @@ def test_a_sampler_lands_on_the_mean_and_variance_of_points(record):
     end = last(walk).x_prev
     assert end.shape == (10_000, 2)
     assert abs(float(end.mean()) - 0.3) < 0.015 and abs(float(end.std()) - 0.4) < 0.015
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=by_name)
+def test_the_error_of_the_variance_falls_at_the_samplers_order(record):
+    """Exactly, without a draw: from T - 1 to t = 99, for data ~ N(0, 0.4²).
+
+    There a step is linear in x_T and in every z, so the walk is taken for the weights that these
+    have in x_t, (1 + steps,), and the variance is the sum of their squares.
+    """
+    oracle, errors = PointOracle(LINEAR, mean=0.0), []
+    start, exact = (LINEAR.alpha(t) ** 2 * 0.4**2 + LINEAR.sigma(t) ** 2 for t in (999, 99))
+    for num_steps in (50, 100, 200):
+        timesteps = LINEAR.timesteps(num_steps)
+        timesteps = timesteps[: timesteps.index(99) + 1]
+        unit = torch.eye(len(timesteps), dtype=torch.float64)
+        x, before = start.sqrt() * unit[0], None
+        for z, t, t_prev in zip(unit[1:], timesteps, timesteps[1:], strict=False):
+            step = take_step(
+                oracle, record.name, x, t, t_prev, before=before, clip_x0=False, noise=z
+            )
+            x, before = step.x_prev, (t, step.x0_hat)
+        errors.append(abs(float(x.square().sum() - exact)))
+    measured = [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
+    assert all(record.order - 0.3 < m < record.order + 0.5 for m in measured), measured
 
 
 class StraightPath:
@@ -140,7 +166,7 @@ class StraightPath:
 def test_samplers_walk_along_any_path_of_alpha_and_sigma(record):
     """Nothing in them needs alpha² + sigma² = 1."""
     path, g = StraightPath(1000), torch.Generator().manual_seed(1)
-    many = 1000 if record.order is None else 100
+    many = 100 * 10 ** record.injects_noise(0.0)
     options = {"sampler": record.name, "num_steps": many, "clip_x0": False, "generator": g}
     end = last(sample(PointOracle(path), noise(10_000, 2), **options)).x_prev
     assert abs(float(end.mean()) - 0.3) < 0.015 and abs(float(end.std()) - 0.4) < 0.015
