@@ -4,10 +4,11 @@ All samplers share one step, `take_step`: ask the denoiser at (x_t, t) for eps_h
 x0_hat and derive eps_hat again from it, then go to the next timestep of the walk (never to
 t - T // N), and in the end to t = -1, the clean image, where no noise is added.
 
-    ddpm       ancestral sampling                               (Ho et al. 2020, algorithm 2)
-    ddim       deterministic at eta 0, ancestral at eta 1       (Song et al. 2021, eq. 12)
-    heun       second order in sigma, two evaluations a step    (Karras et al. 2022, algorithm 1)
-    dpmpp_2m   second order in log-SNR, keeps the last x0_hat   (Lu et al. 2022, algorithm 2)
+    ddpm           ancestral sampling                              (Ho et al. 2020, algorithm 2)
+    ddim           deterministic at eta 0, ancestral at eta 1      (Song et al. 2021, eq. 12)
+    heun           second order in sigma, two evaluations a step   (Karras et al. 2022, algorithm 1)
+    dpmpp_2m       second order in log-SNR, keeps the last x0_hat  (Lu et al. 2022, algorithm 2)
+    dpmpp_2m_sde   the same for ancestral sampling                 (Lu et al. 2022)
 
 With eta 0, ddim is Euler's method in EDM's noise level sigma / alpha = sqrt((1 - ᾱ) / ᾱ), and with
 eta 1 it is what others call Euler ancestral, so neither has a second name.
@@ -166,6 +167,21 @@ def _dpmpp_2m_weights(step: Interval) -> Weights:
     return {"x_t": float(ratio)} | _line_through_x0(step, along)
 
 
+def _dpmpp_2m_sde_weights(step: Interval) -> Weights:
+    """Lu et al. 2022 (SDE-DPM-Solver++), midpoint: ddpm's step from a line through two x0_hat.
+
+    x' = (sigma' / sigma) e^(-h) x + alpha' (1 - e^(-2h)) D + sigma' sqrt(1 - e^(-2h)) z, with h and
+    D as in `_dpmpp_2m_weights`: since e^(-h) = alpha sigma' / (alpha' sigma), these are the weights
+    of the posterior's mean and its standard deviation.
+    """
+    of_x0, of_x_t = posterior_weights(step.t, step.t_prev, step.schedule)
+    weights = {"x_t": float(of_x_t)} | _line_through_x0(step, float(of_x0))
+    if step.t_prev < 0:
+        return weights
+    variance = step.schedule.posterior_variance(step.t, step.t_prev)
+    return weights | {"noise": float(variance.sqrt())}
+
+
 def _line_through_x0(step: Interval, along: float) -> Weights:
     """The weights of along · D, D = (1 + 1/2r) x0_hat - (1/2r) x0_before.
 
@@ -257,6 +273,24 @@ _REGISTRY = (
             {"x_t": "√(1 − ᾱ′) / √(1 − ᾱ)", "x0_hat": "c (1 + 1/2r)", "x0_before": "−c / 2r"},
         ),
         letters="c = √ᾱ′ − √((1 − ᾱ′)/(1 − ᾱ)) √ᾱ; r the last step in log-SNR over this one",
+    ),
+    Sampler(
+        name="dpmpp_2m_sde",
+        paper="Lu et al. 2022",
+        weights=_dpmpp_2m_sde_weights,
+        order=2,
+        injects_noise=lambda eta: True,
+        terms=(
+            {"x_t": "√α (1 − ᾱ′) / (1 − ᾱ)", "x0_hat": "c", "noise": "σ"},
+            {
+                "x_t": "√α (1 − ᾱ′) / (1 − ᾱ)",
+                "x0_hat": "c (1 + 1/2r)",
+                "x0_before": "−c / 2r",
+                "noise": "σ",
+            },
+        ),
+        letters="α = ᾱ/ᾱ′; c = √ᾱ′ (1 − α) / (1 − ᾱ); σ² = (1 − ᾱ′) (1 − α) / (1 − ᾱ); r the last "
+        "step in log-SNR over this one",
     ),
 )
 _BY_NAME = {sampler.name: sampler for sampler in _REGISTRY}

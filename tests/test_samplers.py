@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from diffusion_core.process import predict_x0, q_sample
-from diffusion_core.samplers import SAMPLERS, SamplerStep, sample, sampler_named
+from diffusion_core.samplers import SAMPLERS, SamplerStep, sample, sampler_named, step_weights
 from diffusion_core.schedule import SPACINGS, make_schedule
 from diffusion_core.seeding import draw_noise
 
@@ -54,6 +54,7 @@ def walk(denoiser=smooth_denoiser, x=None, schedule=LINEAR, **options) -> list[S
         ("ddim", 0.0, 100),
         ("heun", 0.0, 100),
         ("dpmpp_2m", 0.0, 100),
+        ("dpmpp_2m_sde", 0.0, 100),
     ],
 )
 def test_every_sampler_lands_on_the_datas_mean_and_variance(sampler, eta, steps):
@@ -184,6 +185,35 @@ def test_dpmpp_2m_agrees_with_diffusers(steps):
     close(ours[-1].x_prev, reference(theirs, theirs.timesteps, x))
 
 
+@pytest.mark.parametrize("schedule", ["linear", "squaredcos_cap_v2"])
+@pytest.mark.parametrize("steps", [5, 20, 50])
+def test_dpmpp_2m_sde_agrees_with_diffusers(steps, schedule):
+    theirs = diffusers.DPMSolverMultistepScheduler(
+        beta_schedule=schedule,
+        algorithm_type="sde-dpmsolver++",
+        solver_order=2,
+        solver_type="midpoint",
+        timestep_spacing="trailing",
+        final_sigmas_type="zero",
+    )
+    theirs.set_timesteps(steps)
+    own = LINEAR if schedule == "linear" else make_schedule("cosine")
+    x = torch.randn(2, 1, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ours = walk(x=x, schedule=own, sampler="dpmpp_2m_sde", num_steps=steps, clip_x0=False)
+    assert theirs.timesteps.tolist() == [s.t for s in ours]
+    for t, s in zip(theirs.timesteps, ours, strict=True):
+        eps = smooth_denoiser(x, torch.full((2,), int(t)))
+        noise = torch.zeros_like(x) if s.noise is None else s.noise
+        x = theirs.step(eps, t, x, variance_noise=noise).prev_sample
+        close(s.x_prev, x)
+
+
+def test_with_one_x0_hat_dpmpp_2m_sde_steps_as_ddpm():
+    for t, t_prev in ((999, 700), (400, 399), (19, -1)):
+        options = {"t": t, "t_prev": t_prev, "schedule": LINEAR}
+        assert step_weights("dpmpp_2m_sde", **options) == step_weights("ddpm", **options)
+
+
 @pytest.mark.parametrize("steps", [5, 20])
 def test_heun_agrees_with_diffusers(steps):
     theirs = diffusers.HeunDiscreteScheduler(
@@ -278,6 +308,8 @@ def test_grad_mode_does_not_leak_into_the_consumer():
         {"eta": float("nan")},
         {"sampler": "heun", "eta": 0.5},
         {"sampler": "ddpm", "eta": 0.5},
+        {"sampler": "dpmpp_2m_sde", "eta": 1.0},
+        {"sampler": "dpmpp_2m_sde", "generator": None},
         {"spacing": "odd"},
         {"t_start": 1000},
         {"sampler": "ddpm", "generator": None},

@@ -43,4 +43,9 @@ SAMPLER_WORDS = {
         "Draws a line through its last two guesses: second order for one evaluation a step, so 10 "
         "to 20 steps do. Lu et al. 2022.",
     ),
+    "dpmpp_2m_sde": SamplerWords(
+        "dpmpp_2m_sde (ddpm with fewer steps)",
+        "Draws that line and adds fresh noise at every step, as ddpm does: of second order, where "
+        "ddpm is of first. Lu et al. 2022.",
+    ),
 }
