@@ -104,6 +104,7 @@ def evaluations(
     num_steps: int,
     spacing: str = "trailing",
     t_start: int | None = None,
+    resample: int = 1,
 ) -> int:
     """How often a walk evaluates the network; see `samplers.count_evaluations`.
 
@@ -113,12 +114,13 @@ def evaluations(
         num_steps: Steps of the walk, from 1 to T.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         t_start: Timestep that the walk begins at; None is the spacing's own first.
+        resample: How often each step but the last is taken; see `inpainting.inpaint`.
 
     Raises:
         ValueError: if the sampler or the spacing is unknown or a number is out of range.
     """
     steps = schedule.timesteps(num_steps, spacing, t_start)
-    return count_evaluations(sampler, [*steps, -1], schedule)
+    return count_evaluations(sampler, [*steps, -1], schedule, resample=resample)
 
 
 def draw_samples(
