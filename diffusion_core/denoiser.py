@@ -1,42 +1,184 @@
 """Denoisers: a network, a formula over a data set, or one guided by another.
 
-A denoiser is (x_t, t) -> eps_hat. A network's output may mean eps, v or x0; `ModelDenoiser` turns
-it into both eps_hat and x0_hat, without dividing by sqrt(ᾱ) where that can be zero.
-`ClassifierFreeGuidance` moves away from what the network predicts without a condition.
+A denoiser knows its schedule and gives at (x_t, t) an estimate of the noise and of the clean data,
+(eps_hat, x0_hat). A plain function (x_t, t) -> eps_hat becomes one by `as_denoiser`.
+
+A network's output may mean eps, v or x0. `PREDICTIONS` has for each what it is trained to give and,
+beside it, what follows from it, without dividing by alpha where that can be zero; `ModelDenoiser`
+is a network so read, and `ClassifierFreeGuidance` moves away from what it predicts without a
+condition.
 
 `ExactDenoiser` is the best denoiser of a finite data set, in closed form: what a network would be
-that memorised. If the data are N images and nothing else, x_t is a mixture of N equal Gaussians,
+that memorised. If the data are N points and nothing else, x_t is a mixture of N equal Gaussians,
 and the posterior mean, which minimises the training loss at every t, is known (Karras et al. 2022,
 appendix B.3):
 
-    E[x0 | x_t] = Σ_i w_i x_i,    w = softmax_i( -|x_t - sqrt(ᾱ_t) x_i|² / (2 (1 - ᾱ_t)) )
+    E[x0 | x_t] = Σ_i w_i x_i,    w = softmax_i( -|x_t - alpha_t x_i|² / (2 sigma_t²) )
 
-A walk with it can only end on the images themselves; what a trained network does otherwise is what
+A walk with it can only end on the data themselves; what a trained network does otherwise is what
 it has generalised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .conditioning import nothing
 from .process import Denoiser, eps_from_v, predict_eps, predict_v, predict_x0, x0_from_v
-from .schedule import NoiseSchedule
-from .unet import UNet
-
-PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+from .schedule import Schedule
+from .unet import UNet, UNetConfig
 
 
-def training_target(
-    prediction_type: str, x0: Tensor, t: Tensor, eps: Tensor, schedule: NoiseSchedule
+class ScheduledDenoiser(Protocol):
+    """A denoiser that knows its schedule; what samplers, inversion and inpainting walk with."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """Of the process that it undoes."""
+
+    def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(eps_hat, x0_hat), each as x_t (B, ...), at the timesteps t, int64 (B,)."""
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """eps_hat alone, as x_t."""
+
+
+def as_denoiser(
+    denoiser: Denoiser | ScheduledDenoiser, schedule: Schedule | None = None
+) -> ScheduledDenoiser:
+    """Any denoiser as one that knows its schedule and predicts both eps_hat and x0_hat.
+
+    Args:
+        denoiser: A function (x_t, t) -> eps_hat; or an object that has
+            `.predict(x_t, t) -> (eps_hat, x0_hat)`, and perhaps `.schedule`.
+        schedule: Of the walk; None takes the denoiser's own.
+
+    Raises:
+        ValueError: if neither says what the schedule is.
+    """
+    own: Schedule | None = getattr(denoiser, "schedule", None)
+    of_walk = own if schedule is None else schedule
+    if of_walk is None:
+        raise ValueError("This denoiser knows no schedule, so one must be given beside it.")
+    if not hasattr(denoiser, "predict"):
+        return EpsDenoiser(denoiser, of_walk)
+    known = cast(ScheduledDenoiser, denoiser)
+    return known if of_walk is own else _OnSchedule(known, of_walk)
+
+
+class EpsDenoiser:
+    """A function (x_t, t) -> eps_hat, from which x0_hat follows where alpha_t is not 0."""
+
+    def __init__(self, function: Denoiser, schedule: Schedule) -> None:
+        """Hold the parts; nothing is computed."""
+        self.function, self.schedule = function, schedule
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """eps_hat, (B, ...)."""
+        return self.function(x_t, t)
+
+    def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(eps_hat, x0_hat), each (B, ...)."""
+        eps_hat = self.function(x_t, t)
+        return eps_hat, predict_x0(x_t, t, eps_hat, self.schedule)
+
+
+class _OnSchedule:
+    """An object that predicts, on the schedule of a walk."""
+
+    def __init__(self, denoiser: ScheduledDenoiser, schedule: Schedule) -> None:
+        self.predict, self.schedule = denoiser.predict, schedule
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        return self.predict(x_t, t)[0]
+
+
+def check_terminal_snr(denoiser: ScheduledDenoiser, first: int) -> None:
+    """Refuse to leave pure noise by predicted noise alone.
+
+    Args:
+        denoiser: That the walk asks.
+        first: The noisiest timestep of the walk.
+
+    Raises:
+        ValueError: with a sentence.
+    """
+    if isinstance(denoiser, EpsDenoiser) and denoiser.schedule.alpha(first) == 0:
+        raise ValueError(
+            "This schedule ends in pure noise (zero terminal SNR), where predicted noise says "
+            "nothing of the image; use a model that predicts v or x0, or keep to smaller timesteps."
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the output of a network means: its target in training, and what follows from it.
+
+    Attributes:
+        name: As configurations have it.
+        target: (x0, t, eps, schedule) -> what the network should give, (B, ...).
+        estimates: (x_t, t, output, schedule) -> (eps_hat, x0_hat), the way back from the target.
+    """
+
+    name: str
+    target: Callable[[Tensor, Tensor, Tensor, Schedule], Tensor]
+    estimates: Callable[[Tensor, Tensor, Tensor, Schedule], tuple[Tensor, Tensor]]
+
+
+PREDICTIONS = {
+    prediction.name: prediction
+    for prediction in (
+        Prediction(
+            "epsilon",
+            target=lambda x0, t, eps, schedule: eps,
+            estimates=lambda x_t, t, eps, schedule: (eps, predict_x0(x_t, t, eps, schedule)),
+        ),
+        Prediction(
+            "v_prediction",
+            target=predict_v,
+            estimates=lambda x_t, t, v, schedule: (
+                eps_from_v(x_t, t, v, schedule),
+                x0_from_v(x_t, t, v, schedule),
+            ),
+        ),
+        Prediction(
+            "sample",
+            target=lambda x0, t, eps, schedule: x0,
+            estimates=lambda x_t, t, x0, schedule: (predict_eps(x_t, t, x0, schedule), x0),
+        ),
+    )
+}
+PREDICTION_TYPES = tuple(PREDICTIONS)
+
+
+def network_output(
+    network: nn.Module, config: UNetConfig, x_t: Tensor, t: Tensor, y: Tensor | None = None
 ) -> Tensor:
-    """What a network of this kind should have answered: eps, v or x0; (B, C, H, W)."""
-    if prediction_type == "v_prediction":
-        return predict_v(x0, t, eps, schedule)
-    return eps if prediction_type == "epsilon" else x0
+    """What a network predicts at timesteps t: c_out(t) · network(x_t, c_noise(t), y).
+
+    (Karras et al. 2022, eq. 7, with c_in = 1 and c_skip = 0.) A network with a positional embedding
+    takes the timestep as it is: c_noise = t and c_out = 1. One with Fourier features takes t for a
+    noise level and gives a score: c_noise = log t and c_out = 1 / t (Song et al. 2021, as in
+    diffusers' UNet2DModel); at t = 0 it is undefined.
+
+    Args:
+        network: A `UNet`, or one that is wrapped for several processes.
+        config: Of the network.
+        x_t: Noisy images, (B, C, H, W).
+        t: Timesteps, (B,).
+        y: Conditions, or None; see `UNet.forward`.
+
+    Returns:
+        eps, v or x0, whatever it was trained for, (B, C, H, W).
+    """
+    if config.time_embedding != "fourier":
+        return network(x_t, t, y)
+    return network(x_t, torch.log(t.float()), y) / t.reshape(-1, 1, 1, 1)
 
 
 class ModelDenoiser:
@@ -53,7 +195,7 @@ class ModelDenoiser:
     def __init__(
         self,
         unet: UNet,
-        schedule: NoiseSchedule,
+        schedule: Schedule,
         prediction_type: str,
         y: int | Tensor | None = None,
     ) -> None:
@@ -79,17 +221,10 @@ class ModelDenoiser:
     def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """(eps_hat, x0_hat), each (B, C, H, W).
 
-        An eps-predicting network leaves x0_hat undefined where ᾱ_t is 0: ValueError.
+        An eps-predicting network leaves x0_hat undefined where alpha_t is 0: ValueError.
         """
-        output = self.unet(x_t, t, self.labels(t))
-        if self.prediction_type == "v_prediction":
-            return (
-                eps_from_v(x_t, t, output, self.schedule),
-                x0_from_v(x_t, t, output, self.schedule),
-            )
-        if self.prediction_type == "sample":
-            return predict_eps(x_t, t, output, self.schedule), output
-        return output, predict_x0(x_t, t, output, self.schedule)
+        output = network_output(self.unet, self.unet.config, x_t, t, self.labels(t))
+        return PREDICTIONS[self.prediction_type].estimates(x_t, t, output, self.schedule)
 
 
 class ClassifierFreeGuidance:
@@ -117,6 +252,11 @@ class ClassifierFreeGuidance:
         self.denoiser, self.guidance_scale = denoiser, guidance_scale
         self.null: int = config.num_classes
 
+    @property
+    def schedule(self) -> Schedule:
+        """The one that the network was trained with."""
+        return self.denoiser.schedule
+
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         """eps_hat, (B, C, H, W)."""
         return self.predict(x_t, t)[0]
@@ -137,37 +277,30 @@ PERCENTILE = 0.995
 
 
 def estimate(
-    denoiser: Denoiser,
+    denoiser: ScheduledDenoiser,
     x_t: Tensor,
     t: int,
-    schedule: NoiseSchedule,
     clip_x0: float,
     threshold: str = "static",
 ) -> tuple[Tensor, Tensor]:
     """(eps_hat, x0_hat) at (x_t, t), consistent with each other after clipping.
 
     Args:
-        denoiser: Who is asked.
-        x_t: Noisy images, (B, C, H, W).
+        denoiser: What predicts; see `as_denoiser`.
+        x_t: Noisy data, (B, ...).
         t: Timestep of all.
-        schedule: Of the model.
         clip_x0: x0_hat is brought into [-clip_x0, clip_x0]; 0 leaves it.
         threshold: How: one of `THRESHOLDS`.
     """
     steps = torch.full((x_t.shape[0],), t, dtype=torch.int64, device=x_t.device)
-    predict = getattr(denoiser, "predict", None)
-    if predict is not None:
-        eps_hat, x0_hat = predict(x_t, steps)
-    else:
-        eps_hat = denoiser(x_t, steps)
-        x0_hat = predict_x0(x_t, steps, eps_hat, schedule)
+    eps_hat, x0_hat = denoiser.predict(x_t, steps)
     limit = float(clip_x0)  # True is 1
     if limit:
         if threshold == "dynamic":
             x0_hat = limit * dynamic_threshold(x0_hat / limit)
         else:
             x0_hat = x0_hat.clamp(-limit, limit)
-        eps_hat = predict_eps(x_t, steps, x0_hat, schedule)
+        eps_hat = predict_eps(x_t, steps, x0_hat, denoiser.schedule)
     return eps_hat, x0_hat
 
 
@@ -179,14 +312,19 @@ def dynamic_threshold(x0_hat: Tensor, percentile: float = PERCENTILE) -> Tensor:
     there (static) leaves flat, garish colours; to scale it keeps its shades apart.
 
     Args:
-        x0_hat: (B, C, H, W).
+        x0_hat: (B, ...).
         percentile: From 0 to 1.
     """
-    values = x0_hat.abs().flatten(1)
+    values = x0_hat.abs().reshape(len(x0_hat), -1)
     values = values if values.dtype == torch.float64 else values.float()
     # One by one, since quantile takes no more than 16 million numbers.
     s = torch.stack([torch.quantile(image, percentile) for image in values]).clamp_min(1.0)
-    return (x0_hat / s.to(x0_hat.dtype).reshape(-1, 1, 1, 1)).clamp(-1, 1)
+    return (x0_hat / _per_item(s.to(x0_hat.dtype), x0_hat)).clamp(-1, 1)
+
+
+def _per_item(values: Tensor, x: Tensor) -> Tensor:
+    """One number an item, (B,), shaped to multiply x, (B, ...)."""
+    return values.reshape(-1, *(1,) * (x.ndim - 1))
 
 
 _CHUNK = 2**22  # numbers held in float64 at a time: 32 MiB
@@ -199,35 +337,35 @@ class ExactDenoiser:
     beyond the images themselves is bounded. They move to the device where they were last needed.
 
     Args:
-        images: The data set, float (N, C, H, W) in [-1, 1].
+        images: The data set, float (N, C, H, W) in [-1, 1], or points of any shape (N, ...).
         schedule: Of the process that is undone.
 
     Raises:
-        ValueError: if images is of another shape or dtype, or empty.
+        ValueError: if images is of another dtype, or empty.
     """
 
-    def __init__(self, images: Tensor, schedule: NoiseSchedule) -> None:
+    def __init__(self, images: Tensor, schedule: Schedule) -> None:
         """Hold the parts; nothing is computed."""
-        if images.ndim != 4 or not images.is_floating_point():
+        if images.ndim < 1 or not images.is_floating_point():
             raise ValueError(
-                f"images must be float (N, C, H, W), got {images.dtype} {tuple(images.shape)}."
+                f"images must be float (N, ...), got {images.dtype} {tuple(images.shape)}."
             )
         if images.numel() == 0:
             raise ValueError(f"There must be at least one image, got {tuple(images.shape)}.")
         self.images, self.schedule = images, schedule
 
     def __call__(self, x_t: Tensor, t: int | Tensor) -> Tensor:
-        """eps_hat, (B, C, H, W)."""
+        """eps_hat, (B, ...)."""
         return self.predict(x_t, t)[0]
 
     @torch.no_grad()
     def predict(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
-        """(eps_hat, x0_hat), each (B, C, H, W); x0_hat is the mean of the data where ᾱ_t is 0.
+        """(eps_hat, x0_hat), each (B, ...); x0_hat is the mean of the data where alpha_t is 0.
 
-        x0_hat = Σ_i w_i x_i,   eps_hat = (x_t - sqrt(ᾱ_t) x0_hat) / sqrt(1 - ᾱ_t)
+        x0_hat = Σ_i w_i x_i,   eps_hat = (x_t - alpha_t x0_hat) / sigma_t
 
         Args:
-            x_t: Noisy images, (B, C, H, W).
+            x_t: Noisy data, (B, ...), of the set's shape.
             t: Zero-based timesteps, int64, (B,), or one for all.
 
         Raises:
@@ -239,17 +377,18 @@ class ExactDenoiser:
             raise ValueError(
                 f"There must be one timestep an image: got {tuple(t.shape)} for {len(x)} images."
             )
-        alpha_bar = self.schedule.alpha_bar(t).to(x.device).reshape(-1, 1)
-        variance = (1 - alpha_bar).clamp_min(torch.finfo(torch.float64).tiny)
+        alpha = self.schedule.alpha(t).to(x.device).reshape(-1, 1)
+        variance = self.schedule.sigma(t).to(x.device).reshape(-1, 1) ** 2
+        variance = variance.clamp_min(torch.finfo(torch.float64).tiny)
         # The softmax over all slices, of which each rescales what came before (as in attention
         # that is computed by tiles: Milakov and Gimelshein 2018).
         best = x.new_full((len(x), 1), -torch.inf)
         total, mean = torch.zeros_like(best), torch.zeros_like(x)
         for images in self._slices(x):  # (n, D)
             # |x_t|² is the same for all images, so that the softmax does not see it. What is left
-            # is divided by 1 - ᾱ_t, which may be 1e-5, so that float32's error would decide
+            # is divided by sigma_t², which may be 1e-5, so that float32's error would decide
             # between images; and only after the maximum is taken away, so that nothing overflows.
-            near = alpha_bar.sqrt() * (x @ images.T) - alpha_bar * images.square().sum(1) / 2
+            near = alpha * (x @ images.T) - alpha**2 * images.square().sum(1) / 2
             before, best = best, torch.maximum(best, near.amax(1, keepdim=True))
             weights = ((near - best) / variance).exp()  # (B, n)
             kept = ((before - best) / variance).exp()
@@ -263,7 +402,7 @@ class ExactDenoiser:
         """The nearest image of the set, by root mean square distance over pixels.
 
         Args:
-            x: Images, (B, C, H, W).
+            x: Images, (B, ...).
 
         Returns:
             Indices into the set, int64 (B,); and the distances, (B,), in units of the images'
@@ -280,12 +419,12 @@ class ExactDenoiser:
             index = torch.where(far < best, at + first, index)
             best, first = torch.minimum(best, far), first + len(images)
         # From the difference, since |x|² - 2xy + |y|² of equal images is not exactly 0.
-        found = self.image(index).to(flat.device).flatten(1).double()
+        found = self._flat(self.image(index)).to(flat.device)
         rms = (flat - found).square().mean(1).sqrt()
         return index.to(x.device), rms.to(x.device, x.dtype)
 
     def image(self, index: Tensor) -> Tensor:
-        """Images of the set by their indices, (B,): (B, C, H, W), where the set lies."""
+        """Images of the set by their indices, (B,): (B, ...), where the set lies."""
         return self.images[index.to(self.images.device)]
 
     def _flat(self, x: Tensor) -> Tensor:
@@ -296,9 +435,9 @@ class ExactDenoiser:
                 f"got {x.dtype} {tuple(x.shape)}."
             )
         device = torch.device("cpu") if x.device.type == "mps" else x.device  # it has no float64
-        return x.to(device).double().flatten(1)
+        return x.to(device).double().reshape(len(x), -1)
 
     def _slices(self, x: Tensor) -> Iterator[Tensor]:
         """The set as rows, (n, D), float64, on x's device, a slice at a time."""
-        for part in self.images.flatten(1).split(max(1, _CHUNK // max(x.shape))):
+        for part in self.images.reshape(len(self.images), -1).split(max(1, _CHUNK // max(x.shape))):
             yield part.to(x.device).double()

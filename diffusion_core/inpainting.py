@@ -12,16 +12,17 @@ is taken in all.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from .denoiser import estimate
+from .denoiser import as_denoiser
 from .process import Denoiser, q_sample
-from .samplers import SamplerStep, check_chance, check_threshold, step_weights, weighed
-from .schedule import NoiseSchedule
+from .samplers import SamplerStep, check_chance, check_threshold, take_step
+from .schedule import Schedule
 from .seeding import Generators, noise_like
 
 INPAINTING_SAMPLERS = ("ddim", "ddpm")
@@ -33,7 +34,7 @@ def inpaint(
     x0: Tensor,
     mask: Tensor,
     x_start: Tensor,
-    schedule: NoiseSchedule,
+    schedule: Schedule | None = None,
     *,
     sampler: str = "ddim",
     num_steps: int = 50,
@@ -52,7 +53,7 @@ def inpaint(
     step, x_prev is after mixing, `weights` make up its unknown part, eps_hat and x0_hat are the
     network's for all pixels. Between repeats the walk goes back to t:
 
-        x_t = sqrt(α) x_prev + sqrt(1 - α) z,   α = ᾱ_t / ᾱ_prev
+        x_t = (alpha_t / alpha_prev) x_prev + s z,   s² the variance of q(x_t | x_prev)
 
     The generator is asked, for all pixels, once in each step but the last (`noise`: the known part
     uses it at the known pixels, the sampler at the others, so that no number is used twice), then
@@ -61,65 +62,75 @@ def inpaint(
 
     Args:
         denoiser: (x_t, t) -> eps_hat; its `.predict(x_t, t) -> (eps_hat, x0_hat)` is preferred.
-        x0: The picture, (B, C, H, W); what it holds where the mask is 0 is of no account.
-        mask: (1, 1, H, W) or (B, 1, H, W): 1 keeps x0's pixel, 0 has it filled.
+        x0: The picture, (B, C, H, W), or data of any shape (B, ...); what it holds where the mask
+            is 0 is of no account.
+        mask: (1, 1, H, W) or (B, 1, H, W) for images, else (1, ...) or (B, ...): 1 keeps what x0
+            has there, 0 has it filled.
         x_start: Standard normal noise to begin with, as x0.
-        schedule: Of the model.
+        schedule: Of the model; None takes the denoiser's own.
         sampler: Of the unknown part, one of `INPAINTING_SAMPLERS`.
         num_steps: Steps of the walk, from 1 to T, without repeats.
         eta: DDIM's stochasticity, from 0 to 1; the default 1 is ancestral. ddpm has no other.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         resample: How often each step but the last is taken; 1 repeats none.
         clip_x0: Clip x0_hat to [-clip_x0, clip_x0]: True is 1, for data in [-1, 1]; False does not.
-        threshold: How it is clipped, "static" or "dynamic"; see `steps.dynamic_threshold`.
+        threshold: How it is clipped, "static" or "dynamic"; see `denoiser.dynamic_threshold`.
         variance: Of ddpm's noise: "posterior" or "beta".
         generator: One for the batch or one an image, on the CPU.
 
     Raises:
         ValueError: when the first step is asked for, if an argument is out of range.
     """
+    denoiser = as_denoiser(denoiser, schedule)
+    schedule = denoiser.schedule
     timesteps = schedule.timesteps(num_steps, spacing)
     _check(sampler, eta, variance, resample)
     check_threshold(threshold)
     known = _known(x0, mask, x_start)
     x_t, index = x_start, 0
     for t, t_prev in pairwise([*timesteps, -1]):
-        weights = step_weights(sampler, t, t_prev, schedule, eta=eta, variance=variance)
         repeats = int(resample) if t_prev >= 0 else 1
         for repeat in range(repeats):
-            eps_hat, x0_hat = estimate(denoiser, x_t, t, schedule, clip_x0, threshold)
-            pictures = {"x_t": x_t, "x0_hat": x0_hat, "eps_hat": eps_hat}
-            noise, x_known = None, x0
-            if t_prev >= 0:
-                noise = pictures["noise"] = noise_like(x_t, generator)
-                x_known = q_sample(x0, t_prev, noise, schedule)
-            x_prev = torch.where(known, x_known, weighed(weights, pictures))
-            yield SamplerStep(
-                index, t, t_prev, x_t, eps_hat, x0_hat, noise, x_prev, index + 1, weights
+            noise = noise_like(x_t, generator) if t_prev >= 0 else None
+            step = take_step(
+                denoiser,
+                sampler,
+                x_t,
+                t,
+                t_prev,
+                eta=eta,
+                variance=variance,
+                clip_x0=clip_x0,
+                threshold=threshold,
+                noise=noise,
             )
+            x_known = x0 if noise is None else q_sample(x0, t_prev, noise, schedule)
+            x_prev = torch.where(known, x_known, step.x_prev)
             index += 1
+            yield dataclasses.replace(step, index=index - 1, x_prev=x_prev, nfe=index)
             if repeat + 1 < repeats:
                 # Not schedule.betas: a step of the walk is many of the schedule.
-                alpha = schedule.alpha_bar(t) / schedule.alpha_bar(t_prev)
+                ratio = schedule.alpha(t) / schedule.alpha(t_prev)
+                variance_back = schedule.transition_variance(t, t_prev)
                 z = noise_like(x_t, generator)
-                x_t = float(alpha.sqrt()) * x_prev + float((1 - alpha).sqrt()) * z
+                x_t = float(ratio) * x_prev + float(variance_back.sqrt()) * z
         x_t = x_prev
 
 
 def _known(x0: Tensor, mask: Tensor, x_start: Tensor) -> Tensor:
     """The mask as booleans where the images are."""
-    if x_start.ndim != 4 or not x_start.is_floating_point():
-        raise ValueError(f"x_start must be float (B, C, H, W), got {tuple(x_start.shape)}.")
+    if x_start.ndim < 1 or not x_start.is_floating_point():
+        raise ValueError(f"x_start must be float (B, ...), got {tuple(x_start.shape)}.")
     if (x0.shape, x0.dtype, x0.device) != (x_start.shape, x_start.dtype, x_start.device):
         raise ValueError(
             f"x0 and x_start must be of one shape, dtype and device: {tuple(x0.shape)} {x0.dtype} "
             f"{x0.device} and {tuple(x_start.shape)} {x_start.dtype} {x_start.device}."
         )
-    B, _, H, W = x_start.shape
-    if mask.shape not in ((1, 1, H, W), (B, 1, H, W)):
-        raise ValueError(
-            f"The mask must be (1, 1, {H}, {W}) or ({B}, 1, {H}, {W}), got {tuple(mask.shape)}."
-        )
+    B, *rest = x_start.shape
+    if x_start.ndim == 4:  # images, of which a pixel is known in all channels or in none
+        rest[0] = 1
+    if mask.shape not in ((1, *rest), (B, *rest)):
+        raise ValueError(f"The mask must be {(1, *rest)} or {(B, *rest)}, got {tuple(mask.shape)}.")
     if not bool(((mask == 0) | (mask == 1)).all()):
         raise ValueError("The mask must hold only 1, to keep a pixel, and 0, to have it filled.")
     return mask.to(x_start.device).bool()

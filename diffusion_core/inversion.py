@@ -3,7 +3,7 @@
 With eta 0 a walk is an ordinary differential equation solved by Euler's method, and that can be
 followed the other way (Song et al. 2021, section 4.3; Dhariwal and Nichol 2021, appendix F):
 
-    x_next = sqrt(ᾱ_next) x0_hat + sqrt(1 - ᾱ_next) eps_hat
+    x_next = alpha_next x0_hat + sigma_next eps_hat
 
 The step down from x_next uses what the denoiser says at (x_next, t_next), the step up only knows
 what it says at (x_t, t), so that there and back again misses by an amount that falls with the
@@ -19,10 +19,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .denoiser import estimate
+from .denoiser import ScheduledDenoiser, as_denoiser, check_terminal_snr, estimate
 from .process import Denoiser, q_sample
-from .samplers import step_weights, weighed
-from .schedule import NoiseSchedule
+from .samplers import take_step
+from .schedule import Schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,9 @@ class InversionStep:
     Attributes:
         index: 0 for the first step.
         t, t_next: Timesteps; t is -1 at the first step.
-        x_t: Where the step began, (B, C, H, W).
-        eps_hat: What the denoiser said there; at t = -1 as if at the walk's lowest timestep.
-        x0_hat: The same; at t = -1 it is x_t, since there ᾱ is 1.
+        x_t: Where the step began, (B, ...).
+        eps_hat: What the denoiser predicted there; at t = -1 as if at the walk's lowest timestep.
+        x0_hat: The same; at t = -1 it is x_t, since there alpha is 1.
         x_next: Where the step ended, after refinement.
         nfe: Network evaluations so far, this step's included.
     """
@@ -53,7 +53,7 @@ class InversionStep:
 def invert(
     denoiser: Denoiser,
     x0: Tensor,
-    schedule: NoiseSchedule,
+    schedule: Schedule | None = None,
     *,
     num_steps: int = 50,
     spacing: str = "trailing",
@@ -69,14 +69,14 @@ def invert(
         x_next <- x_next + x_t - ddim(x_next, t_next -> t),
 
     whose fixed point is the exact inverse. (Pan et al. 2023, AIDI, solve the same equation with
-    the difference scaled by sqrt(ᾱ_next / ᾱ_t), which hardly moves where ᾱ_next is near 0.) It
-    converges where x0_hat can be trusted at t_next; predicted eps alone says nothing of x0 where
-    ᾱ_next is near 0, as at the end of a cosine schedule, so there use a smaller t_end.
+    the difference scaled by alpha_next / alpha_t, which hardly moves where alpha_next is near 0.)
+    It converges where x0_hat can be trusted at t_next; predicted eps alone says nothing of x0 where
+    alpha_next is near 0, as at the end of a cosine schedule, so there use a smaller t_end.
 
     Args:
         denoiser: (x_t, t) -> eps_hat; its `.predict(x_t, t) -> (eps_hat, x0_hat)` is preferred.
-        x0: Clean images, float (B, C, H, W).
-        schedule: Of the model.
+        x0: Clean data, float (B, ...).
+        schedule: Of the model; None takes the denoiser's own.
         num_steps: Steps of the walk, from 1 to T.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         t_end: Timestep of the last x_next; None ends where the spacing's own walk begins.
@@ -86,26 +86,24 @@ def invert(
     Raises:
         ValueError: when the first step is asked for, if an argument is out of range.
     """
-    timesteps = _timesteps(schedule, num_steps, spacing, t_end)
-    _check(denoiser, x0, schedule, timesteps[-1], refine)
+    known = as_denoiser(denoiser, schedule)
+    timesteps = _timesteps(known.schedule, num_steps, spacing, t_end)
+    _check(known, x0, timesteps[-1], refine)
     x_t, nfe = x0, 0
     for index, (t, t_next) in enumerate(pairwise([-1, *timesteps])):
-        eps_hat, x0_hat = estimate(denoiser, x_t, max(t, timesteps[0]), schedule, clip_x0)
+        eps_hat, x0_hat = estimate(known, x_t, max(t, timesteps[0]), clip_x0)
         if t < 0:
             x0_hat = x_t
-        x_next = q_sample(x0_hat, t_next, eps_hat, schedule)
+        x_next = q_sample(x0_hat, t_next, eps_hat, known.schedule)
         for _ in range(int(refine)):
-            eps_there, x0_there = estimate(denoiser, x_next, t_next, schedule, clip_x0)
-            pictures = {"x_t": x_next, "eps_hat": eps_there, "x0_hat": x0_there}
-            x_next = x_next + x_t - weighed(step_weights("ddim", t_next, t, schedule), pictures)
+            down = take_step(known, "ddim", x_next, t_next, t, clip_x0=clip_x0)
+            x_next = x_next + x_t - down.x_prev
         nfe += 1 + int(refine)
         yield InversionStep(index, t, t_next, x_t, eps_hat, x0_hat, x_next, nfe)
         x_t = x_next
 
 
-def _timesteps(
-    schedule: NoiseSchedule, num_steps: int, spacing: str, t_end: int | None
-) -> list[int]:
+def _timesteps(schedule: Schedule, num_steps: int, spacing: str, t_end: int | None) -> list[int]:
     """The walk's timesteps, ascending."""
     T = len(schedule)
     if t_end is not None and (
@@ -115,13 +113,9 @@ def _timesteps(
     return schedule.timesteps(num_steps, spacing, t_end)[::-1]
 
 
-def _check(denoiser: Denoiser, x0: Tensor, schedule: NoiseSchedule, last: int, refine: int) -> None:
-    if x0.ndim != 4 or not x0.is_floating_point():
-        raise ValueError(f"x0 must be float (B, C, H, W), got {x0.dtype} {tuple(x0.shape)}.")
+def _check(denoiser: ScheduledDenoiser, x0: Tensor, last: int, refine: int) -> None:
+    if x0.ndim < 1 or not x0.is_floating_point():
+        raise ValueError(f"x0 must be float (B, ...), got {x0.dtype} {tuple(x0.shape)}.")
     if isinstance(refine, bool) or refine % 1 or refine < 0:  # inf % 1 is nan, which is true
         raise ValueError(f"refine must be a whole number of at least 0, got {refine}.")
-    if schedule.alpha_bar(last) == 0 and not hasattr(denoiser, "predict"):
-        raise ValueError(
-            "This schedule ends in pure noise (zero terminal SNR), from where predicted noise "
-            "alone leads nowhere; use a model that predicts v or x0, or a smaller t_end."
-        )
+    check_terminal_snr(denoiser, last)

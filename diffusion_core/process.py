@@ -1,12 +1,14 @@
 """The Gaussian identities that tie x0, eps and x_t, and the posterior that sampling inverts.
 
-    x_t = sqrt(ᾱ_t) x0 + sqrt(1 - ᾱ_t) eps,    eps ~ N(0, I)          (Ho et al. 2020, eq. 4)
-    v   = sqrt(ᾱ_t) eps - sqrt(1 - ᾱ_t) x0                            (Salimans and Ho 2022)
+    x_t = alpha_t x0 + sigma_t eps,    eps ~ N(0, I)          (Ho et al. 2020, eq. 4)
+    v   = alpha_t eps - sigma_t x0                            (Salimans and Ho 2022)
 
-(x0, eps) and (x_t, v) are the same plane seen in two bases turned against each other by the angle
-whose cosine is sqrt(ᾱ_t); any two of the four determine the others. Images are (B, C, H, W) in
-[-1, 1], or any (B, ...); timesteps are int64, (B,) or one for all. Coefficients are computed in
-float64 and used in the images' own precision.
+with alpha_t = sqrt(ᾱ_t) and sigma_t = sqrt(1 - ᾱ_t) in a `NoiseSchedule`. There alpha² + sigma² is
+1, so that (x0, eps) and (x_t, v) are the same plane seen in two bases turned against each other by
+the angle whose cosine is alpha_t; any two of the four determine the others. What holds for v alone
+needs that; all else holds for any `Schedule`. Data are images (B, C, H, W) in [-1, 1], or any
+(B, ...); timesteps are int64, (B,) or one for all. Coefficients are computed in float64 and used in
+the data's own precision.
 """
 
 from __future__ import annotations
@@ -16,16 +18,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .schedule import NoiseSchedule
+from .schedule import NoiseSchedule, Schedule
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
-"""(x_t (B, C, H, W), t (B,)) -> eps_hat (B, C, H, W). May carry `.predict(x_t, t)`."""
+"""(x_t (B, ...), t (B,)) -> eps_hat (B, ...). May carry `.predict(x_t, t)`; see `denoiser`."""
 
 
-def _signal_and_noise(t: int | Tensor, x: Tensor, schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
-    """sqrt(ᾱ_t) and sqrt(1 - ᾱ_t), shaped to multiply x."""
-    alpha_bar = schedule.alpha_bar(_checked(t, x))
-    return _like(alpha_bar.sqrt(), x), _like((1 - alpha_bar).sqrt(), x)
+def _signal_and_noise(t: int | Tensor, x: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
+    """alpha_t and sigma_t, shaped to multiply x."""
+    t = _checked(t, x)
+    return _like(schedule.alpha(t), x), _like(schedule.sigma(t), x)
 
 
 def _checked(t: int | Tensor, x: Tensor) -> Tensor:
@@ -51,16 +53,16 @@ def _same_shape(x: Tensor, y: Tensor) -> None:
         raise ValueError(f"Shapes must agree: {tuple(x.shape)} and {tuple(y.shape)}.")
 
 
-def q_sample(x0: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedule) -> Tensor:
+def q_sample(x0: Tensor, t: int | Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
     """Noise clean images to t in one jump.
 
-    x_t = sqrt(ᾱ_t) x0 + sqrt(1 - ᾱ_t) eps        (Ho et al. 2020, eq. 4)
+    x_t = alpha_t x0 + sigma_t eps        (Ho et al. 2020, eq. 4)
 
     Args:
-        x0: Clean images, (B, C, H, W).
+        x0: Clean images, (B, ...).
         t: Zero-based timesteps, int64, (B,), or one for all.
         eps: Standard normal noise, as x0.
-        schedule: Where ᾱ comes from.
+        schedule: Where alpha and sigma come from.
 
     Raises:
         ValueError: if shapes disagree or t is outside [0, T).
@@ -84,16 +86,16 @@ def q_step(x_prev: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedule
     return _like((1 - beta).sqrt(), x_prev) * x_prev + _like(beta.sqrt(), x_prev) * eps
 
 
-def predict_x0(x_t: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedule) -> Tensor:
+def predict_x0(x_t: Tensor, t: int | Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
     """Recover the clean image that a noise estimate implies.
 
-    x0_hat = (x_t - sqrt(1 - ᾱ_t) eps) / sqrt(ᾱ_t)        (Ho et al. 2020, eq. 15)
+    x0_hat = (x_t - sigma_t eps) / alpha_t        (Ho et al. 2020, eq. 15)
 
     Shapes as in `q_sample`.
 
     Raises:
-        ValueError: if shapes disagree, t is outside [0, T), or ᾱ_t is 0: then x_t is noise alone
-            and says nothing of x0.
+        ValueError: if shapes disagree, t is outside [0, T), or alpha_t is 0: then x_t is noise
+            alone and says nothing of x0.
     """
     _same_shape(x_t, eps)
     signal, noise = _signal_and_noise(t, x_t, schedule)
@@ -105,10 +107,10 @@ def predict_x0(x_t: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedul
     return (x_t - noise * eps) / signal
 
 
-def predict_eps(x_t: Tensor, t: int | Tensor, x0: Tensor, schedule: NoiseSchedule) -> Tensor:
+def predict_eps(x_t: Tensor, t: int | Tensor, x0: Tensor, schedule: Schedule) -> Tensor:
     """Recover the noise that a clean image implies.
 
-    eps = (x_t - sqrt(ᾱ_t) x0) / sqrt(1 - ᾱ_t)        (Ho et al. 2020, eq. 4, solved for eps)
+    eps = (x_t - alpha_t x0) / sigma_t        (Ho et al. 2020, eq. 4, solved for eps)
 
     Shapes and errors as in `q_sample`.
     """
@@ -117,72 +119,77 @@ def predict_eps(x_t: Tensor, t: int | Tensor, x0: Tensor, schedule: NoiseSchedul
     return (x_t - signal * x0) / noise
 
 
-def predict_v(x0: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedule) -> Tensor:
-    """V = sqrt(ᾱ_t) eps - sqrt(1 - ᾱ_t) x0 (Salimans and Ho 2022, appendix D); as `q_sample`."""
+def predict_v(x0: Tensor, t: int | Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
+    """V = alpha_t eps - sigma_t x0 (Salimans and Ho 2022, appendix D); as `q_sample`."""
     _same_shape(x0, eps)
     signal, noise = _signal_and_noise(t, x0, schedule)
     return signal * eps - noise * x0
 
 
-def x0_from_v(x_t: Tensor, t: int | Tensor, v: Tensor, schedule: NoiseSchedule) -> Tensor:
-    """x0 = sqrt(ᾱ_t) x_t - sqrt(1 - ᾱ_t) v; defined even where ᾱ_t is 0. As `q_sample`."""
+def x0_from_v(x_t: Tensor, t: int | Tensor, v: Tensor, schedule: Schedule) -> Tensor:
+    """x0 = alpha_t x_t - sigma_t v; defined even where alpha_t is 0. As `q_sample`."""
     _same_shape(x_t, v)
     signal, noise = _signal_and_noise(t, x_t, schedule)
     return signal * x_t - noise * v
 
 
-def eps_from_v(x_t: Tensor, t: int | Tensor, v: Tensor, schedule: NoiseSchedule) -> Tensor:
-    """Eps = sqrt(1 - ᾱ_t) x_t + sqrt(ᾱ_t) v. Shapes and errors as in `q_sample`."""
+def eps_from_v(x_t: Tensor, t: int | Tensor, v: Tensor, schedule: Schedule) -> Tensor:
+    """Eps = sigma_t x_t + alpha_t v. Shapes and errors as in `q_sample`."""
     _same_shape(x_t, v)
     signal, noise = _signal_and_noise(t, x_t, schedule)
     return noise * x_t + signal * v
 
 
-def posterior_mean(x_t: Tensor, t: int, t_prev: int, x0: Tensor, schedule: NoiseSchedule) -> Tensor:
-    """Mean of q(x_{t_prev} | x_t, x0), at any stride.
-
-    sqrt(ᾱ_prev) β / (1 - ᾱ_t) x0 + sqrt(α) (1 - ᾱ_prev) / (1 - ᾱ_t) x_t,
-    with α = ᾱ_t / ᾱ_prev and β = 1 - α        (Ho et al. 2020, eq. 7)
+def posterior_mean(x_t: Tensor, t: int, t_prev: int, x0: Tensor, schedule: Schedule) -> Tensor:
+    """Mean of q(x_{t_prev} | x_t, x0), at any stride; its weights are `posterior_weights`.
 
     Its variance is `schedule.posterior_variance(t, t_prev)`.
 
     Args:
-        x_t: Noisy images, (B, C, H, W).
-        t: Their timestep, in [0, T).
-        t_prev: The less noisy timestep, in [-1, t).
+        x_t: Noisy images, (B, ...).
+        t: Timestep of x_t.
+        t_prev: Where the step leads, from -1 to t - 1.
         x0: Clean images, as x_t.
-        schedule: Where ᾱ comes from.
+        schedule: Where alpha and sigma come from.
 
     Raises:
-        ValueError: if shapes disagree or the timesteps are out of range or order.
+        ValueError: if shapes disagree or timesteps are out of range or order.
     """
     _same_shape(x_t, x0)
     of_x0, of_x_t = posterior_weights(t, t_prev, schedule)
     return _like(of_x0, x_t) * x0 + _like(of_x_t, x_t) * x_t
 
 
-def posterior_weights(t: int, t_prev: int, schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
-    """The weights of x0 and of x_t in `posterior_mean`, float64."""
+def posterior_weights(t: int, t_prev: int, schedule: Schedule) -> tuple[Tensor, Tensor]:
+    """The weights of x0 and of x_t in `posterior_mean`, float64.
+
+    alpha_prev σ² / sigma_t² and (alpha_t / alpha_prev) sigma_prev² / sigma_t², where σ² is the
+    variance of q(x_t | x_prev); for one step of a `NoiseSchedule` it is β_t, and these are
+    sqrt(ᾱ_prev) β_t / (1 - ᾱ_t) and sqrt(α_t) (1 - ᾱ_prev) / (1 - ᾱ_t)   (Ho et al. 2020, eq. 7).
+
+    Raises:
+        ValueError: if timesteps are out of range or order.
+    """
     if not -1 <= t_prev < t:
         raise ValueError(f"t_prev must lie in [-1, t), got t_prev = {t_prev} and t = {t}.")
-    a_t, a_prev = schedule.alpha_bar(t), schedule.alpha_bar(t_prev)
-    alpha = a_t / a_prev
-    return a_prev.sqrt() * (1 - alpha) / (1 - a_t), alpha.sqrt() * (1 - a_prev) / (1 - a_t)
+    variance, ratio = schedule.sigma(t) ** 2, schedule.alpha(t) / schedule.alpha(t_prev)
+    of_x0 = schedule.alpha(t_prev) * schedule.transition_variance(t, t_prev) / variance
+    return of_x0, ratio * schedule.sigma(t_prev) ** 2 / variance
 
 
 def slerp(a: Tensor, b: Tensor, count: int) -> Tensor:
-    """From a to b along the great circle, in equal angles: (count, C, H, W).
+    """From a to b along the great circle, in equal angles: (count, ...).
 
     sin((1 - k) θ) / sin θ · a + sin(k θ) / sin θ · b, with θ the angle between them (Shoemake
     1985; for noise, Song et al. 2021, app. D.5). A straight line between two draws of noise would
     pass through what is too small to be noise.
 
     Args:
-        a: Noise, (1, C, H, W).
+        a: Noise, (1, ...).
         b: Noise, as a.
         count: Pictures, both ends included.
     """
-    k = torch.linspace(0, 1, count, dtype=torch.float64).reshape(-1, 1, 1, 1)
+    k = torch.linspace(0, 1, count, dtype=torch.float64).reshape(-1, *(1,) * (a.ndim - 1))
     x, y = a.double(), b.double()
     theta = torch.acos(((x * y).sum() / (x.norm() * y.norm())).clamp(-1, 1))
     if theta < 1e-4:

@@ -9,6 +9,11 @@ and because a sum of Gaussians is Gaussian the steps compose to one jump
     q(x_t | x_0) = N(sqrt(ᾱ_t) x_0, (1 - ᾱ_t) I),    ᾱ_t = prod_{s<=t} (1 - β_s).
 
 `t` is zero-based: index 0 is the paper's t = 1, and t = -1 means the clean image, ᾱ = 1.
+`Schedule` says what the rest of the mathematics asks of any such path from data to noise,
+
+    x_t = alpha(t) x_0 + sigma(t) eps,
+
+and `NoiseSchedule` is the case alpha² + sigma² = 1, with alpha² = ᾱ.
 Sources: Ho et al. 2020 (linear), Rombach et al. 2022 (scaled linear), Nichol and Dhariwal 2021
 (cosine), Jabri et al. 2022 (sigmoid), Lin et al. 2023 (zero terminal SNR).
 
@@ -22,6 +27,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -105,14 +111,47 @@ __all__ = [
     "SCHEDULES",
     "SPACINGS",
     "NoiseSchedule",
+    "Schedule",
     "make_schedule",
     "rescale_zero_terminal_snr",
+    "schedule_from_log_snr",
     "spaced_timesteps",
 ]
 
 MAX_TIMESTEPS = 10_000
 MAX_BETA = 0.999
 _SMALLEST = torch.finfo(torch.float32).tiny
+
+
+class Schedule(Protocol):
+    """A path from data to noise: x_t = alpha(t) x0 + sigma(t) eps, t from 0 to T - 1.
+
+    At t = -1 alpha is 1 and sigma is 0: the clean image. Every method takes a timestep or an int
+    tensor of timesteps and gives float64 of its shape, on its device.
+    """
+
+    def __len__(self) -> int:
+        """T, the number of training timesteps."""
+
+    def alpha(self, t: int | Tensor) -> Tensor:
+        """The amplitude of the signal, the factor of x0 in x_t."""
+
+    def sigma(self, t: int | Tensor) -> Tensor:
+        """The amplitude of the noise, its standard deviation in x_t."""
+
+    def log_snr(self, t: int | Tensor) -> Tensor:
+        """log(alpha² / sigma²), natural; +inf where sigma is 0, -inf where alpha is 0."""
+
+    def transition_variance(self, t: int | Tensor, t_prev: int | Tensor) -> Tensor:
+        """Variance of q(x_t | x_{t_prev}): sigma_t² - (alpha_t / alpha_prev)² sigma_prev²."""
+
+    def posterior_variance(self, t: int | Tensor, t_prev: int | Tensor) -> Tensor:
+        """Variance of q(x_{t_prev} | x_t, x0): sigma_prev² / sigma_t² · transition variance."""
+
+    def timesteps(
+        self, num_steps: int, spacing: str = "trailing", t_start: int | None = None
+    ) -> list[int]:
+        """The timesteps of a walk, descending; see `spaced_timesteps`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,6 +225,14 @@ class NoiseSchedule:
         padded = torch.cat([self.alphas_cumprod, torch.ones(1, dtype=torch.float64)])
         return padded[index].to(t.device)  # index -1 is the appended 1
 
+    def alpha(self, t: int | Tensor) -> Tensor:
+        """sqrt(ᾱ_t), the amplitude of the signal in x_t; not the paper's α_t, `alphas[t]`."""
+        return self.alpha_bar(t).sqrt()
+
+    def sigma(self, t: int | Tensor) -> Tensor:
+        """sqrt(1 - ᾱ_t), the amplitude of the noise in x_t; sigma / alpha is EDM's noise level."""
+        return (1 - self.alpha_bar(t)).sqrt()
+
     def log_snr(self, t: int | Tensor) -> Tensor:
         """log(ᾱ_t / (1 - ᾱ_t)), natural; +inf at t = -1, -inf where ᾱ is 0. Shape as t."""
         alpha_bar = self.alpha_bar(t)
@@ -198,6 +245,18 @@ class NoiseSchedule:
         log_snr = self.log_snr(torch.arange(len(self))).numpy() if spacing == "karras" else None
         return spaced_timesteps(len(self), num_steps, spacing, t_start, log_snr)
 
+    def transition_variance(self, t: int | Tensor, t_prev: int | Tensor) -> Tensor:
+        """Variance of q(x_t | x_{t_prev}), at any stride t_prev < t: 1 - ᾱ_t / ᾱ_prev.
+
+        It is β_t where t_prev = t - 1, up to rounding. Float64, of t's and t_prev's shape.
+
+        Raises:
+            ValueError: if t_prev is not below t, or either is out of range.
+        """
+        if not bool((torch.as_tensor(t_prev) < torch.as_tensor(t)).all()):
+            raise ValueError("t_prev must be less than t.")
+        return 1 - self.alpha_bar(t) / self.alpha_bar(t_prev)
+
     def posterior_variance(self, t: int | Tensor, t_prev: int | Tensor) -> Tensor:
         """Variance of q(x_{t_prev} | x_t, x_0), at any stride t_prev < t.
 
@@ -207,10 +266,8 @@ class NoiseSchedule:
         Raises:
             ValueError: if t_prev is not below t, or either is out of range.
         """
-        if not bool((torch.as_tensor(t_prev) < torch.as_tensor(t)).all()):
-            raise ValueError("t_prev must be less than t.")
-        a_t, a_prev = self.alpha_bar(t), self.alpha_bar(t_prev)
-        return (1 - a_prev) / (1 - a_t) * (1 - a_t / a_prev)
+        share = self.sigma(t_prev) ** 2 / self.sigma(t) ** 2
+        return share * self.transition_variance(t, t_prev)
 
 
 def _linear(T: int, beta_start: float = 1e-4, beta_end: float = 0.02) -> Tensor:

@@ -25,7 +25,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from .conditioning import nothing
 from .data import ImageDataset
-from .denoiser import PREDICTION_TYPES, training_target
+from .denoiser import PREDICTION_TYPES, PREDICTIONS, network_output
 from .process import q_sample
 from .schedule import NoiseSchedule
 from .seeding import seeded
@@ -44,7 +44,6 @@ __all__ = [
     "learning_rate_at",
     "loss_weights",
     "train",
-    "training_target",
 ]
 
 WEIGHTINGS = ("none", "min_snr", "clamped_snr")
@@ -378,7 +377,8 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         x0, t, eps, y = draw_step(config, shape, schedule, dataset, done)
-        target = training_target(config.prediction_type, x0, t, eps, schedule)[part].to(device)
+        target = PREDICTIONS[config.prediction_type].target(x0, t, eps, schedule)
+        target = target[part].to(device)
         x_t = q_sample(x0, t, eps, schedule)[part].to(device)
         weights = loss_weights(config, t, schedule)[part].to(device)
         t, y = t[part], None if y is None else y[part].to(device)
@@ -386,7 +386,7 @@ def train(
             seeded_dropout(shape, config.seed, done, accelerator.process_index),
             torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
         ):
-            output = model(x_t, t.to(device), y)
+            output = network_output(model, shape, x_t, t.to(device), y)
         losses = (output.float() - target).square().flatten(1).mean(dim=1)
         loss = (weights * losses).mean()
         optimizer.zero_grad()

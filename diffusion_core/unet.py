@@ -51,7 +51,8 @@ class UNetConfig:
         activation: Of residual blocks: "silu", "mish", "gelu" or "relu".
         dropout: Inside residual blocks.
         scale_shift: Conditioning scales and shifts the norm, in place of an addition.
-        time_embedding: "positional" or "fourier".
+        time_embedding: "positional", or "fourier" for random features of a noise level; see
+            `denoiser.network_output`.
         time_dim: Size of the conditioning vector; None is 4 times the first level's channels.
         flip_sin_to_cos, freq_shift: See `timestep_embedding`.
         center_input: Take images in [0, 1] to [-1, 1] first, as 2 x - 1.
@@ -200,7 +201,7 @@ def timestep_embedding(
 
 
 class FourierEmbedding(nn.Module):
-    """Random Fourier features of log t (Song et al. 2021), as diffusers' `fourier` type."""
+    """Random Fourier features of a noise level's logarithm (Song et al. 2021)."""
 
     def __init__(self, dim: int, scale: float = 16.0, flip_sin_to_cos: bool = False) -> None:
         """Dim is the size of the embedding; the frequencies are drawn once and kept."""
@@ -208,9 +209,9 @@ class FourierEmbedding(nn.Module):
         self.flip_sin_to_cos = flip_sin_to_cos
         self.weight = nn.Parameter(torch.randn(dim // 2) * scale, requires_grad=False)
 
-    def forward(self, t: Tensor) -> Tensor:
-        """(B,) positive timesteps to (B, dim)."""
-        angles = torch.log(t.float())[:, None] * self.weight[None] * 2 * math.pi
+    def forward(self, log_level: Tensor) -> Tensor:
+        """(B,) logarithms to (B, dim)."""
+        angles = log_level.float()[:, None] * self.weight[None] * 2 * math.pi
         parts = (
             [angles.cos(), angles.sin()] if self.flip_sin_to_cos else [angles.sin(), angles.cos()]
         )
@@ -491,7 +492,8 @@ class UNet(nn.Module):
 
         Args:
             x_t: (B, C, H, W); H and W multiples of `config.divisor`.
-            t: Timesteps, (B,).
+            t: Timesteps, (B,); with Fourier features the logarithm of a noise level, and the output
+                is then to be scaled: `denoiser.network_output` does both.
             y: Labels, int64, (B,), or with attributes (B, 1 + K), see `conditions`; None says
                 nothing. Only for a network with classes.
 
@@ -520,10 +522,6 @@ class UNet(nn.Module):
             h = level.resampled(h, emb)
         h = self.conv_out(F.silu(self.conv_norm_out(h)))
         h = F.pixel_shuffle(h, self.config.patch_size) if self.config.patch_size > 1 else h
-        if self.config.time_embedding == "fourier":
-            h = h / t.reshape(
-                -1, 1, 1, 1
-            )  # such networks count in noise levels, and answer a score
         return h.to(x_t.dtype)
 
     def _conditioning(self, x_t: Tensor, t: Tensor, y: Tensor | None) -> Tensor:

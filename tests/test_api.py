@@ -24,6 +24,7 @@ from test_cli import cli
 from diffusion_core.data import fit_picture, from_uint8, read_picture
 from diffusion_core.generation import RunCard, run
 from diffusion_core.process import q_sample
+from diffusion_core.samplers import SAMPLERS
 from diffusion_core.schedule import make_schedule
 from diffusion_core.seeding import draw_noise
 from tabs.api import endpoints
@@ -120,7 +121,7 @@ def test_three_endpoints_and_every_argument_is_documented(client):
         p["parameter_name"]: p["type"].get("enum")
         for p in info["named_endpoints"]["/denoise"]["parameters"]
     }
-    assert menus["sampler"] == ["ddpm", "ddim", "heun", "dpmpp_2m"]
+    assert menus["sampler"] == list(SAMPLERS)
     assert menus["spacing"] == ["trailing", "leading", "linspace", "karras"]
 
 

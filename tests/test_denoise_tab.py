@@ -15,6 +15,7 @@ from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_ch
 from diffusion_core.data import grid, to_uint8
 from diffusion_core.generation import Frame, SamplingRequest, walk
 from diffusion_core.process import q_sample
+from diffusion_core.samplers import SAMPLERS
 from diffusion_core.schedule import make_schedule
 from diffusion_core.seeding import draw_noise
 from diffusion_core.unet import UNet
@@ -63,7 +64,7 @@ def gathered(parts):
     return frames
 
 
-@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "heun", "dpmpp_2m"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_stream_holds_every_frame_and_ends_with_the_picture(tiny_folder, sampler):
     parts = messages(tiny_folder, sampler=sampler, run_id=f"r {sampler}")
     frames = gathered(parts)

@@ -13,6 +13,7 @@ from twins import MODELS, pipeline, theirs, to_old
 from diffusion_core.__main__ import main
 from diffusion_core.checkpoint import load_checkpoint, save_checkpoint
 from diffusion_core.checkpoint.diffusers_import import scheduler_config, unet_config
+from diffusion_core.denoiser import network_output
 from diffusion_core.generation import SamplingRequest, walk
 from diffusion_core.samplers import sample
 
@@ -38,7 +39,7 @@ def test_outputs_and_a_ddim_walk_agree_with_diffusers(name, tmp_path):
             return pipe.unet(x, t, class_labels=y).sample
 
     for t in (1, len(ours.schedule) // 3, len(ours.schedule) - 1):
-        out = ours.unet(x, torch.tensor([t]), y)
+        out = network_output(ours.unet, ours.unet.config, x, torch.tensor([t]), y)
         torch.testing.assert_close(out, theirs(x, torch.tensor([t])), rtol=0, atol=1e-4)
 
     if name == "google/ddpm-cifar10-32":  # to a convolution smaller pictures are as good, and cheap

@@ -191,7 +191,7 @@ def test_nearest_is_the_least_of_all_distances():
 
 @pytest.mark.parametrize(
     "images",
-    [torch.zeros(3, 4, 4), torch.zeros(0, 1, 4, 4), torch.zeros(2, 1, 4, 4, dtype=torch.uint8)],
+    [torch.zeros(()), torch.zeros(0, 1, 4, 4), torch.zeros(2, 1, 4, 4, dtype=torch.uint8)],
 )
 def test_a_set_must_be_images(images):
     with pytest.raises(ValueError, match=r"\.$"):

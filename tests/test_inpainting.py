@@ -248,7 +248,8 @@ def test_grad_mode_does_not_leak_into_the_consumer():
         ({"mask": HALF * math.nan}, "mask"),
         ({"x0": torch.zeros(2, 3, 6, 5), "x": torch.zeros(2, 3, 6, 6)}, "x0"),
         ({"x0": torch.zeros(2, 3, 6, 6).double(), "x": torch.zeros(2, 3, 6, 6)}, "x0"),
-        ({"x0": torch.zeros(2, 6, 6)}, "x_start"),
+        ({"x0": torch.zeros(2, 6, 6)}, "mask"),
+        ({"x0": torch.zeros(2, 3, 6, 6), "x": torch.zeros(2, 3, 6, 6).long()}, "x_start"),
         ({"generator": [torch.Generator()]}, "generators"),
     ],
 )

@@ -181,7 +181,7 @@ def test_zero_terminal_snr_needs_more_than_noise():
         ({"refine": -1}, "refine"),
         ({"refine": 0.5}, "refine"),
         ({"refine": math.inf}, "refine"),
-        ({"x0": torch.zeros(3, 4)}, "x0"),
+        ({"x0": torch.zeros(())}, "x0"),
         ({"x0": torch.zeros(1, 1, 4, 4, dtype=torch.uint8)}, "x0"),
     ],
 )

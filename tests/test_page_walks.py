@@ -487,8 +487,8 @@ def test_every_fold_fits_and_can_be_read(browser, url, scheme, width):
         fold(page, name)
     page.wait_for_selector("#denoise-costs .js-plotly-plot .main-svg")
     page.get_by_label("Sampler", exact=True).first.click()
-    page.get_by_role("option", name="dpmpp_2m").first.click()  # the longest name
-    page.wait_for_selector("#denoise-costs .annotation-text:has-text('now: dpmpp_2m')")
+    page.get_by_role("option", name="dpmpp_2m_sde").first.click()  # the longest name
+    page.wait_for_selector("#denoise-costs .annotation-text:has-text('now: dpmpp_2m_sde')")
     assert page.evaluate(CUT_OFF) == []
     press(page, "Race")
     page.wait_for_selector("#denoise-race .race[data-state=done]", timeout=60_000)

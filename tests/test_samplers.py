@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from diffusion_core.process import predict_x0, q_sample
-from diffusion_core.samplers import SAMPLERS, SamplerStep, sample
+from diffusion_core.samplers import SAMPLERS, SamplerStep, sample, sampler_named, step_weights
 from diffusion_core.schedule import SPACINGS, make_schedule
 from diffusion_core.seeding import draw_noise
 
 LINEAR = make_schedule("linear")
+DETERMINISTIC = [name for name in SAMPLERS if not sampler_named(name).injects_noise(0)]
 
 
 class GaussianOracle:
@@ -53,6 +54,7 @@ def walk(denoiser=smooth_denoiser, x=None, schedule=LINEAR, **options) -> list[S
         ("ddim", 0.0, 100),
         ("heun", 0.0, 100),
         ("dpmpp_2m", 0.0, 100),
+        ("dpmpp_2m_sde", 0.0, 100),
     ],
 )
 def test_every_sampler_lands_on_the_datas_mean_and_variance(sampler, eta, steps):
@@ -65,7 +67,7 @@ def test_every_sampler_lands_on_the_datas_mean_and_variance(sampler, eta, steps)
     assert abs(float(result.std()) - 0.4) < 0.015
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "heun", "dpmpp_2m"])
+@pytest.mark.parametrize("sampler", DETERMINISTIC)
 @pytest.mark.parametrize("steps", [10, 25, 50])
 @pytest.mark.parametrize("t_start", [None, 998, 989])
 def test_few_steps_on_a_cosine_schedule_land_near_the_data(sampler, steps, t_start):
@@ -84,9 +86,10 @@ def test_where_alpha_bar_is_held_no_sampler_breaks():
         assert bool(torch.isfinite(end[-1].x_prev).all())
 
 
-@pytest.mark.parametrize(("sampler", "order"), [("ddim", 1), ("heun", 2), ("dpmpp_2m", 2)])
-def test_error_at_a_fixed_t_falls_at_the_samplers_order(sampler, order):
+@pytest.mark.parametrize("sampler", DETERMINISTIC)
+def test_error_at_a_fixed_t_falls_at_the_samplers_order(sampler):
     """From T - 1 to 0.1 T, where every one of these walks passes t = 99 exactly."""
+    order = sampler_named(sampler).order
     oracle = GaussianOracle(LINEAR)
     x = torch.linspace(-2, 2, 9, dtype=torch.float64).reshape(-1, 1, 1, 1)
     exact, errors = oracle.flow(x, 999, 99), []
@@ -182,6 +185,35 @@ def test_dpmpp_2m_agrees_with_diffusers(steps):
     close(ours[-1].x_prev, reference(theirs, theirs.timesteps, x))
 
 
+@pytest.mark.parametrize("schedule", ["linear", "squaredcos_cap_v2"])
+@pytest.mark.parametrize("steps", [5, 20, 50])
+def test_dpmpp_2m_sde_agrees_with_diffusers(steps, schedule):
+    theirs = diffusers.DPMSolverMultistepScheduler(
+        beta_schedule=schedule,
+        algorithm_type="sde-dpmsolver++",
+        solver_order=2,
+        solver_type="midpoint",
+        timestep_spacing="trailing",
+        final_sigmas_type="zero",
+    )
+    theirs.set_timesteps(steps)
+    own = LINEAR if schedule == "linear" else make_schedule("cosine")
+    x = torch.randn(2, 1, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ours = walk(x=x, schedule=own, sampler="dpmpp_2m_sde", num_steps=steps, clip_x0=False)
+    assert theirs.timesteps.tolist() == [s.t for s in ours]
+    for t, s in zip(theirs.timesteps, ours, strict=True):
+        eps = smooth_denoiser(x, torch.full((2,), int(t)))
+        noise = torch.zeros_like(x) if s.noise is None else s.noise
+        x = theirs.step(eps, t, x, variance_noise=noise).prev_sample
+        close(s.x_prev, x)
+
+
+def test_with_one_x0_hat_dpmpp_2m_sde_steps_as_ddpm():
+    for t, t_prev in ((999, 700), (400, 399), (19, -1)):
+        options = {"t": t, "t_prev": t_prev, "schedule": LINEAR}
+        assert step_weights("dpmpp_2m_sde", **options) == step_weights("ddpm", **options)
+
+
 @pytest.mark.parametrize("steps", [5, 20])
 def test_heun_agrees_with_diffusers(steps):
     theirs = diffusers.HeunDiscreteScheduler(
@@ -207,7 +239,7 @@ def test_a_walk_is_a_chain_that_ends_at_the_clean_image(sampler, spacing, steps,
     for a, b in zip(w, w[1:], strict=False):
         assert a.x_prev is b.x_t
     assert w[-1].noise is None
-    assert all((s.noise is not None) == (sampler == "ddpm") for s in w[:-1])
+    assert all((s.noise is not None) == sampler_named(sampler).injects_noise(0) for s in w[:-1])
     sigma = [float(((1 - a) / a).sqrt()) for a in map(LINEAR.alpha_bar, [s.t for s in w])]
     far = [a > 1 and a > 20 * b for a, b in zip(sigma, sigma[1:], strict=False)]  # Euler's steps
     assert w[-1].nfe == (2 * len(w) - 1 - sum(far) if sampler == "heun" else len(w))
@@ -276,12 +308,15 @@ def test_grad_mode_does_not_leak_into_the_consumer():
         {"eta": float("nan")},
         {"sampler": "heun", "eta": 0.5},
         {"sampler": "ddpm", "eta": 0.5},
+        {"sampler": "dpmpp_2m_sde", "eta": 1.0},
+        {"sampler": "dpmpp_2m_sde", "generator": None},
         {"spacing": "odd"},
         {"t_start": 1000},
         {"sampler": "ddpm", "generator": None},
         {"sampler": "ddpm", "variance": "huge"},
         {"sampler": "ddpm", "generator": [torch.Generator()]},
-        {"x": torch.zeros(3, 4)},
+        {"x": torch.zeros(())},
+        {"x": torch.zeros(2, 1, 6, 6, dtype=torch.int64)},
     ],
 )
 def test_bad_arguments_say_what_is_wrong(options):

@@ -7,7 +7,7 @@ import torch
 from conftest import last
 
 from diffusion_core.checkpoint import load_checkpoint
-from diffusion_core.denoiser import PERCENTILE, dynamic_threshold, estimate
+from diffusion_core.denoiser import PERCENTILE, as_denoiser, dynamic_threshold, estimate
 from diffusion_core.generation import RunCard, SamplingRequest, walk
 from diffusion_core.inpainting import inpaint
 from diffusion_core.process import predict_eps
@@ -59,13 +59,14 @@ def wild(x_t, t):
 
 def test_eps_is_derived_again_from_what_was_scaled():
     x_t = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(1))
-    eps, x0 = estimate(wild, x_t, 600, SCHEDULE, True, "dynamic")
-    plain = estimate(wild, x_t, 600, SCHEDULE, False)[1]
+    known = as_denoiser(wild, SCHEDULE)
+    eps, x0 = estimate(known, x_t, 600, True, "dynamic")
+    plain = estimate(known, x_t, 600, False)[1]
     torch.testing.assert_close(x0, dynamic_threshold(plain))
     torch.testing.assert_close(eps, predict_eps(x_t, torch.tensor([600, 600]), x0, SCHEDULE))
-    static = estimate(wild, x_t, 600, SCHEDULE, True)[1]
+    static = estimate(known, x_t, 600, True)[1]
     assert torch.equal(static, plain.clamp(-1, 1)) and not torch.allclose(static, x0)
-    free = estimate(wild, x_t, 600, SCHEDULE, False, "dynamic")[1]
+    free = estimate(known, x_t, 600, False, "dynamic")[1]
     assert torch.equal(free, plain)  # where nothing is clipped, nothing is scaled
 
 

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from diffusion_core import training
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.denoiser import PREDICTION_TYPES
+from diffusion_core.denoiser import PREDICTION_TYPES, PREDICTIONS
 from diffusion_core.schedule import make_schedule
 from diffusion_core.training import TrainConfig, batch_indices, draw_step, learning_rate_at
 from diffusion_core.training_runs import STATE_FILE
@@ -163,7 +163,7 @@ def test_targets_and_weights_are_consistent(weighting, least):
     x_t = q_sample(x0, t, eps, SCHEDULE)
     costs = {}
     for kind in PREDICTION_TYPES:
-        target = training.training_target(kind, x0, t, eps, SCHEDULE)
+        target = PREDICTIONS[kind].target(x0, t, eps, SCHEDULE)
         wrong = target + 0.01 * d
         x0_hat = {
             "epsilon": lambda w: predict_x0(x_t, t, w, SCHEDULE),
@@ -182,9 +182,7 @@ def test_targets_and_weights_are_consistent(weighting, least):
     for kind, cost in costs.items():
         torch.testing.assert_close(cost, snr, rtol=1e-4, atol=0, msg=kind)
     assert torch.allclose(
-        eps_from_v(
-            x_t, t, training.training_target("v_prediction", x0, t, eps, SCHEDULE), SCHEDULE
-        ),
+        eps_from_v(x_t, t, PREDICTIONS["v_prediction"].target(x0, t, eps, SCHEDULE), SCHEDULE),
         eps,
     )
 

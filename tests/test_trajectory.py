@@ -31,6 +31,7 @@ KINDS = [
     {"sampler": "ddim", "eta": 0.6},
     {"sampler": "heun"},
     {"sampler": "dpmpp_2m"},
+    {"sampler": "dpmpp_2m_sde"},
 ]
 
 

@@ -3,6 +3,7 @@ import torch
 from conftest import TINY, wake
 from diffusers import UNet2DModel
 
+from diffusion_core.denoiser import network_output
 from diffusion_core.unet import UNet, UNetConfig
 
 BASE = {
@@ -69,7 +70,7 @@ def test_weights_and_outputs_agree_with_diffusers(variant):
     y = None if cfg.num_classes is None else torch.tensor([0, cfg.num_classes])
     for t in (1, 500, 999):
         with torch.no_grad():
-            a = ours(x, torch.full((2,), t), y)
+            a = network_output(ours, cfg, x, torch.full((2,), t), y)
             b = theirs(x, torch.full((2,), t), class_labels=y).sample
         assert float((a - b).abs().max()) < 1e-4 * max(1.0, float(b.abs().max()))
 

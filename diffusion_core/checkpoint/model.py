@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from ..conditioning import CLASS, attribute_values
-from ..denoiser import ClassifierFreeGuidance, ModelDenoiser
-from ..process import Denoiser
+from ..denoiser import ClassifierFreeGuidance, ModelDenoiser, ScheduledDenoiser
 from ..schedule import NoiseSchedule
 from ..unet import UNet
 from .config import CheckpointConfig
@@ -112,7 +111,9 @@ class Checkpoint:
             return torch.cat(rows)  # type: ignore[arg-type]
         return self.label(asked)
 
-    def denoiser(self, y: ConditionRequest = None, guidance_scale: float = 1.0) -> Denoiser:
+    def denoiser(
+        self, y: ConditionRequest = None, guidance_scale: float = 1.0
+    ) -> ScheduledDenoiser:
         """The network as a denoiser, guided where the scale asks for it.
 
         Args:

@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from ..samplers import SAMPLERS
+
+SAMPLER_HELP = f"{', '.join(SAMPLERS[:-1])} or {SAMPLERS[-1]}."
+
 
 def sample(
     out: Annotated[Path, typer.Option(help="File to write: .png, .gif, .mp4 or .npz.")],
     model: Annotated[str | None, typer.Option(help="Checkpoint folder, or Hub id.")] = None,
     num: Annotated[int, typer.Option(help="How many images.")] = 16,
-    sampler: Annotated[str, typer.Option(help="ddpm, ddim, heun or dpmpp_2m.")] = "ddim",
+    sampler: Annotated[str, typer.Option(help=SAMPLER_HELP)] = "ddim",
     steps: Annotated[int, typer.Option(help="Steps of the walk.")] = 50,
     seed: Annotated[int, typer.Option(help="Of image 0; image i has seed + i.")] = 0,
     seed_to: Annotated[int | None, typer.Option(help="Lead from seed to this one.")] = None,

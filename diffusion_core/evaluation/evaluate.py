@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint
 from ..data import ImageDataset
-from ..samplers import SAMPLERS, heun_applies, sample
+from ..samplers import count_evaluations, sample
 from ..schedule import NoiseSchedule
 from ..seeding import draw_noise, seeded
 from .judges import AttributeJudge, Judge, judged, rights
@@ -58,27 +58,23 @@ def evaluations(
     num_steps: int,
     spacing: str = "trailing",
     t_start: int | None = None,
+    resample: int = 1,
 ) -> int:
-    """How often a walk asks the network, without walking it: its last step's nfe.
-
-    Once a step; heun twice, save where it falls back to Euler's step (see `heun_applies`).
+    """How often a walk evaluates the network; see `samplers.count_evaluations`.
 
     Args:
         schedule: Of the model.
-        sampler: One of `SAMPLERS`.
+        sampler: One of `samplers.SAMPLERS`.
         num_steps: Steps of the walk, from 1 to T.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         t_start: Timestep that the walk begins at; None is the spacing's own first.
+        resample: How often each step but the last is taken; see `inpainting.inpaint`.
 
     Raises:
         ValueError: if the sampler or the spacing is unknown or a number is out of range.
     """
-    if sampler not in SAMPLERS:
-        raise ValueError(f"There is no sampler {sampler!r}; choose one of {', '.join(SAMPLERS)}.")
     steps = schedule.timesteps(num_steps, spacing, t_start)
-    pairs = zip(steps, [*steps[1:], -1], strict=True)
-    twice = sum(heun_applies(*pair, schedule) for pair in pairs) if sampler == "heun" else 0
-    return len(steps) + twice
+    return count_evaluations(sampler, [*steps, -1], schedule, resample=resample)
 
 
 def draw_samples(
@@ -107,7 +103,6 @@ def draw_samples(
         walk = sample(
             checkpoint.denoiser(y, setting.guidance_scale),
             x_T,
-            checkpoint.schedule,
             sampler=setting.sampler,
             num_steps=setting.steps,
             eta=setting.eta,

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..checkpoint import Checkpoint
 from ..conditioning import CLASS
 from ..denoiser import THRESHOLDS
-from ..samplers import SAMPLERS, VARIANCES
+from ..samplers import SAMPLERS, VARIANCES, count_evaluations, sampler_named
 from ..schedule import SPACINGS
 
 MAX_SEED = 2**32 - 1
@@ -96,7 +96,7 @@ class SamplingRequest:
     @property
     def random(self) -> bool:
         """Whether noise is injected on the way."""
-        return self.sampler == "ddpm" or self.eta > 0
+        return sampler_named(self.sampler).injects_noise(self.eta)
 
     @property
     def condition(self) -> str | int | dict[str, str | int | None] | None:
@@ -117,18 +117,22 @@ class SamplingRequest:
         """Where x0_hat is clipped with this model: at ± this; 0 is not."""
         return checkpoint.config.clip_x0 if self.clip_x0 else 0.0
 
-    def cost(self, checkpoint: Checkpoint) -> int:
-        """Evaluations of the network on one picture each, about: images times steps.
+    @property
+    def pictures_per_evaluation(self) -> int:
+        """Pictures that the network sees in one evaluation: guided, each with and without label."""
+        return self.num_images * (2 if self.guidance_scale != 1 else 1)
 
-        Steps count as often as they are taken, heun's twice, guided ones twice, and those of the
-        parents up to the branching step are among them.
-        """
-        total, until = 0, len(self.timesteps(checkpoint))
+    def cost(self, checkpoint: Checkpoint) -> int:
+        """Evaluations of the network on one picture each, those of its parents among them."""
+        total, end = 0, [*self.timesteps(checkpoint), -1]
         for walk in self.chain:
-            each = (2 if walk.sampler == "heun" else 1) * (2 if walk.guidance_scale != 1 else 1)
-            total += each * max(walk.resample, 1) * (until - int(walk.branch_step))
-            until = int(walk.branch_step)
-        return total * self.num_images
+            visited = end[int(walk.branch_step) :]
+            count = count_evaluations(
+                walk.sampler, visited, checkpoint.schedule, resample=max(walk.resample, 1)
+            )
+            total += count * walk.pictures_per_evaluation
+            end = end[: int(walk.branch_step) + 1]
+        return total
 
     def timesteps(self, checkpoint: Checkpoint) -> list[int]:
         """The timesteps that it visits with this model, descending, those of its parent included.

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..checkpoint import Checkpoint
+from ..denoiser import as_denoiser
 from ..inpainting import inpaint
 from ..process import Denoiser, q_sample, slerp
 from ..samplers import SamplerStep, sample
@@ -60,7 +61,7 @@ class SamplingRun:
             2022).
         moment: Where to go on, of this walk or, for a branch, of its parent at the branching
             step; None computes all from the beginning.
-        denoiser: Who is asked instead of the model's network.
+        denoiser: What predicts in place of the model's network.
 
     Raises:
         ValueError: at once, if settings or picture do not fit the model; with the first step,
@@ -77,7 +78,9 @@ class SamplingRun:
     ) -> None:
         """Check that all fits; the first step is computed when it is asked for."""
         self.checkpoint, self.settings, self.given = checkpoint, settings, given
-        self.denoiser = denoiser or checkpoint.denoiser(settings.condition, settings.guidance_scale)
+        if denoiser is None:
+            denoiser = checkpoint.denoiser(settings.condition, settings.guidance_scale)
+        self.denoiser = as_denoiser(denoiser, checkpoint.schedule)
         self.timesteps = settings.timesteps(checkpoint)
         self._from, self._began = moment, False
         self._generators: list[torch.Generator] = []
@@ -135,7 +138,6 @@ class SamplingRun:
         for step in sample(
             self.denoiser,
             began.x_t,
-            self.checkpoint.schedule,
             sampler=settings.sampler,
             eta=settings.eta,
             timesteps=self.timesteps[began.index :],
@@ -172,7 +174,6 @@ class SamplingRun:
             given.picture.to(device).expand_as(began.x_t),
             given.mask.to(device),
             began.x_t,
-            self.checkpoint.schedule,
             sampler=settings.sampler,
             num_steps=settings.num_steps,
             eta=settings.eta,

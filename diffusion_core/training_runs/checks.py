@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ..data import ImageDataset
-from ..denoiser import PREDICTION_TYPES, training_target
+from ..denoiser import PREDICTION_TYPES, PREDICTIONS, network_output
 from ..process import q_sample
 from ..schedule import NoiseSchedule
 from ..seeding import seeded
@@ -66,7 +66,7 @@ def ema_gap(
     x0, y = dataset.batch(chosen)
     t = (torch.arange(num) * len(schedule) + len(schedule) // 2) // num
     eps = torch.randn(x0.shape, generator=generator)
-    target = training_target(prediction_type, x0, t, eps, schedule)
+    target = PREDICTIONS[prediction_type].target(x0, t, eps, schedule)
     x_t = q_sample(x0, t, eps, schedule)
     if raw.config.attributes:
         y = dataset.conditions(chosen)
@@ -76,7 +76,8 @@ def ema_gap(
         device, training = next(unet.parameters()).device, unet.training
         unet.eval()
         try:
-            output = unet(x_t.to(device), t.to(device), None if y is None else y.to(device))
+            on_device = None if y is None else y.to(device)
+            output = network_output(unet, unet.config, x_t.to(device), t.to(device), on_device)
         finally:
             unet.train(training)
         errors.append(float((output.float().cpu() - target).square().mean()))

@@ -205,7 +205,6 @@ class SampleHistory:
             walk = sample(
                 ModelDenoiser(unet, schedule, prediction_type, y),
                 x_T,
-                schedule,
                 sampler="ddim",
                 num_steps=min(WALK_STEPS, len(schedule)),
                 generator=generators,

@@ -6,6 +6,7 @@ from typing import Any
 
 from diffusion_core.data import to_uint8
 from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequest
+from diffusion_core.samplers import sampler_named
 
 from ..shared.wire import as_base64
 from .form import choice_of
@@ -28,6 +29,7 @@ def head(record: Recording, prefix: str = "") -> dict[str, Any]:
         "steps": record.num_steps,
         "alpha_bars": [round(float(schedule.alpha_bar(t)), 5) for t in record.timesteps],
         "samplers": _samplers(settings),
+        "formulas": _formulas(settings),
         "branch": settings.branch_step if settings.parent else -1,
         "caption": prefix + " · ".join(_words(record)),
         "bound": "",
@@ -51,6 +53,17 @@ def _samplers(settings: SamplingRequest) -> list[tuple[int, str]]:
     parts = _samplers(settings.parent) if settings.parent else []
     first = settings.branch_step if settings.parent else 0
     return [*(part for part in parts if part[0] < first), (first, settings.sampler)]
+
+
+def _formulas(settings: SamplingRequest) -> dict[str, dict[str, Any]]:
+    """For the samplers of a walk: the weights of a step as formulas, and what their letters mean.
+
+    Of the sets of terms the first holds that has a formula for each of a step's weights.
+    """
+    samplers = (sampler_named(name) for _, name in _samplers(settings))
+    return {
+        s.name: {"terms": s.terms, "letters": f"ᾱ at t, ᾱ′ at t′; {s.letters}"} for s in samplers
+    }
 
 
 def _words(record: Recording) -> list[str]:

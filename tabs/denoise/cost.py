@@ -119,10 +119,13 @@ def costs(*values: Any) -> tuple[go.Figure | Any, str]:
         begin = asked.begin if asked.start or asked.begin != PICTURE else NOISE
         walk, _ = asked._replace(begin=NOISE if begin == HOLE else begin).walk(checkpoint)
         count = evaluations(
-            checkpoint.schedule, walk.sampler, walk.num_steps, walk.spacing, walk.t_start
+            checkpoint.schedule,
+            walk.sampler,
+            walk.num_steps,
+            walk.spacing,
+            walk.t_start,
+            resample=int(asked.resample) if begin == HOLE else 1,
         )
-        if begin == HOLE:  # every step but the last is taken several times
-            count = 1 + int(asked.resample) * (count - 1)
     except ValueError as error:
         return gr.skip(), str(error)
     results = results_of(checkpoint)

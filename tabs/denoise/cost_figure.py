@@ -71,7 +71,17 @@ def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-MARKERS = ("circle", "square", "diamond", "triangle-up")
+MARKERS = (  # in turn, as many as there are samplers
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "cross",
+    "star",
+    "hexagon",
+    "triangle-down",
+    "pentagon",
+)
 NOW = "#8b5cf6"  # a violet between the page's two, for the line that is its cursor
 QUIET = "#7a7a82"
 EDGE = {"color": "rgba(255, 255, 255, 0.85)", "width": 1.5}  # parts marks that overlap
@@ -111,14 +121,15 @@ def figure(
     made = go.Figure()
     for style, sampler in enumerate(SAMPLERS):
         ours = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.num_evaluations)
-        colour, dash = CURVES[style]
-        look = {"size": MARK, "symbol": MARKERS[style], "color": colour, "line": EDGE}
+        colour, dash = CURVES[style % len(CURVES)]
+        marker = MARKERS[style % len(MARKERS)]
+        look = {"size": MARK, "symbol": marker, "color": colour, "line": EDGE}
         if plain := [r for r in ours if r.plain]:
             _add(made, plain, sampler, "lines+markers", look, {"color": colour, "dash": dash})
         for row in ours:
             if not row.plain:
                 hollow = look | {
-                    "symbol": f"{MARKERS[style]}-open",
+                    "symbol": f"{marker}-open",
                     "line": {"color": colour, "width": 3},
                 }
                 _add(made, [row], row.name, "markers", hollow, None, named.get(row.name))

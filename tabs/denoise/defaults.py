@@ -10,7 +10,8 @@ from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.schedule import SPACINGS
 
 from ..shared import models
-from .form import LARGE_VARIANCE, NO_CLASS, NOISE, SAMPLER_CHOICES, DenoiseForm
+from .form import NO_CLASS, NOISE, DenoiseForm
+from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 LONG = 60.0  # seconds that a first walk should not take
 FEW, MOST = 25, 1000  # steps that do; that the slider holds
@@ -39,7 +40,7 @@ def suited(checkpoint: Checkpoint, otherwise: tuple[Any, ...] | None = None) -> 
     if FEW * 4 * models.look(checkpoint) > LONG:
         images = 1
     own, own_steps, seconds = own_way(checkpoint)
-    if values.get("sampler") and own in [value for _, value in SAMPLER_CHOICES]:
+    if values.get("sampler") and own in SAMPLER_WORDS:
         named = values.get("spacing")
         sampler, steps = own, min(own_steps, MOST)
         spacing = named if named in SPACINGS else SPACING

@@ -15,10 +15,12 @@ import torch
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.data import to_uint8
 from diffusion_core.generation import InitialImage, SamplingRequest
+from diffusion_core.samplers import sampler_named
 
 from ..shared import models
 from ..shared.start_image import Start
 from ..shared.wire import as_base64
+from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 ANY = "any"
 SLOTS = 8  # menus that the page holds; a model with fewer attributes leaves the rest unseen
@@ -135,26 +137,8 @@ NO_CLASS = "none"
 NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
 BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
 ROW = 9  # pictures from seed to seed
-LARGE_VARIANCE = "ddpm, large variance"
-SAMPLER_CHOICES = [
-    ("ddim (few steps do)", "ddim"),
-    ("ddpm (wants many steps)", "ddpm"),
-    ("ddpm, large variance (wants all steps)", LARGE_VARIANCE),
-    ("heun (two looks a step)", "heun"),
-    ("dpmpp_2m (few steps do)", "dpmpp_2m"),
-]
-WORDS = {
-    "ddim": "Walks straight towards the guess, with no new noise: 20 to 50 steps do. "
-    "Song et al. 2021.",
-    "ddpm": "Adds fresh noise at every step, as the training's own chain does: good with hundreds "
-    "of steps. Ho et al. 2020.",
-    LARGE_VARIANCE: "The same with the larger of the paper's two variances, β: best with all the "
-    "steps, worst with few. Ho et al. 2020, section 3.2.",
-    "heun": "Looks where a step would lead, then goes the mean of both ways: two evaluations a "
-    "step, and the error falls with the square of the steps. Karras et al. 2022.",
-    "dpmpp_2m": "Draws a line through its last two guesses: second order for one evaluation a "
-    "step, so 10 to 20 steps do. Lu et al. 2022.",
-}
+SAMPLER_CHOICES = [(words.choice, name) for name, words in SAMPLER_WORDS.items()]
+WORDS = {name: words.hint for name, words in SAMPLER_WORDS.items()}
 
 
 class DenoiseForm(NamedTuple):
@@ -221,7 +205,7 @@ class DenoiseForm(NamedTuple):
             variance=variance,
             threshold=self.threshold,
             num_steps=whole(self.steps, "number of steps"),
-            eta=float(self.eta) if sampler == "ddim" else 0.0,
+            eta=float(self.eta) if takes_eta(self.sampler) else 0.0,
             spacing=self.spacing,
             guidance_scale=float(self.guidance),
             seed=whole(self.seed, "seed"),
@@ -247,6 +231,11 @@ class DenoiseForm(NamedTuple):
 def sampler_of(choice: str) -> tuple[str, str]:
     """(sampler, variance) of a menu's choice."""
     return ("ddpm", "beta") if choice == LARGE_VARIANCE else (choice, "posterior")
+
+
+def takes_eta(choice: str) -> bool:
+    """Whether the control for eta has an effect with this choice of the menu."""
+    return sampler_named(sampler_of(choice)[0]).fixed_eta is None
 
 
 def choice_of(walk: SamplingRequest) -> str:

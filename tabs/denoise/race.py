@@ -21,12 +21,12 @@ from diffusion_core.schedule import SPACINGS
 from ..shared.components import QUIET, component, never_silent
 from ..shared.wire import as_base64
 from .exact import exact_of
-from .form import LARGE_VARIANCE, NOISE, DenoiseForm
+from .form import NOISE, DenoiseForm, takes_eta
 from .handlers import behind, give_up, stop
 from .run_registry import OTHER_LIMIT, STOP_SIGNALS, sentence_of, within
+from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 LANES = 4
-LANE_SAMPLERS = ("ddim", "ddpm", LARGE_VARIANCE, "heun", "dpmpp_2m")
 NETWORK, EXACT = "network", "exact answer"
 OWN = "my own"
 
@@ -51,7 +51,7 @@ class Lane(NamedTuple):
     def name(self) -> str:
         """What tells it apart, for people."""
         parts = [f"{self.sampler}, {int(self.steps)} steps"]
-        parts += [f"eta {self.eta:g}"] if self.sampler == "ddim" and self.eta else []
+        parts += [f"eta {self.eta:g}"] if self.eta and takes_eta(self.sampler) else []
         parts += [f"spacing {self.spacing}"] if self.spacing != "trailing" else []
         parts += (
             [f"guidance {self.guidance:g}"] if self.who == NETWORK and self.guidance != 1 else []
@@ -119,7 +119,7 @@ def lane_controls(lane: Lane, named: str) -> list[Any]:
     least: dict[str, Any] = {"min_width": 60}  # the row's grid gives the width
     who = gr.Dropdown([NETWORK, EXACT], value=lane.who, label=f"Asked in {named}", **least)
     sampler = gr.Dropdown(
-        list(LANE_SAMPLERS), value=lane.sampler, label=f"Sampler of {named}", **least
+        list(SAMPLER_WORDS), value=lane.sampler, label=f"Sampler of {named}", **least
     )
     spacing = gr.Dropdown(list(SPACINGS), value=lane.spacing, label=f"Spacing of {named}", **least)
     steps = gr.Number(lane.steps, label=f"Steps of {named}", **least)

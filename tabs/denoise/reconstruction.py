@@ -199,7 +199,7 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
             for t in times:
                 x_t = q_sample(x0, t, eps, schedule)
                 with torch.no_grad():
-                    _, look = estimate(denoiser, x_t.to(device), t, schedule, limit, walk.threshold)
+                    _, look = estimate(denoiser, x_t.to(device), t, limit, walk.threshold)
                 noised.append(x_t)
                 looks.append(look.cpu())
                 yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id)

@@ -94,8 +94,6 @@ class BorrowingRun(SamplingRun):
         super().__init__(checkpoint, settings, given, moment)
         self._folder = folder
         self._seconds = min(MOST, seconds_of(folder, settings.cost(checkpoint), look))
-        two = (settings.sampler == "heun") + (settings.guidance_scale != 1)
-        self._looks = settings.num_images * 2**two  # of a step
 
     def __iter__(self) -> Iterator[SamplerStep]:
         """Every step, as it comes over."""
@@ -105,15 +103,17 @@ class BorrowingRun(SamplingRun):
         steps = computed(
             self._folder, self.checkpoint.name, self.settings, given, packed(began), self._seconds
         )
-        first = 0.0
-        for count, (values, states) in enumerate(steps):
+        first: tuple[float, int] | None = None  # when the first step came, and evaluations by then
+        for values, states in steps:
             step = SamplerStep(**{**values, **unpacked(values, TENSORS)})
             for generator, state in zip(self._generators, states, strict=True):
                 generator.set_state(torch.from_numpy(state))
             self._step = step
-            first = first or time.monotonic()
-            if count:  # the first is slow for other reasons
-                _PACES[self._folder] = (time.monotonic() - first) / count / self._looks
+            if first is None:  # it is slow for other reasons
+                first = time.monotonic(), step.nfe
+            else:
+                looks = (step.nfe - first[1]) * self.settings.pictures_per_evaluation
+                _PACES[self._folder] = (time.monotonic() - first[0]) / looks
             yield step
 
 

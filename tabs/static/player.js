@@ -81,7 +81,7 @@ function samplerAt(frame) {
 // Theory needs the clean pictures: the finished ones, or until they are there the present guess.
 function statistics(frame) {
   lastStatistics = performance.now();
-  equation($(".step-equation"), frame, samplerAt(frame), run.head.hole);
+  equation($(".step-equation"), frame, run.head.formulas[samplerAt(frame)], run.head.hole);
   const finished = run.frames[run.total - 1], { channels, tile, width, columns, images } = run.head;
   const px = finished ? finished.px[0] : frame.px[1];
   if (run.levelsOf !== px) {

@@ -3,20 +3,8 @@ const SYMBOLS = {
   x_t: ["x_t", "x<sub>t</sub>"], x0_hat: ["x0_hat", "x̂<sub>0</sub>"], eps_hat: ["eps_hat", "ε̂"], noise: ["noise", "z"],
   x0_before: ["x0_hat", "x̂<sub>0</sub> before"], eps_there: ["eps_hat", "ε̂ there"],
 };
-// What the numbers are, and under the equation what their letters mean.
-const COEFFICIENTS = {
-  ddim: { x0_hat: "√ᾱ′", eps_hat: "√(1 − ᾱ′ − σ²)", noise: "σ" },
-  ddpm: { x0_hat: "√ᾱ′ (1 − α) / (1 − ᾱ)", x_t: "√α (1 − ᾱ′) / (1 − ᾱ)", noise: "σ" },
-  heun: { x0_hat: "√ᾱ′", x_t: "√(ᾱ′ / ᾱ)", eps_hat: "½ √ᾱ′ Δσ", eps_there: "½ √ᾱ′ Δσ" },
-  dpmpp_2m: { x_t: "√(1 − ᾱ′) / √(1 − ᾱ)", x0_hat: "c (1 + 1/2r)", x0_before: "−c / 2r" },
-};
-
-const LETTERS = {
-  ddim: "ᾱ at t, ᾱ′ at t′; σ² = η² (1 − ᾱ′)/(1 − ᾱ) (1 − ᾱ/ᾱ′)", ddpm: "ᾱ at t, ᾱ′ at t′; α = ᾱ/ᾱ′; σ² the variance of the step",
-  heun: "ᾱ at t, ᾱ′ at t′; Δσ = √(1/ᾱ′ − 1) − √(1/ᾱ − 1)", dpmpp_2m: "ᾱ at t, ᾱ′ at t′; c = √ᾱ′ − √((1 − ᾱ′)/(1 − ᾱ)) √ᾱ; r the last step in log-SNR over this one",
-};
-
-function equation(holder, frame, sampler, hole) {
+// `formula` is the sampler's: sets of terms, of which the first that names all weights holds, and what its letters mean.
+function equation(holder, frame, formula, hole) {
   const names = Object.keys(frame.w);
   const term = (html, under) => `<span class="term"><span>${html}</span><small>${under}</small></span>`;
   if (!names.length) {
@@ -24,20 +12,15 @@ function equation(holder, frame, sampler, hole) {
     return;
   }
   const there = frame.tp < 0 ? "0" : `t′ = ${frame.tp}`;
-  const euler = sampler === "heun" && !("eps_there" in frame.w);
+  const terms = formula.terms.find((set) => names.every((name) => name in set)) || {};
   let html = term(`<b class="x_t">x<sub>${frame.tp < 0 ? "0" : "t′"}</sub></b>`, there) + term("=", "");
   names.forEach((name, k) => {
     const weight = frame.w[name], [tone, symbol] = SYMBOLS[name];
     const sign = weight < 0 ? "−" : k ? "+" : "";
-    if (sampler === "dpmpp_2m" && name === "x0_hat" && !("x0_before" in frame.w)) {
-      html += term(`${sign} ${weight.toFixed(3)} <b class="${tone}">${symbol}</b>`, "c");
-      return;
-    }
-    const under = euler && name === "eps_hat" ? "√(1 − ᾱ′)" : (COEFFICIENTS[sampler] || {})[name] || "";
-    html += term(`${sign} ${Math.abs(weight) < 0.0005 && weight ? Math.abs(weight).toExponential(1) : Math.abs(weight).toFixed(3)} <b class="${tone}">${symbol}</b>`, under);
+    html += term(`${sign} ${Math.abs(weight) < 0.0005 && weight ? Math.abs(weight).toExponential(1) : Math.abs(weight).toFixed(3)} <b class="${tone}">${symbol}</b>`, terms[name] || "");
   });
   const filled = " Where the picture is kept: √ᾱ′ x₀ + √(1 − ᾱ′) z instead; and where the step is taken again, the whole is noised back to t.";
-  holder.innerHTML = `${html}<small class="letters">${LETTERS[sampler] || ""}.${hole ? filled : ""}</small>`;
+  holder.innerHTML = `${html}<small class="letters">${formula.letters}.${hole ? filled : ""}</small>`;
 }
 
 // Standard normal distribution function, to 1e-7 (Abramowitz and Stegun 26.2.17).
