@@ -21,7 +21,7 @@ from PIL import Image
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
 from diffusion_core.training_runs import load_history, milestones
-from tabs.shared import limits, models
+from tabs.shared import errors, limits, models
 from tabs.shared.limits import PUBLIC_LIMITS, Limits
 from tabs.shared.sessions import SESSIONS, Sessions
 from tabs.train import datasets, estimates, handlers, jobs, layout, my_models
@@ -134,7 +134,7 @@ sys.path[:0] = [".", "tests"]
 import test_train_tab as t
 whole = t.load_dataset("fashion-mnist-2000")
 data = t.ImageDataset("some", whole.pictures[::40], whole.labels[::40], whole.class_names)
-job = t.a_job(data, t.keeping.Path(os.environ["DIFFUSION_MODELS"]), "k", steps=5000)
+job = t.a_job(data, t.Path(os.environ["DIFFUSION_MODELS"]), "k", steps=5000)
 often = dataclasses.replace(job.plan.train, save_every=5)
 job.plan = dataclasses.replace(job.plan, train=often)
 print("begins", flush=True)
@@ -442,7 +442,7 @@ def test_a_full_disk_is_said_before_anything_is_begun(home, dataset, monkeypatch
     job = a_job(dataset, home, "a")
     job.run()
     assert job.state == "failed" and job.words.startswith("The disk is full")
-    assert jobs.sentence_of(OSError(errno.ENOSPC, "x")) == jobs.FULL
+    assert errors.sentence_of(OSError(errno.ENOSPC, "x"), errors.TRAINING) == errors.DISK_FULL
 
 
 def test_a_model_is_trained_further_on_other_pictures_and_classes(home, dataset):

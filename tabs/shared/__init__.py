@@ -6,6 +6,7 @@ Its files:
     player          the frame player
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
+    errors          what the page tells of an error
     limits          what the page does for one visitor
     picture_upload  the one door by which a user's picture enters
     picture_and_noise  both, as the browser mixes them
@@ -19,6 +20,7 @@ Its files:
 
 __all__ = [
     "components",
+    "errors",
     "figures",
     "gpu",
     "limits",

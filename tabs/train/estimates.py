@@ -11,9 +11,10 @@ from diffusion_core.data import ImageDataset
 from diffusion_core.training_runs import TrainingPlan
 
 from ..shared import models
+from ..shared.errors import TRAINING, sentence_of
 from ..shared.limits import Limits
 from ..shared.sessions import PUBLIC, SESSIONS
-from .jobs import QUEUE, sentence_of
+from .jobs import QUEUE
 from .plan import (
     FRESH,
     OWN,
@@ -51,7 +52,7 @@ def facts_now(request: gr.Request, *values: Any) -> str:
         plan, dataset = planned(request.session_hash or "", values)
         return facts(plan, dataset, seconds_of(plan))
     except Exception as error:
-        return sentence_of(error)
+        return sentence_of(error, TRAINING)
 
 
 def seconds_of(plan: TrainingPlan) -> float | None:

@@ -12,12 +12,13 @@ from typing import Any
 import gradio as gr
 
 from ..shared import models
+from ..shared.errors import TRAINING, sentence_of
 from ..shared.limits import Limits
 from ..shared.sessions import PUBLIC, SESSIONS
 from . import my_models
 from .datasets import FOLDER, MINE, SHIPPED, read, words
 from .estimates import planned, seconds_of
-from .jobs import QUEUE, Job, free_folder, sentence_of
+from .jobs import QUEUE, Job, free_folder
 from .messages import before, failed, follow
 from .plan import FRESH, with_saves
 
@@ -61,7 +62,7 @@ def chosen_pictures(
     try:
         dataset = reading.result()
     except Exception as error:
-        yield failed(sentence_of(error)), "These pictures cannot be used; choose others."
+        yield failed(sentence_of(error, TRAINING)), "These pictures cannot be used; choose others."
         return
     SESSIONS.keep(session, dataset)
     job = QUEUE.of(session, SESSIONS.public)
@@ -87,7 +88,7 @@ def train(request: gr.Request, name: str, *values: Any) -> Iterator[str]:
         job = Job(folder.name, session, plan, dataset, folder, Limits.here().minutes)
         QUEUE.enter(job)
     except Exception as error:
-        yield failed(sentence_of(error))
+        yield failed(sentence_of(error, TRAINING))
         return
     yield from follow(job, session)
 
@@ -99,7 +100,7 @@ def go_on(path: str | None, request: gr.Request) -> Iterator[str]:
         job = my_models.resumed(path, session, Limits.here())
         QUEUE.enter(job)
     except Exception as error:
-        yield failed(sentence_of(error))
+        yield failed(sentence_of(error, TRAINING))
         return
     yield from follow(job, session)
 
