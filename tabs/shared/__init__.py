@@ -3,6 +3,8 @@
 Its files:
 
     components      our own HTML components
+    forms           a tab's controls by name: one table of fields, and updates by name
+    page            the page around a tab, and what tabs give to each other by name
     player          the frame player
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
@@ -22,9 +24,11 @@ __all__ = [
     "components",
     "errors",
     "figures",
+    "forms",
     "gpu",
     "limits",
     "models",
+    "page",
     "picture_and_noise",
     "picture_upload",
     "player",

@@ -11,6 +11,7 @@ import gradio as gr
 from ..shared import models
 from ..shared.components import QUIET, component, never_silent, why
 from ..shared.limits import Limits
+from ..shared.page import Page, open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
 from . import publish
 from .datasets import SHIPPED, SIZES, SOURCES
@@ -80,14 +81,13 @@ def forget(request: gr.Request) -> None:
     threading.Thread(target=later, name="forgetting", daemon=True).start()
 
 
-def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
-    """Lay out the tab and wire it; called inside `tab`.
+def build(page: Page) -> None:
+    """Lay out the tab and wire it.
 
     Args:
-        tab: Itself; opening it shows what is there.
-        denoise_model: The Denoise tab's menu, which lists what was trained at once.
-        tabs: All tabs, to go over to that one.
+        page: Gives the Denoise tab's menu, which lists what was trained at once.
     """
+    denoise_model = page["denoise_model"]
     limits = Limits.here()
     gr.Markdown(
         "A network that knows nothing learns to see noise in pictures: these, or your own. Press "
@@ -176,8 +176,8 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
-    opening = tab.select(opened, reading, [stage, words], **QUIET)
-    tab.select(own_menu, [own, begin, denoise_model], menus, **QUIET)
+    opening = page.select(opened, reading, [stage, words], **QUIET)
+    page.select(own_menu, [own, begin, denoise_model], menus, **QUIET)
     # In the page itself, so that no answer that is under way finds the preset still standing.
     gr.on([c.input for c in everything], None, None, preset, js=f"() => {json.dumps(OWN)}", **QUIET)
     measuring: dict[str, Any] = {
@@ -217,9 +217,9 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         measured(event.then(newest, [own, begin, denoise_model], menus, **QUIET), refilled)
     stop_button.click(stop, None, None, queue=False, **QUIET)
     use.click(
-        lambda path: [gr.skip(), gr.skip()] if not path else [path, gr.Tabs(selected="denoise")],
+        lambda path: [gr.skip(), gr.skip()] if not path else [path, open_tab("denoise")],
         own,
-        [denoise_model, tabs],
+        [denoise_model, page.tabs],
         **QUIET,
     )
     zipping.click(zip_file, own, [file, said], **QUIET)
@@ -230,3 +230,4 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         js=CONFIRM,
         **QUIET,
     ).then(own_menu, [own, begin, denoise_model], menus, **QUIET)
+    page.on_unload(forget)
