@@ -8,6 +8,7 @@ import shutil
 from collections import OrderedDict
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -31,9 +32,11 @@ from tabs.denoise import (
     run_registry,
     start_controls,
 )
+from tabs.denoise import defaults as defaults_module
 from tabs.denoise import race as race_module
 from tabs.denoise.run_registry import RECORDINGS, STOP_SIGNALS, RecordingCache, recorded
 from tabs.shared import models
+from tabs.shared.forms import table
 from tabs.shared.sessions import Sessions
 from tabs.shared.start_image import StartImage
 
@@ -534,3 +537,84 @@ def test_the_painter_keeps_its_hole_while_the_picture_is_the_same(tiny_folder, s
     other = StartImage(255 - start.picture, start.log_snr)
     for before in (json.dumps(painted), "{}", "broken", None):
         assert "mask" not in json.loads(form.hole_message(other, str(tiny_folder), before))
+
+
+# A value of each field that is not its default, with what else has to be asked for with it.
+OTHER = {
+    "model": {},
+    "label": {"label": "Dress"},
+    "guidance": {"guidance": 2.5},
+    "sampler": {"sampler": form.LARGE_VARIANCE},
+    "steps": {"steps": 9},
+    "seed": {"seed": 123},
+    "images": {"images": 16},
+    "eta": {"eta": 0.4},
+    "spacing": {"spacing": "leading"},
+    "begin": {"begin": form.PICTURE},
+    "seed_to": {"begin": form.SEEDS, "seed_to": 77},
+    "start": {"begin": form.PICTURE},
+    "hole": {"begin": form.HOLE, "hole": hole()},
+    "resample": {"begin": form.HOLE, "hole": hole(), "resample": 3},
+    "exact": {"exact": True},
+    "threshold": {"threshold": "dynamic"},
+    "attributes": {
+        "label": "open-peeps",
+        "attributes": ("afro", *["any"] * 2, "tan", *["any"] * 4),
+    },
+}
+
+
+def held(update):
+    """What a control holds after an update."""
+    if isinstance(update, tuple):
+        return tuple(held(each) for each in update)
+    return update.value if isinstance(update, gr.Dropdown) else update
+
+
+@pytest.mark.parametrize("name", [*table(form.DenoiseForm)])
+def test_every_field_survives_the_run_card(
+    name, tiny_folder, avatars_folder, start, monkeypatch, tmp_path
+):
+    """From the form to a request, the card's JSON, and into controls that stood at defaults."""
+    folder = avatars_folder if name == "attributes" else tiny_folder
+    monkeypatch.setenv("DIFFUSION_MODELS", str(folder.parent))
+    checkpoint, defaults = load_checkpoint(folder), form.DenoiseForm()
+    values = {"model": str(folder), "label": "Bag", "start": start, **OTHER[name]}
+    mine = form.DenoiseForm(**values)
+    assert getattr(mine, name) != getattr(defaults, name)
+    request, given = mine.walk(checkpoint)
+    result = torch.zeros(request.num_images, *checkpoint.image_shape)
+    text = RunCard.of(checkpoint, request, given, result).to_json()
+    updates = run_card_controls.card_values(SimpleNamespace(card=text), REQUEST)
+    assert {*updates} <= {*form.CARD_PARTS}
+    fields = table(form.DenoiseForm)
+    again = dataclasses.replace(
+        defaults, **{n: held(update) for n, update in updates.items() if n in fields}
+    )
+    if fields[name].read is None:  # of what stands beside a walk no card speaks
+        assert name == "exact" and name not in updates
+        assert dataclasses.replace(mine, exact=False).walk(checkpoint)[0] == request
+        return
+    if name == "start":
+        (x0, t), (x0_again, t_again) = (f.start.fit(checkpoint) for f in (mine, again))
+        assert torch.equal(x0, x0_again) and t == t_again == updates["t"]
+        assert updates["picture"] is again.start.picture
+    elif name == "hole":
+        one, other = (form.mask_of(f.hole, checkpoint) for f in (mine, again))
+        assert torch.equal(one, other) and one.sum() == 28 * 14
+    else:
+        assert getattr(again, name) == getattr(mine, name)
+    request_again, given_again = again.walk(checkpoint)
+    assert request_again == request
+    assert (given_again is None) == (given is None)
+    if given is not None:
+        assert torch.equal(given_again.picture, given.picture)
+
+
+def test_the_page_opens_with_the_tables_defaults(tiny_folder):
+    """But for what the model's own files recommend."""
+    at, own = defaults_module.opening(str(tiny_folder)), form.DenoiseForm()
+    recommended = defaults_module.recommended_settings(load_checkpoint(tiny_folder))
+    for name in table(form.DenoiseForm):
+        if name not in ("model", "label", *recommended):
+            assert getattr(at, name) == getattr(own, name)

@@ -341,7 +341,7 @@ def test_nothing_is_trained_on_before_it_was_given_and_read(home, tmp_path, monk
 
 def test_a_menu_that_is_left_alone_keeps_its_choice(home, dataset):
     for name in ("older", "newer"):
-        messages(handlers.train(ME, name, *replace(SMALL, steps=1)))
+        messages(handlers.train(name, replace(SMALL, steps=1), ME))
     older = str(home / "older")
     assert handlers.own_menu(older, FRESH, "", ME)["own"].value == older
     assert handlers.newest(older, FRESH, "", ME)["own"].value == str(home / "newer")
@@ -462,7 +462,7 @@ def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
     plan, pictures = plan_of(asked, dataset, Limits())
     weighting = "none" if kind == "epsilon" else "clamped_snr"
     assert (plan.train.prediction_type, plan.train.loss_weighting) == (kind, weighting)
-    words = plan_module.facts(plan, datasets, 0.1)
+    words = plan_module.facts(plan, pictures, 0.1)
     assert f"It goes on to predict {kind}" in words and f"weighting: {weighting}." in words
     assert "goes on to predict" not in plan_module.facts(
         plan_of(SMALL, dataset, Limits())[0], dataset, 1
