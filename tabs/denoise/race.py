@@ -44,7 +44,7 @@ class Lane:
     """One walk of a race: the table of a lane's controls.
 
     Attributes:
-        who: Who is asked at every step: the network, or the exact answer.
+        who: What predicts at every step: the network, or the exact answer.
         sampler, steps, eta, guidance, spacing: As in `DenoiseForm`; only the network heeds
             guidance.
     """
