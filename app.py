@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ THEME = gr.themes.Default(
 )
 
 
-TABS = ("noise", "schedules", "denoise", "train")
+# The tabs in their order: the id, which is the package's name and stands in addresses, and title.
+TABS = {"noise": "Noise", "schedules": "Schedules", "denoise": "Denoise", "train": "Train"}
+FIRST = "denoise"
 
 
 def opened_tab(request: gr.Request) -> Any:
@@ -35,10 +38,8 @@ def opened_tab(request: gr.Request) -> Any:
 
 def build() -> gr.Blocks:
     """The whole page."""
-    from tabs import denoise, noise, schedules, train
-    from tabs.api import endpoints  # only now: they heed the options
-    from tabs.denoise import start_controls
-    from tabs.shared.components import QUIET
+    from tabs.api import endpoints  # only now: this and the tabs heed the options
+    from tabs.shared.page import Page
 
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
@@ -46,31 +47,16 @@ def build() -> gr.Blocks:
         with gr.Row(visible=False):
             endpoints.build()
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
-        with gr.Tabs(selected="denoise") as tabs:
-            with gr.Tab("Noise", id="noise"):
-                picture, noised = noise.build()
-            with gr.Tab("Schedules", id="schedules") as tab:
-                addressed = schedules.build(tab, picture)
-            with gr.Tab("Denoise", id="denoise"):
-                parts = denoise.build()
-            with gr.Tab("Train", id="train") as tab:
-                train.build(tab, parts.model, tabs)
-        # "Denoise from here": what the Noise tab hands over, the Denoise tab begins with.
-        noised.change(
-            lambda given, model: [
-                *start_controls.from_noise_tab(given, model),
-                gr.Tabs(selected="denoise"),
-            ],
-            [noised, parts.model],
-            [*parts.begins, tabs],
-            show_progress="hidden",
-            api_visibility="private",
-        )
-        demo.load(schedules.from_address, outputs=addressed, api_visibility="private")
-        demo.load(denoise.menu, outputs=parts.model, **QUIET)
-        demo.unload(train.forget)
-        demo.unload(denoise.forget)
+        with gr.Tabs(selected=FIRST) as tabs:
+            page = Page(tabs)
+            for name, title in TABS.items():
+                with gr.Tab(title, id=name) as tab:
+                    import_module(f"tabs.{name}").build(page.within(tab))
+        for event in page.loads:
+            demo.load(**event)
         demo.load(opened_tab, outputs=tabs, api_visibility="private")
+        for closed in page.unloads:
+            demo.unload(closed)
     return demo.queue(max_size=128)
 
 

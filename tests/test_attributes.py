@@ -19,12 +19,18 @@ from tabs.denoise import code as code_module
 from tabs.denoise import exact as exact_module
 from tabs.denoise import form, run_card_controls
 
-PEEP = {"label": "open-peeps", "attribute_0": "afro", "attribute_3": "tan", "guidance": 3.0}
+
+def menus(**chosen):
+    """What the attributes' menus hold: a choice for some of them, by their numbers."""
+    return tuple(chosen.get(f"menu_{i}", form.ANY) for i in range(form.SLOTS))
+
+
+PEEP = {"label": "open-peeps", "attributes": menus(menu_0="afro", menu_3="tan"), "guidance": 3.0}
 SAID = (("head", "afro"), ("skin", "tan"))
 
 
 def asked(folder, **changes):
-    return asked_for(folder, label="open-peeps", steps=3, images=1)._replace(**changes)
+    return asked_for(folder, **{"label": "open-peeps", "steps": 3, "images": 1, **changes})
 
 
 def test_the_menus_ask_for_what_they_say(avatars_folder):
@@ -47,9 +53,9 @@ def test_the_menus_ask_for_what_they_say(avatars_folder):
 
 
 def test_an_attribute_alone_can_guide(avatars_folder):
-    mine, _ = asked(avatars_folder, label="none", attribute_5="navy", guidance=2.0).walk(
-        load_checkpoint(avatars_folder)
-    )
+    mine, _ = asked(
+        avatars_folder, label="none", attributes=menus(menu_5="navy"), guidance=2.0
+    ).walk(load_checkpoint(avatars_folder))
     assert mine.label is None and mine.attributes == (("background", "navy"),)
 
 
@@ -57,29 +63,34 @@ def test_an_attribute_alone_can_guide(avatars_folder):
     ("changes", "words"),
     [
         ({"label": "none", "guidance": 2.0}, "Guidance needs a class"),
-        ({"attribute_0": "wig"}, "There is no head 'wig'; choose from: afro, bangs"),
-        ({"label": "thumbs", "attribute_0": "afro"}, "Only open-peeps can be asked for head"),
-        ({"label": "thumbs", "attribute_3": "tan"}, "Only open-peeps and pixel-art can be asked"),
+        ({"attributes": menus(menu_0="wig")}, "There is no head 'wig'; choose from: afro, bangs"),
+        (
+            {"label": "thumbs", "attributes": menus(menu_0="afro")},
+            "Only open-peeps can be asked for head",
+        ),
+        (
+            {"label": "thumbs", "attributes": menus(menu_3="tan")},
+            "Only open-peeps and pixel-art can be asked",
+        ),
         ({"threshold": "soft"}, "There is no threshold 'soft'"),
     ],
     ids=str,
 )
 def test_what_does_not_fit_is_one_sentence(avatars_folder, changes, words):
     (answer,) = messages(
-        avatars_folder,
-        **asked(avatars_folder, **changes)._asdict() | {"model": str(avatars_folder)},
+        avatars_folder, **vars(asked(avatars_folder, **changes)) | {"model": str(avatars_folder)}
     )
     assert words in answer["error"] and "\n" not in answer["error"]
 
 
 def test_the_menus_follow_the_model(avatars_folder, tiny_folder):
-    chosen = ["afro", "wig", "none"] + ["any"] * 5
-    group, words, *menus = form.updates(str(avatars_folder), *chosen)
-    assert group.visible and len(menus) == form.SLOTS
+    chosen = ("afro", "wig", "none", *["any"] * 5)
+    group, words, shown = form.attribute_updates(str(avatars_folder), chosen).values()
+    assert group.visible and len(shown) == form.SLOTS
     assert "Head, face and accessory: open-peeps only. " in words.value
     assert "Skin and clothing: open-peeps and pixel-art only." in words.value
-    assert [m.value for m in menus[:3]] == ["afro", "any", "none"]  # "none" is an accessory
-    assert [m.label for m in menus[:6]] == [
+    assert [m.value for m in shown[:3]] == ["afro", "any", "none"]  # "none" is an accessory
+    assert [m.label for m in shown[:6]] == [
         "Head",
         "Face",
         "Accessory",
@@ -87,10 +98,10 @@ def test_the_menus_follow_the_model(avatars_folder, tiny_folder):
         "Clothing",
         "Background",
     ]
-    assert [m.visible for m in menus] == [True] * 6 + [False] * 2
-    group, _, *menus = form.updates(str(tiny_folder), *chosen)
-    assert not group.visible and {m.value for m in menus} == {"any"}
-    (answer, *_) = messages(tiny_folder, attribute_0="afro", images=1)
+    assert [m.visible for m in shown] == [True] * 6 + [False] * 2
+    group, _, shown = form.attribute_updates(str(tiny_folder), chosen).values()
+    assert not group.visible and {m.value for m in shown} == {"any"}
+    (answer, *_) = messages(tiny_folder, attributes=menus(menu_0="afro"), images=1)
     assert "error" not in answer  # a menu of the model before says nothing to this one
 
 
@@ -100,7 +111,7 @@ def test_the_code_makes_the_same_pictures(avatars_folder, threshold):
     checkpoint = load_checkpoint(avatars_folder)
     want = last(walk(checkpoint, mine.walk(checkpoint)[0])).x_prev
     space: dict = {}
-    code = code_module.code(*mine)
+    code = code_module.code(mine)
     assert '{"class": "open-peeps", "head": "afro", "skin": "tan"}' in code
     exec(code, space)
     torch.testing.assert_close(space["images"], want, atol=1e-6, rtol=0)
@@ -108,14 +119,20 @@ def test_the_code_makes_the_same_pictures(avatars_folder, threshold):
 
 def test_a_card_fills_the_menus(avatars_folder, monkeypatch):
     monkeypatch.setenv("DIFFUSION_MODELS", str(avatars_folder.parent))
-    changes = asked(avatars_folder, **PEEP, threshold="dynamic")._asdict()
+    changes = vars(asked(avatars_folder, **PEEP, threshold="dynamic"))
     done = messages(avatars_folder, **changes | {"model": str(avatars_folder)})
     assert "open-peeps, head afro, skin tan" in done[0]["head"]["caption"]
     assert "dynamic clipping" in done[0]["head"]["caption"]
     filled = run_card_controls.card_values(SimpleNamespace(card=done[-1]["card"]), REQUEST)
-    threshold, group, _, *menus = filled[16:]
-    assert threshold == "dynamic" and group.visible
-    assert [m.value for m in menus[:6]] == ["afro", "any", "any", "tan", "any", "any"]
+    assert filled["threshold"] == "dynamic" and filled["attribute_group"].visible
+    assert [m.value for m in filled["attributes"][:6]] == [
+        "afro",
+        "any",
+        "any",
+        "tan",
+        "any",
+        "any",
+    ]
     assert json.loads(done[-1]["card"])["walk"]["threshold"] == "dynamic"
 
 

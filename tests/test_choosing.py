@@ -45,16 +45,16 @@ def public(monkeypatch):
 
 
 def chosen(text, before="before", label=None, request=ME):
-    """What the page is told: the lines on the way, and the values in the end, told last."""
-    *way, (line, *end) = model_picker.choose(text, before, label, request)
-    assert all(values == [model_picker.gr.skip()] * 8 for _, *values in way)
-    return [said for said, *_ in way], [*end, line]
+    """What the page is told: the lines on the way, and the updates in the end."""
+    *way, end = model_picker.choose(text, before, label, request)
+    assert all({*updates} == {"model_summary"} for updates in way)
+    return [updates["model_summary"] for updates in way], end
 
 
 def refused(text, words):
     _, end = chosen(text)
-    assert end[0] == "before" and "value" not in end[1]  # the one before stays
-    sentence = end[-1]
+    assert {*end} == {"model_summary", "model"} and end["model"] == "before"  # the one before stays
+    sentence = end["model_summary"]
     assert words in sentence and sentence.startswith('<p class="error" role="alert">')
     assert sentence.count(". ") == 0 and sentence.endswith(".</p>") and "\n" not in sentence
 
@@ -80,12 +80,13 @@ def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs,
     bars = [line for line in way if "<progress" in line]
     values = [int(line.split('value="')[1].split('"')[0]) for line in bars]
     assert len(set(values)) > 2 and values == sorted(values) and "left" in bars[0]
-    menu, loaded, label, guidance = end[:4]
-    assert menu.value == loaded == "me/theirs" and ("me/theirs", "me/theirs") in menu.choices
-    assert label.choices == [("none", "none")] and label.value == "none" and guidance == 1
-    assert "16 × 16, colour" in end[-1] and "one look at one picture takes" in end[-1]
+    menu, label, summary = end["model"], end["label"], end["model_summary"]
+    assert menu.value == end["loaded"] == "me/theirs"
+    assert ("me/theirs", "me/theirs") in menu.choices
+    assert label.choices == [("none", "none")] and label.value == "none" and end["guidance"] == 1
+    assert "16 × 16, colour" in summary and "one look at one picture takes" in summary
     for note in load_checkpoint("me/theirs").config.notes:
-        assert note.split("(")[0] in end[-1]
+        assert note.split("(")[0] in summary
 
 
 def test_what_was_fetched_is_there_without_a_network(hub, theirs, monkeypatch):
@@ -99,7 +100,7 @@ def test_what_was_fetched_is_there_without_a_network(hub, theirs, monkeypatch):
     assert checkpoint.name == "me/theirs" and hub.seen == []
     assert models.by_hash(checkpoint.weights_hash) == ("me/theirs", checkpoint)
     way, end = chosen("me/theirs")
-    assert end[1] == "me/theirs" and hub.seen == []
+    assert end["loaded"] == "me/theirs" and hub.seen == []
     models._HELD.clear()
     assert models.by_hash("0" * 64) is None
     assert "me/theirs" not in {key[1] for key in models._HELD}  # its hash was known unread
@@ -110,7 +111,7 @@ def test_what_others_keep_in_the_cache_is_not_offered(hub, theirs):
     weights = hub.repos["me/theirs"].pop("unet/diffusion_pytorch_model.safetensors")
     hub.repos["me/words"] = {"config.json": b'{"model_type": "bert"}', "model.safetensors": weights}
     for hub_id in ("me/theirs", "me/words", "me/none"):
-        assert chosen(hub_id)[1][0] == "before"
+        assert chosen(hub_id)[1]["model"] == "before"
     assert not {name for name, _ in models.available()} & {"me/theirs", "me/words", "me/none"}
 
 
@@ -141,37 +142,34 @@ def test_what_goes_wrong_is_one_sentence_and_the_one_before_stays(hub, theirs, m
     hub.damaged.clear()
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     refused("me/elsewhere", "cannot be reached")
-    assert chosen("")[1][0] == "before"
+    assert chosen("")[1]["model"] == "before"
 
 
 def test_another_choice_ends_the_one_before(hub, theirs):
     hub.add("me/theirs", theirs)
     hub.pause = 0.2
     first = model_picker.choose("me/theirs", "before", None, ME)
-    while "<progress" not in next(first)[0]:
+    while "<progress" not in next(first)["model_summary"]:
         pass
     yours = model_picker.choose("me/theirs", "before", None, YOU)
     next(yours)
     _, end = chosen("fashion-mnist")
-    assert Path(end[1]).name == "fashion-mnist"
+    assert Path(end["loaded"]).name == "fashion-mnist"
     assert list(first) == []  # it says no more, and does not take its place
     hub.pause = 0
-    assert list(yours)[-1][2] == "me/theirs"  # another's goes on
+    assert list(yours)[-1]["loaded"] == "me/theirs"  # another's goes on
 
 
 def test_what_a_run_card_brings_ends_a_download_and_the_same_model_does_not(hub, theirs):
     hub.add("me/theirs", theirs)
     hub.pause = 0.2
-    skip = model_picker.gr.skip()
     fetched = model_picker.choose("me/theirs", "fashion-mnist", None, ME)
-    while "<progress" not in next(fetched)[0]:
+    while "<progress" not in next(fetched)["model_summary"]:
         pass
-    assert (
-        model_picker.arrived("me/theirs", "fashion-mnist", None, ME) == [skip] * 4
-    )  # not here yet
+    assert model_picker.arrived("me/theirs", "fashion-mnist", None, ME) == {}  # not here yet
     model_picker.arrived("avatars", "fashion-mnist", None, YOU)
-    assert "<progress" in next(fetched)[0]
-    assert model_picker.arrived("fashion-mnist", "fashion-mnist", None, ME) == [skip] * 4
+    assert "<progress" in next(fetched)["model_summary"]
+    assert model_picker.arrived("fashion-mnist", "fashion-mnist", None, ME) == {}
     assert list(fetched) == []
     with model_picker.STOP_SIGNALS.heeded("me model", "avatars\nits run") as sign:
         model_picker.arrived(
@@ -194,14 +192,15 @@ def test_of_one_choice_told_twice_the_one_is_skipped_and_the_other_whole(hub, mo
 
     monkeypatch.setattr(model_picker, "_Fetching", overtaken)
     assert list(first) == [model_picker.gr.skip()]
-    assert "There is no checkpoint gibberish" in told[-1][0] and told[-1][1] == "before"
+    assert "There is no checkpoint gibberish" in told[-1]["model_summary"]
+    assert told[-1]["model"] == "before"
 
 
 def test_a_page_that_goes_ends_its_download(hub, theirs):
     hub.add("me/theirs", theirs)
     hub.pause = 0.1
     page = model_picker.choose("me/theirs", "before", None, ME)
-    while "<progress" not in next(page)[0]:
+    while "<progress" not in next(page)["model_summary"]:
         pass
     page.close()
     for thread in [t for t in threading.enumerate() if t.name == "fetching"]:
@@ -217,7 +216,7 @@ def test_a_public_page_fetches_no_more_than_it_may(hub, theirs, public, monkeypa
     refused("me/theirs", "may be fetched here")
     assert not [f for f in hub.fetched() if f.endswith("safetensors")]
     monkeypatch.setenv("PLAYGROUND_MAX_DOWNLOAD_MEGABYTES", str(size * 2))
-    assert chosen("me/theirs")[1][1] == "me/theirs"
+    assert chosen("me/theirs")[1]["loaded"] == "me/theirs"
     hub.add("me/wordy", theirs)
     hub.repos["me/wordy"]["README.md"] = b"x" * 10_000_001
     before = hub.fetched()
@@ -247,7 +246,7 @@ def test_a_public_page_reads_no_path_of_a_visitor(hub, public, tiny_folder, tmp_
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tiny_folder, tmp_path / "here" / "tiny")
     for text in (str(tiny_folder), "./here/tiny", "~/tiny", "/", "..", str(Path("here") / "tiny")):
-        assert chosen(text)[1][0] == "before"
+        assert chosen(text)[1]["model"] == "before"
         with pytest.raises(ValueError, match="on this page"):
             models.get(text)
     mine = save_tiny(public.folder("me") / "mine")
@@ -281,11 +280,13 @@ def test_a_model_walks_as_its_files_say_where_that_is_soon_done(tiny_folder, mon
         read, config=dataclasses.replace(read.config, sampling=said, notes=("A note.",))
     )
     monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
-    assert defaults.suited(checkpoint)[1:4] == [LARGE_VARIANCE, 1000, "leading"]
-    assert "its own way" not in model_picker.told(checkpoint).lower()
+    ours = {"sampler": LARGE_VARIANCE, "steps": 1000, "spacing": "leading"}
+    assert defaults.recommended_settings(checkpoint) == ours
+    assert "its own way" not in model_picker.model_summary(checkpoint).lower()
     monkeypatch.setattr(models, "look", lambda checkpoint: 2.0)
-    assert defaults.suited(checkpoint)[1:] == ["ddim", 25, "trailing", 1]
-    words = model_picker.told(checkpoint)
+    few = {"sampler": "ddim", "steps": 25, "spacing": "trailing", "images": 1}
+    assert defaults.recommended_settings(checkpoint) == few
+    words = model_picker.model_summary(checkpoint)
     assert "with 1,000 steps, takes about 2.2 h" in words and "<p>A note.</p>" in words
 
 
@@ -308,9 +309,9 @@ def test_long_walks_are_announced_and_on_a_public_page_bounded(tiny_folder, monk
         resample=2,
         exact=False,
     )
-    assert "80 s or less here: 160 looks at one picture, 0.5 s each" in expected(*asked)
-    assert expected(*asked._replace(steps=1, images=1, sampler="ddim", guidance=1)) == ""
-    assert expected(*asked._replace(seed=None)) == ""
+    assert "80 s or less here: 160 looks at one picture, 0.5 s each" in expected(asked)
+    assert expected(dataclasses.replace(asked, steps=1, images=1, sampler="ddim", guidance=1)) == ""
+    assert expected(dataclasses.replace(asked, seed=None)) == ""
     checkpoint = load_checkpoint(tiny_folder)
     walk, _ = asked.walk(checkpoint)
     models.bounded(walk, checkpoint)
@@ -363,11 +364,12 @@ def test_the_controls_stand_at_what_suits_the_model(tiny_folder, monkeypatch):
     walk, _ = at.walk(own)
     assert (walk.label, walk.num_steps, walk.guidance_scale, walk.seed) == ("Coat", 10, 2.0, 7)
     assert defaults.class_menu("own", "open-peeps").value == "Coat"
-    assert defaults.suited(own)[:4] == [2.0, "dpmpp_2m", 10, "trailing"]
+    ours = {"guidance": 2.0, "sampler": "dpmpp_2m", "steps": 10, "spacing": "trailing"}
+    assert defaults.recommended_settings(own) == ours
     # On a slow machine 25 steps of ddim would take longer still: only the pictures are fewer.
     monkeypatch.setattr(models, "look", lambda checkpoint: 2.0)
-    assert defaults.suited(own) == [2.0, "dpmpp_2m", 10, "trailing", 1]
-    assert "is set" not in model_picker.told(own)
+    assert defaults.recommended_settings(own) == {**ours, "images": 1}
+    assert "is set" not in model_picker.model_summary(own)
 
 
 @pytest.mark.parametrize(
@@ -384,16 +386,16 @@ def test_what_files_say_wrongly_leaves_the_page_its_own(said, tiny_folder, monke
     monkeypatch.setattr(models, "get", lambda name: own)
     at = defaults.opening("own")
     assert (at.label, at.guidance, at.sampler, at.steps) == ("Bag", 1.0, "ddim", 25)
-    assert at.walk(own)[0].num_steps == 25 and "25" not in model_picker.told(own)
+    assert at.walk(own)[0].num_steps == 25 and "25" not in model_picker.model_summary(own)
 
 
 def test_guidance_ends_where_there_is_nothing_to_guide_to(tiny_folder, avatars_folder, monkeypatch):
     """Whoever brings the next model: the menu, or a training that has just ended."""
     monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
     tiny, avatars = str(tiny_folder), str(avatars_folder)
-    assert model_picker.arrived(tiny, avatars, "open-peeps", ME)[3] == 1  # no such class: none is
-    assert chosen(tiny, avatars, "open-peeps")[1][3] == 1
-    skip = model_picker.gr.skip()
-    assert model_picker.arrived(tiny, avatars, "Bag", ME)[3] == skip
-    assert model_picker.arrived(avatars, tiny, "none", ME)[3] == skip  # its attributes may guide
-    assert model_picker.arrived(tiny, tiny, "Bag", ME) == [skip] * 4
+    arrived = model_picker.arrived
+    assert arrived(tiny, avatars, "open-peeps", ME)["guidance"] == 1  # no such class: none is
+    assert chosen(tiny, avatars, "open-peeps")[1]["guidance"] == 1
+    assert "guidance" not in arrived(tiny, avatars, "Bag", ME)
+    assert "guidance" not in arrived(avatars, tiny, "none", ME)  # its attributes may guide
+    assert arrived(tiny, tiny, "Bag", ME) == {}

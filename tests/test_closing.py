@@ -29,6 +29,7 @@ def work():
     from diffusion_core.data import load_dataset
     from tabs.shared.sessions import SESSIONS
     from tabs.train import handlers
+    from tabs.train.form import TrainForm
     from tabs.train.jobs import QUEUE
     %s
     os.kill(os.getpid(), signal.SIGINT)
@@ -48,9 +49,9 @@ sys.exit(app.main())
 TRAINING = """
     me = SimpleNamespace(session_hash="me")
     SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
-    values = ("random weights", 4000, 4, 1e-3, "32,32", 1, 2, "the coarsest level", "cosine", 50,
-              "v_prediction", "none", 0.9, "fp32", 0.1, False, 0)
-    threading.Thread(target=lambda: list(handlers.train(me, "mine", *values)), daemon=True).start()
+    form = TrainForm(steps=4000, batch=4, channels="32,32", blocks=1, T=50, ema=0.9,
+                     prediction="v_prediction", weighting="none", precision="fp32")
+    threading.Thread(target=lambda: list(handlers.train("mine", form, me)), daemon=True).start()
     while not QUEUE.jobs or QUEUE.jobs[0].progress.step < 5:
         time.sleep(0.05)
 """

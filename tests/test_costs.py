@@ -98,9 +98,9 @@ def test_evaluations_count_eulers_step_of_a_cosine_schedule_once():
 
 
 def test_the_figure_has_one_curve_for_each_sampler_told_apart_by_more_than_colour():
-    others = {name for name in SAMPLERS if not any(r.sampler == name for r in ALL)}
-    rows = [*ALL, *read_table(card([measured(f"{name} 30", 30, 0.34) for name in others]))]
-    traces = {t.name: t for t in figure(rows, "ddim", 25, 12.0).data}
+    others = {name for name in SAMPLERS if not any(r.sampler == name for r in ROWS)}
+    every = of((*ROWS, *(measured(f"{name} 30", 30, 0.34) for name in others)))
+    traces = {t.name: t for t in figure(every, "ddim", 25, 12.0).data}
     curves = {n: t for n, t in traces.items() if t.showlegend}
     assert curves.keys() == set(SAMPLERS)
     assert curves["ddim"].x == (10, 25, 50) and curves["ddim"].y == (0.6, 0.4, 0.32)

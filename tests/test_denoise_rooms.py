@@ -32,11 +32,13 @@ from tabs.denoise import (
     run_registry,
     start_controls,
 )
+from tabs.denoise import defaults as defaults_module
 from tabs.denoise import race as race_module
 from tabs.denoise.run_registry import RECORDINGS, STOP_SIGNALS, RecordingCache, recorded
 from tabs.shared import models
+from tabs.shared.forms import table
 from tabs.shared.sessions import Sessions
-from tabs.shared.start_image import Start
+from tabs.shared.start_image import StartImage
 
 HALF = np.zeros((28, 28), np.uint8)
 HALF[:, :14] = 1
@@ -46,7 +48,7 @@ HALF[:, :14] = 1
 def start():
     picture = np.zeros((40, 40, 3), np.uint8)
     picture[8:32, 8:32] = (200, 100, 50)
-    return Start(picture, 0.3)
+    return StartImage(picture, 0.3)
 
 
 def hole(opened=HALF):
@@ -78,13 +80,13 @@ def test_the_code_makes_the_same_pictures(tiny_folder, start, changes, tmp_path,
     monkeypatch.chdir(tmp_path)
     Image.fromarray(start.picture).save("picture.png")
     space: dict = {}
-    exec(code.code(*mine), space)
+    exec(code.code(mine), space)
     torch.testing.assert_close(space["images"], want, atol=1e-6, rtol=0)
     assert to_uint8(space["images"]).tolist() == to_uint8(want).tolist()
 
 
 def test_the_code_says_what_is_wrong(tiny_folder):
-    assert code.code(*asked(tiny_folder, steps=0)).startswith("# ")
+    assert code.code(asked(tiny_folder, steps=0)).startswith("# ")
 
 
 @pytest.mark.parametrize("kind", ["gif", "mp4", "strip"])
@@ -128,7 +130,7 @@ def test_the_shelf_forgets_the_oldest_when_it_is_full(tiny_folder):
 
 
 def branch(folder, parent, card, index, run_id, **changes):
-    stream = handlers.branch(REQUEST, *asked(folder, **changes), parent, card, index, run_id)
+    stream = handlers.branch(asked(folder, **changes), parent, card, index, run_id, REQUEST)
     return [json.loads(m) for m in stream]
 
 
@@ -152,15 +154,16 @@ def test_a_replay_says_whether_it_is_the_same(tiny_folder, monkeypatch):
     event = SimpleNamespace(card=card)
     parts = [json.loads(m) for m in handlers.replay("again", event, REQUEST)]
     assert parts[-1]["note"] == "The replay's result is the same, to the bit."
-    assert run_card_controls.card_values(event, REQUEST)[4:6] == [6, 3]
+    filled = run_card_controls.card_values(event, REQUEST)
+    assert (filled["steps"], filled["seed"]) == (6, 3)
     (broken,) = [json.loads(m) for m in handlers.replay("no", SimpleNamespace(card="x"), REQUEST)]
     assert "no run card" in broken["error"]
 
 
 def race(folder, *wanted, run_id="race", **changes):
-    flat = [value for lane in wanted for value in lane]
-    values = [*asked(folder, **changes), len(wanted), *flat, run_id]
-    return [json.loads(m) for m in race_module.race(REQUEST, *values)]
+    lanes = race_module.RaceForm(len(wanted), wanted)
+    stream = race_module.race(asked(folder, **changes), lanes, run_id, REQUEST)
+    return [json.loads(m) for m in stream]
 
 
 def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_folder):
@@ -209,16 +212,14 @@ def test_a_race_refuses_in_one_sentence(tiny_folder):
 def test_every_preset_fills_every_lane():
     for name in race_module.PRESETS:
         values = race_module.preset(name)
-        assert (
-            len(values) == 1 + len(race_module.Lane._fields) * race_module.LANES
-            and 2 <= values[0] <= 4
-        )
+        assert len(values["lanes"]) == race_module.LANES and 2 <= values["count"] <= 4
+        assert values["lanes"][: values["count"]] == race_module.PRESETS[name]
+    assert race_module.preset(race_module.OWN) == {}
 
 
 def test_the_picture_comes_back_from_little_noise_and_not_from_much(tiny_folder, start):
-    stream = list(reconstruction.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
-    plot, message = stream[-1]
-    done = json.loads(message)
+    stream = list(reconstruction.come_back(asked(tiny_folder, start=start), "back", REQUEST))
+    plot, done = stream[-1]["plot"], json.loads(stream[-1]["gallery"])
     assert done["state"] == "done" and len(stream) == reconstruction.TIMES + 1
     for trace in plot["value"].data:
         assert list(trace.x)[0] == 0 and trace.y[0] < 0.1 < trace.y[-1]
@@ -230,8 +231,9 @@ def test_the_picture_comes_back_from_little_noise_and_not_from_much(tiny_folder,
 def test_refinement_brings_the_picture_nearer(tiny_folder, start):
     errors = []
     for rounds in (0, 2):
-        values = [*asked(tiny_folder, start=start, steps=20), rounds, f"lead {rounds}"]
-        done = json.loads(last(reconstruction.lead_to_noise(REQUEST, *values)))
+        mine = asked(tiny_folder, start=start, steps=20)
+        stream = reconstruction.lead_to_noise(mine, rounds, f"lead {rounds}", REQUEST)
+        done = json.loads(last(stream))
         assert done["state"] == "done"
         errors.append(float(done["words"].split("error of ")[1].split()[0]))
         assert f"{20 * (1 + rounds)} evaluations up and 20 down" in done["words"]
@@ -241,8 +243,9 @@ def test_refinement_brings_the_picture_nearer(tiny_folder, start):
 def test_a_picture_is_led_to_its_noise_evenly_where_walks_are_spaced_by_karras(tiny_folder, start):
     said = []
     for spacing in ("trailing", "karras"):
-        values = [*asked(tiny_folder, start=start, steps=5, spacing=spacing), 0, f"lead {spacing}"]
-        said.append(json.loads(last(reconstruction.lead_to_noise(REQUEST, *values)))["words"])
+        mine = asked(tiny_folder, start=start, steps=5, spacing=spacing)
+        stream = reconstruction.lead_to_noise(mine, 0, f"lead {spacing}", REQUEST)
+        said.append(json.loads(last(stream))["words"])
     assert said[1] == said[0] + reconstruction.EVEN
 
 
@@ -285,9 +288,10 @@ def test_the_exact_answer_of_pictures_that_are_not_here_is_refused(tmp_path):
 
 def test_the_noise_tabs_picture_becomes_the_beginning(tiny_folder, start):
     values = start_controls.from_noise_tab(start, str(tiny_folder))
-    assert values[:2] == [form.PICTURE, start]
-    assert values[3] == start.fit(load_checkpoint(tiny_folder))[1]
-    assert start_controls.from_noise_tab(None, str(tiny_folder)) == [gr.skip()] * 4
+    assert (values["begin"], values["start"]) == (form.PICTURE, start)
+    assert values["t"] == start.fit(load_checkpoint(tiny_folder))[1]
+    assert {*values} == {*start_controls.NOISE_TAB_PARTS}
+    assert start_controls.from_noise_tab(None, str(tiny_folder)) == {}
     own = start_controls.own_start(start.picture, 250, str(tiny_folder))
     assert own.fit(load_checkpoint(tiny_folder))[1] == 250
     assert start_controls.own_start(None, 250, str(tiny_folder)) is None
@@ -365,10 +369,10 @@ def test_a_walk_that_breaks_off_says_so(tiny_folder, monkeypatch):
 
 
 def test_player_race_and_return_do_not_stop_each_other(tiny_folder, start):
-    walking = handlers.denoise(REQUEST, *asked(tiny_folder, steps=400), "player run")
+    walking = handlers.denoise(asked(tiny_folder, steps=400), "player run", REQUEST)
     assert "frames" in json.loads(next(walking))
     race(tiny_folder, race_module.Lane(race_module.NETWORK, "ddim", 3, 0.0, 1.0))
-    list(reconstruction.come_back(REQUEST, *asked(tiny_folder, start=start), "back run"))
+    list(reconstruction.come_back(asked(tiny_folder, start=start), "back run", REQUEST))
     assert json.loads(last(walking))["done"]
 
 
@@ -385,15 +389,15 @@ def test_a_card_fills_the_controls_with_what_they_can_hold(tiny_folder, monkeypa
         text = json.dumps(changed(card, **change))
         return run_card_controls.card_values(SimpleNamespace(card=text), REQUEST)
 
-    assert values()[0] == str(tiny_folder) and values()[1].value == "Bag"
-    assert values(label="3")[1].value == "Dress" and values(label=4)[1].value == "Coat"
-    assert values(label=None)[1].value == "none"
-    assert values(guidance_scale=50.0)[2] == 8 and values(seed_to=5)[9:11] == ["two seeds", 5]
+    assert values()["model"] == str(tiny_folder) and values()["label"].value == "Bag"
+    assert values(label="3")["label"].value == "Dress"
+    assert values(label=4)["label"].value == "Coat" and values(label=None)["label"].value == "none"
+    assert values(guidance_scale=50.0)["guidance"] == 8
+    between = values(seed_to=5)
+    assert (between["begin"], between["seed_to"]) == ("two seeds", 5)
     opened = messages(tiny_folder, begin=form.HOLE, start=start, hole=hole())[-1]["card"]
     filled = run_card_controls.card_values(SimpleNamespace(card=opened), REQUEST)
-    again = asked(tiny_folder)._replace(
-        begin=filled[9], start=filled[11], hole=filled[14], resample=filled[15]
-    )
+    again = asked(tiny_folder, **{n: filled[n] for n in ("begin", "start", "hole", "resample")})
     walk_again, given = again.walk(load_checkpoint(tiny_folder))
     assert walk_again.resample == 2 and given.mask.sum() == 28 * 14
     assert torch.equal(given.picture, RunCard.from_json(opened).given.picture)
@@ -420,7 +424,7 @@ def test_the_costs_count_what_the_walk_takes(tiny_folder, start, changes):
     run_id = f"cost {changes}"
     frames = gathered(messages(tiny_folder, start=start, hole=hole(), run_id=run_id, **changes))
     mine = asked(tiny_folder, start=start, hole=hole(), **changes)
-    figure, _ = cost.costs(*mine, "")
+    figure, _ = cost.costs(mine, "")
     assert f"{frames[max(frames)]['nfe']} evaluations" in figure.to_json()
 
 
@@ -449,8 +453,8 @@ def test_what_is_given_goes_where_the_network_is(tiny_folder, start, monkeypatch
     monkeypatch.setattr(denoiser.ModelDenoiser, "predict", watched)
     monkeypatch.setattr(torch.Tensor, "to", to)
     monkeypatch.setattr(torch.Tensor, "cpu", cpu)
-    list(reconstruction.come_back(REQUEST, *asked(tiny_folder, start=start), "back"))
-    list(reconstruction.lead_to_noise(REQUEST, *asked(tiny_folder, start=start), 1, "lead"))
+    list(reconstruction.come_back(asked(tiny_folder, start=start), "back", REQUEST))
+    list(reconstruction.lead_to_noise(asked(tiny_folder, start=start), 1, "lead", REQUEST))
     assert len(asked_with) > 20 and all(asked_with)
 
 
@@ -467,7 +471,7 @@ def test_a_card_of_classes_without_names_or_without_a_null_fills_in_its_class(
         )
         named = "d" if names else "3"
         card = messages(folder, label=named)[-1]["card"]
-        menu = run_card_controls.card_values(SimpleNamespace(card=card), REQUEST)[1]
+        menu = run_card_controls.card_values(SimpleNamespace(card=card), REQUEST)["label"]
         assert menu.value == named
         assert ("none" in [value for _, value in menu.choices]) == null
 
@@ -511,7 +515,7 @@ def test_a_strangers_own_model_replays_for_them_alone(tiny_folder, tmp_path, mon
     assert path == str(owners.folder("s") / "mine")
     assert models.by_hash(weights, "else") is None and models.by_hash(weights) is None
     event = SimpleNamespace(card=card)
-    assert run_card_controls.card_values(event, REQUEST)[0] == path
+    assert run_card_controls.card_values(event, REQUEST)["model"] == path
     last_said = [json.loads(m) for m in handlers.replay("r", event, REQUEST)][-1]
     assert last_said["done"]
     owners.forget("s")
@@ -530,6 +534,87 @@ def test_the_painter_keeps_its_hole_while_the_picture_is_the_same(tiny_folder, s
     painted = json.loads(form.hole_message(start, str(tiny_folder))) | {"mask": "AAAA"}
     again = form.hole_message(start, str(tiny_folder), json.dumps(painted))
     assert json.loads(again)["mask"] == "AAAA"
-    other = Start(255 - start.picture, start.log_snr)
+    other = StartImage(255 - start.picture, start.log_snr)
     for before in (json.dumps(painted), "{}", "broken", None):
         assert "mask" not in json.loads(form.hole_message(other, str(tiny_folder), before))
+
+
+# A value of each field that is not its default, with what else has to be asked for with it.
+OTHER = {
+    "model": {},
+    "label": {"label": "Dress"},
+    "guidance": {"guidance": 2.5},
+    "sampler": {"sampler": form.LARGE_VARIANCE},
+    "steps": {"steps": 9},
+    "seed": {"seed": 123},
+    "images": {"images": 16},
+    "eta": {"eta": 0.4},
+    "spacing": {"spacing": "leading"},
+    "begin": {"begin": form.PICTURE},
+    "seed_to": {"begin": form.SEEDS, "seed_to": 77},
+    "start": {"begin": form.PICTURE},
+    "hole": {"begin": form.HOLE, "hole": hole()},
+    "resample": {"begin": form.HOLE, "hole": hole(), "resample": 3},
+    "exact": {"exact": True},
+    "threshold": {"threshold": "dynamic"},
+    "attributes": {
+        "label": "open-peeps",
+        "attributes": ("afro", *["any"] * 2, "tan", *["any"] * 4),
+    },
+}
+
+
+def held(update):
+    """What a control holds after an update."""
+    if isinstance(update, tuple):
+        return tuple(held(each) for each in update)
+    return update.value if isinstance(update, gr.Dropdown) else update
+
+
+@pytest.mark.parametrize("name", [*table(form.DenoiseForm)])
+def test_every_field_survives_the_run_card(
+    name, tiny_folder, avatars_folder, start, monkeypatch, tmp_path
+):
+    """From the form to a request, the card's JSON, and into controls that stood at defaults."""
+    folder = avatars_folder if name == "attributes" else tiny_folder
+    monkeypatch.setenv("DIFFUSION_MODELS", str(folder.parent))
+    checkpoint, defaults = load_checkpoint(folder), form.DenoiseForm()
+    values = {"model": str(folder), "label": "Bag", "start": start, **OTHER[name]}
+    mine = form.DenoiseForm(**values)
+    assert getattr(mine, name) != getattr(defaults, name)
+    request, given = mine.walk(checkpoint)
+    result = torch.zeros(request.num_images, *checkpoint.image_shape)
+    text = RunCard.of(checkpoint, request, given, result).to_json()
+    updates = run_card_controls.card_values(SimpleNamespace(card=text), REQUEST)
+    assert {*updates} <= {*form.CARD_PARTS}
+    fields = table(form.DenoiseForm)
+    again = dataclasses.replace(
+        defaults, **{n: held(update) for n, update in updates.items() if n in fields}
+    )
+    if fields[name].read is None:  # of what stands beside a walk no card speaks
+        assert name == "exact" and name not in updates
+        assert dataclasses.replace(mine, exact=False).walk(checkpoint)[0] == request
+        return
+    if name == "start":
+        (x0, t), (x0_again, t_again) = (f.start.fit(checkpoint) for f in (mine, again))
+        assert torch.equal(x0, x0_again) and t == t_again == updates["t"]
+        assert updates["picture"] is again.start.picture
+    elif name == "hole":
+        one, other = (form.mask_of(f.hole, checkpoint) for f in (mine, again))
+        assert torch.equal(one, other) and one.sum() == 28 * 14
+    else:
+        assert getattr(again, name) == getattr(mine, name)
+    request_again, given_again = again.walk(checkpoint)
+    assert request_again == request
+    assert (given_again is None) == (given is None)
+    if given is not None:
+        assert torch.equal(given_again.picture, given.picture)
+
+
+def test_the_page_opens_with_the_tables_defaults(tiny_folder):
+    """But for what the model's own files recommend."""
+    at, own = defaults_module.opening(str(tiny_folder)), form.DenoiseForm()
+    recommended = defaults_module.recommended_settings(load_checkpoint(tiny_folder))
+    for name in table(form.DenoiseForm):
+        if name not in ("model", "label", *recommended):
+            assert getattr(at, name) == getattr(own, name)

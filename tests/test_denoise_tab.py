@@ -24,7 +24,7 @@ from tabs.denoise.form import DenoiseForm
 from tabs.denoise.run_registry import STOP_SIGNALS
 from tabs.shared import models
 from tabs.shared.player import Run
-from tabs.shared.start_image import Start
+from tabs.shared.start_image import StartImage
 
 REQUEST = SimpleNamespace(session_hash="s")
 NAMES = (f"run {k}" for k in itertools.count())
@@ -48,11 +48,11 @@ def asked(folder, **changes) -> DenoiseForm:
         resample=2,
         exact=False,
     )
-    return values._replace(**changes)
+    return dataclasses.replace(values, **changes)
 
 
 def messages(folder, *, run_id=None, **changes):
-    stream = handlers.denoise(REQUEST, *asked(folder, **changes), run_id or next(NAMES))
+    stream = handlers.denoise(asked(folder, **changes), run_id or next(NAMES), REQUEST)
     return [json.loads(m) for m in stream]
 
 
@@ -138,9 +138,9 @@ def test_no_stop_sign_is_left_behind(tiny_folder, tmp_path):
 
 def test_a_second_run_of_the_session_stops_the_first(tiny_folder):
     controls = asked(tiny_folder, steps=50, images=1)
-    first = handlers.denoise(REQUEST, *controls, "first")
+    first = handlers.denoise(controls, "first", REQUEST)
     next(first)
-    assert json.loads(last(handlers.denoise(REQUEST, *controls, "second")))["done"]
+    assert json.loads(last(handlers.denoise(controls, "second", REQUEST)))["done"]
     assert not any(json.loads(m).get("done") for m in first)
 
 
@@ -149,7 +149,7 @@ def test_a_walk_begins_with_a_picture_at_the_same_share_of_noise(tiny_folder):
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[:, 32:] = (0, 255, 0)
     log_snr = float(make_schedule("linear").log_snr(400))
-    start = Start(picture, log_snr, "t = 400 of the linear schedule")
+    start = StartImage(picture, log_snr, "t = 400 of the linear schedule")
     x0, t = start.fit(checkpoint)
     assert x0.shape == (1, 1, 28, 28) and x0[0, 0, 0, 0] == -1
     assert abs(float(x0[0, 0, 0, -1]) - (150 / 127.5 - 1)) < 0.01  # the lightness of green
@@ -162,7 +162,7 @@ def test_a_walk_begins_with_a_picture_at_the_same_share_of_noise(tiny_folder):
     want = to_uint8(q_sample(x0, t, eps, checkpoint.schedule))
     assert np.array_equal(raw.reshape(28, 28, 1), want[0])
     assert f"t = {t}" in start.words(checkpoint)
-    late = Start(picture, float(make_schedule("linear").log_snr(3)), "t = 3")
+    late = StartImage(picture, float(make_schedule("linear").log_snr(3)), "t = 3")
     assert len(gathered(messages(tiny_folder, steps=50, begin="a picture", start=late))) <= 51
 
 

@@ -11,6 +11,7 @@ from fakehub import hub
 from pagelib import beyond, choose, faults, press
 
 from diffusion_core.checkpoint import load_checkpoint
+from tabs.shared import errors
 from tabs.shared.sessions import Sessions
 from tabs.train import my_models, publish
 from tabs.train.jobs import PLAN_FILE, QUEUE
@@ -83,7 +84,7 @@ def test_what_cannot_be_pushed_is_a_sentence(mine, hub, monkeypatch, tmp_path, c
     monkeypatch.setattr(my_models, "push", breaks)
     with caplog.at_level(logging.DEBUG):
         words, after = push(mine, token="hf_mine")
-    assert words == publish.BROKE_OFF and after != ""
+    assert words == errors.PUSH.broke_off and after != ""
     assert "RuntimeError" in caplog.text and "hf_mine" not in caplog.text + words
     (tmp_path / "mine" / "model.safetensors").unlink()
     assert "has not been saved yet" in push(mine)[0]

@@ -13,12 +13,14 @@ import torch
 from diffusion_core.schedule import make_schedule
 from tabs.schedules import layout as schedules
 from tabs.schedules.compute import NAMES, QUANTITIES, Choice, code, figure, meaning, write_csv
+from tabs.schedules.form import ScheduleForm
+from tabs.shared.forms import table
 
 ALL = Choice(names=NAMES, T=200)
 
 
-def values(choice: Choice) -> list:
-    return [getattr(choice, f.name) for f in dataclasses.fields(Choice)]
+def form(choice: Choice, **changes) -> ScheduleForm:
+    return ScheduleForm(**{**vars(choice), **changes})
 
 
 @pytest.mark.parametrize("what", list(QUANTITIES))
@@ -66,10 +68,7 @@ def test_what_it_means_is_said():
 
 def test_the_browser_gets_what_the_schedule_says():
     picture = np.zeros((80, 80, 3), np.uint8)
-    _, message, _, _ = schedules.update(
-        picture, next(iter(QUANTITIES)), "linear axis", *values(ALL)
-    )
-    sent = json.loads(message)
+    sent = json.loads(schedules.update(picture, form(ALL))["stage"])
     assert [s["name"] for s in sent["schedules"]] == list(NAMES)
     linear = make_schedule("linear", 200)
     np.testing.assert_allclose(sent["schedules"][0]["alpha_bars"], linear.alphas_cumprod, rtol=1e-6)
@@ -79,9 +78,9 @@ def test_figures_are_made_four_times_a_second_at_most(monkeypatch):
     slept, clock = [], iter([100.1, 100.25, 200.0, 200.0])
     fake = SimpleNamespace(sleep=slept.append, monotonic=lambda: next(clock))
     monkeypatch.setattr(schedules, "time", fake)
-    arguments = (None, next(iter(QUANTITIES)), "linear axis", *values(Choice()))
-    assert schedules.paced_update(100.0, *arguments)[-1] == 100.25
-    assert schedules.paced_update(100.25, *arguments)[-1] == 200.0
+    first = schedules.paced_update(100.0, None, ScheduleForm())
+    assert first["made"] == 100.25 and "stage" not in first  # without a picture it stays
+    assert schedules.paced_update(100.25, None, ScheduleForm())["made"] == 200.0
     assert slept == [pytest.approx(0.15), 0.0]
 
 
@@ -97,9 +96,8 @@ def test_figures_are_made_four_times_a_second_at_most(monkeypatch):
     ],
 )
 def test_bad_choices_are_one_sentence(change, words):
-    given = dict(zip(schedules.FIELDS, values(Choice(names=NAMES)), strict=True)) | change
     with pytest.raises(gr.Error) as caught:
-        schedules.update(None, next(iter(QUANTITIES)), "linear axis", *given.values())
+        schedules.update(None, form(Choice(names=NAMES), **change))
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -107,11 +105,37 @@ def test_the_address_is_read_and_nonsense_in_it_is_not():
     def read(**query):
         return schedules.from_address(SimpleNamespace(query_params=query))
 
-    names = ["what", "axis", *schedules.FIELDS]
-    got = dict(
-        zip(names, read(names="cosine,drawn,evil", T="500", zero="true", s="0.1"), strict=True)
-    )
-    assert got["names"] == ["cosine", "drawn"] and got["T"] == 500
-    assert got["zero"] is True and got["s"] == 0.1
-    nothing = read(names="evil", T="inf", what="<script>", s="nan-", tau="99", p0="nan")
-    assert all(isinstance(v, dict) for v in nothing)  # gr.skip() for each
+    got = read(names="cosine,drawn,evil", T="500", zero="true", s="0.1")
+    assert got == {"names": ["cosine", "drawn"], "T": 500, "zero": True, "s": 0.1}
+    assert read(names="evil", T="inf", what="<script>", s="nan-", tau="99", p0="nan") == {}
+
+
+OTHER = {
+    "what": "log-SNR, natural",
+    "axis": "logarithmic axis",
+    "names": ["drawn", "linear"],
+    "T": 77,
+    "zero": True,
+    "beta_start": 2e-4,
+    "beta_end": 0.05,
+    "s": 0.02,
+    "start": -2.5,
+    "end": 2.5,
+    "tau": 0.7,
+    "p0": 8.5,
+    "p1": 2.5,
+    "p2": -0.5,
+    "p3": -4.0,
+    "p4": -9.5,
+}
+
+
+@pytest.mark.parametrize("name", [*table(ScheduleForm)])
+def test_every_field_survives_the_address(name):
+    """As the page's script writes it: lists joined by commas, the rest as JavaScript's text."""
+    value = OTHER[name]
+    default = getattr(ScheduleForm(), name)
+    assert value != default and value != [*default] if name == "names" else value != default
+    text = ",".join(value) if name == "names" else json.dumps(value).strip('"')
+    text = value if isinstance(value, str) else text
+    assert schedules.from_address(SimpleNamespace(query_params={name: text})) == {name: value}

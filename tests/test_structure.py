@@ -2,11 +2,13 @@
 
 import ast
 import importlib
+import inspect
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import app
 import diffusion_core
 import tabs.shared
 
@@ -126,8 +128,11 @@ def test_a_package_is_used_by_its_public_face(path):
 
 
 def test_each_tab_and_what_they_share_has_a_public_face():
+    assert {*app.TABS} == TABS
     for tab in TABS:
-        assert "build" in importlib.import_module(f"tabs.{tab}").__all__
+        face = importlib.import_module(f"tabs.{tab}")
+        assert face.__all__ == ["build"]
+        assert [*inspect.signature(face.build).parameters] == ["page"]  # one signature for all
     shared = {p.stem for p in (ROOT / "tabs" / "shared").glob("*.py")} - {"__init__"}
     assert {*tabs.shared.__all__} == shared
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,33 +22,26 @@ from PIL import Image
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
 from diffusion_core.training_runs import load_history, milestones
-from tabs.shared import limits, models
+from tabs.shared import errors, limits, models, text
 from tabs.shared.limits import PUBLIC_LIMITS, Limits
 from tabs.shared.sessions import SESSIONS, Sessions
 from tabs.train import datasets, estimates, handlers, jobs, layout, my_models
 from tabs.train import messages as messages_module
 from tabs.train import plan as plan_module
+from tabs.train.form import FRESH, TrainForm
 from tabs.train.jobs import QUEUE, Job, JobQueue, free_folder, kept_pictures
-from tabs.train.plan import FRESH, Settings, plan_of
+from tabs.train.plan import plan_of
 
-SMALL = Settings(
-    FRESH,
-    12,
-    4,
-    1e-3,
-    "32,32",
-    1,
-    2,
-    "the coarsest level",
-    "cosine",
-    50,
-    "v_prediction",
-    "none",
-    0.9,
-    "fp32",
-    0.1,
-    False,
-    0,
+SMALL = TrainForm(
+    steps=12,
+    batch=4,
+    channels="32,32",
+    blocks=1,
+    T=50,
+    prediction="v_prediction",
+    weighting="none",
+    ema=0.9,
+    precision="fp32",
 )
 ME = SimpleNamespace(session_hash="me")
 YOU = SimpleNamespace(session_hash="you")
@@ -77,12 +71,12 @@ def messages(generator):
 
 
 def a_job(dataset, folder, name="a", session="me", **changes) -> Job:
-    plan, data = plan_of(SMALL._replace(**changes), dataset, Limits())
+    plan, data = plan_of(replace(SMALL, **changes), dataset, Limits())
     return Job(name, session, plan, data, folder / name, float("inf"))
 
 
 def test_a_training_is_told_of_from_beginning_to_end_and_stands_in_the_lists(home):
-    told = messages(handlers.train(ME, "My Shoes", *SMALL))
+    told = messages(handlers.train("My Shoes", SMALL, ME))
     assert told[-1]["state"] == "done" and told[-1]["step"] == told[-1]["total"] == 12
     assert "my-shoes stands in the Denoise tab's list" in told[-1]["line"]
     assert told[-1]["steps"] == milestones(12) == [0, 8, 9, 10, 11, 12]
@@ -94,9 +88,9 @@ def test_a_training_is_told_of_from_beginning_to_end_and_stands_in_the_lists(hom
     assert len({new["walk"][-1] for new in seen.values()}) > 1  # other pictures
     assert told[0]["task"]["times"] == [3, 9, 15, 21, 28, 34, 40, 46]
     assert ("my-shoes", str(home / "my-shoes")) in models.available()
-    own, begin, denoise = handlers.newest(None, FRESH, models.available()[0][1], ME)
-    assert own.value == str(home / "my-shoes")
-    assert str(home / "my-shoes") in [path for _, path in denoise.choices]
+    menus = handlers.newest(None, FRESH, models.available()[0][1], ME)
+    assert menus["own"].value == str(home / "my-shoes")
+    assert str(home / "my-shoes") in [path for _, path in menus["denoise_model"].choices]
     assert load_checkpoint(home / "my-shoes").config.training["steps"] == 12
 
 
@@ -218,7 +212,7 @@ def test_on_a_public_page_a_model_is_listed_for_its_own_session_alone(monkeypatc
     assert ("secret", str(folder)) in models.available("me")
     assert "secret" not in dict(models.available("you")) | dict(models.available())
     monkeypatch.setattr(estimates, "PUBLIC", True)
-    told = messages(handlers.train(ME, "x", *SMALL._replace(begin=str(folder.parent / "other"))))
+    told = messages(handlers.train("x", replace(SMALL, begin=str(folder.parent / "other")), ME))
     assert told == [{"error": "Begin with one of the menu's models."}]
     owners.forget("me")
 
@@ -242,13 +236,13 @@ def test_on_a_public_page_a_model_is_listed_for_its_own_session_alone(monkeypatc
     ],
 )
 def test_bad_settings_are_one_sentence_and_nothing_is_begun(change, words, home):
-    told = messages(handlers.train(ME, "x", *SMALL._replace(**change)))
+    told = messages(handlers.train("x", replace(SMALL, **change), ME))
     assert len(told) == 1 and words in told[0]["error"] and "\n" not in told[0]["error"]
     assert not home.exists() and not QUEUE.jobs
 
 
 def test_without_pictures_there_is_nothing_to_train(home):
-    told = messages(handlers.train(YOU, "x", *SMALL))
+    told = messages(handlers.train("x", SMALL, YOU))
     assert told == [{"error": estimates.NOTHING}]
 
 
@@ -259,7 +253,7 @@ def test_the_public_page_has_narrower_bounds(dataset, monkeypatch):
         ({"channels": "256,256"}, "at most 6 million"),
     ):
         with pytest.raises(ValueError, match=words):
-            plan_of(SMALL._replace(**change), dataset, PUBLIC_LIMITS)
+            plan_of(replace(SMALL, **change), dataset, PUBLIC_LIMITS)
     with pytest.raises(ValueError, match="at most 64 pixels"):
         datasets.read(datasets.MINE, [], "", 96, PUBLIC_LIMITS)
     assert len(datasets._shortened(dataset, limits.Limits(pictures=7))) == 7
@@ -327,33 +321,33 @@ def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_
     bad.write_bytes(b"PK nothing")
     said = list(handlers.chosen_pictures(source, [str(bad)], folder, 32, ME))
     assert words in json.loads(said[-1][0])["error"]
-    assert messages(handlers.train(ME, "mine", *SMALL))[-1]["error"] == estimates.NOTHING
+    assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     assert not home.exists()
 
 
 def test_nothing_is_trained_on_before_it_was_given_and_read(home, tmp_path, monkeypatch):
     list(handlers.chosen_pictures(datasets.MINE, [], "", 32, ME))
-    assert messages(handlers.train(ME, "mine", *SMALL))[-1]["error"] == estimates.NOTHING
+    assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
     reading = threading.Event()
     monkeypatch.setattr(handlers, "TELL_SECONDS", 0.01)
     monkeypatch.setattr(handlers, "read", lambda *_: reading.wait())
     told = handlers.chosen_pictures(datasets.MINE, ["a.zip"], "", 32, ME)
     assert "Reading the pictures" in next(told)[1]
-    assert messages(handlers.train(ME, "mine", *SMALL))[-1]["error"] == estimates.NOTHING
+    assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     reading.set()
     told.close()
 
 
 def test_a_menu_that_is_left_alone_keeps_its_choice(home, dataset):
     for name in ("older", "newer"):
-        messages(handlers.train(ME, name, *SMALL._replace(steps=1)))
+        messages(handlers.train(name, replace(SMALL, steps=1), ME))
     older = str(home / "older")
-    assert handlers.own_menu(older, FRESH, "", ME)[0].value == older
-    assert handlers.newest(older, FRESH, "", ME)[0].value == str(home / "newer")
+    assert handlers.own_menu(older, FRESH, "", ME)["own"].value == older
+    assert handlers.newest(older, FRESH, "", ME)["own"].value == str(home / "newer")
     job = a_job(dataset, home, "third", steps=4000)
     QUEUE.enter(job)  # a page that is told of it no longer, since it asked anew
-    assert handlers.newest(older, FRESH, "", ME)[0].value == older
+    assert handlers.newest(older, FRESH, "", ME)["own"].value == older
 
 
 def test_one_that_waits_leaves_the_line_when_it_is_stopped(home, dataset):
@@ -428,11 +422,11 @@ def watching_line(job, monkeypatch, owners):
 def test_pictures_of_ones_own_are_kept_with_the_run_and_named_ones_are_not(home, tmp_path):
     list(handlers.chosen_pictures(datasets.MINE, [uploads(tmp_path)], "", 16, ME))
     mine = SESSIONS.chosen("me")
-    messages(handlers.train(ME, "mine", *SMALL._replace(steps=2, batch=2)))
+    messages(handlers.train("mine", replace(SMALL, steps=2, batch=2), ME))
     kept = kept_pictures(home / "mine")
     assert kept.content == mine.content and kept.class_names == ("a", "b")
     SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
-    messages(handlers.train(ME, "theirs", *SMALL._replace(steps=1, batch=2)))
+    messages(handlers.train("theirs", replace(SMALL, steps=1, batch=2), ME))
     assert not (home / "theirs" / "pictures.npz").exists()
     assert kept_pictures(home / "theirs").content == load_dataset("fashion-mnist-2000").content
 
@@ -442,15 +436,15 @@ def test_a_full_disk_is_said_before_anything_is_begun(home, dataset, monkeypatch
     job = a_job(dataset, home, "a")
     job.run()
     assert job.state == "failed" and job.words.startswith("The disk is full")
-    assert jobs.sentence_of(OSError(errno.ENOSPC, "x")) == jobs.FULL
+    assert errors.sentence_of(OSError(errno.ENOSPC, "x"), errors.TRAINING) == errors.DISK_FULL
 
 
 def test_a_model_is_trained_further_on_other_pictures_and_classes(home, dataset):
-    messages(handlers.train(ME, "first", *SMALL))
+    messages(handlers.train("first", SMALL, ME))
     colour = ImageDataset("colour", np.repeat(dataset.pictures[:6], 3, 3), None, ())
     SESSIONS.keep("me", colour)
-    fine = SMALL._replace(begin=str(home / "first"), learning_rate=1e-9, steps=1, batch=2)
-    told = messages(handlers.train(ME, "second", *fine))
+    fine = replace(SMALL, begin=str(home / "first"), learning_rate=1e-9, steps=1, batch=2)
+    told = messages(handlers.train("second", fine, ME))
     assert told[-1]["state"] == "done", told[-1]
     a, b = load_checkpoint(home / "first"), load_checkpoint(home / "second")
     assert b.image_shape == (1, 28, 28) and b.unet.config.num_classes is None
@@ -464,7 +458,7 @@ def test_a_model_is_trained_further_on_other_pictures_and_classes(home, dataset)
 def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
     """What a network's output means cannot be changed; a weighting that has no meaning there is."""
     folder = save_tiny(tmp_path / "known", prediction_type=kind)
-    asked = SMALL._replace(begin=str(folder), prediction="sample", weighting="clamped_snr")
+    asked = replace(SMALL, begin=str(folder), prediction="sample", weighting="clamped_snr")
     plan, pictures = plan_of(asked, dataset, Limits())
     weighting = "none" if kind == "epsilon" else "clamped_snr"
     assert (plan.train.prediction_type, plan.train.loss_weighting) == (kind, weighting)
@@ -476,7 +470,7 @@ def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
 
 
 def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
-    messages(handlers.train(ME, "mine", *SMALL._replace(steps=2)))
+    messages(handlers.train("mine", replace(SMALL, steps=2), ME))
     (home / "mine" / "results.json").write_text("{}")
     made = handlers.zip_file(str(home / "mine"), ME)
     file = Path(next(made)[0]["value"])
@@ -534,22 +528,25 @@ def fill(found):
 def test_the_patch_suits_the_pictures():
     assert [plan_module.patch_for(size) for size in (16, 28, 32, 64, 128)] == [1, 2, 2, 4, 4]
     coffee = "a coffee"
-    assert fill(estimates.suited(coffee, ME)) == (coffee, [2])
-    assert estimates.suited(coffee, YOU) == "" and estimates.suited(plan_module.OWN, ME) == ""
+    assert fill(estimates.suggested_patch(coffee, ME)) == (coffee, {"patch": 2})
+    assert (
+        estimates.suggested_patch(coffee, YOU) == ""
+        and estimates.suggested_patch(plan_module.OWN, ME) == ""
+    )
     SESSIONS.keep("you", load_dataset("avatars-3000"))
-    assert fill(estimates.suited(coffee, YOU)) == (coffee, [4])
+    assert fill(estimates.suggested_patch(coffee, YOU)) == (coffee, {"patch": 4})
 
 
 def test_times_are_said_in_the_unit_that_reads_best():
-    said = [plan_module.span(s) for s in (0.2, 89, 600, 7200, 1e6)]
+    said = [text.rough_duration(s) for s in (0.2, 89, 600, 7200, 1e6)]
     assert said == ["1 s", "89 s", "10 min", "2.0 hours", "278 hours"]
 
 
 def test_the_page_says_what_a_training_takes(dataset, monkeypatch):
-    plan, data = plan_of(SMALL._replace(steps=100), dataset, Limits())
+    plan, data = plan_of(replace(SMALL, steps=100), dataset, Limits())
     told = plan_module.facts(plan, data, 0.5)
     assert "see each picture 8.0 times" in told and "**about 50 s** on this machine (500 ms" in told
-    linear, _ = plan_of(SMALL._replace(schedule="linear", T=50), dataset, Limits())
+    linear, _ = plan_of(replace(SMALL, schedule="linear", T=50), dataset, Limits())
     assert "At the last timestep" in plan_module.facts(linear, data, None)
     assert "not measured while another" in plan_module.facts(linear, data, None)
     assert plan_module.with_saves(plan, 0.3).train.save_every == 100
@@ -600,17 +597,16 @@ def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
             took[",".join(map(str, plan.unet.channels))] * plan.train.batch_size / 64
         ),
     )
-    values = SMALL._replace(batch=5)
-    choices = estimates.measured_presets(ME, *values).choices
-    of, (steps, batch, channels, ema) = fill(estimates.preset_values(ME, "a coffee", *values))
+    values = replace(SMALL, batch=5)
+    choices = estimates.measured_presets(values, ME).choices
+    of, filled_in = fill(estimates.preset_values("a coffee", values, ME))
     assert of == "a coffee"
+    steps, batch, channels = (filled_in[name] for name in ("steps", "batch", "channels"))
     assert any(f"a coffee: {steps:,} steps, about" in words for words, _ in choices)
     assert channels == "32,64" and batch == plan_module.PRESETS["a coffee"].batch
-    plan, _ = plan_of(
-        values._replace(steps=steps, batch=batch, channels=channels, ema=ema), dataset, Limits()
-    )
+    plan, _ = plan_of(replace(values, **filled_in), dataset, Limits())
     assert 500 < steps * estimates.seconds_a_step(plan) <= 600
-    assert estimates.preset_values(ME, plan_module.OWN, *values) == ""
+    assert estimates.preset_values(plan_module.OWN, values, ME) == ""
     # A network to begin with has its own width.
     one = save_tiny(SESSIONS.folder("me") / "one")
     asked = []
@@ -619,9 +615,9 @@ def test_what_a_preset_fills_in_is_measured_here(dataset, monkeypatch):
         "seconds_a_step",
         lambda plan, known=False: asked.append(plan.unet.channels) or 0.1,
     )
-    values = values._replace(begin=str(one))
-    _, (steps, *_) = fill(estimates.preset_values(ME, "a coffee", *values))
-    assert steps == 6000  # of 0.1 s
+    values = replace(values, begin=str(one))
+    _, filled_in = fill(estimates.preset_values("a coffee", values, ME))
+    assert filled_in["steps"] == 6000  # of 0.1 s
     assert set(asked) == {(16, 32)}
 
 
@@ -633,15 +629,17 @@ def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
     monkeypatch.setattr(
         plan_module, "known_step_seconds", lambda unet, *rest: known.get(unet.channels)
     )
-    assert estimates.measured_presets(ME, *SMALL) == gr.skip()
-    assert estimates.refilled(ME, "a lunch", *SMALL) == ""  # what stands there stays
-    _, (steps, _, channels, _) = fill(estimates.preset_values(ME, "a lunch", *SMALL))
-    assert steps == plan_module.PRESETS["a lunch"].steps and channels == "64,128"
+    assert estimates.measured_presets(SMALL, ME) == gr.skip()
+    assert estimates.refilled("a lunch", SMALL, ME) == ""  # what stands there stays
+    _, filled_in = fill(estimates.preset_values("a lunch", SMALL, ME))
+    assert filled_in["steps"] == plan_module.PRESETS["a lunch"].steps
+    assert filled_in["channels"] == "64,128"
     known.update({(64, 128): 10.0, (32, 64): 1.0, (96, 192): 20.0})
-    of, values = fill(estimates.refilled(ME, "a lunch", *SMALL))
-    assert of == "a lunch" and values[:3] == [3200, 32, "32,64"]
-    assert "about 59 min" in estimates.measured_presets(ME, *SMALL).choices[1][0]
-    assert "not measured while another" in estimates.facts_now(ME, *SMALL)
+    of, filled_in = fill(estimates.refilled("a lunch", SMALL, ME))
+    assert of == "a lunch"
+    assert [filled_in[name] for name in ("steps", "batch", "channels")] == [3200, 32, "32,64"]
+    assert "about 59 min" in estimates.measured_presets(SMALL, ME).choices[1][0]
+    assert "not measured while another" in estimates.facts_now(SMALL, ME)
 
 
 def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):

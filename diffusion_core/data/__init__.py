@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from .avatars import CREDIT, EMBEDDED_AVATARS, FILE, RECIPE, AvatarFile, find_avatars
 from .dataset import ImageDataset
-from .images import CROPS, fit_picture, from_uint8, grid, read_picture, to_pil, to_uint8
+from .images import CROPS, GRID_GAP, fit_picture, from_uint8, grid, read_picture, to_pil, to_uint8
 from .named import EMBEDDED_FASHION, load_dataset
 from .uploads import load_uploads
 
@@ -23,6 +23,7 @@ __all__ = [
     "EMBEDDED_AVATARS",
     "EMBEDDED_FASHION",
     "FILE",
+    "GRID_GAP",
     "RECIPE",
     "AvatarFile",
     "ImageDataset",

@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 GAP_LEVEL = 128
+GRID_GAP = 2  # pixels between the pictures of a grid
 
 
 def to_uint8(x: Tensor) -> np.ndarray:
@@ -55,7 +56,7 @@ def to_pil(picture: np.ndarray) -> Image.Image:
     return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
 
 
-def grid(pictures: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+def grid(pictures: np.ndarray, columns: int | None = None, gap: int = GRID_GAP) -> np.ndarray:
     """Lay pictures (B, H, W, C) out in rows with a grey gap: (H', W', C), uint8.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from diffusion_core.schedule import NoiseSchedule
 
-BROKE_OFF = "The computation broke off, for a reason that is in the server's log."
+from ..shared.errors import ENDPOINT, sentence_of
 
 
 @contextmanager
@@ -28,11 +27,8 @@ def said_plainly() -> Iterator[None]:
         yield
     except gr.Error:
         raise
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
     except Exception as error:
-        logging.error("An endpoint broke off", exc_info=error)
-        raise gr.Error(BROKE_OFF, print_exception=False) from None
+        raise gr.Error(sentence_of(error, ENDPOINT), print_exception=False) from None
 
 
 def number(value: Any, name: str, lowest: float = -math.inf, highest: float = math.inf) -> float:

@@ -1,6 +1,5 @@
 """The Denoise tab: the reverse process, live."""
 
-from .handlers import branch, denoise, forget, opening, replay, stop
-from .layout import build, menu
+from .layout import build
 
-__all__ = ["branch", "build", "denoise", "forget", "menu", "opening", "replay", "stop"]
+__all__ = ["build"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusion_core.data import to_uint8
+from diffusion_core.data import GRID_GAP, to_uint8
 from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequest
 from diffusion_core.samplers import sampler_named
 
@@ -22,7 +22,7 @@ def head(record: Recording, prefix: str = "") -> dict[str, Any]:
         "height": record.sheet_shape[0],
         "channels": C,
         "tile": [W, H],
-        "columns": (record.sheet_shape[1] + 2) // (W + 2),
+        "columns": (record.sheet_shape[1] + GRID_GAP) // (W + GRID_GAP),
         "images": settings.num_images,
         "row": settings.seed_to is not None,
         "views": record.views,

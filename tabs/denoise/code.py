@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.conditioning import CLASS
@@ -13,13 +13,12 @@ from diffusion_core.generation import SamplingRequest
 from .form import HOLE, NOISE, PICTURE, ROW, SEEDS, DenoiseForm
 
 
-def code(*values: Any) -> str:
+def code(asked: DenoiseForm) -> str:
     """The lines for the controls' values, or the sentence that says what is wrong with them."""
-    asked = DenoiseForm(*values)
     try:
         checkpoint = asked.checkpoint()
         # A picture and a hole are files of the reader's own: the lines say where to put them.
-        walk, _ = asked._replace(begin=NOISE).walk(checkpoint)
+        walk, _ = dataclasses.replace(asked, begin=NOISE).walk(checkpoint)
         return lines(checkpoint, asked, walk)
     except ValueError as error:
         return f"# {error}"

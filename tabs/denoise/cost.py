@@ -5,6 +5,7 @@ Quality is read from the model's measured results; time from a run on this machi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -106,18 +107,18 @@ def _cost(results: Results | None, sampler: str, count: int, ms: float | None) -
     )
 
 
-def costs(*values: Any) -> tuple[go.Figure | Any, str]:
+def costs(asked: DenoiseForm, run_id: str) -> tuple[go.Figure | Any, str]:
     """The figure and what it says, for the controls' values and the run in the player.
 
     Args:
-        *values: Those of `DenoiseForm`, then the name of a run of this machine, for its time.
+        asked: What the controls hold.
+        run_id: The name of a run of this machine, for its time.
     """
-    *asked_values, run_id = values
-    asked = DenoiseForm(*asked_values)
     try:
         checkpoint = asked.checkpoint()
         begin = asked.begin if asked.start or asked.begin != PICTURE else NOISE
-        walk, _ = asked._replace(begin=NOISE if begin == HOLE else begin).walk(checkpoint)
+        plain = replace(asked, begin=NOISE if begin == HOLE else begin)
+        walk, _ = plain.walk(checkpoint)
         count = evaluations(
             checkpoint.schedule,
             walk.sampler,
@@ -152,14 +153,9 @@ def results_of(checkpoint: Checkpoint) -> Results | None:
 WORTH_SAYING = 15.0  # seconds
 
 
-def expected(*values: object) -> str:
-    """What the controls' values will take, in a line; nothing where it is soon done.
-
-    Args:
-        *values: Those of `DenoiseForm`.
-    """
+def expected(asked: DenoiseForm) -> str:
+    """What the controls' values will take, in a line; nothing where it is soon done."""
     try:
-        asked = DenoiseForm(*values)  # type: ignore[arg-type]
         checkpoint = asked.checkpoint()
         walk, _ = asked.walk(checkpoint)
     except (ValueError, TypeError):

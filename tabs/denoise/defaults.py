@@ -1,7 +1,8 @@
-"""What the controls stand at for a model: what its files say suits it, else the page's own."""
+"""What the controls stand at for a model: what its files recommend, else the form's defaults."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import gradio as gr
@@ -10,70 +11,60 @@ from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.schedule import SPACINGS
 
 from ..shared import models
-from .form import NO_CLASS, NOISE, DenoiseForm
+from .form import (
+    MOST_STEPS,
+    NO_CLASS,
+    STRONGEST_GUIDANCE,
+    DenoiseForm,
+    classes,
+)
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 LONG = 60.0  # seconds that a first walk should not take
-FEW, MOST = 25, 1000  # steps that do; that the slider holds
-SPACING = "trailing"
-STRONGEST = 8  # guidance that the slider holds
-IMAGES, SEED, RESAMPLE = 4, 7, 5
 OPENING_CLASS = 9  # of the menu, where the model names none: of garments, the bag
-OWN: tuple[Any, ...] = (1.0, "ddim", FEW, SPACING, IMAGES)  # in the order of `suited`
+OWN = DenoiseForm()
+FEW = int(OWN.steps or 1)  # steps that do
 
 
-def suited(checkpoint: Checkpoint, otherwise: tuple[Any, ...] | None = None) -> list[Any]:
-    """Values of guidance, sampler, steps, spacing, images: what the model's files say suits it.
+def recommended_settings(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Values of guidance, sampler, steps, spacing, images, as far as the model's files say them.
 
     Where that takes longer than one would wait for a first picture, fewer steps and images.
-
-    Args:
-        checkpoint: The model.
-        otherwise: What holds where its files say nothing; None leaves the controls as they are.
     """
-    guidance, sampler, steps, spacing, images = otherwise or [gr.skip()] * 5
+    settings: dict[str, Any] = {}
     values = checkpoint.config.sampling
     if not checkpoint.unet.config.null_label:
-        guidance = 1
-    elif _is_number(values.get("guidance_scale"), 0, STRONGEST):
-        guidance = values["guidance_scale"]
-    if FEW * 4 * models.look(checkpoint) > LONG:
-        images = 1
+        settings["guidance"] = 1
+    elif _is_number(values.get("guidance_scale"), 0, STRONGEST_GUIDANCE):
+        settings["guidance"] = values["guidance_scale"]
     own, own_steps, seconds = own_way(checkpoint)
     if values.get("sampler") and own in SAMPLER_WORDS:
-        named = values.get("spacing")
-        sampler, steps = own, min(own_steps, MOST)
-        spacing = named if named in SPACINGS else SPACING
         if too_long(own_steps, seconds):
-            sampler, steps, spacing = "ddim", FEW, SPACING
-    return [guidance, sampler, steps, spacing, images]
+            settings |= {name: getattr(OWN, name) for name in ("sampler", "steps", "spacing")}
+        else:
+            named = values.get("spacing")
+            spacing = named if named in SPACINGS else OWN.spacing
+            settings |= {"sampler": own, "steps": min(own_steps, MOST_STEPS), "spacing": spacing}
+    if FEW * 4 * models.look(checkpoint) > LONG:
+        settings["images"] = 1
+    return settings
 
 
 def own_way(checkpoint: Checkpoint) -> tuple[str, int, float]:
     """The sampler and steps that a model's files name, and the seconds for four pictures here."""
     values, T = checkpoint.config.sampling, len(checkpoint.schedule)
-    sampler, steps = values.get("sampler", "ddim"), values.get("num_steps")
+    sampler, steps = values.get("sampler", OWN.sampler), values.get("num_steps")
     if not _is_number(steps, 1, T):
         steps = T if sampler == "ddpm" else min(FEW, T)
+    steps = int(steps or FEW)
     if sampler == "ddpm" and values.get("variance") == "beta":
         sampler = LARGE_VARIANCE
-    return sampler, int(steps), int(steps) * 4 * models.look(checkpoint)
+    return sampler, steps, steps * 4 * models.look(checkpoint)
 
 
 def too_long(steps: int, seconds: float) -> bool:
     """Whether a model's own way is left for the page's: only where that takes fewer steps."""
     return seconds > LONG and steps > FEW
-
-
-def classes(model: str) -> list[str]:
-    """Choices of the class menu for a model; only "none" where it cannot be read."""
-    try:
-        checkpoint = models.get(model)
-    except ValueError:
-        return [NO_CLASS]
-    shape = checkpoint.unet.config
-    names = checkpoint.config.class_names or [str(i) for i in range(shape.num_classes or 0)]
-    return [*([] if names and not shape.null_label else [NO_CLASS]), *names]
 
 
 def class_menu(model: str, label: str | None) -> gr.Dropdown:
@@ -87,7 +78,7 @@ def kept_class(model: str, label: str | None, choices: list[str]) -> str:
     return label if label in choices else own_class(model, choices, 0)
 
 
-def asks_nothing(model: str, label: str | None) -> bool:
+def has_no_condition(model: str, label: str | None) -> bool:
     """Whether there is nothing to guide to, once this model has come: guidance is then off."""
     none = kept_class(model, label, classes(model)) == NO_CLASS
     return none and not models.get(model).config.attribute_names
@@ -107,33 +98,15 @@ def opening(model: str) -> DenoiseForm:
 
     One that cannot be read says so only when it is asked to walk.
     """
-    guidance, sampler, steps, spacing, images = OWN
+    at = dataclasses.replace(OWN, model=model)
     try:
         checkpoint = models.get(model)
-        guidance, sampler, steps, spacing, images = suited(checkpoint, OWN)
-        steps = min(steps, len(checkpoint.schedule))
+        at = dataclasses.replace(at, **recommended_settings(checkpoint))
+        at = dataclasses.replace(at, steps=min(at.steps or FEW, len(checkpoint.schedule)))
     except ValueError:
         pass
-    label = own_class(model, classes(model), OPENING_CLASS)
-    if label == NO_CLASS:
-        guidance = 1
-    return DenoiseForm(
-        model=model,
-        label=label,
-        guidance=guidance,
-        sampler=sampler,
-        steps=steps,
-        seed=SEED,
-        images=images,
-        eta=0.0,
-        spacing=spacing,
-        begin=NOISE,
-        seed_to=None,
-        start=None,
-        hole=None,
-        resample=RESAMPLE,
-        exact=False,
-    )
+    at = dataclasses.replace(at, label=own_class(model, classes(model), OPENING_CLASS))
+    return dataclasses.replace(at, guidance=1) if at.label == NO_CLASS else at
 
 
 def _is_number(value: Any, least: float, most: float) -> bool:

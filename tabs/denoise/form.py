@@ -1,4 +1,4 @@
-"""The Denoise tab's controls as a request: a class, attributes (one menu each), and how to walk."""
+"""The Denoise tab's form: one table of named fields, to a request and back from a run card."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -14,36 +15,20 @@ import torch
 
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.data import to_uint8
-from diffusion_core.generation import InitialImage, SamplingRequest
+from diffusion_core.generation import MAX_RESAMPLE, MAX_SEED, InitialImage, SamplingRequest
 from diffusion_core.samplers import sampler_named
+from diffusion_core.schedule import SPACINGS
 
 from ..shared import models
-from ..shared.start_image import Start
+from ..shared.components import component
+from ..shared.forms import Controls, entry, parsed, table
+from ..shared.sessions import PUBLIC
+from ..shared.start_image import StartImage
 from ..shared.wire import as_base64
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 ANY = "any"
 SLOTS = 8  # menus that the page holds; a model with fewer attributes leaves the rest unseen
-
-
-@dataclass(frozen=True)
-class Menus:
-    """The menus, and the group that holds them.
-
-    Attributes:
-        group: Seen only with a model that has attributes.
-        words: Says which classes have which of them.
-        menus: `SLOTS` of them, in the order of the model's attributes.
-    """
-
-    group: gr.Group
-    words: gr.Markdown
-    menus: tuple[gr.Dropdown, ...]
-
-    @property
-    def all(self) -> list[Any]:
-        """What `updates` gives values for."""
-        return [self.group, self.words, *self.menus]
 
 
 def names_of(model: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -54,8 +39,8 @@ def names_of(model: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return ()
 
 
-def build(model: str) -> Menus:
-    """Lay the menus out, as the first model has them."""
+def place_attributes(controls: Controls[DenoiseForm], model: str) -> None:
+    """Lay out the attributes' menus, their group and its words, as the first model has them."""
     names = names_of(model)
     menus = []
     with gr.Group(visible=bool(names)) as group:
@@ -74,35 +59,42 @@ def build(model: str) -> Menus:
                             allow_custom_value=True,
                         )
                     )
-    said_of = _words(model)
-    words = gr.Markdown(said_of, visible=bool(said_of), elem_classes=["hint"])
-    return Menus(group, words, tuple(menus))
+    words = _words(model)
+    controls.add("attribute_group", group)
+    controls.add("attribute_words", gr.Markdown(words, visible=bool(words), elem_classes=["hint"]))
+    controls.add("attributes", tuple(menus))
 
 
-def updates(model: str, *chosen: str | None) -> list[Any]:
-    """Group, words and menus for another model; a choice stays where that model has it too.
+ATTRIBUTE_PARTS = ("attribute_group", "attribute_words", "attributes")
+
+
+def attribute_updates(model: str, chosen: tuple[str | None, ...]) -> dict[str, Any]:
+    """Updates of `ATTRIBUTE_PARTS` for another model; a choice stays where that model has it too.
 
     Args:
         model: The one now chosen.
-        *chosen: What the menus say.
+        chosen: What the menus hold.
     """
     names = names_of(model)
     words = _words(model)
-    given: list[Any] = [
-        gr.Group(visible=bool(names)),
-        gr.Markdown(words, visible=bool(words)),
-    ]
+    menus = []
     for i, value in enumerate(chosen):
         if i >= len(names):
-            given.append(gr.Dropdown([ANY], value=ANY, visible=False))
+            menus.append(gr.Dropdown([ANY], value=ANY, visible=False))
             continue
         name, values = names[i]
         kept = value if value in values else ANY
-        given.append(gr.Dropdown([ANY, *values], value=kept, label=name.capitalize(), visible=True))
-    return given
+        menus.append(gr.Dropdown([ANY, *values], value=kept, label=name.capitalize(), visible=True))
+    return {
+        "attribute_group": gr.Group(visible=bool(names)),
+        "attribute_words": gr.Markdown(words, visible=bool(words)),
+        "attributes": tuple(menus),
+    }
 
 
-def said(checkpoint: Checkpoint, chosen: tuple[Any, ...]) -> tuple[tuple[str, str], ...]:
+def chosen_attributes(
+    checkpoint: Checkpoint, chosen: tuple[Any, ...]
+) -> tuple[tuple[str, str], ...]:
     """The menus' choices as pairs of names; what they hold beyond the model's own is no choice."""
     names = [name for name, _ in checkpoint.config.attribute_names]
     return tuple(
@@ -139,35 +131,323 @@ BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
 ROW = 9  # pictures from seed to seed
 SAMPLER_CHOICES = [(words.choice, name) for name, words in SAMPLER_WORDS.items()]
 WORDS = {name: words.hint for name, words in SAMPLER_WORDS.items()}
+IMAGE_COUNTS = (1, 4, 16)
+MOST_STEPS, STRONGEST_GUIDANCE = 1000, 8  # what the sliders hold
+THRESHOLD_CHOICES = [
+    ("static: cut at ±1", "static"),
+    ("dynamic: scaled by its own range (Imagen)", "dynamic"),
+]
 
 
-class DenoiseForm(NamedTuple):
-    """The controls' values, in the order in which the page hands them over."""
+@dataclass(frozen=True, eq=False)
+class OpenedCard:
+    """A run card with its model, as the fields of the form read it.
 
-    model: str
-    label: str | None
-    guidance: float | None
-    sampler: str
-    steps: float | None
-    seed: float | None
-    images: float
-    eta: float
-    spacing: str
-    begin: str
-    seed_to: float | None
-    start: Start | None
-    hole: str | None
-    resample: float
-    exact: bool
-    threshold: str = "static"
-    attribute_0: str | None = ANY
-    attribute_1: str | None = ANY
-    attribute_2: str | None = ANY
-    attribute_3: str | None = ANY
-    attribute_4: str | None = ANY
-    attribute_5: str | None = ANY
-    attribute_6: str | None = ANY
-    attribute_7: str | None = ANY
+    Attributes:
+        path: The model's choice in the menu.
+        checkpoint: The model.
+        walk: What was computed.
+        given: The picture and mask that it began with; None where it began with noise.
+    """
+
+    path: str
+    checkpoint: Checkpoint
+    walk: SamplingRequest
+    given: InitialImage | None
+
+    @property
+    def picture(self) -> InitialImage | None:
+        """The picture that the controls can show; a walk between two seeds has none."""
+        return None if self.walk.root.seed_to is not None else self.given
+
+
+def _filled(value: float | None) -> float:
+    """A number that must be there."""
+    if value is None:
+        raise ValueError("Fill in seed, steps and guidance.")
+    return float(value)
+
+
+def _second_seed(value: float | None) -> int:
+    if value is None:
+        raise ValueError("Fill in the second seed.")
+    return whole(value, "second seed")
+
+
+def _class(value: str | None) -> str | None:
+    return None if value in (None, "", NO_CLASS) else value
+
+
+def _read_class(card: OpenedCard) -> dict[str, Any]:
+    checkpoint = card.checkpoint
+    label, names = checkpoint.label(card.walk.label), checkpoint.config.class_names
+    if label is None or label >= (checkpoint.unet.config.num_classes or 0):
+        named = NO_CLASS
+    else:
+        named = names[label] if names else str(label)
+    return {"label": gr.Dropdown(classes(card.path), value=named)}
+
+
+def _write_guidance(form: DenoiseForm, checkpoint: Checkpoint) -> dict[str, Any]:
+    guidance = parsed(form, "guidance")
+    asked = parsed(form, "label") or chosen_attributes(checkpoint, form.attributes)
+    if not asked and guidance != 1:
+        raise ValueError("Guidance needs a class: choose one, or set guidance to 1.")
+    return {"guidance_scale": guidance}
+
+
+def _write_sampler(form: DenoiseForm, _: Checkpoint) -> dict[str, Any]:
+    sampler, variance = sampler_of(form.sampler)
+    return {"sampler": sampler, "variance": variance}
+
+
+def _write_images(form: DenoiseForm, _: Checkpoint) -> dict[str, Any]:
+    count = parsed(form, "images")
+    return {"num_images": ROW if form.begin == SEEDS else count}
+
+
+def _read_images(card: OpenedCard) -> dict[str, Any]:
+    count = card.walk.num_images
+    return {"images": count} if count in IMAGE_COUNTS else {}
+
+
+def _read_begin(card: OpenedCard) -> dict[str, Any]:
+    if card.walk.root.seed_to is not None:
+        return {"begin": SEEDS}
+    if card.given is None:
+        return {"begin": NOISE}
+    return {"begin": PICTURE if card.given.mask is None else HOLE}
+
+
+def _write_seed_to(form: DenoiseForm, _: Checkpoint) -> dict[str, Any]:
+    return {"seed_to": parsed(form, "seed_to") if form.begin == SEEDS else None}
+
+
+def _read_seed_to(card: OpenedCard) -> dict[str, Any]:
+    seed_to = card.walk.root.seed_to
+    return {} if seed_to is None else {"seed_to": seed_to}
+
+
+def _write_start(form: DenoiseForm, checkpoint: Checkpoint) -> dict[str, Any]:
+    if form.begin not in (PICTURE, HOLE):
+        return {}
+    if form.start is None:
+        raise ValueError("Choose a picture to begin with.")
+    x0, t = form.start.fit(checkpoint)
+    if form.begin == PICTURE:
+        return {"t_start": t, "given": InitialImage(x0)}
+    return {"given": InitialImage(x0, mask_of(form.hole, checkpoint))}
+
+
+def _read_start(card: OpenedCard) -> dict[str, Any]:
+    """The picture and its timestep have controls of their own beside the form."""
+    if card.picture is None:
+        return {}
+    start, t = _start_of(card)
+    return {"start": start, "picture": start.picture, "t": t}
+
+
+def _start_of(card: OpenedCard) -> tuple[StartImage, int]:
+    assert card.given is not None
+    schedule, root = card.checkpoint.schedule, card.walk.root
+    t = len(schedule) // 2 if root.t_start is None else root.t_start
+    return StartImage(to_uint8(card.given.picture)[0], float(schedule.log_snr(t))), t
+
+
+def _read_hole(card: OpenedCard) -> dict[str, Any]:
+    if card.picture is None or card.picture.mask is None:
+        return {}
+    opened = (card.picture.mask[0, 0] == 0).numpy().astype(np.uint8)
+    hole = json.loads(hole_message(_start_of(card)[0], card.path))
+    return {"hole": json.dumps({**hole, "mask": as_base64(opened)})}
+
+
+def _write_resample(form: DenoiseForm, _: Checkpoint) -> dict[str, Any]:
+    return {"resample": parsed(form, "resample") if form.begin == HOLE else 0}
+
+
+def _read_resample(card: OpenedCard) -> dict[str, Any]:
+    filled_in = card.picture is not None and card.picture.mask is not None
+    return {"resample": card.walk.resample} if filled_in else {}
+
+
+def _read_attributes(card: OpenedCard) -> dict[str, Any]:
+    """The menus' group and words follow with them."""
+    chosen = dict(card.walk.attributes)
+    names = [name for name, _ in card.checkpoint.config.attribute_names[:SLOTS]]
+    unseen = (ANY for _ in range(SLOTS - len(names)))
+    return attribute_updates(card.path, (*(chosen.get(name, ANY) for name in names), *unseen))
+
+
+@dataclass(frozen=True)
+class DenoiseForm:
+    """What the tab's controls hold: the table of their names, defaults, parsing, cards.
+
+    `write` of an entry takes the form and its checkpoint, and gives arguments of `SamplingRequest`,
+    and under "given" the `InitialImage`; `read` takes an `OpenedCard`, and gives
+    updates of controls by name.
+    """
+
+    model: str = entry(
+        "",
+        partial(
+            gr.Dropdown,
+            label="Model",
+            allow_custom_value=True,
+            info=f"or type a Hub id{'' if PUBLIC else ' or a folder'}: google/ddpm-cifar10-32",
+        ),
+        read=lambda card: {"model": card.path},
+    )
+    label: str | None = entry(
+        NO_CLASS,
+        partial(
+            gr.Dropdown,
+            label="Class",
+            interactive=True,
+            allow_custom_value=True,  # what it cannot be is said by the walk
+        ),
+        parse=_class,
+        write=lambda form, _: {"label": parsed(form, "label")},
+        read=_read_class,
+    )
+    guidance: float | None = entry(
+        1.0,
+        partial(
+            gr.Slider,
+            0,
+            STRONGEST_GUIDANCE,
+            step=0.1,
+            label="Guidance",
+            info="how hard to insist on the class; 1 is off, 0 ignores it",
+        ),
+        parse=_filled,
+        write=_write_guidance,
+        read=lambda card: {"guidance": min(max(card.walk.guidance_scale, 0.0), STRONGEST_GUIDANCE)},
+    )
+    sampler: str = entry(
+        "ddim",
+        partial(gr.Dropdown, SAMPLER_CHOICES, label="Sampler"),
+        write=_write_sampler,
+        read=lambda card: {"sampler": choice_of(card.walk)},
+    )
+    steps: float | None = entry(
+        25,
+        partial(
+            gr.Slider,
+            1,
+            MOST_STEPS,
+            step=1,
+            label="Steps",
+            info="1 to 1000; a network look each, with heun two",
+        ),
+        parse=lambda value: whole(_filled(value), "number of steps"),
+        write=lambda form, _: {"num_steps": parsed(form, "steps")},
+        read=lambda card: {"steps": min(max(card.walk.num_steps, 1), MOST_STEPS)},
+    )
+    seed: float | None = entry(
+        7,
+        partial(
+            gr.Number,
+            label="Seed",
+            precision=None,
+            info="same seed, same noise",
+            min_width=140,
+        ),
+        parse=lambda value: whole(_filled(value), "seed"),
+        write=lambda form, _: {"seed": parsed(form, "seed")},
+        read=lambda card: {"seed": card.walk.seed},
+    )
+    images: float = entry(
+        4,
+        partial(gr.Radio, [(str(n), n) for n in IMAGE_COUNTS], label="Images", type="value"),
+        parse=lambda value: whole(value, "number of images"),
+        write=_write_images,
+        read=_read_images,
+    )
+    eta: float = entry(
+        0.0,
+        partial(
+            gr.Slider,
+            0,
+            1,
+            step=0.05,
+            label="Eta",
+            info="noise that ddim adds on the way; 0 none, 1 as much as ddpm",
+        ),
+        parse=float,
+        write=lambda form, _: {"eta": parsed(form, "eta") if takes_eta(form.sampler) else 0.0},
+        read=lambda card: {"eta": card.walk.eta},
+    )
+    spacing: str = entry(
+        "trailing",
+        partial(
+            gr.Dropdown,
+            list(SPACINGS),
+            label="Spacing",
+            info="which timesteps are visited; karras: finer where little noise is left",
+        ),
+        write=lambda form, _: {"spacing": form.spacing},
+        read=lambda card: {"spacing": card.walk.spacing},
+    )
+    begin: str = entry(
+        NOISE, partial(gr.Radio, list(BEGINNINGS), label="Begin with"), read=_read_begin
+    )
+    seed_to: float | None = entry(
+        42,
+        partial(
+            gr.Number,
+            label="Second seed",
+            precision=None,
+            info=f"nine pictures lead from the first seed's noise to this one's; 0 to {MAX_SEED}",
+        ),
+        parse=_second_seed,
+        write=_write_seed_to,
+        read=_read_seed_to,
+    )
+    start: StartImage | None = entry(None, gr.State, write=_write_start, read=_read_start)
+    hole: str | None = entry(  # written with the picture that it is painted on
+        "{}", lambda value: component("hole", value, "denoise-hole"), read=_read_hole
+    )
+    resample: float = entry(
+        5,
+        partial(
+            gr.Slider,
+            1,
+            MAX_RESAMPLE,
+            step=1,
+            label="Times each step is taken",
+            info="more of it, and the new part fits the old better (RePaint)",
+        ),
+        parse=lambda value: whole(value, "number of resamplings"),
+        write=_write_resample,
+        read=_read_resample,
+    )
+    exact: bool = entry(  # on no card: it stands beside a walk, and does not change it
+        False,
+        partial(
+            gr.Checkbox,
+            label="Show the exact answer beside",
+            info="of a denoiser that remembers 200 training images",
+        ),
+    )
+    threshold: str = entry(
+        "static",
+        partial(
+            gr.Dropdown,
+            THRESHOLD_CHOICES,
+            label="Clipping",
+            info="of the guess x̂₀; at strong guidance, dynamic keeps its shades",
+        ),
+        write=lambda form, _: {"threshold": form.threshold},
+        read=lambda card: {"threshold": card.walk.threshold},
+    )
+    attributes: tuple[str | None, ...] = entry(  # see `place_attributes`
+        (ANY,) * SLOTS,
+        write=lambda form, checkpoint: {
+            "attributes": chosen_attributes(checkpoint, form.attributes)
+        },
+        read=_read_attributes,
+    )
 
     def checkpoint(self) -> Checkpoint:
         """The model.
@@ -183,49 +463,44 @@ class DenoiseForm(NamedTuple):
         Raises:
             ValueError: with a sentence for the page, if the values do not fit the model.
         """
-        if self.seed is None or self.steps is None or self.guidance is None:
-            raise ValueError("Fill in seed, steps and guidance.")
-        chosen = None if self.label in (None, "", NO_CLASS) else self.label
-        attributes = said(checkpoint, self[-SLOTS:])
-        if chosen is None and not attributes and self.guidance != 1:
-            raise ValueError("Guidance needs a class: choose one, or set guidance to 1.")
-        given, t_start = self._given(checkpoint)
-        sampler, variance = sampler_of(self.sampler)
-        num_images = whole(self.images, "number of images")
-        seed_to = None
-        if self.begin == SEEDS:
-            if self.seed_to is None:
-                raise ValueError("Fill in the second seed.")
-            seed_to, num_images = whole(self.seed_to, "second seed"), ROW
-        walk = SamplingRequest(
-            num_images=num_images,
-            label=chosen,
-            attributes=attributes,
-            sampler=sampler,
-            variance=variance,
-            threshold=self.threshold,
-            num_steps=whole(self.steps, "number of steps"),
-            eta=float(self.eta) if takes_eta(self.sampler) else 0.0,
-            spacing=self.spacing,
-            guidance_scale=float(self.guidance),
-            seed=whole(self.seed, "seed"),
-            seed_to=seed_to,
-            t_start=t_start if self.begin == PICTURE else None,
-            resample=whole(self.resample, "number of resamplings") if self.begin == HOLE else 0,
-        )
+        asked: dict[str, Any] = {}
+        for each in table(self).values():
+            if each.write is not None:
+                asked |= each.write(self, checkpoint)
+        given = asked.pop("given", None)
+        walk = SamplingRequest(**asked)
         checkpoint.condition(walk.condition)
         walk.timesteps(checkpoint)  # raises what does not fit this model
         return walk, given
 
-    def _given(self, checkpoint: Checkpoint) -> tuple[InitialImage | None, int | None]:
-        if self.begin not in (PICTURE, HOLE):
-            return None, None
-        if self.start is None:
-            raise ValueError("Choose a picture to begin with.")
-        x0, t = self.start.fit(checkpoint)
-        if self.begin == PICTURE:
-            return InitialImage(x0), t
-        return InitialImage(x0, mask_of(self.hole, checkpoint)), None
+
+def card_updates(card: OpenedCard) -> dict[str, Any]:
+    """Updates of the controls, by name, so that they ask for a run card's walk."""
+    updates: dict[str, Any] = {}
+    for each in table(DenoiseForm).values():
+        if each.read is not None:
+            updates |= each.read(card)
+    return updates
+
+
+# What a run card's updates name: the form's fields that a card holds, and what follows with them.
+CARD_PARTS = (
+    *(n for n, e in table(DenoiseForm).items() if e.read is not None and n not in ATTRIBUTE_PARTS),
+    "picture",
+    "t",
+    *ATTRIBUTE_PARTS,
+)
+
+
+def classes(model: str) -> list[str]:
+    """Choices of the class menu for a model; only "none" where it cannot be read."""
+    try:
+        checkpoint = models.get(model)
+    except ValueError:
+        return [NO_CLASS]
+    shape = checkpoint.unet.config
+    names = checkpoint.config.class_names or [str(i) for i in range(shape.num_classes or 0)]
+    return [*([] if names and not shape.null_label else [NO_CLASS]), *names]
 
 
 def sampler_of(choice: str) -> tuple[str, str]:
@@ -255,7 +530,7 @@ def whole(value: float, name: str) -> int:
     return int(value)
 
 
-def hole_message(start: Start | None, model: str, before: str = "{}") -> str:
+def hole_message(start: StartImage | None, model: str, before: str = "{}") -> str:
     """For the painter: the picture as the model sees it, to paint a hole into.
 
     Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
@@ -12,35 +11,34 @@ from gradio.context import LocalContext
 from diffusion_core.generation import Recording, RunCard
 
 from ..shared import models
+from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.player import Run, failure
 from . import defaults
 from .captions import head
 from .exact import exact_of
-from .form import DenoiseForm
+from .form import NOISE, DenoiseForm
 from .run_registry import (
     OPENING_RUN,
     RECORDINGS,
     REPLAY_LIMIT,
     STOP_SIGNALS,
     WALK_LIMIT,
+    check_cost,
     found,
-    sentence_of,
-    within,
 )
 
 
-def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
+def denoise(wanted: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[str]:
     """Handler of the Denoise button: messages for the player, about 30 a second.
 
     Args:
+        wanted: What the controls hold.
+        run_id: The run's name, which the browser gives, so that it knows its messages from those
+            of one that it gave up.
         request: Of the session.
-        *values: Those of `DenoiseForm`, then the run's name, which the browser gives, so that it
-            knows its messages from those of one that it gave up.
     """
-    *asked, run_id = values
 
     def prepare() -> tuple[Recording, str]:
-        wanted = DenoiseForm(*asked)
         checkpoint = wanted.checkpoint()
         walk, given = wanted.walk(checkpoint)
         prefix = ""
@@ -49,7 +47,7 @@ def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
             prefix = (
                 "a hole filled · " if given.mask is not None else f"from {where or 'a picture'} · "
             )
-        within(walk, checkpoint, WALK_LIMIT)
+        check_cost(walk, checkpoint, WALK_LIMIT)
         exact = exact_of(checkpoint, walk) if wanted.exact else None
         walker = models.walker(checkpoint)
         return Recording(checkpoint, walk, given, exact=exact, walker=walker), prefix
@@ -57,18 +55,26 @@ def denoise(request: gr.Request, *values: Any) -> Iterator[str]:
     yield from stream(prepare, run_id, request.session_hash or "")
 
 
-def branch(request: gr.Request, *values: Any) -> Iterator[str]:
+def branch(
+    wanted: DenoiseForm,
+    parent_id: str,
+    parent_card: str,
+    index: float,
+    run_id: str,
+    request: gr.Request,
+) -> Iterator[str]:
     """Handler of "Branch from this step": the parent until then, then what the controls now ask.
 
     Args:
+        wanted: What the controls hold.
+        parent_id: The parent run's name.
+        parent_card: Its run card, which stands in for a recording that is no longer here.
+        index: After how many of the parent's steps the branch begins.
+        run_id: The branch's own name, which the browser gives.
         request: Of the session.
-        *values: Those of `DenoiseForm`; the parent run's name and its card, which stands in for a
-            recording that is no longer here; the step; the run's name.
     """
-    *asked, parent_id, parent_card, index, run_id = values
 
     def prepare() -> tuple[Recording, str]:
-        wanted = DenoiseForm(*asked)
         parent = RECORDINGS.get(parent_id)
         checkpoint = wanted.checkpoint()
         if parent is not None:
@@ -81,7 +87,8 @@ def branch(request: gr.Request, *values: Any) -> Iterator[str]:
             raise ValueError("Press Denoise first, then choose a step to branch from.")
         if checkpoint.weights_hash != weights:
             raise ValueError("A branch goes on with its parent's model; choose that one again.")
-        mine, _ = wanted._replace(begin="noise", images=before.num_images).walk(checkpoint)
+        own = dataclasses.replace(wanted, begin=NOISE, images=before.num_images)
+        mine, _ = own.walk(checkpoint)
         mine = dataclasses.replace(
             mine,
             seed_to=before.seed_to,
@@ -89,7 +96,7 @@ def branch(request: gr.Request, *values: Any) -> Iterator[str]:
             parent=before,
             branch_step=int(index),
         )
-        within(mine, checkpoint, WALK_LIMIT)
+        check_cost(mine, checkpoint, WALK_LIMIT)
         exact = exact_of(checkpoint, mine) if wanted.exact else None
         walker = models.walker(checkpoint)
         record = Recording(checkpoint, mine, given, parent, exact, walker=walker)
@@ -111,7 +118,7 @@ def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[st
     def prepare() -> tuple[Recording, str]:
         card = RunCard.from_json(str(event.card))
         checkpoint = found(card, request.session_hash or "")
-        within(card.walk, checkpoint, REPLAY_LIMIT)
+        check_cost(card.walk, checkpoint, REPLAY_LIMIT)
         said.append(card)
         walker = models.walker(checkpoint)
         return Recording(checkpoint, card.walk, card.given, walker=walker), (
@@ -158,7 +165,7 @@ def stream(
             card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
             yield run.message(done=True, card=card.to_json(), note=note(record) if note else "")
     except Exception as error:
-        yield failure(sentence_of(error), run_id)
+        yield failure(sentence_of(error, COMPUTATION), run_id)
     finally:
         if record is not None:
             RECORDINGS.put(run_id, record)  # its size is known now

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from diffusion_core.generation import MAX_SEED
-from diffusion_core.schedule import SPACINGS
 
 from ..shared import models
 from ..shared.components import QUIET, never_silent, why
+from ..shared.forms import Controls, Named, wired
+from ..shared.page import Page, open_tab
 from ..shared.player import player
-from ..shared.sessions import PUBLIC
-from . import defaults, folds, form, race, reconstruction, start_controls
+from ..shared.start_image import StartImage
+from . import defaults, folds, form, model_picker, race, reconstruction, start_controls
 from .downloads import keep
-from .form import SAMPLER_CHOICES, WORDS
-from .handlers import branch, denoise, give_up, opening, replay, stop
+from .form import WORDS, DenoiseForm
+from .handlers import branch, denoise, forget, give_up, opening, replay, stop
 from .model_picker import arrived, choose
 from .run_card_controls import card_values
 
-IMAGE_COUNTS = (1, 4, 16)
 CONCURRENT_WALKS = 4
-THRESHOLD_CHOICES = [
-    ("static: cut at ±1", "static"),
-    ("dynamic: scaled by its own range (Imagen)", "dynamic"),
-]
 WHY = r"""
 At every step the network looks at the noisy picture $x_t$ and says what noise $\hat\epsilon$ it
 sees. Take it away, and what is left is its guess of the finished picture:
@@ -68,29 +63,25 @@ TELL_STOP = """() => {
 }"""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What other parts of the page speak to.
-
-    Attributes:
-        begins: Fed by `beginning.from_noise_tab`: begin, start, picture, t.
-        model: The model's menu.
-    """
-
-    begins: list[Any]
-    model: gr.Dropdown
-
-
 def menu(request: gr.Request) -> gr.Dropdown:
     """The models' menu as it is now: some came after the page was built."""
     return gr.Dropdown(models.available(request.session_hash or ""))
 
 
-def build() -> Parts:
-    """Lay out the tab and wire it; called inside a gr.Tab."""
+def begin_with(given: StartImage | None, model: str) -> dict[str, Any]:
+    """Updates for "Denoise from here" of the Noise tab: this tab begins with what it hands over."""
+    return {**start_controls.from_noise_tab(given, model), "tabs": open_tab("denoise")}
+
+
+def build(page: Page) -> None:
+    """Lay out the tab and wire it.
+
+    Args:
+        page: Gives what the Noise tab hands over; gets the menu of models.
+    """
     choices = models.available()
     first = models.first() if choices else ""
-    at = defaults.opening(first)
+    controls = Controls(DenoiseForm, defaults.opening(first))
     gr.Markdown(
         "A network that has only ever learnt to see noise in pictures turns noise into a picture. "
         "Choose a class, press Denoise, then drag along the curve.",
@@ -106,125 +97,55 @@ def build() -> Parts:
     }
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
-            model = gr.Dropdown(
-                choices,
-                value=first,
-                label="Model",
-                allow_custom_value=True,
-                info=f"or type a Hub id{'' if PUBLIC else ' or a folder'}: google/ddpm-cifar10-32",
-            )
-            loaded = gr.State(first)  # the last one that could be read
-            told = gr.HTML(elem_id="denoise-model", elem_classes=["told"])
-            label = gr.Dropdown(
-                defaults.classes(first),
-                value=at.label,
-                label="Class",
-                interactive=True,
-                allow_custom_value=True,  # what it cannot be is said by the walk
-            )
-            asks = form.build(first)
+            model = controls.place("model", choices=choices)
+            loaded = controls.add("loaded", gr.State(first))  # the last one that could be read
+            summary = gr.HTML(elem_id="denoise-model", elem_classes=["told"])
+            controls.add("model_summary", summary)
+            label = controls.place("label", choices=form.classes(first))
+            form.place_attributes(controls, first)
             with gr.Row():
                 run_button = gr.Button(
                     "Denoise", variant="primary", min_width=120, elem_id="denoise-run"
                 )
                 stop_button = gr.Button("Stop", min_width=80)
             expects = gr.Markdown(elem_classes=["hint"], elem_id="denoise-expects")
-            steps = gr.Slider(
-                1,
-                defaults.MOST,
-                value=at.steps,
-                step=1,
-                label="Steps",
-                info="1 to 1000; a network look each, with heun two",
-            )
-            guidance = gr.Slider(
-                0,
-                defaults.STRONGEST,
-                value=at.guidance,
-                step=0.1,
-                label="Guidance",
-                info="how hard to insist on the class; 1 is off, 0 ignores it",
-            )
-            images = gr.Radio(
-                [(str(n), n) for n in IMAGE_COUNTS], value=at.images, label="Images", type="value"
-            )
+            controls.add("expects", expects)
+            for name in ("steps", "guidance", "images"):
+                controls.place(name)
             with gr.Row():
-                seed = gr.Number(
-                    at.seed,
-                    label="Seed",
-                    precision=None,
-                    info="same seed, same noise",
-                    min_width=140,
-                )
+                seed = controls.place("seed")
                 another = gr.Button("New seed", min_width=80, elem_classes=["beside"])
-            sampler = gr.Dropdown(SAMPLER_CHOICES, value=at.sampler, label="Sampler")
-            sampler_words = gr.Markdown(WORDS[at.sampler], elem_classes=["hint"])
-            begin = start_controls.controls(first)
+            sampler = controls.place("sampler")
+            sampler_words = gr.Markdown(WORDS[sampler.value], elem_classes=["hint"])
+            start_controls.place(controls)
             with gr.Accordion("More", open=False):
-                eta = gr.Slider(
-                    0,
-                    1,
-                    value=0,
-                    step=0.05,
-                    label="Eta",
-                    info="noise that ddim adds on the way; 0 none, 1 as much as ddpm",
-                )
-                spacing = gr.Dropdown(
-                    list(SPACINGS),
-                    value=at.spacing,
-                    label="Spacing",
-                    info="which timesteps are visited; karras: finer where little noise is left",
-                )
-                threshold = gr.Dropdown(
-                    THRESHOLD_CHOICES,
-                    value="static",
-                    label="Clipping",
-                    info="of the guess x̂₀; at strong guidance, dynamic keeps its shades",
-                )
-                exact = gr.Checkbox(
-                    False,
-                    label="Show the exact answer beside",
-                    info="of a denoiser that remembers 200 training images",
-                )
+                for name in ("eta", "spacing", "threshold", "exact"):
+                    controls.place(name)
         with gr.Column(scale=5, elem_classes=["stage"]):
-            begins = gr.Markdown(visible=False, elem_classes=["begins"])
-            forget = gr.Button("Begin with noise again", visible=False, size="sm")
+            controls.add("begins", gr.Markdown(visible=False, elem_classes=["begins"]))
+            with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
+            controls.add("begin_with_noise", with_noise)
             stage = player(opening(), "denoise-player", keep, give_up)
             branch_button = gr.Button(
                 "Branch from this step, with the settings as they now are", size="md"
             )
-            asked = [
-                model,
-                label,
-                guidance,
-                sampler,
-                steps,
-                seed,
-                images,
-                eta,
-                spacing,
-                begin.begin,
-                begin.seed_to,
-                begin.start,
-                begin.hole,
-                begin.resample,
-                exact,
-                threshold,
-                *asks.menus,
-            ]
         with gr.Column(scale=5, elem_classes=["folds"]):
             with gr.Accordion("Race: several walks from the same noise", open=False):
-                race.build(asked, run_id, runs)
+                race.build(controls, run_id, runs)
             with gr.Accordion("Whose picture comes back?", open=False):
-                reconstruction.build(asked, run_id, runs)
-            folds.build(asked, loaded, expects)
+                reconstruction.build(controls, run_id, runs)
+            folds.build(controls)
             why(WHY)
     started = [
-        run_button.click(never_silent(denoise), [*asked, run_id], stage, js=TELL_START, **runs),
+        run_button.click(
+            **wired(never_silent(denoise), [controls, run_id], stage), js=TELL_START, **runs
+        ),
         branch_button.click(
-            never_silent(branch),
-            [*asked, parent_id, parent_card, step_index, run_id],
-            stage,
+            **wired(
+                never_silent(branch),
+                [controls, parent_id, parent_card, step_index, run_id],
+                stage,
+            ),
             js=TELL_BRANCH,
             **runs,
         ),
@@ -234,31 +155,7 @@ def build() -> Parts:
     # The player hands over a run card: opened, dropped on the page, or out of the address. It is
     # walked, and the controls say what is walked.
     stage.submit(never_silent(replay), run_id, stage, js=TELL_START, **runs)
-    stage.upload(
-        card_values,
-        None,
-        [
-            model,
-            label,
-            guidance,
-            sampler,
-            steps,
-            seed,
-            images,
-            eta,
-            spacing,
-            begin.begin,
-            begin.seed_to,
-            begin.start,
-            begin.picture,
-            begin.t,
-            begin.hole,
-            begin.resample,
-            threshold,
-            *asks.all,
-        ],
-        **QUIET,
-    )
+    stage.upload(**wired(card_values, outputs=controls.named(*form.CARD_PARTS)), **QUIET)
     stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)
     another.click(
         None,
@@ -267,15 +164,35 @@ def build() -> Parts:
         api_visibility="private",
     )
     model.input(
-        never_silent(choose),
-        [model, loaded, label],
-        [told, model, loaded, label, guidance, sampler, steps, spacing, images],
+        **wired(
+            never_silent(choose), [model, loaded, label], controls.named(*model_picker.CHOSEN_PARTS)
+        ),
         concurrency_limit=8,
         trigger_mode="multiple",
         **QUIET,
     )
-    model.change(arrived, [model, loaded, label], [loaded, label, told, guidance], **QUIET)
-    loaded.change(form.updates, [loaded, *asks.menus], asks.all, **QUIET)
+    model.change(
+        **wired(arrived, [model, loaded, label], controls.named(*model_picker.ARRIVED_PARTS)),
+        **QUIET,
+    )
+    loaded.change(
+        **wired(
+            form.attribute_updates,
+            [loaded, controls["attributes"]],
+            controls.named(*form.ATTRIBUTE_PARTS),
+        ),
+        **QUIET,
+    )
     sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **QUIET)
-    start_controls.wire(begin, model, loaded, begins, forget)
-    return Parts([begin.begin, begin.start, begin.picture, begin.t], model)
+    start_controls.wire(controls)
+    page.give("denoise_model", model)
+    page["noise_start"].change(
+        **wired(
+            begin_with,
+            [page["noise_start"], model],
+            controls.named(*start_controls.NOISE_TAB_PARTS) | Named({"tabs": page.tabs}),
+        ),
+        **QUIET,
+    )
+    page.on_load(fn=menu, outputs=model, **QUIET)
+    page.on_unload(forget)

@@ -14,16 +14,26 @@ import gradio as gr
 from diffusion_core.checkpoint import Checkpoint, plain_id
 
 from ..shared import models
+from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.text import span
-from .defaults import FEW, asks_nothing, class_menu, own_way, suited, too_long
-from .run_registry import STOP_SIGNALS, sentence_of
+from .defaults import (
+    OWN,
+    class_menu,
+    has_no_condition,
+    own_way,
+    recommended_settings,
+    too_long,
+)
+from .run_registry import STOP_SIGNALS
 
 SECONDS = 0.2  # between two looks at a download
+ARRIVED_PARTS = ("loaded", "label", "model_summary", "guidance")
+CHOSEN_PARTS = (*ARRIVED_PARTS, "model", "sampler", "steps", "spacing", "images")
 
 
 def choose(
     text: str | None, loaded: str, label: str | None, request: gr.Request
-) -> Iterator[list[Any]]:
+) -> Iterator[dict[str, Any]]:
     """Handler of the model's menu: bring what was chosen, showing how far that is.
 
     Gradio's menu tells of one choice twice, and a person may choose again while a download is on
@@ -36,34 +46,39 @@ def choose(
         request: Of the session.
 
     Yields:
-        Values of told, model, loaded, label, guidance, sampler, steps, spacing, images; nothing
-        any more when another choice took its place.
+        Updates of `CHOSEN_PARTS`, by name; nothing any more when another choice took its place.
     """
-    skip = gr.skip()
     name = plain_id((text or "").strip())
     if not name:
-        yield ["", loaded, *[skip] * 7]
+        yield {"model_summary": "", "model": loaded}
         return
     with STOP_SIGNALS.heeded(_stage(request), f"{name}\n{uuid4().hex}") as sign:
         work = _Fetching(name, sign)
         try:
             while not work.over.wait(SECONDS) and not sign.is_set():
-                yield [work.line(), *[skip] * 8]
+                yield {"model_summary": work.line()}
         finally:
             superseded = sign.is_set()
             sign.set()  # the page went, or chose otherwise: the download ends
     if superseded:
         return
     if work.error is not None:
-        sentence = html.escape(sentence_of(work.error))
-        yield [f'<p class="error" role="alert">{sentence}</p>', loaded, *[skip] * 7]
+        sentence = html.escape(sentence_of(work.error, COMPUTATION))
+        error = f'<p class="error" role="alert">{sentence}</p>'
+        yield {"model_summary": error, "model": loaded}
         return
     model = work.value
     checkpoint = models.get(model)
-    guidance, *others = suited(checkpoint)
-    guidance = 1 if asks_nothing(model, label) else guidance
-    menu = gr.Dropdown(models.available(request.session_hash or ""), value=model)
-    yield [told(checkpoint), menu, model, class_menu(model, label), guidance, *others]
+    settings = recommended_settings(checkpoint)
+    if has_no_condition(model, label):
+        settings["guidance"] = 1
+    yield {
+        "model_summary": model_summary(checkpoint),
+        "model": gr.Dropdown(models.available(request.session_hash or ""), value=model),
+        "loaded": model,
+        "label": class_menu(model, label),
+        **settings,
+    }
 
 
 def _stage(request: gr.Request) -> str:
@@ -117,8 +132,8 @@ class _Fetching:
         )
 
 
-def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> list[Any]:
-    """Values of loaded, label, told, guidance where the menu's value was changed, by whomever.
+def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> dict[str, Any]:
+    """Updates of `ARRIVED_PARTS` where the menu's value was changed, by whomever.
 
     What is not here yet changes nothing; `choose` brings it. What is here, as the model of a run
     card, ends the download of another.
@@ -126,15 +141,21 @@ def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> 
     try:
         checkpoint = models.get(model)
     except ValueError:
-        return [gr.skip()] * 4
+        return {}
     STOP_SIGNALS.end(_stage(request), f"{model}\n")
     if model == loaded:
-        return [gr.skip()] * 4
-    guidance = 1 if asks_nothing(model, label) else gr.skip()
-    return [model, class_menu(model, label), told(checkpoint), guidance]
+        return {}
+    updates: dict[str, Any] = {
+        "loaded": model,
+        "label": class_menu(model, label),
+        "model_summary": model_summary(checkpoint),
+    }
+    if has_no_condition(model, label):
+        updates["guidance"] = 1
+    return updates
 
 
-def told(checkpoint: Checkpoint) -> str:
+def model_summary(checkpoint: Checkpoint) -> str:
     """What one should know of the model: its size and pace, and how its files are read."""
     C, H, W = checkpoint.image_shape
     count = sum(p.numel() for p in checkpoint.unet.parameters()) / 1e6
@@ -147,7 +168,7 @@ def told(checkpoint: Checkpoint) -> str:
     if checkpoint.config.sampling.get("sampler") and too_long(steps, seconds):
         words.append(
             f"Its own way, {sampler} with {steps:,} steps, takes about {span(1000 * seconds)} for "
-            f"four pictures here, so ddim with {FEW} is set."
+            f"four pictures here, so {OWN.sampler} with {OWN.steps} is set."
         )
     words += checkpoint.config.notes
     return "".join(f"<p>{html.escape(each)}</p>" for each in words)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import gradio as gr
 import torch
@@ -19,33 +21,40 @@ from diffusion_core.samplers import SamplerStep
 from diffusion_core.schedule import SPACINGS
 
 from ..shared.components import QUIET, component, never_silent
+from ..shared.errors import COMPUTATION, sentence_of
+from ..shared.forms import Controls, components, entry, wired
 from ..shared.wire import as_base64
 from .exact import exact_of
 from .form import NOISE, DenoiseForm, takes_eta
 from .handlers import behind, give_up, stop
-from .run_registry import OTHER_LIMIT, STOP_SIGNALS, sentence_of, within
+from .run_registry import OTHER_LIMIT, STOP_SIGNALS, check_cost
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 LANES = 4
 NETWORK, EXACT = "network", "exact answer"
 OWN = "my own"
+FIRST = "ten looks at most: who comes furthest?"
 
 
-class Lane(NamedTuple):
-    """One walk of a race.
+_LEAST: dict[str, Any] = {"min_width": 60}  # the row's grid gives the width
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One walk of a race: the table of a lane's controls.
 
     Attributes:
-        who: Who is asked at every step: the network, or the exact answer.
+        who: What predicts at every step: the network, or the exact answer.
         sampler, steps, eta, guidance, spacing: As in `DenoiseForm`; only the network heeds
             guidance.
     """
 
-    who: str
-    sampler: str
-    steps: float
-    eta: float
-    guidance: float
-    spacing: str = "trailing"
+    who: str = entry(NETWORK, partial(gr.Dropdown, [NETWORK, EXACT], **_LEAST))
+    sampler: str = entry("ddim", partial(gr.Dropdown, list(SAMPLER_WORDS), **_LEAST))
+    steps: float = entry(10, partial(gr.Number, **_LEAST))
+    eta: float = entry(0, partial(gr.Number, step=0.1, **_LEAST))
+    guidance: float = entry(1, partial(gr.Number, step=0.5, **_LEAST))
+    spacing: str = entry("trailing", partial(gr.Dropdown, list(SPACINGS), **_LEAST))
 
     @property
     def name(self) -> str:
@@ -60,7 +69,7 @@ class Lane(NamedTuple):
 
 
 PRESETS: dict[str, tuple[Lane, ...]] = {
-    "ten looks at most: who comes furthest?": (
+    FIRST: (
         Lane(NETWORK, "ddim", 10, 0, 1),
         Lane(NETWORK, "ddpm", 10, 0, 1),
         Lane(NETWORK, "heun", 5, 0, 1),
@@ -97,35 +106,42 @@ PRESETS: dict[str, tuple[Lane, ...]] = {
 }
 
 
-def preset(name: str) -> list[Any]:
-    """Values of the lanes' number and of all lanes' controls for a preset."""
-    if name not in PRESETS:
-        return [gr.skip()] * (1 + len(Lane._fields) * LANES)
-    lanes = PRESETS[name]
-    filled = [*lanes, *(PRESETS[next(iter(PRESETS))][len(lanes) :])]
-    return [len(lanes), *(value for lane in filled for value in lane)]
+@dataclass(frozen=True)
+class RaceForm:
+    """What the race's controls hold.
+
+    Attributes:
+        count: How many lanes run.
+        lanes: All `LANES` of them, those that do not run too.
+    """
+
+    count: int = entry(LANES, partial(gr.Radio, [2, 3, 4], label="Lanes"))
+    lanes: tuple[Lane, ...] = entry(PRESETS[FIRST])
+
+    @classmethod
+    def of(cls, name: str) -> RaceForm:
+        """A preset; lanes that it leaves free are those of the first."""
+        lanes = PRESETS[name]
+        return cls(len(lanes), (*lanes, *PRESETS[FIRST][len(lanes) :]))
 
 
-def lane_controls(lane: Lane, named: str) -> list[Any]:
+def preset(name: str) -> dict[str, Any]:
+    """Updates of the lanes' number and of all lanes' controls for a preset."""
+    return vars(RaceForm.of(name)) if name in PRESETS else {}
+
+
+def place_lane(lane: Lane, number: int) -> Controls[Lane]:
     """Lay a lane's controls out, inside its row: menus first, then numbers.
 
     Args:
         lane: What they hold at first.
-        named: Which lane it is, for the labels.
-
-    Returns:
-        They, in the order of `Lane`.
+        number: Which lane it is, for the labels, from 1 on.
     """
-    least: dict[str, Any] = {"min_width": 60}  # the row's grid gives the width
-    who = gr.Dropdown([NETWORK, EXACT], value=lane.who, label=f"Asked in {named}", **least)
-    sampler = gr.Dropdown(
-        list(SAMPLER_WORDS), value=lane.sampler, label=f"Sampler of {named}", **least
-    )
-    spacing = gr.Dropdown(list(SPACINGS), value=lane.spacing, label=f"Spacing of {named}", **least)
-    steps = gr.Number(lane.steps, label=f"Steps of {named}", **least)
-    eta = gr.Number(lane.eta, label=f"Eta of {named}", step=0.1, **least)
-    guidance = gr.Number(lane.guidance, label=f"Guidance of {named}", step=0.5, **least)
-    return [who, sampler, steps, eta, guidance, spacing]
+    controls = Controls(Lane, lane)
+    for name in ("who", "sampler", "spacing", "steps", "eta", "guidance"):
+        words = "Asked in" if name == "who" else f"{name.capitalize()} of"
+        controls.place(name, label=f"{words} lane {number}")
+    return controls
 
 
 MAX_IMAGES = 4
@@ -159,7 +175,8 @@ class Runner:
     def of(cls, checkpoint: Checkpoint, lane: Lane, asked: DenoiseForm) -> Runner:
         """Check that the lane fits, and stand at its beginning."""
         guidance = lane.guidance if lane.who == NETWORK else 1.0
-        own = asked._replace(
+        own = dataclasses.replace(
+            asked,
             sampler=lane.sampler,
             steps=lane.steps,
             eta=lane.eta,
@@ -201,28 +218,27 @@ class Runner:
         }
 
 
-def race(request: gr.Request, *values: Any) -> Iterator[str]:
+def race(asked: DenoiseForm, form: RaceForm, run_id: str, request: gr.Request) -> Iterator[str]:
     """Handler of the Race button: messages for the race's stage.
 
     The lane that has computed least goes next, so that all stand at the same time of the clock.
 
     Args:
+        asked: What the tab's controls hold.
+        form: What the race's own hold.
+        run_id: The run's name.
         request: Of the session.
-        *values: Those of `DenoiseForm`; the number of lanes; those of each `Lane`; the run's name.
     """
-    width, each = len(DenoiseForm._fields), len(Lane._fields)
-    asked, count, run_id = DenoiseForm(*values[:width]), int(values[width]), values[-1]
-    flat = values[width + 1 : -1]
-    lanes = [Lane(*flat[i : i + each]) for i in range(0, each * count, each)]
+    lanes = form.lanes[: int(form.count)]
     session = request.session_hash or ""
     try:
         with STOP_SIGNALS.heeded(f"{session} race", run_id) as sign:
-            if any(v is None for lane in lanes for v in lane):
+            if any(value is None for lane in lanes for value in vars(lane).values()):
                 raise ValueError("Fill in every number of the race.")
             checkpoint = asked.checkpoint()
             runners = [Runner.of(checkpoint, lane, asked) for lane in lanes]
             for runner in runners:
-                within(runner.walker.settings, checkpoint, OTHER_LIMIT)
+                check_cost(runner.walker.settings, checkpoint, OTHER_LIMIT)
             head = _head(checkpoint, lanes, runners, asked)
             waiting: list[dict[str, Any]] = []
             repeated: list[dict[str, Any]] = []
@@ -239,11 +255,11 @@ def race(request: gr.Request, *values: Any) -> Iterator[str]:
             last = {"run": run_id, "head": head, "frames": repeated + waiting, "done": True}
             yield json.dumps(last | _ends(checkpoint, runners, asked))
     except Exception as error:
-        yield json.dumps({"run": run_id, "error": sentence_of(error)})
+        yield json.dumps({"run": run_id, "error": sentence_of(error, COMPUTATION)})
 
 
 def _head(
-    checkpoint: Checkpoint, lanes: list[Lane], runners: list[Runner], asked: DenoiseForm
+    checkpoint: Checkpoint, lanes: Sequence[Lane], runners: list[Runner], asked: DenoiseForm
 ) -> dict[str, Any]:
     walk = runners[0].walker.settings
     C, H, W = checkpoint.image_shape
@@ -292,34 +308,35 @@ TELL_STOP = """() => {
 }"""
 
 
-def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
+def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     """Lay the race out, in its fold, and wire it.
 
     Args:
-        asked: The tab's controls, in the order of `DenoiseForm`.
+        controls: The tab's.
         run_id: Filled by the browser.
         runs: Options of events that compute.
     """
-    first = next(iter(PRESETS))
+    lanes = Controls(RaceForm, RaceForm.of(FIRST))
     gr.Markdown(
         "Up to four walks from the same noise, with the model, class, seed and images (four at "
         "most) set with the other controls. Each lane's clock counts its own computing.",
         elem_classes=["hint"],
     )
-    chosen = gr.Dropdown([*PRESETS, OWN], value=first, label="Race")
+    chosen = gr.Dropdown([*PRESETS, OWN], value=FIRST, label="Race")
     with gr.Row():
         start = gr.Button("Race", variant="primary", min_width=120)
         halt = gr.Button("Stop the race", min_width=80)
     stage = component("race", "{}", "denoise-race", asks=[give_up])
-    rows, controls = [], []
+    rows, placed = [], []
     with gr.Accordion("The lanes, one by one", open=False):
-        count = gr.Radio([2, 3, 4], value=len(PRESETS[first]), label="Lanes")
-        for i, lane in enumerate(PRESETS[first]):
+        count = lanes.place("count")
+        for number, lane in enumerate(lanes.opening.lanes, start=1):
             with gr.Row(elem_classes=["lane-row"]) as row:
-                controls += lane_controls(lane, f"lane {i + 1}")
+                placed.append(place_lane(lane, number))
             rows.append(row)
-    chosen.input(preset, chosen, [count, *controls], **QUIET)
+    lanes.add("lanes", tuple(placed))
+    chosen.input(**wired(preset, [chosen], lanes.named("count", "lanes")), **QUIET)
     count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **QUIET)
-    gr.on([c.input for c in controls], lambda: OWN, None, chosen, **QUIET)
-    start.click(never_silent(race), [*asked, count, *controls, run_id], stage, js=TELL_RACE, **runs)
+    gr.on([c.input for c in components(placed)], lambda: OWN, None, chosen, **QUIET)
+    start.click(**wired(never_silent(race), [controls, lanes, run_id], stage), js=TELL_RACE, **runs)
     halt.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)

@@ -28,11 +28,13 @@ from diffusion_core.samplers import SamplerStep, sample
 from diffusion_core.seeding import draw_noise
 
 from ..shared.components import QUIET, component
+from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.figures import Curve, curves
+from ..shared.forms import Controls, Named, wired
 from ..shared.wire import as_base64
 from .form import PICTURE, DenoiseForm
 from .handlers import give_up, stop
-from .run_registry import OTHER_LIMIT, STOP_SIGNALS, sentence_of, within
+from .run_registry import OTHER_LIMIT, STOP_SIGNALS, check_cost
 
 EVEN = (
     " Timesteps are spaced trailing here: karras has the first where there is so little noise that "
@@ -40,20 +42,24 @@ EVEN = (
 )
 
 
-def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
+def lead_to_noise(
+    asked: DenoiseForm, refine: float, run_id: str, request: gr.Request
+) -> Iterator[str]:
     """DDIM inversion: picture to noise and back; messages for the gallery.
 
     Args:
+        asked: What the tab's controls hold.
+        refine: The rounds of refinement.
+        run_id: The run's name.
         request: Of the session.
-        *values: Those of `DenoiseForm`; the rounds of refinement; the run's name.
     """
-    *asked_values, refine, run_id = values
-    asked, stage = DenoiseForm(*asked_values), f"{request.session_hash} lead"
+    stage = f"{request.session_hash} lead"
     try:
         with STOP_SIGNALS.heeded(stage, run_id) as sign:
             checkpoint = asked.checkpoint()
             karras = asked.spacing == "karras"
-            asked = asked._replace(
+            asked = dataclasses.replace(
+                asked,
                 begin=PICTURE,
                 images=1,
                 sampler="ddim",
@@ -64,7 +70,7 @@ def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
             walk, given = asked.walk(checkpoint)
             assert given is not None
             rounds = 2 + int(refine)
-            within(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // rounds)
+            check_cost(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // rounds)
             x0 = given.picture
             for way in there_and_back(checkpoint, walk, x0, int(refine)):
                 if sign.is_set():
@@ -75,7 +81,7 @@ def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
             words = _ends(x0, way) + (EVEN if karras else "")
             yield _both_ways(x0, way, words, run_id, "done")
     except Exception as error:
-        yield json.dumps({"run": run_id, "error": sentence_of(error)})
+        yield json.dumps({"run": run_id, "error": sentence_of(error, COMPUTATION)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,24 +174,25 @@ TIMES = 9
 MAX_REFINE = 10
 
 
-def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
+def come_back(asked: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[dict[str, Any]]:
     """Noise the picture to several timesteps, ask once, and walk back: pictures and error curve.
 
     Args:
+        asked: What the tab's controls hold.
+        run_id: The run's name.
         request: Of the session.
-        *values: Those of `DenoiseForm`, then the run's name.
 
     Yields:
-        The plot, once at the end, and the gallery's message.
+        Updates of "gallery", and of "plot" once at the end.
     """
-    *asked_values, run_id = values
-    asked, stage = DenoiseForm(*asked_values), f"{request.session_hash} return"
+    stage = f"{request.session_hash} return"
     try:
         with STOP_SIGNALS.heeded(stage, run_id) as sign:
             checkpoint = asked.checkpoint()
-            walk, given = asked._replace(begin=PICTURE, images=1, exact=False).walk(checkpoint)
+            own = dataclasses.replace(asked, begin=PICTURE, images=1, exact=False)
+            walk, given = own.walk(checkpoint)
             assert given is not None
-            within(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // TIMES)
+            check_cost(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // TIMES)
             schedule = checkpoint.schedule
             device = next(checkpoint.unet.parameters()).device
             times = np.linspace(0, len(schedule) - 1, TIMES).round().astype(int).tolist()
@@ -202,20 +209,21 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
                     _, look = estimate(denoiser, x_t.to(device), t, limit, walk.threshold)
                 noised.append(x_t)
                 looks.append(look.cpu())
-                yield gr.skip(), _gallery(x0, times, noised, looks, walks, run_id)
+                yield {"gallery": _gallery(x0, times, noised, looks, walks, run_id)}
                 for step in _walked(checkpoint, walk, given, t):
                     if sign.is_set():
                         seen = _gallery(x0, times, noised, looks, walks, run_id, "stopped")
-                        yield gr.skip(), seen
+                        yield {"gallery": seen}
                         return
                     if step.index % 16 == 15:
-                        yield gr.skip(), gr.skip()  # where Gradio, too, can end it
+                        yield {}  # where Gradio, too, can end it
                 walks.append(step.x_prev.cpu())
             plot = curve(times, errors(looks, x0), errors(walks, x0))
-            shown = gr.update(value=plot, visible=True)
-            yield shown, _gallery(x0, times, noised, looks, walks, run_id, "done")
+            seen = _gallery(x0, times, noised, looks, walks, run_id, "done")
+            yield {"plot": gr.update(value=plot, visible=True), "gallery": seen}
     except Exception as error:
-        yield gr.skip(), json.dumps({"run": run_id, "error": sentence_of(error)})
+        error_message = json.dumps({"run": run_id, "error": sentence_of(error, COMPUTATION)})
+        yield {"gallery": error_message}
 
 
 def _walked(
@@ -309,11 +317,11 @@ def stop_all(run_ids: str) -> None:
         stop(run_id)
 
 
-def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
+def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     """Lay the fold out and wire it.
 
     Args:
-        asked: The tab's controls, in the order of `DenoiseForm`.
+        controls: The tab's.
         run_id: Filled by the browser.
         runs: Options of events that compute.
     """
@@ -343,6 +351,11 @@ def build(asked: list[Any], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
             info="of each step up; each round costs an evaluation",
         )
     both = component("gallery", "{}", "denoise-inversion", asks=[give_up])
-    back.click(come_back, [*asked, run_id], [plot, gallery], js=TELL % "denoise-return", **runs)
-    lead.click(lead_to_noise, [*asked, refine, run_id], both, js=TELL % "denoise-inversion", **runs)
+    shown = Named({"plot": plot, "gallery": gallery})
+    back.click(**wired(come_back, [controls, run_id], shown), js=TELL % "denoise-return", **runs)
+    lead.click(
+        **wired(lead_to_noise, [controls, refine, run_id], both),
+        js=TELL % "denoise-inversion",
+        **runs,
+    )
     halt.click(stop_all, run_id, js=TELL_STOP, queue=False, **QUIET)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator
@@ -109,14 +108,6 @@ class RecordingCache:
             return self.records.get(run_id)
 
 
-def sentence_of(error: Exception) -> str:
-    """What the page says of an error: its own sentence, or that something broke off."""
-    if isinstance(error, ValueError):
-        return str(error)
-    logging.error("A computation broke off", exc_info=error)
-    return BROKE_OFF
-
-
 STOP_SIGNALS, RECORDINGS = StopSignals(), RecordingCache()
 WORKERS.append(Worker(STOP_SIGNALS.close, lambda: bool(STOP_SIGNALS.signs)))
 ONE_AT_A_TIME = threading.Semaphore(1)
@@ -124,9 +115,6 @@ OPENING_RUN = "opening"  # no browser may call a run so
 WALK_LIMIT = 100_000
 REPLAY_LIMIT = 20_000 if SESSIONS.public else WALK_LIMIT  # what a stranger's link may ask for
 OTHER_LIMIT = 20_000  # of what does several walks at once
-BROKE_OFF = (
-    "The computation broke off, for a reason that is in the server's log; try other settings."
-)
 
 
 def found(card: RunCard, session: str = "") -> Checkpoint:
@@ -149,7 +137,7 @@ def found(card: RunCard, session: str = "") -> Checkpoint:
     )
 
 
-def within(walk: SamplingRequest, checkpoint: Checkpoint, limit: int) -> None:
+def check_cost(walk: SamplingRequest, checkpoint: Checkpoint, limit: int) -> None:
     """Refuse what would keep this machine busy for too long.
 
     Raises:
@@ -180,7 +168,7 @@ def recorded(run_id: str, card_text: str) -> Recording:
     checkpoint = found(card)
     if checkpoint.weights_hash != card.weights:
         raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
-    within(card.walk, checkpoint, WALK_LIMIT)  # as it was once
+    check_cost(card.walk, checkpoint, WALK_LIMIT)  # as it was once
     record = Recording(checkpoint, card.walk, card.given)
     with ONE_AT_A_TIME:
         for _ in record.run():

@@ -2,70 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
 from diffusion_core.data import read_picture
-from diffusion_core.generation import MAX_RESAMPLE, MAX_SEED
 
 from ..shared import models
-from ..shared.components import QUIET, STATIC, component
+from ..shared.components import QUIET, STATIC
+from ..shared.forms import Controls, wired
 from ..shared.picture_upload import picture_input
-from ..shared.start_image import Start
-from .form import BEGINNINGS, HOLE, NOISE, PICTURE, SEEDS, hole_message
+from ..shared.start_image import StartImage
+from .form import HOLE, NOISE, PICTURE, SEEDS, DenoiseForm, hole_message
 
 FIRST_PICTURE = STATIC / "pictures" / "ankle-boot.png"
 FIRST_T = 600
 
 
-@dataclass(frozen=True)
-class Beginning:
-    """The controls that say what a walk begins with.
-
-    Attributes:
-        begin: Which of `BEGINNINGS`.
-        seed_to: Where the noise leads to.
-        picture, t: The picture, and the timestep that it is noised to.
-        start: State that holds both as a `Start`.
-        hole: The painter; its value says what is open.
-        resample: How often each step is taken.
-        groups: What is shown only with one of the beginnings: seeds, picture, hole.
-    """
-
-    begin: gr.Radio
-    seed_to: gr.Number
-    picture: gr.Image
-    t: gr.Slider
-    start: gr.State
-    hole: gr.HTML
-    resample: gr.Slider
-    groups: tuple[gr.Group, gr.Group, gr.Group]
-
-
-def first_start(model: str) -> Start | None:
+def first_start(model: str) -> StartImage | None:
     """The picture that is there before anybody chose one; None without a model."""
     try:
         schedule = models.get(model).schedule
     except ValueError:
         return None
     t = min(FIRST_T, len(schedule) - 1)
-    return Start(read_picture(FIRST_PICTURE), float(schedule.log_snr(t)))
+    return StartImage(read_picture(FIRST_PICTURE), float(schedule.log_snr(t)))
 
 
-def controls(model: str) -> Beginning:
+def place(controls: Controls[DenoiseForm]) -> None:
     """Lay the controls out; `wire` makes them work."""
-    begin = gr.Radio(list(BEGINNINGS), value=NOISE, label="Begin with")
-    with gr.Group(visible=False) as seeds:
-        seed_to = gr.Number(
-            42,
-            label="Second seed",
-            precision=None,
-            info=f"nine pictures lead from the first seed's noise to this one's; 0 to {MAX_SEED}",
-        )
-    with gr.Group(visible=False) as of_picture:
+    controls.place("begin")
+    with controls.add("seeds_group", gr.Group(visible=False)):
+        controls.place("seed_to")
+    with controls.add("picture_group", gr.Group(visible=False)):
         picture = picture_input(
             value=str(FIRST_PICTURE),
             label="Picture to begin with",
@@ -73,6 +43,7 @@ def controls(model: str) -> Beginning:
             sources=["upload", "clipboard", "webcam"],
             alt_text="the picture to begin with",
         )
+        controls.add("picture", picture)
         t = gr.Slider(
             0,
             999,
@@ -81,54 +52,52 @@ def controls(model: str) -> Beginning:
             label="Noised to t",
             info="0 hardly at all, 999 until nothing is left",
         )
-    start = gr.State(first_start(model))
-    with gr.Group(visible=False) as open_part:
-        hole = component("hole", "{}", "denoise-hole")
-        resample = gr.Slider(
-            1,
-            MAX_RESAMPLE,
-            value=5,
-            step=1,
-            label="Times each step is taken",
-            info="more of it, and the new part fits the old better (RePaint)",
-        )
-    groups = (seeds, of_picture, open_part)
-    return Beginning(begin, seed_to, picture, t, start, hole, resample, groups)
+        controls.add("t", t)
+    controls.place("start", value=first_start(controls.opening.model))
+    with controls.add("hole_group", gr.Group(visible=False)):
+        controls.place("hole")
+        controls.place("resample")
 
 
-def wire(
-    parts: Beginning, model: gr.Dropdown, loaded: gr.State, begins: gr.Markdown, forget: gr.Button
-) -> None:
+SHOWN_PARTS = (
+    "begins",
+    "begin_with_noise",
+    "seeds_group",
+    "picture_group",
+    "hole_group",
+    "t",
+    "hole",
+)
+
+
+def wire(controls: Controls[DenoiseForm]) -> None:
     """Make the controls follow each other.
 
     Args:
-        parts: From `controls`.
-        model: The model's menu.
-        loaded: Changes when the model can be read.
-        begins: Says what happens to the picture.
-        forget: Goes back to noise.
+        controls: The tab's: those that `place` laid out; "loaded" changes when the model can be
+            read; "begins" says what happens to the picture; "begin_with_noise" goes back to noise.
     """
-    # On the user's own doing only: what the Noise tab hands over comes as a `Start` already.
+    begin, picture, t = controls["begin"], controls["picture"], controls["t"]
+    start, loaded = controls["start"], controls["loaded"]
+    # On the user's own doing only: the Noise tab hands over a `StartImage` that is made already.
     gr.on(
-        [parts.picture.input, parts.picture.clear, parts.t.input],
+        [picture.input, picture.clear, t.input],
         own_start,
-        [parts.picture, parts.t, model],
-        parts.start,
+        [picture, t, controls["model"]],
+        start,
         trigger_mode="always_last",
         **QUIET,
     )
     gr.on(
-        [parts.start.change, parts.begin.change, loaded.change],
-        shown,
-        [parts.begin, parts.start, loaded, parts.hole],
-        [begins, forget, *parts.groups, parts.t, parts.hole],
+        [start.change, begin.change, loaded.change],
+        **wired(shown, [begin, start, loaded, controls["hole"]], controls.named(*SHOWN_PARTS)),
         **QUIET,
     )
-    forget.click(lambda: NOISE, outputs=parts.begin, **QUIET)
+    controls["begin_with_noise"].click(lambda: NOISE, outputs=begin, **QUIET)
 
 
 def own_start(picture: np.ndarray | None, t: float, model: str) -> Any:
-    """The chosen picture as a `Start`."""
+    """The chosen picture as a `StartImage`."""
     try:
         checkpoint = models.get(model)
     except ValueError:
@@ -136,11 +105,11 @@ def own_start(picture: np.ndarray | None, t: float, model: str) -> Any:
     if picture is None:
         return None
     t = max(0, min(int(t), len(checkpoint.schedule) - 1))
-    return Start(picture, float(checkpoint.schedule.log_snr(t)))
+    return StartImage(picture, float(checkpoint.schedule.log_snr(t)))
 
 
-def shown(begin: str, start: Start | None, model: str, hole: str) -> list[Any]:
-    """What is on the page for this beginning, and what it says of the picture.
+def shown(begin: str, start: StartImage | None, model: str, hole: str) -> dict[str, Any]:
+    """Updates of `SHOWN_PARTS`: what is seen for this beginning, and what is said of the picture.
 
     The hole stays while its picture does.
     """
@@ -150,23 +119,26 @@ def shown(begin: str, start: Start | None, model: str, hole: str) -> list[Any]:
             words = start.words(models.get(model)) if start else "Choose a picture to begin with."
         except ValueError as error:
             words = str(error)
-    return [
-        gr.Markdown(words, visible=begin == PICTURE),
-        gr.Button(visible=begin != NOISE),
-        gr.Group(visible=begin == SEEDS),
-        gr.Group(visible=begin in (PICTURE, HOLE)),
-        gr.Group(visible=begin == HOLE),
-        gr.Slider(visible=begin == PICTURE),
-        hole_message(start, model, hole) if begin == HOLE else gr.skip(),
-    ]
+    updates = {
+        "begins": gr.Markdown(words, visible=begin == PICTURE),
+        "begin_with_noise": gr.Button(visible=begin != NOISE),
+        "seeds_group": gr.Group(visible=begin == SEEDS),
+        "picture_group": gr.Group(visible=begin in (PICTURE, HOLE)),
+        "hole_group": gr.Group(visible=begin == HOLE),
+        "t": gr.Slider(visible=begin == PICTURE),
+    }
+    return {**updates, "hole": hole_message(start, model, hole)} if begin == HOLE else updates
 
 
-def from_noise_tab(given: Start | None, model: str) -> list[Any]:
-    """Values of begin, start, picture and t for what the Noise tab hands over."""
+NOISE_TAB_PARTS = ("begin", "start", "picture", "t")
+
+
+def from_noise_tab(given: StartImage | None, model: str) -> dict[str, Any]:
+    """Updates of `NOISE_TAB_PARTS` for what the Noise tab hands over; none where there is none."""
     if given is None:
-        return [gr.skip()] * 4
+        return {}
     try:
         _, t = given.fit(models.get(model))
     except ValueError:
-        return [gr.skip()] * 4
-    return [PICTURE, given, given.picture, t]
+        return {}
+    return {"begin": PICTURE, "start": given, "picture": given.picture, "t": t}

@@ -21,7 +21,7 @@ from diffusion_core.schedule import NoiseSchedule, make_schedule
 from diffusion_core.seeding import draw_noise
 
 from ..shared.picture_and_noise import message, picture_and_noise
-from ..shared.start_image import Start
+from ..shared.start_image import StartImage
 from ..shared.wire import as_base64
 
 CHAIN_SECONDS = 0.1
@@ -119,14 +119,16 @@ def _chain_message(
 
 def start_here(
     picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str, t: float
-) -> Start:
+) -> StartImage:
     """This picture and its present noise, for the Denoise tab to begin with."""
     try:
         x0, _, schedule = parts(picture, size, crop, seed, name)
         t = max(0, min(int(t), len(schedule) - 1))
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    return Start(to_uint8(x0)[0], float(schedule.log_snr(t)), f"t = {t} of the {name} schedule")
+    return StartImage(
+        to_uint8(x0)[0], float(schedule.log_snr(t)), f"t = {t} of the {name} schedule"
+    )
 
 
 def animation(

@@ -12,6 +12,7 @@ from diffusion_core.generation import MAX_SEED
 from diffusion_core.schedule import SCHEDULES
 
 from ..shared.components import STATIC, component, why
+from ..shared.page import Page
 from ..shared.picture_and_noise import SIZES
 from ..shared.picture_upload import picture_input
 from .compute import animation, chain_messages, prepare, start_here
@@ -66,11 +67,11 @@ def refresh(*controls: Any) -> Any:
         return gr.skip(), gr.skip()
 
 
-def build() -> tuple[gr.State, gr.State]:
-    """Lay out the tab and wire it; called inside a gr.Tab.
+def build(page: Page) -> None:
+    """Lay out the tab and wire it.
 
-    Returns:
-        Two states: the last good picture, and what "Denoise from here" fills with a `Start`.
+    Args:
+        page: Gets the last good picture, and what "Denoise from here" fills.
     """
     # Served from where they lie: copies in Gradio's cache are cleared away after an hour.
     gr.set_static_paths(PICTURES)
@@ -103,7 +104,7 @@ def build() -> tuple[gr.State, gr.State]:
             with gr.Accordion("More", open=False):
                 crop = gr.Dropdown(list(CROPS), value=CROPS[0], label="Crop to a square")
         with gr.Column(scale=5, elem_classes=["stage"]):
-            controls = [picture, size, crop, seed, name]
+            controls: list[Any] = [picture, size, crop, seed, name]
             opening = prepare(read_picture(first), 128, CROPS[0], 0, "linear")
             stage = component("noise", opening, "noise-stage")
             with gr.Row():
@@ -164,4 +165,5 @@ def build() -> tuple[gr.State, gr.State]:
         show_progress="hidden",
         api_visibility="private",
     )
-    return kept, start
+    page.give("noise_picture", kept)
+    page.give("noise_start", start)

@@ -1,5 +1,5 @@
 """The Schedules tab: beta, alpha-bar and log-SNR curves, compared."""
 
-from .layout import build, from_address
+from .layout import build
 
-__all__ = ["build", "from_address"]
+__all__ = ["build"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -74,14 +75,11 @@ class Choice:
     p4: float = -9.0
 
     @classmethod
-    def of(cls, *values: object) -> Choice:
-        """From the controls' values, in the order of the fields."""
-        given = dict(zip((f.name for f in fields(cls)), values, strict=True))
+    def of(cls, **given: Any) -> Choice:
+        """From the controls' values, by the names of the fields."""
         if any(v is None for v in given.values()):
             raise ValueError("Fill in every number.")
-        given["names"] = tuple(given["names"])  # type: ignore[arg-type]
-        given["T"] = int(given["T"])  # type: ignore[call-overload]
-        return cls(**given)  # type: ignore[arg-type]
+        return cls(**{**given, "names": tuple(given["names"]), "T": int(given["T"])})
 
     def parameters(self, name: str) -> dict[str, float]:
         """The named schedule's own parameters."""

@@ -3,9 +3,12 @@
 Its files:
 
     components      our own HTML components
+    forms           a tab's controls by name: one table of fields, and updates by name
+    page            the page around a tab, and what tabs give to each other by name
     player          the frame player
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
+    errors          what the page tells of an error
     limits          what the page does for one visitor
     picture_upload  the one door by which a user's picture enters
     picture_and_noise  both, as the browser mixes them
@@ -19,10 +22,13 @@ Its files:
 
 __all__ = [
     "components",
+    "errors",
     "figures",
+    "forms",
     "gpu",
     "limits",
     "models",
+    "page",
     "picture_and_noise",
     "picture_upload",
     "player",

@@ -22,8 +22,8 @@ def never_silent(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterato
     """
 
     @wraps(handler)
-    def speaking(*args: Any) -> Iterator[Any]:
-        saying = handler(*args)
+    def speaking(*args: Any, **named: Any) -> Iterator[Any]:
+        saying = handler(*args, **named)
         yield next(saying, gr.skip())
         yield from saying
 

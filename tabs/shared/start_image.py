@@ -13,7 +13,7 @@ from diffusion_core.data import fit_picture, from_uint8, to_pil
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
+class StartImage:
     """A picture to begin a walk with, and how far it is noised.
 
     Attributes:

@@ -1,5 +1,5 @@
 """The Train tab: a UNet that learns here."""
 
-from .layout import build, forget
+from .layout import build
 
-__all__ = ["build", "forget"]
+__all__ = ["build"]

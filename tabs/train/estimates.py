@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -11,27 +13,17 @@ from diffusion_core.data import ImageDataset
 from diffusion_core.training_runs import TrainingPlan
 
 from ..shared import models
+from ..shared.errors import TRAINING, sentence_of
 from ..shared.limits import Limits
 from ..shared.sessions import PUBLIC, SESSIONS
-from .jobs import QUEUE, sentence_of
-from .plan import (
-    FRESH,
-    OWN,
-    PRESETS,
-    Filled,
-    Settings,
-    choices,
-    facts,
-    filled,
-    patch_for,
-    plan_of,
-    seconds_a_step,
-)
+from .form import FRESH, OWN, PRESET_PARTS, PRESETS, TrainForm
+from .jobs import QUEUE
+from .plan import Filled, choices, facts, filled, patch_for, plan_of, seconds_a_step
 
 NOTHING = "Choose pictures to learn from first, and wait until they are shown."
 
 
-def planned(session: str, values: tuple[Any, ...]) -> tuple[TrainingPlan, ImageDataset]:
+def planned(session: str, form: TrainForm) -> tuple[TrainingPlan, ImageDataset]:
     """The plan that the controls ask for, and the pictures that the session chose.
 
     Raises:
@@ -40,18 +32,18 @@ def planned(session: str, values: tuple[Any, ...]) -> tuple[TrainingPlan, ImageD
     dataset = SESSIONS.chosen(session)
     if dataset is None:
         raise ValueError(NOTHING)
-    if PUBLIC and values[0] not in [FRESH, *(path for _, path in models.available(session))]:
+    if PUBLIC and form.begin not in [FRESH, *(path for _, path in models.available(session))]:
         raise ValueError("Begin with one of the menu's models.")
-    return plan_of(Settings(*values), dataset, Limits.here())
+    return plan_of(form, dataset, Limits.here())
 
 
-def facts_now(request: gr.Request, *values: Any) -> str:
+def facts_now(form: TrainForm, request: gr.Request) -> str:
     """What the training would take, for the controls as they are."""
     try:
-        plan, dataset = planned(request.session_hash or "", values)
+        plan, dataset = planned(request.session_hash or "", form)
         return facts(plan, dataset, seconds_of(plan))
     except Exception as error:
-        return sentence_of(error)
+        return sentence_of(error, TRAINING)
 
 
 def seconds_of(plan: TrainingPlan) -> float | None:
@@ -59,69 +51,72 @@ def seconds_of(plan: TrainingPlan) -> float | None:
     return seconds_a_step(plan, known=QUEUE.busy)
 
 
-def _filled(name: str, values: tuple[Any, ...], session: str) -> Filled:
+def _filled(name: str, form: TrainForm, session: str) -> Filled:
     """What a preset comes to here, with the other controls as they are."""
 
     def measure(channels: str, batch: int) -> float | None:
-        s = Settings(*values)._replace(steps=1, channels=channels, batch=batch)
+        one = replace(form, steps=1, channels=channels, batch=batch)
         try:
-            return seconds_of(planned(session, s)[0])
+            return seconds_of(planned(session, one)[0])
         except Exception:
             return None  # what stands in the way is said beside
 
-    return filled(name, measure, Limits.here(), fixed=values[0] != FRESH)
+    return filled(name, measure, Limits.here(), fixed=form.begin != FRESH)
 
 
-def measured_presets(request: gr.Request, *values: Any) -> Any:
+def measured_presets(form: TrainForm, request: gr.Request) -> Any:
     """The presets with their times on this machine; as they are where those are not known."""
     session = request.session_hash or ""
-    found = {name: _filled(name, values, session) for name in PRESETS}
+    found = {name: _filled(name, form, session) for name in PRESETS}
     if QUEUE.busy and any(each.seconds is None for each in found.values()):
         return gr.skip()
     return gr.Radio(choices(found))
 
 
-def preset_values(request: gr.Request, preset: str, *values: Any) -> str:
-    """Steps, batch, channels and EMA of a preset, for `filler`; "" where one's own stand."""
+def preset_values(preset: str, form: TrainForm, request: gr.Request) -> str:
+    """Values of `PRESET_PARTS` for a preset, for `filler`; "" where one's own stand."""
     if preset not in PRESETS:
         return ""
-    return _found(preset, _filled(preset, values, request.session_hash or "")[:4])
+    return _found(preset, _filled(preset, form, request.session_hash or ""))
 
 
-def refilled(request: gr.Request, preset: str, *values: Any) -> str:
+def refilled(preset: str, form: TrainForm, request: gr.Request) -> str:
     """The same where nobody asked for it: what was measured stays until it can be measured anew."""
     if preset in PRESETS:
-        found = _filled(preset, values, request.session_hash or "")
+        found = _filled(preset, form, request.session_hash or "")
         if found.seconds is not None:
-            return _found(preset, found[:4])
+            return _found(preset, found)
     return ""
 
 
-def suited(preset: str, request: gr.Request) -> str:
-    """The patch that suits the pictures' size, for `filler`; "" where there are none."""
+def suggested_patch(preset: str, request: gr.Request) -> str:
+    """Values of `PATCH_PARTS` that suit the pictures' size, for `filler`; "" without pictures."""
     dataset = SESSIONS.chosen(request.session_hash or "")
-    return "" if dataset is None else _found(preset, [patch_for(dataset.shape[1])])
+    if dataset is None or preset == OWN:
+        return ""
+    return json.dumps({"preset": preset, "values": {"patch": patch_for(dataset.shape[1])}})
 
 
-def _found(preset: str, values: Any) -> str:
-    return "" if preset == OWN else json.dumps({"preset": preset, "values": values})
+def _found(preset: str, found: Filled) -> str:
+    values = {name: getattr(found, name) for name in PRESET_PARTS}
+    return json.dumps({"preset": preset, "values": values})
 
 
-def filler(num: int) -> str:
+def filler(names: Sequence[str]) -> str:
     """JavaScript that fills controls in, in the page itself.
 
     Finding what to fill in takes a while, in which somebody may type or choose another preset:
     what was found for a preset that no longer stands is dropped, and what they typed stays.
 
     Args:
-        num: How many controls.
+        names: Of the controls.
 
     Returns:
         A function of what was found, the preset that stands, and what the controls hold.
     """
     return f"""(found, preset, ...now) => {{
-      const of = found ? JSON.parse(found) : {{}};
-      return of.preset === preset ? of.values : now.slice(0, {num});
+      const of = found ? JSON.parse(found) : {{}}, names = {json.dumps(list(names))};
+      return names.map((name, i) => of.preset === preset ? of.values[name] : now[i]);
     }}"""
 
 

@@ -1,86 +1,212 @@
-"""The controls of the fold "Everything", for who wants to say it all."""
+"""The Train tab's form: one table of named fields, those of the fold "Everything" among them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from diffusion_core.denoiser import PREDICTION_TYPES
+from diffusion_core.schedule import SCHEDULES as ALL_SCHEDULES
 from diffusion_core.training import PRECISIONS, WEIGHTINGS
 
+from ..shared.forms import Controls, entry
 from ..shared.limits import Limits
-from .plan import ATTENTION, PRESETS, SCHEDULES, ema_for
 
-# In 75 seconds on 465 emoji of 32 × 32, x0_hat was off by 0.24 (log-SNR 0) where x0 was predicted
-# and by 0.29 where v was; the samples of the one are shapes in flat colours, of the other speckles:
-# noise has no structure to be learned in a few minutes, pictures have (Li & He 2025).
-PREDICTS, WEIGHTING = "sample", "clamped_snr"
+FRESH = "random weights"
+ATTENTION = {"the coarsest level": 1, "the two coarsest": 2, "none": 0}
+SCHEDULES = ("cosine", *(name for name in ALL_SCHEDULES if name != "cosine"))
+OWN = "own settings, below"
 
 
-def everything_else(limits: Limits) -> list[Any]:
-    """The controls of the fold, in the order of `Settings` after its first."""
-    coffee = PRESETS["a coffee"]
-    with gr.Row():
-        made: list[Any] = [
-            gr.Number(
-                min(coffee.steps, limits.steps),
-                label="Training steps",
-                precision=0,
-                info=f"1 to {limits.steps:,}",
-                min_width=120,
-            ),
-            gr.Number(
-                min(coffee.batch, limits.batch),
-                label="Batch",
-                precision=0,
-                info="pictures a step",
-                min_width=100,
-            ),
-        ]
-    with gr.Row():
-        made.append(
-            gr.Number(1e-3, label="Learning rate", info="peak; rises, falls at last", min_width=120)
-        )
-        made.append(
-            gr.Textbox(
-                coffee.ways[0][0],
-                label="Channels",
-                info="of each level, fine to coarse",
-                min_width=120,
-            )
-        )
-    with gr.Row():
-        made.append(gr.Number(2, label="Blocks", precision=0, info="a level", min_width=90))
-        made.append(
-            gr.Number(2, label="Patch", precision=0, info="pixels folded, p × p", min_width=90)
-        )
-    made.append(gr.Dropdown(list(ATTENTION), value=next(iter(ATTENTION)), label="Attention at"))
-    with gr.Row():
-        made.append(gr.Dropdown(list(SCHEDULES), value="cosine", label="Schedule", min_width=120))
-        made.append(gr.Number(1000, label="Timesteps T", precision=0, min_width=100))
-    made += [
-        gr.Dropdown(
+class Preset(NamedTuple):
+    """How long, and with what.
+
+    Attributes:
+        minutes: That it takes.
+        ways: (channels, steps that they want at least), widest first; the last wants none.
+        batch: Pictures a step.
+        steps: Where a step cannot be measured.
+    """
+
+    minutes: float
+    ways: tuple[tuple[str, int], ...]
+    batch: int
+    steps: int
+
+
+# Early on, steps count for more than pictures: in four minutes of one core on 2,700 avatars of
+# 32 × 32, x0_hat was off by 0.34 (log-SNR 0) after 83 steps of 64 of 64,128 channels, by 0.29 after
+# 270 of 16, by 0.28 after 770 of 16 of 32,64 channels; 64 is for those who stay.
+PRESETS = {
+    "a coffee": Preset(10, (("64,128", 5000), ("32,64", 0)), 16, 6000),
+    "a lunch": Preset(60, (("64,128", 4000), ("32,64", 0)), 32, 15_000),
+    "a night": Preset(480, (("96,192", 20_000), ("64,128", 0)), 64, 40_000),
+}
+
+
+def ema_for(steps: int) -> float:
+    """A decay that averages about the last tenth of a run."""
+    return min(0.9995, max(0.9, round(1 - 10 / steps, 4)))
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Channels from text.
+
+    Raises:
+        ValueError: if it is not whole numbers and commas.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"Channels must be whole numbers and commas, as in 64,128, not {text!r}."
+        ) from None
+
+
+def whole(name: str, lowest: int = 1) -> Callable[[float], int]:
+    """A parser of whole numbers from `lowest` on.
+
+    Args:
+        name: What the number is, for the sentence of its ValueError.
+        lowest: The least that it may be.
+    """
+
+    def parse(value: float) -> int:
+        if value != int(value) or value < lowest:
+            raise ValueError(f"{name} must be a whole number from {lowest} on, got {value:g}.")
+        return int(value)
+
+    return parse
+
+
+_COFFEE = PRESETS["a coffee"]
+
+
+@dataclass(frozen=True)
+class TrainForm:
+    """What the tab's controls hold: their names, defaults and parsing."""
+
+    begin: str = entry(
+        FRESH,
+        partial(
+            gr.Dropdown,
+            label="Begin with",
+            info="or train a model further, on these pictures",
+            allow_custom_value=True,
+        ),
+    )
+    steps: float = entry(
+        _COFFEE.steps,
+        partial(gr.Number, label="Training steps", precision=0, min_width=120),
+        parse=whole("Training steps"),
+    )
+    batch: float = entry(
+        _COFFEE.batch,
+        partial(gr.Number, label="Batch", precision=0, info="pictures a step", min_width=100),
+        parse=whole("The batch"),
+    )
+    learning_rate: float = entry(
+        1e-3,
+        partial(gr.Number, label="Learning rate", info="peak; rises, falls at last", min_width=120),
+    )
+    channels: str = entry(
+        _COFFEE.ways[0][0],
+        partial(gr.Textbox, label="Channels", info="of each level, fine to coarse", min_width=120),
+        parse=widths,
+    )
+    blocks: float = entry(
+        2,
+        partial(gr.Number, label="Blocks", precision=0, info="a level", min_width=90),
+        parse=whole("Blocks"),
+    )
+    patch: float = entry(
+        2,
+        partial(gr.Number, label="Patch", precision=0, info="pixels folded, p × p", min_width=90),
+        parse=whole("The patch"),
+    )
+    attention: str = entry(
+        next(iter(ATTENTION)), partial(gr.Dropdown, list(ATTENTION), label="Attention at")
+    )
+    schedule: str = entry(
+        "cosine", partial(gr.Dropdown, list(SCHEDULES), label="Schedule", min_width=120)
+    )
+    T: float = entry(
+        1000,
+        partial(gr.Number, label="Timesteps T", precision=0, min_width=100),
+        parse=whole("T", 2),
+    )
+    # In 75 seconds on 465 emoji of 32 × 32, x0_hat was off by 0.24 (log-SNR 0) where x0 was
+    # predicted and by 0.29 where v was; the samples of the one are shapes in flat colours, of the
+    # other speckles: noise has no structure to be learned in a few minutes, pictures have (Li & He
+    # 2025).
+    prediction: str = entry(
+        "sample",
+        partial(
+            gr.Dropdown,
             list(PREDICTION_TYPES),
-            value=PREDICTS,
             label="It predicts",
             info="sample is the clean picture",
         ),
-        gr.Dropdown(
-            list(WEIGHTINGS), value=WEIGHTING, label="Loss weighting", info="by signal over noise"
-        ),
-    ]
-    with gr.Row():
-        made.append(
-            gr.Number(
-                ema_for(coffee.steps), label="EMA decay", info="of the average", min_width=100
-            )
-        )
-        made.append(gr.Dropdown(list(PRECISIONS), value="auto", label="Precision", min_width=100))
-    with gr.Row():
-        made.append(
-            gr.Number(0.1, label="Label dropout", info="share, for guidance", min_width=110)
-        )
-        made.append(gr.Checkbox(False, label="Mirror half of the pictures", min_width=110))
-    made.append(gr.Number(0, label="Seed of the training", precision=0))
-    return made
+    )
+    weighting: str = entry(
+        "clamped_snr",
+        partial(gr.Dropdown, list(WEIGHTINGS), label="Loss weighting", info="by signal over noise"),
+    )
+    ema: float = entry(
+        ema_for(_COFFEE.steps),
+        partial(gr.Number, label="EMA decay", info="of the average", min_width=100),
+    )
+    precision: str = entry(
+        "auto", partial(gr.Dropdown, list(PRECISIONS), label="Precision", min_width=100)
+    )
+    dropout: float = entry(
+        0.1,
+        partial(gr.Number, label="Label dropout", info="share, for guidance", min_width=110),
+    )
+    flip: bool = entry(
+        False, partial(gr.Checkbox, label="Mirror half of the pictures", min_width=110)
+    )
+    seed: float = entry(
+        0,
+        partial(gr.Number, label="Seed of the training", precision=0),
+        parse=whole("The seed", 0),
+    )
+
+    @classmethod
+    def within(cls, limits: Limits) -> TrainForm:
+        """What the controls stand at where a page has these limits."""
+        return cls(steps=min(_COFFEE.steps, limits.steps), batch=min(_COFFEE.batch, limits.batch))
+
+
+# The fold "Everything", row by row; it holds all of the form but what a training begins with.
+ROWS = (
+    ("steps", "batch"),
+    ("learning_rate", "channels"),
+    ("blocks", "patch"),
+    ("attention",),
+    ("schedule", "T"),
+    ("prediction",),
+    ("weighting",),
+    ("ema", "precision"),
+    ("dropout", "flip"),
+    ("seed",),
+)
+EVERYTHING = tuple(name for row in ROWS for name in row)
+# What a preset fills in, and what the size of the pictures does.
+PRESET_PARTS, PATCH_PARTS = ("steps", "batch", "channels", "ema"), ("patch",)
+
+
+def place_everything(controls: Controls[TrainForm], limits: Limits) -> None:
+    """Lay out the controls of the fold."""
+    own: dict[str, dict[str, Any]] = {"steps": {"info": f"1 to {limits.steps:,}"}}
+    for row in ROWS:
+        if len(row) == 1:
+            controls.place(row[0], **own.get(row[0], {}))
+            continue
+        with gr.Row():
+            for name in row:
+                controls.place(name, **own.get(name, {}))

@@ -12,14 +12,16 @@ from typing import Any
 import gradio as gr
 
 from ..shared import models
+from ..shared.errors import TRAINING, sentence_of
 from ..shared.limits import Limits
 from ..shared.sessions import PUBLIC, SESSIONS
 from . import my_models
 from .datasets import FOLDER, MINE, SHIPPED, read, words
 from .estimates import planned, seconds_of
-from .jobs import QUEUE, Job, free_folder, sentence_of
+from .form import FRESH, TrainForm
+from .jobs import QUEUE, Job, free_folder
 from .messages import before, failed, follow
-from .plan import FRESH, with_saves
+from .plan import with_saves
 
 TELL_SECONDS = 0.4
 
@@ -61,7 +63,7 @@ def chosen_pictures(
     try:
         dataset = reading.result()
     except Exception as error:
-        yield failed(sentence_of(error)), "These pictures cannot be used; choose others."
+        yield failed(sentence_of(error, TRAINING)), "These pictures cannot be used; choose others."
         return
     SESSIONS.keep(session, dataset)
     job = QUEUE.of(session, SESSIONS.public)
@@ -76,18 +78,18 @@ def opened(
     yield from chosen_pictures(source, files, folder, size, request, opening=True)
 
 
-def train(request: gr.Request, name: str, *values: Any) -> Iterator[str]:
+def train(name: str, form: TrainForm, request: gr.Request) -> Iterator[str]:
     """Handler of Train: take a place in the line, and tell of it until it is over."""
     session = request.session_hash or ""
     try:
-        plan, dataset = planned(session, values)
+        plan, dataset = planned(session, form)
         if (seconds := seconds_of(plan)) is not None:
             plan = with_saves(plan, seconds)
         folder = free_folder(SESSIONS.folder(session), name)
         job = Job(folder.name, session, plan, dataset, folder, Limits.here().minutes)
         QUEUE.enter(job)
     except Exception as error:
-        yield failed(sentence_of(error))
+        yield failed(sentence_of(error, TRAINING))
         return
     yield from follow(job, session)
 
@@ -99,7 +101,7 @@ def go_on(path: str | None, request: gr.Request) -> Iterator[str]:
         job = my_models.resumed(path, session, Limits.here())
         QUEUE.enter(job)
     except Exception as error:
-        yield failed(sentence_of(error))
+        yield failed(sentence_of(error, TRAINING))
         return
     yield from follow(job, session)
 
@@ -119,21 +121,26 @@ def stop(request: gr.Request) -> None:
         QUEUE.stop(job)
 
 
-def own_menu(own: str | None, begin: str, model: str, request: gr.Request) -> list[Any]:
-    """The menus that list models: one's own, Begin with, and the Denoise tab's."""
+# The menus that list models: one's own, Begin with, and the Denoise tab's.
+MENUS = ("own", "begin", "denoise_model")
+
+
+def own_menu(own: str | None, begin: str, model: str, request: gr.Request) -> dict[str, Any]:
+    """Updates of `MENUS` for the models that there are now."""
     session = request.session_hash or ""
     mine, all_ = my_models.own_models(session), models.available(session)
     paths = [path for _, path in mine]
     here = own if own in paths else (paths[0] if paths else None)
     known = [FRESH, *(path for _, path in all_)]
-    return [
-        gr.Dropdown(mine, value=here),
-        gr.Dropdown([FRESH, *all_], value=begin if begin in known else FRESH),
-        gr.Dropdown(all_) if model in known or not PUBLIC else gr.Dropdown(all_, value=known[1]),
-    ]
+    stays = model in known or not PUBLIC
+    return {
+        "own": gr.Dropdown(mine, value=here),
+        "begin": gr.Dropdown([FRESH, *all_], value=begin if begin in known else FRESH),
+        "denoise_model": gr.Dropdown(all_) if stays else gr.Dropdown(all_, value=known[1]),
+    }
 
 
-def newest(own: str | None, begin: str, model: str, request: gr.Request) -> list[Any]:
+def newest(own: str | None, begin: str, model: str, request: gr.Request) -> dict[str, Any]:
     """The same menus after a training, with what was trained last chosen."""
     job = QUEUE.of(request.session_hash or "", SESSIONS.public)
     return own_menu(own if job is not None and not job.over else None, begin, model, request)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import re
 import shutil
 import threading
@@ -41,6 +40,7 @@ from diffusion_core.training_runs import (
 )
 from diffusion_core.unet import num_parameters
 
+from ..shared.errors import TRAINING, sentence_of
 from ..shared.shutdown import WORKERS, Worker
 
 PLAN_FILE, PICTURES_FILE, NAME_FILE = "plan.json", "pictures.npz", "pictures.txt"
@@ -101,10 +101,6 @@ def free_folder(within: Path, name: str) -> Path:
 
 CHECKED_FROM = 50  # steps; earlier there is nothing to tell
 STATE_TIMES = 3  # so many states' bytes must be free on the disk
-BROKE_OFF = (
-    "The training broke off, for a reason that is in the server's log; the last save is kept."
-)
-FULL = "The disk is full: free some space, then go on; the training stands at its last save."
 
 
 @dataclass(eq=False)
@@ -167,7 +163,7 @@ class Job:
             self.state = "running"
             self.state = self._train()
         except Exception as error:
-            self.words = sentence_of(error)
+            self.words = sentence_of(error, TRAINING)
             self.state = "failed"
         finally:
             self.ended.set()
@@ -238,18 +234,6 @@ class Job:
             data_saturated=saturation(real),
             from_random=not self.plan.init,
         )
-
-
-def sentence_of(error: Exception) -> str:
-    """What the page says of an error."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return FULL
-    if isinstance(error, ValueError | FloatingPointError):
-        return str(error)
-    if isinstance(error, MemoryError) or "alloc" in str(error) or "out of memory" in str(error):
-        return "There is not enough memory for this: choose a smaller batch, or fewer channels."
-    logging.error("A training broke off", exc_info=error)
-    return BROKE_OFF
 
 
 @dataclass

@@ -10,13 +10,33 @@ import gradio as gr
 
 from ..shared import models
 from ..shared.components import QUIET, component, never_silent, why
+from ..shared.forms import Controls, components, wired
 from ..shared.limits import Limits
+from ..shared.page import Page, open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
 from . import publish
 from .datasets import SHIPPED, SIZES, SOURCES
-from .estimates import begins, facts_now, filler, measured_presets, preset_values, refilled, suited
-from .form import everything_else
+from .estimates import (
+    begins,
+    facts_now,
+    filler,
+    measured_presets,
+    preset_values,
+    refilled,
+    suggested_patch,
+)
+from .form import (
+    EVERYTHING,
+    FRESH,
+    OWN,
+    PATCH_PARTS,
+    PRESET_PARTS,
+    PRESETS,
+    TrainForm,
+    place_everything,
+)
 from .handlers import (
+    MENUS,
     chosen_pictures,
     delete,
     first_pictures,
@@ -32,7 +52,6 @@ from .handlers import (
 )
 from .jobs import QUEUE
 from .messages import FOLLOWED
-from .plan import FRESH, OWN, PRESETS
 
 WHY = r"""
 Training is one sentence, said a hundred thousand times: take a picture $x_0$, draw a timestep $t$
@@ -80,15 +99,15 @@ def forget(request: gr.Request) -> None:
     threading.Thread(target=later, name="forgetting", daemon=True).start()
 
 
-def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
-    """Lay out the tab and wire it; called inside `tab`.
+def build(page: Page) -> None:
+    """Lay out the tab and wire it.
 
     Args:
-        tab: Itself; opening it shows what is there.
-        denoise_model: The Denoise tab's menu, which lists what was trained at once.
-        tabs: All tabs, to go over to that one.
+        page: Gives the Denoise tab's menu, which lists what was trained at once.
     """
+    denoise_model = page["denoise_model"]
     limits = Limits.here()
+    controls = Controls(TrainForm, TrainForm.within(limits))
     gr.Markdown(
         "A network that knows nothing learns to see noise in pictures: these, or your own. Press "
         "Train and watch the same noise become better and better pictures.",
@@ -124,15 +143,9 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
                 stop_button = gr.Button("Stop", min_width=80, elem_id="train-stop")
             facts = gr.Markdown("", elem_classes=["hint"], elem_id="train-facts")
             name = gr.Textbox("my-model", label="Name", max_length=40)
-            begin = gr.Dropdown(
-                [FRESH, *models.available()],
-                value=FRESH,
-                label="Begin with",
-                info="or train a model further, on these pictures",
-                allow_custom_value=True,
-            )
+            begin = controls.place("begin", choices=[FRESH, *models.available()])
             with gr.Accordion("Everything", open=False):
-                everything = everything_else(limits)
+                place_everything(controls, limits)
         with gr.Column(scale=5, elem_classes=["stage"]):
             stage = component("training", first_pictures(), "train-stage")
             words = gr.Markdown("", elem_id="train-words")
@@ -158,9 +171,11 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
                 )
                 publish.build(own)
             why(WHY)
-    settings = [begin, *everything]
     reading = [source, files, folder, size]
-    menus = [own, begin, denoise_model]
+    controls.add("own", own)
+    controls.add("denoise_model", denoise_model)
+    menus = controls.named(*MENUS)
+    everything = [controls[name] for name in EVERYTHING]
     watching: dict[str, Any] = {
         "concurrency_limit": 16,
         "concurrency_id": "watch",
@@ -176,8 +191,8 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
-    opening = tab.select(opened, reading, [stage, words], **QUIET)
-    tab.select(own_menu, [own, begin, denoise_model], menus, **QUIET)
+    opening = page.select(opened, reading, [stage, words], **QUIET)
+    page.select(**wired(own_menu, components(menus), menus), **QUIET)
     # In the page itself, so that no answer that is under way finds the preset still standing.
     gr.on([c.input for c in everything], None, None, preset, js=f"() => {json.dumps(OWN)}", **QUIET)
     measuring: dict[str, Any] = {
@@ -185,41 +200,43 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         "concurrency_id": "measure",
         **QUIET,
     }
-    fills = [everything[0], everything[1], everything[3], everything[11]]
-    patch = [everything[5]]
 
-    def filled(event: Any, find: Any, asked: list[Any], controls: list[Any]) -> Any:
-        """Fill the controls with what `find` gives, unless somebody was quicker."""
-        found = gr.Textbox(visible=False)
-        return event.then(find, asked, found, **QUIET).then(
-            None, [found, preset, *controls], controls, js=filler(len(controls)), **QUIET
+    def filled(event: Any, find: Any, asked: list[Any], names: tuple[str, ...]) -> Any:
+        """Fill the controls of these names with what `find` gives, unless somebody was quicker."""
+        found, fills = gr.Textbox(visible=False), components(controls.named(*names))
+        return event.then(**wired(find, asked, found), **QUIET).then(
+            None, [found, preset, *fills], fills, js=filler(names), **QUIET
         )
 
     def measured(event: Any, find: Any) -> None:
         """Measure, which takes a while; only then look whether a preset still stands."""
-        event = event.then(measured_presets, settings, preset, **measuring)
-        filled(event, find, [preset, *settings], fills).then(
-            facts_now, settings, facts, **measuring
+        event = event.then(**wired(measured_presets, [controls], preset), **measuring)
+        filled(event, find, [preset, controls], PRESET_PARTS).then(
+            **wired(facts_now, [controls], facts), **measuring
         )
 
     for event in (read, opening):
-        measured(filled(event, suited, [preset], patch), refilled)
+        measured(filled(event, suggested_patch, [preset], PATCH_PARTS), refilled)
     measured(begin.input(begins, [begin, size], size, **QUIET), refilled)
     measured(preset.input(lambda: None, None, None, **QUIET), preset_values)
-    gr.on([c.change for c in settings], facts_now, settings, facts, **measuring)
+    gr.on(
+        [c.change for c in controls.inputs],
+        **wired(facts_now, [controls], facts),
+        **measuring,
+    )
     opening.then(never_silent(watch), None, stage, **watching).then(
-        own_menu, [own, begin, denoise_model], menus, **QUIET
+        **wired(own_menu, components(menus), menus), **QUIET
     )
     for event in (
-        run_button.click(never_silent(train), [name, *settings], stage, **watching),
+        run_button.click(**wired(never_silent(train), [name, controls], stage), **watching),
         resume.click(never_silent(go_on), own, stage, **watching),
     ):
-        measured(event.then(newest, [own, begin, denoise_model], menus, **QUIET), refilled)
+        measured(event.then(**wired(newest, components(menus), menus), **QUIET), refilled)
     stop_button.click(stop, None, None, queue=False, **QUIET)
     use.click(
-        lambda path: [gr.skip(), gr.skip()] if not path else [path, gr.Tabs(selected="denoise")],
+        lambda path: [gr.skip(), gr.skip()] if not path else [path, open_tab("denoise")],
         own,
-        [denoise_model, tabs],
+        [denoise_model, page.tabs],
         **QUIET,
     )
     zipping.click(zip_file, own, [file, said], **QUIET)
@@ -229,4 +246,5 @@ def build(tab: gr.Tab, denoise_model: gr.Dropdown, tabs: gr.Tabs) -> None:
         said,
         js=CONFIRM,
         **QUIET,
-    ).then(own_menu, [own, begin, denoise_model], menus, **QUIET)
+    ).then(**wired(own_menu, components(menus), menus), **QUIET)
+    page.on_unload(forget)

@@ -15,10 +15,10 @@ from diffusion_core.seeding import draw_noise
 from diffusion_core.training_runs import MOST_PIXELS
 
 from ..shared.sessions import SESSIONS
+from ..shared.text import rough_duration
 from ..shared.wire import as_base64
 from .datasets import sheet
 from .jobs import QUEUE, Job
-from .plan import span
 
 SECONDS = 0.35
 POINTS = 240  # of the loss curve
@@ -134,15 +134,17 @@ def line(job: Job) -> str:
         ahead = QUEUE.ahead(job)
         left = sum(j.progress.seconds_left for j in ahead)
         words = "training is" if len(ahead) == 1 else "trainings are"
-        return f"In line: {len(ahead)} {words} before yours, about {span(left)} in all."
+        return f"In line: {len(ahead)} {words} before yours, about {rough_duration(left)} in all."
     if job.state == "running":
         if not p.seconds:
             return "The network is being made."
         rate = p.images_per_second
         end = "It ends with this page" if SESSIONS.public else "It goes on when this page is closed"
-        return f"{done}, {rate:,.3g} pictures a second, about {span(p.seconds_left)} left. {end}."
+        rest = rough_duration(p.seconds_left)
+        return f"{done}, {rate:,.3g} pictures a second, about {rest} left. {end}."
     if job.state == "done":
-        return f"Done: {done} in {span(job.seconds)}. {job.name} stands in the Denoise tab's list."
+        took = rough_duration(job.seconds)
+        return f"Done: {done} in {took}. {job.name} stands in the Denoise tab's list."
     if job.state == "stopped":
         kept = " What it learned is kept: go on, or denoise with it." if p.step else ""
         return f"Stopped after {done}. {job.words}{kept}".replace("  ", " ")

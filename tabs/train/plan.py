@@ -16,7 +16,6 @@ import numpy as np
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.data import ImageDataset
 from diffusion_core.device import best_device
-from diffusion_core.schedule import SCHEDULES as ALL_SCHEDULES
 from diffusion_core.schedule import make_schedule
 from diffusion_core.training import UNBOUNDED, TrainConfig
 from diffusion_core.training_runs import (
@@ -29,55 +28,19 @@ from diffusion_core.training_runs import (
 from diffusion_core.unet import UNet, num_parameters
 
 from ..shared import models
+from ..shared.forms import parsed
 from ..shared.limits import Limits
 from ..shared.sessions import SESSIONS
+from ..shared.text import rough_duration
+from .form import ATTENTION, FRESH, OWN, PRESETS, TrainForm, ema_for
 
-FRESH = "random weights"
-ATTENTION = {"the coarsest level": 1, "the two coarsest": 2, "none": 0}
-SCHEDULES = ("cosine", *(name for name in ALL_SCHEDULES if name != "cosine"))
 BESIDE = 1.1  # samples at the milestones take about 8 % of ten minutes, saves 2 %
 SAVE_SECONDS = 30
-
-
-class Settings(NamedTuple):
-    """Values of the controls, in their order."""
-
-    begin: str
-    steps: float
-    batch: float
-    learning_rate: float
-    channels: str
-    blocks: float
-    patch: float
-    attention: str
-    schedule: str
-    T: float
-    prediction: str
-    weighting: str
-    ema: float
-    precision: str
-    dropout: float
-    flip: bool
-    seed: float
 
 
 def patch_for(size: int) -> int:
     """So many pixels folded into channels that at most 16 × 16 or so are left."""
     return 1 if size <= 16 else 2 if size <= 48 else 4
-
-
-def widths(text: str) -> tuple[int, ...]:
-    """Channels from text.
-
-    Raises:
-        ValueError: if it is not whole numbers and commas.
-    """
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(
-            f"Channels must be whole numbers and commas, as in 64,128, not {text!r}."
-        ) from None
 
 
 def fitted(dataset: ImageDataset, checkpoint: Checkpoint) -> ImageDataset:
@@ -93,51 +56,51 @@ def fitted(dataset: ImageDataset, checkpoint: Checkpoint) -> ImageDataset:
 
 
 def plan_of(
-    s: Settings, dataset: ImageDataset, limits: Limits
+    form: TrainForm, dataset: ImageDataset, limits: Limits
 ) -> tuple[TrainingPlan, ImageDataset]:
     """The plan that the controls ask for, and the pictures as its network takes them.
 
     Raises:
         ValueError: in one sentence, if it cannot be, or is more than this page allows.
     """
-    if any(value is None for value in s):
+    if any(value is None for value in vars(form).values()):
         raise ValueError("Fill in every number under Everything.")
-    steps, batch = _whole("Training steps", s.steps), _whole("The batch", s.batch)
+    steps, batch = parsed(form, "steps"), parsed(form, "batch")
     if steps > limits.steps:
         raise ValueError(f"Here a training has at most {limits.steps:,} steps; choose fewer.")
     if batch > limits.batch:
         raise ValueError(f"Here a batch has at most {limits.batch} pictures; choose fewer.")
     known = None
-    if s.begin != FRESH:
-        known = models.get(s.begin if SESSIONS.public else models.fetch(s.begin))
-        s = _as_trained(s, known)
+    if form.begin != FRESH:
+        known = models.get(form.begin if SESSIONS.public else models.fetch(form.begin))
+        form = _as_trained(form, known)
     train = TrainConfig(
         num_steps=steps,
         batch_size=batch,
-        learning_rate=float(s.learning_rate),
+        learning_rate=float(form.learning_rate),
         warmup_steps=min(500, steps // 10),
         decay_steps=int(0.3 * steps),
-        ema_decay=float(s.ema),
-        label_dropout=float(s.dropout),
-        prediction_type=s.prediction,
-        loss_weighting=s.weighting,
-        precision=s.precision,
-        flip=bool(s.flip),
-        seed=_whole("The seed", s.seed, 0),
+        ema_decay=float(form.ema),
+        label_dropout=float(form.dropout),
+        prediction_type=form.prediction,
+        loss_weighting=form.weighting,
+        precision=form.precision,
+        flip=bool(form.flip),
+        seed=parsed(form, "seed"),
     )
-    noise: dict[str, Any] = {"name": s.schedule, "num_train_timesteps": _whole("T", s.T, 2)}
+    noise: dict[str, Any] = {"name": form.schedule, "num_train_timesteps": parsed(form, "T")}
     make_schedule(**noise)
     if known is None:
-        levels = widths(s.channels)
-        attend = ATTENTION[s.attention]
+        levels = parsed(form, "channels")
+        attend = ATTENTION[form.attention]
         attention = tuple(i >= len(levels) - attend for i in range(len(levels)))
         plan = TrainingPlan.for_data(
             dataset,
             train,
             noise,
             levels,
-            blocks=_whole("Blocks", s.blocks),
-            patch_size=_whole("The patch", s.patch),
+            blocks=parsed(form, "blocks"),
+            patch_size=parsed(form, "patch"),
             attention=attention,
         )
         if not attend:
@@ -153,7 +116,7 @@ def plan_of(
             attributes=tuple(len(values) for _, values in dataset.attribute_names),
         )
         # On a public page from the cache: the machine's own token is for its owner.
-        init = str(models.place(s.begin)[0]) if SESSIONS.public else s.begin
+        init = str(models.place(form.begin)[0]) if SESSIONS.public else form.begin
         plan = TrainingPlan(
             train, unet, known.config.schedule, init=init
         )  # the noise that it knows
@@ -166,17 +129,11 @@ def plan_of(
     return plan, dataset
 
 
-def _as_trained(s: Settings, known: Checkpoint) -> Settings:
+def _as_trained(form: TrainForm, known: Checkpoint) -> TrainForm:
     """What the output means stays what it was trained for; so must its weighting have a meaning."""
     kind = known.config.prediction_type
-    weighting = "none" if (s.weighting, kind) == UNBOUNDED else s.weighting
-    return s._replace(prediction=kind, weighting=weighting)
-
-
-def _whole(name: str, value: float, lowest: int = 1) -> int:
-    if value != int(value) or value < lowest:
-        raise ValueError(f"{name} must be a whole number from {lowest} on, got {value:g}.")
-    return int(value)
+    weighting = "none" if (form.weighting, kind) == UNBOUNDED else form.weighting
+    return dataclasses.replace(form, prediction=kind, weighting=weighting)
 
 
 def _check_shape(plan: TrainingPlan, dataset: ImageDataset) -> None:
@@ -207,16 +164,6 @@ def with_saves(plan: TrainingPlan, seconds: float) -> TrainingPlan:
     return dataclasses.replace(plan, train=train)
 
 
-def span(seconds: float) -> str:
-    """A time in words, to the minute or two digits."""
-    if seconds < 90:
-        return f"{max(1, seconds):.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    hours = seconds / 3600
-    return f"{hours:.1f} hours" if hours < 10 else f"{hours:,.0f} hours"
-
-
 def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> str:
     """Parameters, megabytes, memory, time, and what is to be minded: Markdown.
 
@@ -231,7 +178,7 @@ def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> s
     takes = (
         "its time is not measured while another training runs"
         if seconds is None
-        else f"**about {span(train.num_steps * seconds)}** on this machine "
+        else f"**about {rough_duration(train.num_steps * seconds)}** on this machine "
         f"({1000 * seconds:.0f} ms a step: measured, and a tenth for samples and saves)"
     )
     said = (
@@ -252,34 +199,7 @@ def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> s
     return " ".join([said, *minded])
 
 
-OWN = "own settings, below"
 FEWEST = 50  # steps
-
-
-class Preset(NamedTuple):
-    """How long, and with what.
-
-    Attributes:
-        minutes: That it takes.
-        ways: (channels, steps that they want at least), widest first; the last wants none.
-        batch: Pictures a step.
-        steps: Where a step cannot be measured.
-    """
-
-    minutes: float
-    ways: tuple[tuple[str, int], ...]
-    batch: int
-    steps: int
-
-
-# Early on, steps count for more than pictures: in four minutes of one core on 2,700 avatars of
-# 32 × 32, x0_hat was off by 0.34 (log-SNR 0) after 83 steps of 64 of 64,128 channels, by 0.29 after
-# 270 of 16, by 0.28 after 770 of 16 of 32,64 channels; 64 is for those who stay.
-PRESETS = {
-    "a coffee": Preset(10, (("64,128", 5000), ("32,64", 0)), 16, 6000),
-    "a lunch": Preset(60, (("64,128", 4000), ("32,64", 0)), 32, 15_000),
-    "a night": Preset(480, (("96,192", 20_000), ("64,128", 0)), 64, 40_000),
-}
 
 
 class Filled(NamedTuple):
@@ -318,11 +238,6 @@ def filled(
     return Filled(steps, batch, channels, ema_for(steps), None if each is None else steps * each)
 
 
-def ema_for(steps: int) -> float:
-    """A decay that averages about the last tenth of a run."""
-    return min(0.9995, max(0.9, round(1 - 10 / steps, 4)))
-
-
 def _round(steps: float) -> int:
     """Down to two digits, as a person would say it."""
     scale = 10 ** max(0, len(str(int(steps))) - 2)
@@ -333,6 +248,6 @@ def choices(presets: dict[str, Filled]) -> list[tuple[str, str]]:
     """(words, name) of each preset, for the menu, and one's own settings."""
     said = []
     for name, each in presets.items():
-        time = "" if each.seconds is None else f", about {span(each.seconds)}"
+        time = "" if each.seconds is None else f", about {rough_duration(each.seconds)}"
         said.append((f"{name}: {each.steps:,} steps{time}", name))
     return [*said, (OWN, OWN)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import gradio as gr
 
 from ..shared.components import QUIET
+from ..shared.errors import PUSH, sentence_of
 from ..shared.sessions import PUBLIC
 from . import my_models
 
 TELL_SECONDS = 0.2
-BROKE_OFF = "The push broke off; try it again."
 
 
 def build(own: gr.Dropdown) -> None:
@@ -64,11 +63,8 @@ def push(
             yield f"{doing[-1]} …", gr.skip()
     try:
         done = sending.result()
-    except ValueError as error:
-        yield str(error), gr.skip()
-    except Exception as error:  # nothing of it is told: it may hold more than it should
-        logging.error("A push broke off: %s", type(error).__name__)
-        yield BROKE_OFF, gr.skip()
+    except Exception as error:
+        yield sentence_of(error, PUSH), gr.skip()
     else:
         link = f"[{done.hub_id}]({done.url})"
         yield f"{done.words.replace(done.hub_id, link, 1)}.", ""

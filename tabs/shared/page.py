@@ -1,0 +1,76 @@
+"""What a tab is built on: the page around it, and by name what tabs give to each other.
+
+A tab never imports another. What it offers it gives to the page under a name; a tab that is built
+later takes it from there. Given are:
+
+    noise_picture   by Noise: state, the last good picture, uint8 (H, W, C)
+    noise_start     by Noise: state, the `StartImage` that "Denoise from here" fills
+    denoise_model   by Denoise: the menu of models
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import gradio as gr
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page while it is built; every tab's `build` gets one.
+
+    Attributes:
+        tabs: All tabs; as an output of an event, see `open_tab`, it changes the one that is seen.
+        tab: The tab that is being built; None between two of them.
+        given: What tabs have given so far, by name.
+        loads: Arguments of `gr.Blocks.load`, for what is filled in when a page opens.
+        unloads: Handlers for a page that was closed.
+    """
+
+    tabs: gr.Tabs
+    tab: gr.Tab | None = None
+    given: dict[str, Any] = field(default_factory=dict)
+    loads: list[dict[str, Any]] = field(default_factory=list)
+    unloads: list[Callable[..., Any]] = field(default_factory=list)
+
+    def within(self, tab: gr.Tab) -> Page:
+        """The same page, for the tab that is built now."""
+        return replace(self, tab=tab)
+
+    @property
+    def select(self) -> Any:
+        """The event of the tab being opened.
+
+        A component in a tab that was never opened loses what is sent to it, so opening it must ask
+        anew for what it shows.
+        """
+        assert self.tab is not None
+        return self.tab.select
+
+    def give(self, name: str, component: Any) -> None:
+        """Offer a component to the tabs that are built later."""
+        assert name not in self.given, f"{name} is given already"
+        self.given[name] = component
+
+    def __getitem__(self, name: str) -> Any:
+        """A component that an earlier tab has given."""
+        return self.given[name]
+
+    def on_load(self, **event: Any) -> None:
+        """Run a handler whenever a page opens.
+
+        Args:
+            **event: As `gr.Blocks.load` takes it: fn, inputs, outputs and options.
+        """
+        self.loads.append(event)
+
+    def on_unload(self, handler: Callable[..., Any]) -> None:
+        """Run a handler whenever a page was closed."""
+        self.unloads.append(handler)
+
+
+def open_tab(tab_id: str) -> gr.Tabs:
+    """The update of `Page.tabs` that goes over to a tab."""
+    return gr.Tabs(selected=tab_id)
