@@ -67,7 +67,7 @@ def test_a_record_says_of_each_step_what_the_walk_does(record, schedule):
     steps = list(sample(oracle, noise(2, 3), sampler=record.name, num_steps=10, generator=g))
     nfe = 0
     for s in steps:
-        nfe += record.evaluations(s.t, s.t_prev, schedule)
+        nfe += int(record.evaluations(torch.tensor(s.t), torch.tensor(s.t_prev), schedule))
         assert s.nfe == nfe
         assert (s.noise is not None) == ("noise" in s.weights)
         assert ("noise" in s.weights) == (record.injects_noise(0.0) and s.t_prev >= 0)
@@ -299,7 +299,7 @@ def test_evaluations_of_a_part_and_of_repeats_add_up(record, spacing):
     parts = [count_evaluations(record.name, p, COSINE) for p in (timesteps[:5], timesteps[4:])]
     assert sum(parts) == whole
     twice = count_evaluations(record.name, timesteps, COSINE, resample=2)
-    assert twice == 2 * whole - record.evaluations(*timesteps[-2:], COSINE)
+    assert twice == 2 * whole - int(record.evaluations(*torch.tensor(timesteps[-2:]), COSINE))
 
 
 def test_every_sampler_has_its_words_on_the_page():
