@@ -10,7 +10,7 @@ from diffusion_core.denoiser import ExactDenoiser, as_denoiser
 from diffusion_core.generation import SamplingRequest
 from diffusion_core.inpainting import inpaint
 from diffusion_core.inversion import invert
-from diffusion_core.process import slerp
+from diffusion_core.process import predict_x0, slerp
 from diffusion_core.samplers import (
     SAMPLERS,
     check_chance,
@@ -26,6 +26,7 @@ from tabs.denoise.form import sampler_of, takes_eta
 from tabs.denoise.sampler_words import SAMPLER_WORDS
 
 LINEAR, COSINE = make_schedule("linear"), make_schedule("cosine")
+ZERO_SNR = make_schedule("cosine", zero_terminal_snr=True)
 RECORDS = [sampler_named(name) for name in SAMPLERS]
 
 
@@ -323,6 +324,10 @@ def test_a_denoiser_knows_its_schedule_or_is_told():
     assert torch.equal(plain(x, t), oracle(x, t))
     other = as_denoiser(oracle, COSINE)
     assert other.schedule is COSINE and torch.equal(other(x, t), oracle(x, t))
+    moved = as_denoiser(plain, ZERO_SNR)
+    torch.testing.assert_close(moved.predict(x, t)[1], predict_x0(x, t, oracle(x, t), ZERO_SNR))
+    with pytest.raises(ValueError, match="zero terminal SNR"):
+        next(sample(plain, x, ZERO_SNR))
     with pytest.raises(ValueError, match=r"knows no schedule.*\.$"):
         next(sample(lambda x_t, t: x_t, x))
 
