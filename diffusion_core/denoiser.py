@@ -65,10 +65,13 @@ def as_denoiser(
     of_walk = own if schedule is None else schedule
     if of_walk is None:
         raise ValueError("This denoiser knows no schedule, so one must be given beside it.")
-    if not hasattr(denoiser, "predict"):
-        return EpsDenoiser(denoiser, of_walk)
     known = cast(ScheduledDenoiser, denoiser)
-    return known if of_walk is own else _OnSchedule(known, of_walk)
+    predicts = hasattr(denoiser, "predict")
+    if predicts and of_walk is own:
+        return known
+    if not predicts or isinstance(denoiser, EpsDenoiser):  # whose x0_hat depends on the schedule
+        return EpsDenoiser(denoiser, of_walk)
+    return _OnSchedule(known, of_walk)
 
 
 class EpsDenoiser:

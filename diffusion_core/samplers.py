@@ -140,7 +140,7 @@ def euler_weights(step: Interval) -> Weights:
 HEUN_LARGEST_RATIO = 20.0
 
 
-def heun_applies(t: int, t_prev: int, schedule: Schedule) -> bool:
+def heun_applies(t: int | Tensor, t_prev: int | Tensor, schedule: Schedule) -> Tensor:
     """Whether the trapezoid in EDM's noise level sigma / alpha holds from t to t_prev.
 
     It averages the slopes at both ends with equal weight. Where the level falls more than
@@ -148,10 +148,9 @@ def heun_applies(t: int, t_prev: int, schedule: Schedule) -> bool:
     far slope's error, magnified by the level, would swamp the picture; Euler's step, which only
     uses the near x0_hat, is then the accurate one. So it is at the step to level 0.
     """
-    if t_prev < 0 or schedule.alpha(t) == 0:
-        return False
     level, after = (schedule.sigma(s) / schedule.alpha(s) for s in (t, t_prev))
-    return not (level > 1 and level > HEUN_LARGEST_RATIO * after)
+    falls_too_far = (level > 1) & (level > HEUN_LARGEST_RATIO * after)
+    return ~falls_too_far & (torch.as_tensor(t_prev) >= 0)
 
 
 def _dpmpp_2m_weights(step: Interval) -> Weights:
@@ -197,6 +196,10 @@ def _line_through_x0(step: Interval, along: float) -> Weights:
     return {"x0_hat": along * (1 + half)} | ({"x0_before": -along * half} if half else {})
 
 
+def _one_evaluation(t: Tensor, t_prev: Tensor, schedule: Schedule) -> Tensor:
+    return torch.ones_like(t)
+
+
 @dataclass(frozen=True)
 class Sampler:
     """A sampler: how it weighs what makes up x_prev, and what there is to know of it.
@@ -211,7 +214,7 @@ class Sampler:
         injects_noise: Whether it draws fresh noise in every step but the last, with this eta.
         fixed_eta: The eta that it is bound to; 0 is always taken too, for unspecified. None is any
             from 0 to 1.
-        evaluations: The network evaluations of the step from t to t_prev.
+        evaluations: The network evaluations of the step from t to t_prev, or of several steps.
         terms: The weights as formulas, for a reader, one mapping for each set of weights that
             there is, those with the fewest first. ᾱ is at t and ᾱ′ at t′.
         letters: What the other letters of the formulas mean.
@@ -225,7 +228,7 @@ class Sampler:
     terms: tuple[dict[str, str], ...]
     letters: str
     fixed_eta: float | None = 0.0
-    evaluations: Callable[[int, int, Schedule], int] = lambda t, t_prev, schedule: 1
+    evaluations: Callable[[Tensor, Tensor, Schedule], Tensor] = _one_evaluation
 
 
 _REGISTRY = (
@@ -255,7 +258,7 @@ _REGISTRY = (
         weights=_heun_weights,
         order=2,
         injects_noise=lambda eta: False,
-        evaluations=lambda t, t_prev, schedule: 1 + heun_applies(t, t_prev, schedule),
+        evaluations=lambda t, t_prev, schedule: 1 + heun_applies(t, t_prev, schedule).long(),
         terms=(
             {"x0_hat": "√ᾱ′", "eps_hat": "√(1 − ᾱ′)"},
             {"x_t": "√(ᾱ′ / ᾱ)", "eps_hat": "½ √ᾱ′ Δσ", "eps_there": "½ √ᾱ′ Δσ"},
@@ -345,11 +348,9 @@ def count_evaluations(
     Raises:
         ValueError: if there is no such sampler.
     """
-    evaluations = sampler_named(sampler).evaluations
-    return sum(
-        evaluations(t, t_prev, schedule) * (resample if t_prev >= 0 else 1)
-        for t, t_prev in pairwise(timesteps)
-    )
+    t = torch.tensor(timesteps)
+    each = sampler_named(sampler).evaluations(t[:-1], t[1:], schedule)
+    return int((each * torch.where(t[1:] >= 0, resample, 1)).sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -309,14 +309,14 @@ def test_long_walks_are_announced_and_on_a_public_page_bounded(tiny_folder, monk
         resample=2,
         exact=False,
     )
-    assert "80 s or less here: 160 looks at one picture, 0.5 s each" in expected(asked)
+    assert "72 s or less here: 144 looks at one picture, 0.5 s each" in expected(asked)
     assert expected(dataclasses.replace(asked, steps=1, images=1, sampler="ddim", guidance=1)) == ""
     assert expected(dataclasses.replace(asked, seed=None)) == ""
     checkpoint = load_checkpoint(tiny_folder)
     walk, _ = asked.walk(checkpoint)
     models.bounded(walk, checkpoint)
     monkeypatch.setenv("PLAYGROUND_MAX_WALK_SECONDS", "60")
-    with pytest.raises(ValueError, match="about 80 s here, and this page gives 60 s"):
+    with pytest.raises(ValueError, match="about 72 s here, and this page gives 60 s"):
         models.bounded(walk, checkpoint)
 
 

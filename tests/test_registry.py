@@ -10,7 +10,7 @@ from diffusion_core.denoiser import ExactDenoiser, as_denoiser
 from diffusion_core.generation import SamplingRequest
 from diffusion_core.inpainting import inpaint
 from diffusion_core.inversion import invert
-from diffusion_core.process import slerp
+from diffusion_core.process import predict_x0, slerp
 from diffusion_core.samplers import (
     SAMPLERS,
     check_chance,
@@ -26,6 +26,7 @@ from tabs.denoise.form import sampler_of, takes_eta
 from tabs.denoise.sampler_words import SAMPLER_WORDS
 
 LINEAR, COSINE = make_schedule("linear"), make_schedule("cosine")
+ZERO_SNR = make_schedule("cosine", zero_terminal_snr=True)
 RECORDS = [sampler_named(name) for name in SAMPLERS]
 
 
@@ -67,7 +68,7 @@ def test_a_record_says_of_each_step_what_the_walk_does(record, schedule):
     steps = list(sample(oracle, noise(2, 3), sampler=record.name, num_steps=10, generator=g))
     nfe = 0
     for s in steps:
-        nfe += record.evaluations(s.t, s.t_prev, schedule)
+        nfe += int(record.evaluations(torch.tensor(s.t), torch.tensor(s.t_prev), schedule))
         assert s.nfe == nfe
         assert (s.noise is not None) == ("noise" in s.weights)
         assert ("noise" in s.weights) == (record.injects_noise(0.0) and s.t_prev >= 0)
@@ -299,7 +300,7 @@ def test_evaluations_of_a_part_and_of_repeats_add_up(record, spacing):
     parts = [count_evaluations(record.name, p, COSINE) for p in (timesteps[:5], timesteps[4:])]
     assert sum(parts) == whole
     twice = count_evaluations(record.name, timesteps, COSINE, resample=2)
-    assert twice == 2 * whole - record.evaluations(*timesteps[-2:], COSINE)
+    assert twice == 2 * whole - int(record.evaluations(*torch.tensor(timesteps[-2:]), COSINE))
 
 
 def test_every_sampler_has_its_words_on_the_page():
@@ -323,6 +324,10 @@ def test_a_denoiser_knows_its_schedule_or_is_told():
     assert torch.equal(plain(x, t), oracle(x, t))
     other = as_denoiser(oracle, COSINE)
     assert other.schedule is COSINE and torch.equal(other(x, t), oracle(x, t))
+    moved = as_denoiser(plain, ZERO_SNR)
+    torch.testing.assert_close(moved.predict(x, t)[1], predict_x0(x, t, oracle(x, t), ZERO_SNR))
+    with pytest.raises(ValueError, match="zero terminal SNR"):
+        next(sample(plain, x, ZERO_SNR))
     with pytest.raises(ValueError, match=r"knows no schedule.*\.$"):
         next(sample(lambda x_t, t: x_t, x))
 
