@@ -119,6 +119,4 @@ def player(
         keep: What the player asks for a file of a run: run, card, kind and view in, JSON out.
         give_up: What it tells the name of a run that another takes the place of.
     """
-    return component(
-        "player", value, elem_id, scripts=("stats", "player", "transport"), asks=[keep, give_up]
-    )
+    return component("player", value, elem_id, asks=[keep, give_up])
