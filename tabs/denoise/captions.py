@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from diffusion_core.data import to_uint8
 from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequest
 
-from ..shared.wire import as_base64
+from ..shared.wire import Head, as_base64
 from .form import choice_of
 
 
-def head(record: Recording, prefix: str = "") -> dict[str, Any]:
+def head(record: Recording, prefix: str = "") -> Head:
     """What the player needs beside the frames."""
     checkpoint, settings = record.checkpoint, record.settings
     schedule = checkpoint.schedule
     C, H, W = checkpoint.image_shape
-    values: dict[str, Any] = {
+    values: Head = {
         "width": record.sheet_shape[1],
         "height": record.sheet_shape[0],
         "channels": C,
-        "tile": [W, H],
+        "tile": (W, H),
         "columns": (record.sheet_shape[1] + 2) // (W + 2),
         "images": settings.num_images,
         "row": settings.seed_to is not None,

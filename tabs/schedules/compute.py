@@ -17,6 +17,7 @@ from diffusion_core.schedule import NoiseSchedule, make_schedule, schedule_from_
 from ..shared import models
 from ..shared.figures import Curve, curves
 from ..shared.picture_and_noise import message, picture_and_noise
+from ..shared.wire import CompareMessage, ScheduleNumbers
 
 DRAWN = "drawn"
 NAMES = ("linear", "scaled_linear", "cosine", "sigmoid", "sigmoid_beta", DRAWN)
@@ -179,8 +180,7 @@ def compare_message(picture: np.ndarray | None, choice: Choice) -> str:
     """Picture, noise and all schedules for the browser, which mixes them at the cursor."""
     made = choice.schedules()
     steps = torch.arange(choice.T)
-    values = message(*picture_and_noise(picture, 64, "centre", 0))
-    values["schedules"] = [
+    numbers: list[ScheduleNumbers] = [
         {
             "name": name,
             "alpha_bars": _short(s.alphas_cumprod.tolist()),
@@ -189,6 +189,10 @@ def compare_message(picture: np.ndarray | None, choice: Choice) -> str:
         }
         for name, s in made.items()
     ]
+    values: CompareMessage = {
+        **message(*picture_and_noise(picture, 64, "centre", 0)),
+        "schedules": numbers,
+    }
     return json.dumps(values)
 
 
