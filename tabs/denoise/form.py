@@ -18,7 +18,7 @@ from diffusion_core.generation import InitialImage, SamplingRequest
 
 from ..shared import models
 from ..shared.start_image import Start
-from ..shared.wire import as_base64
+from ..shared.wire import HoleMessage, as_base64
 
 ANY = "any"
 SLOTS = 8  # menus that the page holds; a model with fewer attributes leaves the rest unseen
@@ -281,9 +281,8 @@ def hole_message(start: Start | None, model: str, before: str = "{}") -> str:
     if start is None:
         return "{}"
     C, H, W = checkpoint.image_shape
-    px = to_uint8(start.fit(checkpoint)[0])[0]
-    values: dict[str, Any] = {"width": W, "height": H, "channels": C}
-    values["px"] = as_base64(px)
+    px = as_base64(to_uint8(start.fit(checkpoint)[0])[0])
+    values: HoleMessage = {"width": W, "height": H, "channels": C, "px": px}
     try:
         known = json.loads(before)
         if "mask" in known and all(known[k] == value for k, value in values.items()):

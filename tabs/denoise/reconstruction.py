@@ -29,7 +29,7 @@ from diffusion_core.seeding import draw_noise
 
 from ..shared.components import QUIET, component
 from ..shared.figures import Curve, curves
-from ..shared.wire import as_base64
+from ..shared.wire import Failure, GalleryMessage, as_base64
 from .form import PICTURE, DenoiseForm
 from .handlers import give_up, stop
 from .run_registry import OTHER_LIMIT, STOP_SIGNALS, sentence_of, within
@@ -75,7 +75,8 @@ def lead_to_noise(request: gr.Request, *values: Any) -> Iterator[str]:
             words = _ends(x0, way) + (EVEN if karras else "")
             yield _both_ways(x0, way, words, run_id, "done")
     except Exception as error:
-        yield json.dumps({"run": run_id, "error": sentence_of(error)})
+        failed: Failure = {"run": run_id, "error": sentence_of(error)}
+        yield json.dumps(failed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,25 +139,24 @@ def _ends(x0: Tensor, way: Way) -> str:
 def _both_ways(x0: Tensor, way: Way, words: str, run_id: str, state: str = "running") -> str:
     apart = None if way.again is None or state != "done" else 5 * (way.again - x0)
     shown = [x0, way.noise, way.again, apart]
-    return json.dumps(
-        {
-            "width": x0.shape[3],
-            "height": x0.shape[2],
-            "channels": x0.shape[1],
-            "cell": 132,
-            "columns": ["the picture", "its noise", "the picture again", "difference × 5"],
-            "rows": [
-                {
-                    "name": "",
-                    "tones": ["x0", "eps", "x0-hat", "x-t"],
-                    "cells": [None if x is None else as_base64(to_uint8(x)[0]) for x in shown],
-                }
-            ],
-            "words": words,
-            "state": state,
-            "run": run_id,
-        }
-    )
+    message: GalleryMessage = {
+        "width": x0.shape[3],
+        "height": x0.shape[2],
+        "channels": x0.shape[1],
+        "cell": 132,
+        "columns": ["the picture", "its noise", "the picture again", "difference × 5"],
+        "rows": [
+            {
+                "name": "",
+                "tones": ["x0", "eps", "x0-hat", "x-t"],
+                "cells": [None if x is None else as_base64(to_uint8(x)[0]) for x in shown],
+            }
+        ],
+        "words": words,
+        "state": state,
+        "run": run_id,
+    }
+    return json.dumps(message)
 
 
 def distance(a: Tensor, b: Tensor) -> float:
@@ -215,7 +215,8 @@ def come_back(request: gr.Request, *values: Any) -> Iterator[tuple[Any, str]]:
             shown = gr.update(value=plot, visible=True)
             yield shown, _gallery(x0, times, noised, looks, walks, run_id, "done")
     except Exception as error:
-        yield gr.skip(), json.dumps({"run": run_id, "error": sentence_of(error)})
+        failed: Failure = {"run": run_id, "error": sentence_of(error)}
+        yield gr.skip(), json.dumps(failed)
 
 
 def _walked(
@@ -255,28 +256,27 @@ def _gallery(
             "small and blurs; a walk decides for one of them, which is sharp and may be another. "
             "Where little noise was added your picture comes back; from much, one of the model's."
         )
-    return json.dumps(
-        {
-            "width": x0.shape[3],
-            "height": x0.shape[2],
-            "channels": x0.shape[1],
-            "columns": [f"t = {t}" for t in times],
-            "cell": 66,
-            "rows": [
-                {
-                    "name": "true x₀",
-                    "tone": "x0",
-                    "cells": [as_base64(to_uint8(x0)[0])] * len(times),
-                },
-                {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
-                {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(looks)},
-                {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
-            ],
-            "words": words,
-            "state": state,
-            "run": run_id,
-        }
-    )
+    message: GalleryMessage = {
+        "width": x0.shape[3],
+        "height": x0.shape[2],
+        "channels": x0.shape[1],
+        "columns": [f"t = {t}" for t in times],
+        "cell": 66,
+        "rows": [
+            {
+                "name": "true x₀",
+                "tone": "x0",
+                "cells": [as_base64(to_uint8(x0)[0])] * len(times),
+            },
+            {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
+            {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(looks)},
+            {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
+        ],
+        "words": words,
+        "state": state,
+        "run": run_id,
+    }
+    return json.dumps(message)
 
 
 def curve(times: list[int], looks: list[float], walks: list[float]) -> go.Figure:
