@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import gradio as gr
 
@@ -51,12 +51,12 @@ def suited(checkpoint: Checkpoint, otherwise: tuple[Any, ...] | None = None) -> 
 def own_way(checkpoint: Checkpoint) -> tuple[str, int, float]:
     """The sampler and steps that a model's files name, and the seconds for four pictures here."""
     values, T = checkpoint.config.sampling, len(checkpoint.schedule)
-    sampler, steps = values.get("sampler", "ddim"), values.get("num_steps")
-    if not _is_number(steps, 1, T):
-        steps = T if sampler == "ddpm" else min(FEW, T)
+    sampler, named = values.get("sampler", "ddim"), values.get("num_steps")
+    own = T if sampler == "ddpm" else min(FEW, T)
+    steps = int(named) if _is_number(named, 1, T) else own
     if sampler == "ddpm" and values.get("variance") == "beta":
         sampler = LARGE_VARIANCE
-    return sampler, int(steps), int(steps) * 4 * models.look(checkpoint)
+    return sampler, steps, steps * 4 * models.look(checkpoint)
 
 
 def too_long(steps: int, seconds: float) -> bool:
@@ -135,6 +135,6 @@ def opening(model: str) -> DenoiseForm:
     )
 
 
-def _is_number(value: Any, least: float, most: float) -> bool:
+def _is_number(value: Any, least: float, most: float) -> TypeGuard[float]:
     """Whether what a file says is a number in these bounds; files say anything."""
     return type(value) in (int, float) and least <= value <= most

@@ -61,8 +61,10 @@ def card_values(event: gr.EventData, request: gr.Request) -> list[Any]:
     except ValueError:
         return nothing
     names, choices = checkpoint.config.class_names, classes(path)
-    no_class = label is None or label >= (checkpoint.unet.config.num_classes or 0)
-    named = NO_CLASS if no_class else names[label] if names else str(label)
+    if label is None or label >= (checkpoint.unet.config.num_classes or 0):
+        named = NO_CLASS
+    else:
+        named = names[label] if names else str(label)
     return [
         path,
         gr.Dropdown(choices, value=named),

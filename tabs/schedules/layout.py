@@ -44,6 +44,7 @@ shows something, and sampling begins with what training never saw (Lin et al. 20
 
 *Try:* point at the middle of the plot. Under which schedule can you still say what it shows?
 """
+Control = gr.CheckboxGroup | gr.Checkbox | gr.Dropdown | gr.Radio | gr.Slider
 # Writes every choice into the page's address.
 ADDRESS = """(...values) => {
   const names = %s, query = new URLSearchParams(location.search);
@@ -205,7 +206,7 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
                         label=f"log-SNR at {i}/4",
                     )
             gr.Markdown("The picture is that of the Noise tab.", elem_classes=["hint"])
-        choice = [names, T, zero, *numbers.values()]
+        choice: list[Control] = [names, T, zero, *numbers.values()]
         opening = update(
             read_picture(FIRST_PICTURE), what.value, LINEAR, *(getattr(DEFAULT, f) for f in FIELDS)
         )
@@ -222,7 +223,7 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
                     opening[3], language="python", label="The same in Python", wrap_lines=True
                 )
             why(WHY)
-    addressed = [what, axis, *choice]
+    addressed: list[Control] = [what, axis, *choice]
     address = ADDRESS % ["what", "axis", *FIELDS]
     points = [numbers[f"p{i}"] for i in range(5)]
     drawing.input(
@@ -231,7 +232,7 @@ def build(tab: gr.Tab, picture: gr.State) -> list[Any]:
     gr.on([p.change for p in points], None, points, js=NUMBERS_TO_DRAWN, api_visibility="private")
     made = gr.State(0.0)
     gr.on(
-        [tab.select, *(c.change for c in [picture, *addressed])],
+        [tab.select, picture.change, *(c.change for c in addressed)],
         paced_update,
         [made, picture, what, axis, *choice],
         [plot, stage, words, lines, made],
