@@ -377,6 +377,7 @@ export class Player {
     if (!first) this.parent = this.nextParent;
     this.run = new Run(message.run, message.total);
     this.at = -1;
+    this.root.dataset.frame = "-1"; // none of this run is drawn yet
     this.waiting = false;
     this.say(".error", "");
     this.say(".note", "");
