@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import mimetypes
 import os
 import shutil
 import tempfile
@@ -108,7 +107,6 @@ def served() -> Path:
         copy = folder / path.relative_to(STATIC)
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, copy)
-    mimetypes.add_type("text/javascript", ".js")  # some Windows registries say text/plain
     gr.set_static_paths(folder)
     owner = os.getpid()
 
