@@ -39,12 +39,12 @@ function loadComponent(element, host, watch, address, events, load = (url) => im
     if (type.endsWith(":start")) root.dataset.wanted = detail.id ?? detail;
     early?.push(() => root.dispatchEvent(new CustomEvent(type, { detail })));
   };
-  for (const name of Object.keys(events)) element.addEventListener(name, keep, true);
+  for (const name of Object.keys(events)) element.addEventListener(name, keep, { capture: true });
   watch("value", take);
   take();
   return load(new URL(address, document.baseURI).href)
     .then((module) => {
-      for (const name of Object.keys(events)) element.removeEventListener(name, keep, true);
+      for (const name of Object.keys(events)) element.removeEventListener(name, keep, { capture: true });
       delete root.dataset.wanted;
       receive = module.mount(element, host);
       const kept = early ?? [];

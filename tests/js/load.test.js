@@ -75,6 +75,7 @@ test("values before and after the module's arrival come in order, none is lost",
 test("events and values before the module's arrival keep their order", async () => {
   const page = component({ "player:start": null, "player:stop": null });
   page.send("player:start", { id: "a", branch: false });
+  assert.equal(page.root.dataset.wanted, "a");
   page.update("1");
   page.send("player:stop");
   const seen = [];
@@ -106,7 +107,8 @@ test("Stop knows the run of a start that the module has not seen", async () => {
     },
   });
   await page.ended;
-  assert.deepEqual(before, [undefined, "first"]); // the run before is given up, never one's own
+  page.send("race:start", "third");
+  assert.deepEqual(before, [undefined, "first", "second"]); // given up: the run before, not its own
 });
 
 test("a question is answered at once, and not asked again", async () => {

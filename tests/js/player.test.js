@@ -247,6 +247,10 @@ test("a run card survives the page's address, in any script and with any byte", 
   const text = toAddress(card);
   assert.match(text, /^[\w-]+$/);
   assert.equal(fromAddress(text), card);
+  for (const json of ["{}", '{"a":1}', '{"a":12}']) {
+    assert.match(toAddress(json), /^[\w-]+$/); // of every length, without padding
+    assert.equal(fromAddress(toAddress(json)), json);
+  }
   assert.equal(fromAddress("%%%"), "no card");
 });
 
