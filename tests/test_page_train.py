@@ -157,7 +157,7 @@ def test_stop_close_come_back_and_go_on(browser, url):
     reached = int(re.search(r"Stopped after ([\d,]+) of", words)[1].replace(",", ""))
     assert reached > before
     second.reload()
-    second.wait_for_selector("#denoise-player .player[data-state=done]")
+    second.wait_for_selector("#denoise-player .player[data-state=done]", state="attached")
     second.get_by_role("tab", name="Train").click()
     second.wait_for_selector(f"{STAGE} .training[data-state=before]")
     choose(second, "Model of yours", "long-one")

@@ -16,6 +16,8 @@ from urllib.parse import unquote
 
 import gradio as gr
 import gradio.mcp
+from gradio.blocks import Block
+from gradio.components.api_component import Api
 from gradio.processing_utils import get_upload_folder
 from gradio.utils import get_function_description, is_in_or_equal
 from gradio_client import handle_file
@@ -97,7 +99,9 @@ def explain(function: Callable[..., Any], event: Any, answers: Sequence[str]) ->
     """
     blocks = gr.context.Context.root_block
     assert blocks is not None
-    asked, given = ([blocks.blocks[part] for part in event[k]] for k in ("inputs", "outputs"))
+    asked, given = (
+        [_of_api(blocks.blocks[part]) for part in event[k]] for k in ("inputs", "outputs")
+    )
     _, lines, _ = get_function_description(function)
     for (name, line), component in zip(lines.items(), asked, strict=True):
         component.label = name
@@ -105,3 +109,8 @@ def explain(function: Callable[..., Any], event: Any, answers: Sequence[str]) ->
     for name, component in zip(answers, given, strict=True):
         component.label = name
     return asked
+
+
+def _of_api(block: Block) -> Api:
+    assert isinstance(block, Api)
+    return block

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from diffusion_core.data import GRID_GAP, to_uint8
 from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequest
 from diffusion_core.samplers import sampler_named
 
-from ..shared.wire import as_base64
+from ..shared.wire import Formula, Head, as_base64
 from .form import choice_of
 
 
-def head(record: Recording, prefix: str = "") -> dict[str, Any]:
+def head(record: Recording, prefix: str = "") -> Head:
     """What the player needs beside the frames."""
     checkpoint, settings = record.checkpoint, record.settings
     schedule = checkpoint.schedule
     C, H, W = checkpoint.image_shape
-    values: dict[str, Any] = {
+    values: Head = {
         "width": record.sheet_shape[1],
         "height": record.sheet_shape[0],
         "channels": C,
-        "tile": [W, H],
+        "tile": (W, H),
         "columns": (record.sheet_shape[1] + GRID_GAP) // (W + GRID_GAP),
         "images": settings.num_images,
         "row": settings.seed_to is not None,
@@ -55,7 +53,7 @@ def _samplers(settings: SamplingRequest) -> list[tuple[int, str]]:
     return [*(part for part in parts if part[0] < first), (first, settings.sampler)]
 
 
-def _formulas(settings: SamplingRequest) -> dict[str, dict[str, Any]]:
+def _formulas(settings: SamplingRequest) -> dict[str, Formula]:
     """For the samplers of a walk: the weights of a step as formulas, and what their letters mean.
 
     Of the sets of terms the first holds that has a formula for each of a step's weights.

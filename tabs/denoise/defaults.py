@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeGuard
 
 import gradio as gr
 
@@ -53,10 +53,9 @@ def recommended_settings(checkpoint: Checkpoint) -> dict[str, Any]:
 def own_way(checkpoint: Checkpoint) -> tuple[str, int, float]:
     """The sampler and steps that a model's files name, and the seconds for four pictures here."""
     values, T = checkpoint.config.sampling, len(checkpoint.schedule)
-    sampler, steps = values.get("sampler", OWN.sampler), values.get("num_steps")
-    if not _is_number(steps, 1, T):
-        steps = T if sampler == "ddpm" else min(FEW, T)
-    steps = int(steps or FEW)
+    sampler, named = values.get("sampler", OWN.sampler), values.get("num_steps")
+    own = T if sampler == "ddpm" else min(FEW, T)
+    steps = int(named) if _is_number(named, 1, T) else own
     if sampler == "ddpm" and values.get("variance") == "beta":
         sampler = LARGE_VARIANCE
     return sampler, steps, steps * 4 * models.look(checkpoint)
@@ -109,6 +108,6 @@ def opening(model: str) -> DenoiseForm:
     return dataclasses.replace(at, guidance=1) if at.label == NO_CLASS else at
 
 
-def _is_number(value: Any, least: float, most: float) -> bool:
+def _is_number(value: Any, least: float, most: float) -> TypeGuard[float]:
     """Whether what a file says is a number in these bounds; files say anything."""
     return type(value) in (int, float) and least <= value <= most

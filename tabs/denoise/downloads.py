@@ -6,26 +6,27 @@ import io
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from diffusion_core.data import to_pil
 from diffusion_core.generation import strip, write_animation
 
-from ..shared.wire import as_base64
+from ..shared.wire import KeepAnswer, KeepRequest, as_base64
 from .run_registry import recorded
 
 KINDS = ("gif", "mp4", "strip")
 
 
-def keep(wanted: dict[str, Any]) -> str:
+def keep(wanted: KeepRequest) -> str:
     """A file of a run, for the browser to save.
 
     Args:
-        wanted: `run` and `card` of the run, `kind` of file, and the `view` that it shows.
+        wanted: `run` and `card` of the run, `kind` of file, and the `view` that it shows. It comes
+            from a browser, so any of them may be missing or of another type.
 
     Returns:
-        JSON: name and data in base64, or an error in a sentence.
+        JSON of a `KeepAnswer`: name and data in base64, or an error in a sentence.
     """
+    answer: KeepAnswer
     try:
         kind, view = str(wanted.get("kind")), str(wanted.get("view"))
         record = recorded(str(wanted.get("run")), str(wanted.get("card") or ""))
@@ -41,6 +42,7 @@ def keep(wanted: dict[str, Any]) -> str:
                 path = Path(folder) / f"walk-{view}.{kind}"
                 write_animation(path, sheets)
                 name, content = path.name, path.read_bytes()
+        answer = {"name": name, "data": as_base64(content)}
     except ValueError as error:
-        return json.dumps({"error": str(error)})
-    return json.dumps({"name": name, "data": as_base64(content)})
+        answer = {"error": str(error)}
+    return json.dumps(answer)

@@ -24,7 +24,7 @@ from ..shared.components import component
 from ..shared.forms import Controls, entry, parsed, table
 from ..shared.sessions import PUBLIC
 from ..shared.start_image import StartImage
-from ..shared.wire import as_base64
+from ..shared.wire import HoleMessage, as_base64
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 ANY = "any"
@@ -545,9 +545,8 @@ def hole_message(start: StartImage | None, model: str, before: str = "{}") -> st
     if start is None:
         return "{}"
     C, H, W = checkpoint.image_shape
-    px = to_uint8(start.fit(checkpoint)[0])[0]
-    values: dict[str, Any] = {"width": W, "height": H, "channels": C}
-    values["px"] = as_base64(px)
+    px = as_base64(to_uint8(start.fit(checkpoint)[0])[0])
+    values: HoleMessage = {"width": W, "height": H, "channels": C, "px": px}
     try:
         known = json.loads(before)
         if "mask" in known and all(known[k] == value for k, value in values.items()):

@@ -23,7 +23,7 @@ from diffusion_core.schedule import SPACINGS
 from ..shared.components import QUIET, component, never_silent
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, components, entry, wired
-from ..shared.wire import as_base64
+from ..shared.wire import Failure, RaceFrame, RaceHead, RaceMessage, as_base64
 from .exact import exact_of
 from .form import NOISE, DenoiseForm, takes_eta
 from .handlers import behind, give_up, stop
@@ -191,24 +191,25 @@ class Runner:
         walker = SamplingRun(checkpoint, walk, denoiser=denoiser)
         return cls(walker, iter(walker), len(walker.timesteps))
 
-    def advance(self) -> dict[str, Any] | None:
-        """Compute one step; the frame to send, or None where this step is not kept."""
+    def advance(self, lane: int) -> RaceFrame | None:
+        """Compute one step; the lane's frame to send, or None where this step is not kept."""
         start = time.perf_counter()
         step = next(self.steps, None)
         self.ms += 1000 * (time.perf_counter() - start)
         if step is None:
             assert self.last is not None
             self.result = self.last.x_prev.float().cpu()
-            return self._frame(self.count, -1, self.last.nfe, self.result, self.result)
+            return self._frame(lane, self.count, -1, self.last.nfe, self.result, self.result)
         self.last = step
         if step.index % max(1, self.count // KEPT_STEPS):
             return None
-        return self._frame(step.index, step.t, step.nfe, step.x_t, step.x0_hat)
+        return self._frame(lane, step.index, step.t, step.nfe, step.x_t, step.x0_hat)
 
-    def _frame(self, index: int, t: int, nfe: int, *pictures: Tensor) -> dict[str, Any]:
+    def _frame(self, lane: int, index: int, t: int, nfe: int, *pictures: Tensor) -> RaceFrame:
         px = [as_base64(grid(to_uint8(x))) for x in pictures]
         self.sent += 1
         return {
+            "lane": lane,
             "k": self.sent - 1,
             "i": index,
             "t": t,
@@ -240,27 +241,39 @@ def race(asked: DenoiseForm, form: RaceForm, run_id: str, request: gr.Request) -
             for runner in runners:
                 check_cost(runner.walker.settings, checkpoint, OTHER_LIMIT)
             head = _head(checkpoint, lanes, runners, asked)
-            waiting: list[dict[str, Any]] = []
-            repeated: list[dict[str, Any]] = []
+            waiting: list[RaceFrame] = []
+            repeated: list[RaceFrame] = []
             sent = 0.0
             while running := [i for i, r in enumerate(runners) if r.result is None]:
                 if sign.is_set():
                     return
                 lane = min(running, key=lambda i: runners[i].ms)
-                if frame := runners[lane].advance():
-                    waiting.append({"lane": lane, **frame})
+                if frame := runners[lane].advance(lane):
+                    waiting.append(frame)
                 if waiting and time.monotonic() - sent >= MESSAGE_SECONDS and not behind(session):
-                    yield json.dumps({"run": run_id, "head": head, "frames": repeated + waiting})
+                    some: RaceMessage = {
+                        "run": run_id,
+                        "head": head,
+                        "frames": repeated + waiting,
+                    }
+                    yield json.dumps(some)
                     repeated, waiting, sent = waiting, [], time.monotonic()
-            last = {"run": run_id, "head": head, "frames": repeated + waiting, "done": True}
-            yield json.dumps(last | _ends(checkpoint, runners, asked))
+            last: RaceMessage = {
+                "run": run_id,
+                "head": head,
+                "frames": repeated + waiting,
+                "done": True,
+            }
+            _add_distances(last, checkpoint, runners)
+            yield json.dumps(last)
     except Exception as error:
-        yield json.dumps({"run": run_id, "error": sentence_of(error, COMPUTATION)})
+        failed: Failure = {"run": run_id, "error": sentence_of(error, COMPUTATION)}
+        yield json.dumps(failed)
 
 
 def _head(
     checkpoint: Checkpoint, lanes: Sequence[Lane], runners: list[Runner], asked: DenoiseForm
-) -> dict[str, Any]:
+) -> RaceHead:
     walk = runners[0].walker.settings
     C, H, W = checkpoint.image_shape
     sheet = grid(to_uint8(torch.zeros(walk.num_images, C, H, W)))
@@ -282,17 +295,17 @@ def _head(
     }
 
 
-def _ends(checkpoint: Checkpoint, runners: list[Runner], asked: DenoiseForm) -> dict[str, Any]:
+def _add_distances(last: RaceMessage, checkpoint: Checkpoint, runners: list[Runner]) -> None:
     """How far the results lie apart and, where training images are here, from the nearest one."""
     results = [r.result for r in runners if r.result is not None]
     apart = [[float((a - b).square().mean().sqrt()) for b in results] for a in results]
-    ends: dict[str, Any] = {"distances": [[round(d, 4) for d in row] for row in apart]}
+    last["distances"] = [[round(d, 4) for d in row] for row in apart]
     try:
         exact = exact_of(checkpoint, runners[0].walker.settings)
         nearest = [round(float(exact.nearest(x)[1].mean()), 4) for x in results]
     except ValueError:
-        return ends
-    return ends | {"nearest": nearest, "known": len(exact.images)}
+        return
+    last["nearest"], last["known"] = nearest, len(exact.images)
 
 
 TELL_RACE = """(...inputs) => {

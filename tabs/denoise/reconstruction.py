@@ -31,7 +31,7 @@ from ..shared.components import QUIET, component
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.figures import Curve, curves
 from ..shared.forms import Controls, Named, wired
-from ..shared.wire import as_base64
+from ..shared.wire import Failure, GalleryMessage, as_base64
 from .form import PICTURE, DenoiseForm
 from .handlers import give_up, stop
 from .run_registry import OTHER_LIMIT, STOP_SIGNALS, check_cost
@@ -81,7 +81,8 @@ def lead_to_noise(
             words = _ends(x0, way) + (EVEN if karras else "")
             yield _both_ways(x0, way, words, run_id, "done")
     except Exception as error:
-        yield json.dumps({"run": run_id, "error": sentence_of(error, COMPUTATION)})
+        failed: Failure = {"run": run_id, "error": sentence_of(error, COMPUTATION)}
+        yield json.dumps(failed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,25 +145,24 @@ def _ends(x0: Tensor, way: Way) -> str:
 def _both_ways(x0: Tensor, way: Way, words: str, run_id: str, state: str = "running") -> str:
     apart = None if way.again is None or state != "done" else 5 * (way.again - x0)
     shown = [x0, way.noise, way.again, apart]
-    return json.dumps(
-        {
-            "width": x0.shape[3],
-            "height": x0.shape[2],
-            "channels": x0.shape[1],
-            "cell": 132,
-            "columns": ["the picture", "its noise", "the picture again", "difference × 5"],
-            "rows": [
-                {
-                    "name": "",
-                    "tones": ["x0", "eps", "x0-hat", "x-t"],
-                    "cells": [None if x is None else as_base64(to_uint8(x)[0]) for x in shown],
-                }
-            ],
-            "words": words,
-            "state": state,
-            "run": run_id,
-        }
-    )
+    message: GalleryMessage = {
+        "width": x0.shape[3],
+        "height": x0.shape[2],
+        "channels": x0.shape[1],
+        "cell": 132,
+        "columns": ["the picture", "its noise", "the picture again", "difference × 5"],
+        "rows": [
+            {
+                "name": "",
+                "tones": ["x0", "eps", "x0-hat", "x-t"],
+                "cells": [None if x is None else as_base64(to_uint8(x)[0]) for x in shown],
+            }
+        ],
+        "words": words,
+        "state": state,
+        "run": run_id,
+    }
+    return json.dumps(message)
 
 
 def distance(a: Tensor, b: Tensor) -> float:
@@ -222,8 +222,8 @@ def come_back(asked: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[
             seen = _gallery(x0, times, noised, looks, walks, run_id, "done")
             yield {"plot": gr.update(value=plot, visible=True), "gallery": seen}
     except Exception as error:
-        error_message = json.dumps({"run": run_id, "error": sentence_of(error, COMPUTATION)})
-        yield {"gallery": error_message}
+        failed: Failure = {"run": run_id, "error": sentence_of(error, COMPUTATION)}
+        yield {"gallery": json.dumps(failed)}
 
 
 def _walked(
@@ -263,28 +263,27 @@ def _gallery(
             "small and blurs; a walk decides for one of them, which is sharp and may be another. "
             "Where little noise was added your picture comes back; from much, one of the model's."
         )
-    return json.dumps(
-        {
-            "width": x0.shape[3],
-            "height": x0.shape[2],
-            "channels": x0.shape[1],
-            "columns": [f"t = {t}" for t in times],
-            "cell": 66,
-            "rows": [
-                {
-                    "name": "true x₀",
-                    "tone": "x0",
-                    "cells": [as_base64(to_uint8(x0)[0])] * len(times),
-                },
-                {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
-                {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(looks)},
-                {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
-            ],
-            "words": words,
-            "state": state,
-            "run": run_id,
-        }
-    )
+    message: GalleryMessage = {
+        "width": x0.shape[3],
+        "height": x0.shape[2],
+        "channels": x0.shape[1],
+        "columns": [f"t = {t}" for t in times],
+        "cell": 66,
+        "rows": [
+            {
+                "name": "true x₀",
+                "tone": "x0",
+                "cells": [as_base64(to_uint8(x0)[0])] * len(times),
+            },
+            {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
+            {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(looks)},
+            {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
+        ],
+        "words": words,
+        "state": state,
+        "run": run_id,
+    }
+    return json.dumps(message)
 
 
 def curve(times: list[int], looks: list[float], walks: list[float]) -> go.Figure:

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -22,7 +21,7 @@ from diffusion_core.seeding import draw_noise
 
 from ..shared.picture_and_noise import message, picture_and_noise
 from ..shared.start_image import StartImage
-from ..shared.wire import as_base64
+from ..shared.wire import ChainMessage, Moments, NoiseMessage, as_base64
 
 CHAIN_SECONDS = 0.1
 SAME = (
@@ -50,9 +49,11 @@ def prepare(picture: np.ndarray | None, size: int, crop: str, seed: float | None
         raise gr.Error(str(error), print_exception=False) from None
     kind = "grey" if x0.shape[1] == 1 else "colour"
     words = f"{size} × {size} pixels, {kind} · {name} schedule, "
-    values = message(x0, eps)
-    values["alpha_bars"] = [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()]
-    values["caption"] = words + f"T = {len(schedule)} · noise of seed {int(seed or 0)}"
+    values: NoiseMessage = {
+        **message(x0, eps),
+        "alpha_bars": [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()],
+        "caption": words + f"T = {len(schedule)} · noise of seed {int(seed or 0)}",
+    }
     return json.dumps(values)
 
 
@@ -63,13 +64,13 @@ def parts(
     return *picture_and_noise(picture, size, crop, seed), make_schedule(name)
 
 
-def moments(residual: Tensor) -> dict[str, list[float]]:
+def moments(residual: Tensor) -> Moments:
     """Mean and variance over all numbers, each with its standard error for a normal sample."""
     n, variance = residual.numel(), float(residual.var())
     mean = float(residual.mean())
     return {
-        "mean": [mean, (variance / n) ** 0.5],
-        "variance": [variance, variance * (2 / (n - 1)) ** 0.5],
+        "mean": (mean, (variance / n) ** 0.5),
+        "variance": (variance, variance * (2 / (n - 1)) ** 0.5),
     }
 
 
@@ -97,7 +98,7 @@ def chain_messages(
 
 def _chain_message(
     x0: Tensor, x: Tensor, eps: Tensor, k: int, last: int, schedule: NoiseSchedule
-) -> dict[str, Any]:
+) -> ChainMessage:
     signal = float(schedule.alpha_bar(k).sqrt())
     jump = q_sample(x0, k, eps, schedule)
     done = k == last

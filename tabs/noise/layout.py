@@ -104,7 +104,8 @@ def build(page: Page) -> None:
             with gr.Accordion("More", open=False):
                 crop = gr.Dropdown(list(CROPS), value=CROPS[0], label="Crop to a square")
         with gr.Column(scale=5, elem_classes=["stage"]):
-            controls: list[Any] = [picture, size, crop, seed, name]
+            controls: list[gr.Image | gr.Radio | gr.Dropdown | gr.Number]
+            controls = [picture, size, crop, seed, name]
             opening = prepare(read_picture(first), 128, CROPS[0], 0, "linear")
             stage = component("noise", opening, "noise-stage")
             with gr.Row():

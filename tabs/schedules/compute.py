@@ -23,6 +23,7 @@ from diffusion_core.schedule import (
 from ..shared import models
 from ..shared.figures import Curve, curves
 from ..shared.picture_and_noise import message, picture_and_noise
+from ..shared.wire import CompareMessage, ScheduleNumbers
 
 DRAWN = "drawn"
 NAMES = (*SCHEDULES, DRAWN)
@@ -186,8 +187,7 @@ def compare_message(picture: np.ndarray | None, choice: Choice) -> str:
     """Picture, noise and all schedules for the browser, which mixes them at the cursor."""
     made = choice.schedules()
     steps = torch.arange(choice.T)
-    values = message(*picture_and_noise(picture, 64, "centre", 0))
-    values["schedules"] = [
+    numbers: list[ScheduleNumbers] = [
         {
             "name": name,
             "alpha_bars": _short(s.alphas_cumprod.tolist()),
@@ -196,6 +196,10 @@ def compare_message(picture: np.ndarray | None, choice: Choice) -> str:
         }
         for name, s in made.items()
     ]
+    values: CompareMessage = {
+        **message(*picture_and_noise(picture, 64, "centre", 0)),
+        "schedules": numbers,
+    }
     return json.dumps(values)
 
 

@@ -15,7 +15,7 @@ Its files:
     start_image     a picture that a walk begins with
     figures         Plotly figures from arrays
     text            numbers as words
-    wire            bytes as text, for messages
+    wire            what page and server tell each other: messages, and bytes as text
     gpu             long walks on a borrowed GPU
     shutdown        the end: what computes stops, what was learned is kept
 """

@@ -1,17 +1,45 @@
-"""Our own HTML components: markup, looks and script from static/, one value as JSON text."""
+"""Our own HTML components: markup, looks and module from static/, one value as JSON text.
+
+A component is a folder static/NAME with NAME.html, NAME.css and index.js, an ES module that exports
+`mount`; static/lib holds what several of them import. The browser loads the modules from Gradio's
+file route. That route sends no Cache-Control, so that a browser may go on with a module of before
+an update; therefore the modules are served from a copy made at start-up, whose folder has a name of
+its own: a new start is a new address, also for what the modules import from each other, and a
+repository that is updated under a running page changes nothing there. The copy holds the modules
+and nothing else, so that nothing else of static/ becomes readable by it.
+"""
 
 from __future__ import annotations
 
+import atexit
+import json
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
 STATIC = Path(__file__).parents[1] / "static"
 # Of events that are the page's own affair: nothing blinks, and nobody calls them from outside.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# Events that the page's buttons send to a component; load.js keeps those that come before its
+# module has arrived. Where a dict stands beside a name, it is the answer until then.
+EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
+    "player": {
+        "player:start": None,
+        "player:stop": None,
+        "player:failed": None,
+        "player:ask": {"run": "", "card": "", "step": 0},
+    },
+    "race": {"race:start": None, "race:stop": None},
+    "gallery": {"gallery:start": None},
+    "draw": {"draw:set": None},
+}
 
 
 def never_silent(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
@@ -35,30 +63,59 @@ def component(
     value: str,
     elem_id: str,
     *,
-    scripts: tuple[str, ...] = (),
     asks: list[Callable[..., Any]] | None = None,
 ) -> gr.HTML:
-    """A component from static/NAME.html, .css and .js.
+    """A component from the folder static/NAME.
 
     Args:
-        name: Of the files.
-        value: First message, JSON; the script reads it as `props.value`.
+        name: Of the folder.
+        value: First message, JSON.
         elem_id: Of the element; the page's own scripts find it by this.
-        scripts: Names of its .js files, one after the other; NAME.js alone where there are none.
-        asks: Functions that its script may call, by their names, as `server.NAME(value)`.
+        asks: Functions that its module may call, by their names, as `server.NAME(value)`.
     """
-    read = {e: (STATIC / f"{name}.{e}").read_text(encoding="utf-8") for e in ("html", "css")}
-    names = ("common", *(scripts or (name,)))
-    script = "".join((STATIC / f"{n}.js").read_text(encoding="utf-8") for n in names)
+    read = {e: (STATIC / name / f"{name}.{e}").read_text(encoding="utf-8") for e in ("html", "css")}
     return gr.HTML(
         value=value,
         html_template=read["html"],
         css_template=read["css"],
-        js_on_load=script,
+        js_on_load=loader(name),
         server_functions=asks,
         elem_id=elem_id,
         apply_default_css=False,
     )
+
+
+def loader(name: str) -> str:
+    """The script that loads a component's module and mounts it.
+
+    The module's address is relative to the page, which may lie under a path of a proxy.
+    """
+    address = json.dumps(f"gradio_api/file={quote((served() / name / 'index.js').as_posix())}")
+    events = json.dumps(EVENTS.get(name, {}))
+    script = (STATIC / "load.js").read_text(encoding="utf-8")
+    return (
+        f"{script}\n"
+        f"loadComponent(element, {{ trigger, props, server }}, watch, {address}, {events});"
+    )
+
+
+@cache
+def served() -> Path:
+    """The folder from which this process serves the modules; it goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="playground-modules-"))
+    for path in STATIC.glob("*/*.js"):
+        copy = folder / path.relative_to(STATIC)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, copy)
+    gr.set_static_paths(folder)
+    owner = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:  # a forked worker leaves it
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
 
 
 def why(text: str) -> None:
@@ -67,7 +124,7 @@ def why(text: str) -> None:
     Args:
         text: Markdown with $ and $$ around mathematics.
     """
-    delimiters = [
+    delimiters: list[dict[str, str | bool]] = [
         {"left": "$$", "right": "$$", "display": True},
         {"left": "$", "right": "$", "display": False},
     ]

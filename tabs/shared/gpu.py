@@ -153,10 +153,16 @@ def computed(
         before = (before[0], torch.from_numpy(before[1]).to(where))
     states = tuple(torch.from_numpy(s) for s in moment.states)
     moment = dataclasses.replace(moment, x_t=moment.x_t.to(where), before=before, states=states)
-    beginning = None if given is None else InitialImage(**unpacked(given, ("picture", "mask")))
+    beginning = None if given is None else _initial_image(given)
     walker = SamplingRun(checkpoint, walk, beginning, moment)
     for step in walker:
         yield packed(step), [s.numpy() for s in walker.moment().states]
+
+
+def _initial_image(given: dict[str, Any]) -> InitialImage:
+    picture, mask = given["picture"], given["mask"]
+    mask = None if mask is None else torch.from_numpy(mask)
+    return InitialImage(torch.from_numpy(picture), mask)
 
 
 @lru_cache(maxsize=2)

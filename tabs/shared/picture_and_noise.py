@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from diffusion_core.data import fit_picture, from_uint8, to_uint8
 from diffusion_core.generation import MAX_SEED
 from diffusion_core.seeding import draw_noise
 
-from .wire import as_base64
+from .wire import PictureAndNoiseMessage, as_base64
 
 SIZES = (28, 32, 64, 128, 256)
 EPS_SCALE = 4096  # eps goes to the browser as int16: an error of at most 1/8192, 0.02 levels
@@ -43,7 +42,7 @@ def picture_and_noise(
     return x0, draw_noise(x0.shape, torch.Generator().manual_seed(int(seed)))
 
 
-def message(x0: Tensor, eps: Tensor) -> dict[str, Any]:
+def message(x0: Tensor, eps: Tensor) -> PictureAndNoiseMessage:
     """x0 and eps for the browser, as JSON values: x0 as uint8, eps as int16 in units of 1/4096."""
     packed = (eps * EPS_SCALE).round().clamp(-32768, 32767).to(torch.int16)
     return {

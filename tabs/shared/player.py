@@ -1,8 +1,6 @@
-"""The frame player: one HTML component, and what it is told.
+"""The frame player: one HTML component, and the messages that fill it.
 
-A message is JSON: `run` names the run, `total` its number of frames, `head` what does not change
-(size, captions, the schedule under the scrubber), `first` the index of the first frame in it, and
-`frames` their numbers with the pictures in base64. The browser keeps every frame at native size and
+A message is JSON, a `wire.PlayerMessage`. The browser keeps every frame at native size and
 draws it on canvases; scrubbing, playing and looping never ask the server.
 
 Messages overlap: each repeats the frames of the one before. Where the page takes up two messages
@@ -15,12 +13,12 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import gradio as gr
 
 from diffusion_core.generation import Frame
 
+from . import wire
 from .components import component
 from .wire import as_base64
 
@@ -29,7 +27,7 @@ MESSAGE_SECONDS = (
 )  # each costs the server as much as a small step; the player spreads the frames
 
 
-def encode(frame: Frame) -> dict[str, Any]:
+def encode(frame: Frame) -> wire.Frame:
     """A frame as JSON values."""
     return {
         "i": frame.index,
@@ -55,9 +53,9 @@ class Run:
         run_id: The browser's name for this run.
     """
 
-    head: dict[str, Any]
+    head: wire.Head
     run_id: str
-    _frames: list[dict[str, Any]] = field(default_factory=list)
+    _frames: list[wire.Frame | None] = field(default_factory=list)
     _sent: int = 0
     _sent_before: int = 0
     _last: float = 0.0
@@ -81,20 +79,22 @@ class Run:
             note: A sentence to show, with the last.
         """
         first = self._sent_before
-        values: dict[str, Any] = {
+        values: wire.PlayerMessage = {
             "run": self.run_id,
             "total": len(self.head["alpha_bars"]),
             "done": done,
             "first": first,
-            "frames": self._frames[first:],
-            **({"card": card} if card else {}),
-            **({"note": note} if note else {}),
+            "frames": [frame for frame in self._frames[first:] if frame is not None],
         }
+        if card:
+            values["card"] = card
+        if note:
+            values["note"] = note
         if self._messages < 3 or done:
             values["head"] = self.head
         self._sent_before, self._sent = self._sent, len(self._frames)
         for i in range(self._sent_before):
-            self._frames[i] = {}  # sent twice: the browser has it now
+            self._frames[i] = None  # sent twice: the browser has it now
         self._last = time.monotonic()
         self._messages += 1
         return json.dumps(values)
@@ -102,13 +102,14 @@ class Run:
 
 def failure(sentence: str, run_id: str) -> str:
     """A message that shows a sentence in the stage and leaves the frames there as they are."""
-    return json.dumps({"run": run_id, "error": sentence})
+    message: wire.Failure = {"run": run_id, "error": sentence}
+    return json.dumps(message)
 
 
 def player(
     value: str,
     elem_id: str,
-    keep: Callable[[dict[str, Any]], str],
+    keep: Callable[[wire.KeepRequest], str],
     give_up: Callable[[str], None],
 ) -> gr.HTML:
     """The component.
@@ -116,9 +117,7 @@ def player(
     Args:
         value: First message: something to see at once.
         elem_id: Of the element; the page's own scripts find it by this.
-        keep: What the player asks for a file of a run: run, card, kind and view in, JSON out.
+        keep: What the player asks for a file of a run; JSON of a `wire.KeepAnswer` out.
         give_up: What it tells the name of a run that another takes the place of.
     """
-    return component(
-        "player", value, elem_id, scripts=("stats", "player", "transport"), asks=[keep, give_up]
-    )
+    return component("player", value, elem_id, asks=[keep, give_up])

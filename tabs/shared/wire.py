@@ -1,13 +1,304 @@
-"""Numbers and pictures on their way to the browser: bytes as text, inside JSON messages."""
+"""Everything that goes between server and page: bytes as text, and every message's keys.
 
-from __future__ import annotations
+The page's side of the messages is static/lib/messages.js, which has a typedef for each of these; a
+test holds that both name the same keys. What the keys mean stands there. Pictures are text in
+base64: uint8, rows from the top, RGB or grey.
+"""
 
 import base64
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from typing_extensions import NotRequired, TypedDict
 
 
 def as_base64(values: np.ndarray | bytes) -> str:
     """The bytes of an array in C order, or bytes as they are, as text for a JSON message."""
     data = values if isinstance(values, bytes) else np.ascontiguousarray(values).tobytes()
     return base64.b64encode(data).decode()
+
+
+class Failure(TypedDict):
+    """Why a run could not begin, or broke off."""
+
+    run: str
+    error: str
+
+
+class Frame(TypedDict):
+    """One frame of a walk."""
+
+    i: int
+    t: int
+    tp: int
+    ab: float
+    nfe: int
+    ms: float
+    w: dict[str, float]
+    h: tuple[int, ...]
+    n: dict[str, float]
+    px: list[str]
+
+
+class Formula(TypedDict):
+    """A sampler's step as formulas.
+
+    `terms` holds sets of formulas by the weight's name; the first set that has one for each of a
+    step's weights is that step's. `letters` says what the letters mean.
+    """
+
+    terms: Sequence[Mapping[str, str]]
+    letters: str
+
+
+class Head(TypedDict):
+    """What stays the same in all frames of a walk."""
+
+    width: int
+    height: int
+    channels: int
+    tile: tuple[int, int]
+    columns: int
+    images: int
+    row: bool
+    views: tuple[str, ...]
+    steps: int
+    alpha_bars: list[float]
+    samplers: list[tuple[int, str]]
+    formulas: dict[str, Formula]
+    branch: int
+    caption: str
+    bound: str
+    known: NotRequired[int]
+    x0: NotRequired[str]
+    hole: NotRequired[bool]
+
+
+class PlayerMessage(TypedDict):
+    """Frames of a walk, for the player."""
+
+    run: str
+    total: int
+    done: bool
+    first: int
+    frames: list[Frame]
+    card: NotRequired[str]
+    note: NotRequired[str]
+    head: NotRequired[Head]
+
+
+class KeepRequest(TypedDict):
+    """What the player asks for a file of a run with."""
+
+    run: str
+    card: str
+    kind: str
+    view: str
+
+
+class KeepAnswer(TypedDict):
+    """A file for the browser to save, or why there is none."""
+
+    name: NotRequired[str]
+    data: NotRequired[str]
+    error: NotRequired[str]
+
+
+class RaceFrame(TypedDict):
+    """One frame of one lane of a race."""
+
+    lane: int
+    k: int
+    i: int
+    t: int
+    nfe: int
+    ms: float
+    px: list[str]
+
+
+class RaceLane(TypedDict):
+    """One lane of a race."""
+
+    name: str
+    steps: int
+
+
+class RaceHead(TypedDict):
+    """What stays the same in all frames of a race."""
+
+    width: int
+    height: int
+    channels: int
+    lanes: list[RaceLane]
+    caption: str
+
+
+class RaceMessage(TypedDict):
+    """Frames of a race, and with the last of them the distances between the results."""
+
+    run: str
+    head: RaceHead
+    frames: list[RaceFrame]
+    done: NotRequired[bool]
+    distances: NotRequired[list[list[float]]]
+    nearest: NotRequired[list[float]]
+    known: NotRequired[int]
+
+
+class PictureAndNoiseMessage(TypedDict):
+    """A picture and its noise, mixed in the browser."""
+
+    id: str
+    size: int
+    channels: int
+    x0: str
+    eps: str
+
+
+class NoiseMessage(PictureAndNoiseMessage):
+    """The Noise stage's picture, noise and schedule."""
+
+    alpha_bars: list[float]
+    caption: str
+
+
+class ScheduleNumbers(TypedDict):
+    """One schedule, a number a timestep."""
+
+    name: str
+    alpha_bars: list[float]
+    betas: list[float]
+    posterior: list[float]
+
+
+class CompareMessage(PictureAndNoiseMessage):
+    """The Schedules stage's picture, noise and schedules."""
+
+    schedules: list[ScheduleNumbers]
+
+
+class Moments(TypedDict):
+    """Mean and variance, each with its standard error."""
+
+    mean: tuple[float, float]
+    variance: tuple[float, float]
+
+
+class ChainMessage(TypedDict):
+    """Noising by single steps, beside noising in one jump."""
+
+    size: int
+    channels: int
+    k: int
+    of: int
+    done: bool
+    chain: str
+    jump: str
+    variance: float
+    of_chain: Moments
+    of_jump: Moments
+    words: str
+
+
+class GalleryRow(TypedDict):
+    """One row of a gallery."""
+
+    name: str
+    cells: list[str | None]
+    tone: NotRequired[str]
+    tones: NotRequired[list[str]]
+
+
+class GalleryMessage(TypedDict):
+    """Pictures in rows and columns."""
+
+    run: str
+    width: int
+    height: int
+    channels: int
+    cell: NotRequired[int]
+    columns: list[str]
+    rows: list[GalleryRow]
+    words: str
+    state: str
+
+
+class HoleMessage(TypedDict):
+    """The picture in which a hole is painted; the page sends it back with the mask."""
+
+    width: int
+    height: int
+    channels: int
+    px: str
+    mask: NotRequired[str]
+
+
+class Picture(TypedDict):
+    """A picture with its size."""
+
+    width: int
+    height: int
+    channels: int
+    px: str
+
+
+class DatasetMessage(TypedDict):
+    """A data set that nothing has been trained on yet."""
+
+    run: str
+    state: str
+    sheet: Picture
+    noise: Picture
+
+
+class Milestone(TypedDict):
+    """What the network made at one step of its training."""
+
+    step: int
+    walk: list[str]
+    looks: list[str]
+
+
+class Task(TypedDict):
+    """Pictures noised to several timesteps, which every milestone takes apart."""
+
+    width: int
+    height: int
+    channels: int
+    times: list[int]
+    clean: list[str]
+    noised: list[str]
+
+
+class HealthCheck(TypedDict):
+    """One of the checks of a training's health."""
+
+    name: str
+    ok: bool
+    words: str
+
+
+class TrainingMessage(TypedDict):
+    """A training as it goes."""
+
+    run: str
+    state: str
+    step: int
+    total: int
+    T: int
+    loss: list[tuple[int, float]]
+    bins: list[float | None]
+    first: list[float | None]
+    steps: list[int]
+    new: list[Milestone]
+    line: str
+    checks: list[HealthCheck]
+    sheet: NotRequired[Picture]
+    task: NotRequired[Task]
+    shape: NotRequired[tuple[int, int, int]]
+
+
+class TrainingFailure(TypedDict):
+    """Why a training could not begin."""
+
+    error: str

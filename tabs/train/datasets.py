@@ -130,7 +130,7 @@ def words(dataset: ImageDataset) -> str:
         f"numbers they run from {some.min():.2f} to {some.max():.2f} (−1 is black, 1 is white), "
         f"mean {some.mean():.2f}, standard deviation {some.std():.2f}."
     ).replace("-", "−")
-    if dataset.class_names:
+    if dataset.class_names and dataset.labels is not None:
         counts = np.bincount(dataset.labels.numpy(), minlength=len(dataset.class_names))
         named = [f"{n} ({c:,})" for n, c in zip(dataset.class_names, counts, strict=True)]
         more = f", and {len(named) - 12} more" if len(named) > 12 else ""

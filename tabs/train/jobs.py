@@ -15,6 +15,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -46,6 +47,13 @@ from ..shared.shutdown import WORKERS, Worker
 PLAN_FILE, PICTURES_FILE, NAME_FILE = "plan.json", "pictures.npz", "pictures.txt"
 
 
+class _Numbers(TypedDict, total=False):
+    """What a data set may know of its pictures, as it lies in the file of kept pictures."""
+
+    labels: np.ndarray
+    attributes: np.ndarray
+
+
 def keep_pictures(folder: Path, dataset: ImageDataset) -> None:
     """Keep the pictures of a run, or the name that stands for them, so that it can go on later."""
     write_text(folder / NAME_FILE, dataset.name)
@@ -54,8 +62,11 @@ def keep_pictures(folder: Path, dataset: ImageDataset) -> None:
             return
     except ValueError:
         pass
-    known = {"labels": dataset.labels, "attributes": dataset.attributes}
-    numbers = {name: tensor.numpy() for name, tensor in known.items() if tensor is not None}
+    numbers: _Numbers = {}
+    if dataset.labels is not None:
+        numbers["labels"] = dataset.labels.numpy()
+    if dataset.attributes is not None:
+        numbers["attributes"] = dataset.attributes.numpy()
     names = json.dumps([dataset.name, dataset.class_names, dataset.attribute_names])
 
     def write(path: Path) -> None:
@@ -82,9 +93,10 @@ def kept_pictures(folder: Path) -> ImageDataset:
         return ImageDataset(
             name,
             file["pictures"],
+            labels=numbers.get("labels"),
             class_names=tuple(classes),
+            attributes=numbers.get("attributes"),
             attribute_names=tuple((each, tuple(values)) for each, values in attributes),
-            **numbers,
         )
 
 

@@ -1,11 +1,10 @@
-"""What the page is told of a training: a message at most three times a second, none in vain."""
+"""Messages of a training for the page: one at most three times a second, none in vain."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,15 @@ from diffusion_core.training_runs import MOST_PIXELS
 
 from ..shared.sessions import SESSIONS
 from ..shared.text import rough_duration
-from ..shared.wire import as_base64
+from ..shared.wire import (
+    DatasetMessage,
+    Milestone,
+    Picture,
+    Task,
+    TrainingFailure,
+    TrainingMessage,
+    as_base64,
+)
 from .datasets import sheet
 from .jobs import QUEUE, Job
 
@@ -26,7 +33,7 @@ AT_ONCE = 4  # milestones in a message
 FOLLOWED: dict[str, Watch] = {}  # by session
 
 
-def picture(pixels: np.ndarray) -> dict[str, Any]:
+def picture(pixels: np.ndarray) -> Picture:
     """A picture (H, W, C) with its size."""
     H, W, C = pixels.shape
     return {"width": W, "height": H, "channels": C, "px": as_base64(pixels)}
@@ -43,14 +50,19 @@ def before(dataset: ImageDataset, run: str = "before") -> str:
     count = 16 if 16 * H * W <= MOST_PIXELS else 4
     generators = [torch.Generator().manual_seed(i) for i in range(count)]
     noise = grid(to_uint8(draw_noise((count, C, H, W), generators)))
-    return json.dumps(
-        {"run": run, "state": "before", "sheet": picture(sheet(dataset)), "noise": picture(noise)}
-    )
+    message: DatasetMessage = {
+        "run": run,
+        "state": "before",
+        "sheet": picture(sheet(dataset)),
+        "noise": picture(noise),
+    }
+    return json.dumps(message)
 
 
 def failed(sentence: str) -> str:
     """The message of what could not be done; what stands on the page stays."""
-    return json.dumps({"error": sentence})
+    message: TrainingFailure = {"error": sentence}
+    return json.dumps(message)
 
 
 class Watch:
@@ -73,7 +85,7 @@ class Watch:
             if self.sent > len(steps):  # some were cut
                 self.sent = self.before = 0
             first, upto = self.before, min(len(steps), self.sent + AT_ONCE)
-            new = [
+            new: list[Milestone] = [
                 {
                     "step": steps[i],
                     "walk": [as_base64(frame) for frame in growth.walks[i]],
@@ -84,13 +96,13 @@ class Watch:
             self.before, self.sent = self.sent, upto
             thin = max(1, len(progress.history) // POINTS)
             curve = progress.history[::thin] + progress.history[-1:]
-            values: dict[str, Any] = {
+            values: TrainingMessage = {
                 "run": f"{job.name} {id(job)}",
                 "state": job.state,
                 "step": progress.step,
                 "total": progress.total,
                 "T": progress.T,
-                "loss": [[k, float(f"{v:.4g}")] for k, v in curve],
+                "loss": [(k, float(f"{v:.4g}")) for k, v in curve],
                 "bins": [_short(v) for v in progress.by_timestep],
                 "first": [_short(v) for v in progress.first_look],
                 "steps": steps,
@@ -101,7 +113,7 @@ class Watch:
         if self.count < 3:
             H, W, C = growth.clean.shape[1:]
             values["sheet"] = picture(sheet(job.dataset))
-            values["task"] = {
+            task: Task = {
                 "width": W,
                 "height": H,
                 "channels": C,
@@ -109,10 +121,10 @@ class Watch:
                 "clean": [as_base64(x) for x in growth.clean],
                 "noised": [as_base64(x) for x in growth.noised],
             }
-            if steps:
-                values["shape"] = growth.walks[0].shape[1:]
-        elif steps:
-            values["shape"] = growth.walks[0].shape[1:]
+            values["task"] = task
+        if steps:
+            height, width, channels = growth.walks[0].shape[1:]
+            values["shape"] = (height, width, channels)
         self.count += 1
         return json.dumps(values)
 

@@ -1,0 +1,44 @@
+// Numbers as words.
+
+/** @param {number} ms */
+export const duration = (ms) =>
+  ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+
+/** @param {number} count */
+export const evaluations = (count) => `${count} evaluation${count === 1 ? "" : "s"}`;
+
+/** @param {number} seconds */
+export const timeLeft = (seconds) =>
+  `about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`} left`;
+
+/** @param {number} n */
+export const thousands = (n) => n.toLocaleString("en");
+
+/**
+ * To four significant digits, with a true minus sign.
+ *
+ * @param {number} x
+ */
+export function significant(x) {
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
+  const text = x !== 0 && Math.abs(x) < 0.001 ? x.toExponential(2) : x.toPrecision(4);
+  return text.replace("-", "−");
+}
+
+/**
+ * A weight of an equation, without its sign: to three digits after the point, and as a power of
+ * ten where they would show nothing but zeros.
+ *
+ * @param {number} weight
+ */
+export function weightSize(weight) {
+  const size = Math.abs(weight);
+  return size < 0.0005 && weight ? size.toExponential(1) : size.toFixed(3);
+}
+
+/**
+ * Signal to noise in decibels, 10 log10(ᾱ / (1 − ᾱ)).
+ *
+ * @param {number} alphaBar
+ */
+export const decibels = (alphaBar) => 10 * Math.log10(alphaBar / (1 - alphaBar));

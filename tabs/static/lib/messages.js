@@ -1,0 +1,341 @@
+// Every message between the page and the server. The server's side is tabs/shared/wire.py, which
+// has a TypedDict for each of these; a test holds that both name the same keys. A key in brackets
+// may be missing. Pictures are text in base64: uint8, rows from the top, RGB or grey.
+
+/**
+ * What Gradio gives a component's script.
+ *
+ * @typedef {object} Host
+ * @property {{ value: string }} props The component's value: a message, as JSON text.
+ * @property {(event: string, data?: unknown) => void} trigger Tells the server of an event.
+ * @property {Record<string, (value: any) => Promise<string>>} server Functions of the server.
+ */
+
+/**
+ * Every component's index.js exports `mount` of this type. What it returns takes each value of
+ * the component, from the first one on.
+ *
+ * @typedef {(element: HTMLElement, host: Host) => ((value: string) => void) | void} Mount
+ */
+
+/**
+ * Why a run could not begin, or broke off.
+ *
+ * @typedef {object} Failure
+ * @property {string} run
+ * @property {string} error One sentence.
+ */
+
+/**
+ * One frame of a walk.
+ *
+ * @typedef {object} Frame
+ * @property {number} i Index of the step.
+ * @property {number} t Timestep; -1 of the finished picture.
+ * @property {number} tp The timestep that this step goes to.
+ * @property {number} ab ᾱ at t.
+ * @property {number} nfe Evaluations of the network so far.
+ * @property {number} ms Computing so far, in milliseconds.
+ * @property {Record<string, number>} w Weights of this step's equation, by what they weigh.
+ * @property {number[]} h Histogram of x_t: counts of 60 bins from -3 to 3.
+ * @property {Record<string, number>} n Numbers of this frame, by name.
+ * @property {string[]} px A sheet of pictures for every view of the head.
+ */
+
+/**
+ * A sampler's step as formulas.
+ *
+ * @typedef {object} Formula
+ * @property {Record<string, string>[]} terms Sets of formulas by the weight's name; the first set that has one for each of
+ *   a step's weights is that step's.
+ * @property {string} letters What the letters mean.
+ */
+
+/**
+ * What stays the same in all frames of a walk.
+ *
+ * @typedef {object} Head
+ * @property {number} width Of a sheet, in pixels.
+ * @property {number} height Of a sheet.
+ * @property {number} channels 1 or 3.
+ * @property {[number, number]} tile Width and height of one picture.
+ * @property {number} columns Pictures side by side in a sheet.
+ * @property {number} images
+ * @property {boolean} row Whether the pictures lead from one seed to another.
+ * @property {string[]} views What each picture of a frame shows, in order.
+ * @property {number} steps
+ * @property {number[]} alpha_bars ᾱ at every frame that there will be.
+ * @property {[number, string][]} samplers First step and sampler of each part of the walk.
+ * @property {Record<string, Formula>} formulas Of the samplers, by name.
+ * @property {number} branch The step at which it left its parent; -1 where it has none.
+ * @property {string} caption
+ * @property {string} bound Why not every step is shown, or empty.
+ * @property {number} [known] How many training images the exact answer knows.
+ * @property {string} [x0] The picture that the walk began with.
+ * @property {boolean} [hole] Whether a part of it is made anew.
+ */
+
+/**
+ * Frames of a walk, for the player. Messages overlap: each repeats the frames of the one before.
+ *
+ * @typedef {object} PlayerMessage
+ * @property {string} run
+ * @property {number} total Frames that there will be.
+ * @property {boolean} done
+ * @property {number} first Index of the first frame here.
+ * @property {Frame[]} frames
+ * @property {string} [card] The run card, with the last message.
+ * @property {string} [note] A sentence to show, with the last message.
+ * @property {Head} [head]
+ */
+
+/**
+ * What the player asks the server for a file of a run with.
+ *
+ * @typedef {object} KeepRequest
+ * @property {string} run
+ * @property {string} card
+ * @property {string} kind gif, mp4 or strip.
+ * @property {string} view
+ */
+
+/**
+ * A file for the browser to save, or why there is none.
+ *
+ * @typedef {object} KeepAnswer
+ * @property {string} [name]
+ * @property {string} [data] In base64.
+ * @property {string} [error]
+ */
+
+/**
+ * One frame of one lane of a race.
+ *
+ * @typedef {object} RaceFrame
+ * @property {number} lane
+ * @property {number} k Index among the frames of this lane.
+ * @property {number} i Index of the step.
+ * @property {number} t Timestep; -1 of the finished picture.
+ * @property {number} nfe
+ * @property {number} ms
+ * @property {string[]} px Sheets of x_t and of x0_hat.
+ */
+
+/**
+ * @typedef {object} RaceLane
+ * @property {string} name
+ * @property {number} steps
+ */
+
+/**
+ * @typedef {object} RaceHead
+ * @property {number} width Of a sheet.
+ * @property {number} height Of a sheet.
+ * @property {number} channels
+ * @property {RaceLane[]} lanes
+ * @property {string} caption
+ */
+
+/**
+ * @typedef {object} RaceMessage
+ * @property {string} run
+ * @property {RaceHead} head
+ * @property {RaceFrame[]} frames
+ * @property {boolean} [done]
+ * @property {number[][]} [distances] Between the results, with the last message.
+ * @property {number[]} [nearest] From each result to the nearest training image, where known.
+ * @property {number} [known] How many training images were compared.
+ */
+
+/**
+ * A picture and its noise, mixed in the browser.
+ *
+ * @typedef {object} PictureAndNoiseMessage
+ * @property {string} id Another with each message.
+ * @property {number} size Side of the square.
+ * @property {number} channels
+ * @property {string} x0
+ * @property {string} eps int16 in units of 1/4096.
+ */
+
+/**
+ * The Noise stage's picture, noise and schedule.
+ *
+ * @typedef {object} NoiseMessage
+ * @property {string} id
+ * @property {number} size
+ * @property {number} channels
+ * @property {string} x0
+ * @property {string} eps
+ * @property {number[]} alpha_bars One a timestep.
+ * @property {string} caption
+ */
+
+/**
+ * @typedef {object} ScheduleNumbers
+ * @property {string} name
+ * @property {number[]} alpha_bars One a timestep.
+ * @property {number[]} betas
+ * @property {number[]} posterior Variances.
+ */
+
+/**
+ * The Schedules stage's picture, noise and schedules.
+ *
+ * @typedef {object} CompareMessage
+ * @property {string} id
+ * @property {number} size
+ * @property {number} channels
+ * @property {string} x0
+ * @property {string} eps
+ * @property {ScheduleNumbers[]} schedules
+ */
+
+/**
+ * Mean and variance, each with its standard error.
+ *
+ * @typedef {object} Moments
+ * @property {[number, number]} mean
+ * @property {[number, number]} variance
+ */
+
+/**
+ * Noising by single steps, beside noising in one jump.
+ *
+ * @typedef {object} ChainMessage
+ * @property {number} size
+ * @property {number} channels
+ * @property {number} k Steps so far.
+ * @property {number} of Steps in all.
+ * @property {boolean} done
+ * @property {string} chain
+ * @property {string} jump
+ * @property {number} variance What theory gives.
+ * @property {Moments} of_chain
+ * @property {Moments} of_jump
+ * @property {string} words
+ */
+
+/**
+ * @typedef {object} GalleryRow
+ * @property {string} name
+ * @property {(string | null)[]} cells Pictures; null where there is none yet.
+ * @property {string} [tone] Colour of the frames, one of the page's --c- tokens.
+ * @property {string[]} [tones] The same for each cell.
+ */
+
+/**
+ * Pictures in rows and columns.
+ *
+ * @typedef {object} GalleryMessage
+ * @property {string} run
+ * @property {number} width Of one picture.
+ * @property {number} height Of one picture.
+ * @property {number} channels
+ * @property {number} [cell] Width of a cell on the page, in CSS pixels.
+ * @property {string[]} columns
+ * @property {GalleryRow[]} rows
+ * @property {string} words
+ * @property {string} state running, stopped or done.
+ */
+
+/**
+ * The picture in which a hole is painted; the page sends it back with the mask.
+ *
+ * @typedef {object} HoleMessage
+ * @property {number} width
+ * @property {number} height
+ * @property {number} channels
+ * @property {string} px
+ * @property {string} [mask] uint8, 1 where the picture is made anew.
+ */
+
+/**
+ * @typedef {object} Picture
+ * @property {number} width
+ * @property {number} height
+ * @property {number} channels
+ * @property {string} px
+ */
+
+/**
+ * A data set that nothing has been trained on yet.
+ *
+ * @typedef {object} DatasetMessage
+ * @property {string} run
+ * @property {string} state before.
+ * @property {Picture} sheet Pictures to learn from.
+ * @property {Picture} noise
+ */
+
+/**
+ * What the network made at one step of its training.
+ *
+ * @typedef {object} Milestone
+ * @property {number} step
+ * @property {string[]} walk Sheets of a walk, from noise to the finished pictures.
+ * @property {string[]} looks x0_hat of the task, one a timestep.
+ */
+
+/**
+ * Pictures noised to several timesteps, which every milestone takes apart.
+ *
+ * @typedef {object} Task
+ * @property {number} width Of one picture.
+ * @property {number} height Of one picture.
+ * @property {number} channels
+ * @property {number[]} times Timesteps.
+ * @property {string[]} clean
+ * @property {string[]} noised
+ */
+
+/**
+ * @typedef {object} HealthCheck
+ * @property {string} name
+ * @property {boolean} ok
+ * @property {string} words
+ */
+
+/**
+ * A training as it goes.
+ *
+ * @typedef {object} TrainingMessage
+ * @property {string} run
+ * @property {string} state waiting, running, done, stopped or failed.
+ * @property {number} step
+ * @property {number} total
+ * @property {number} T
+ * @property {[number, number][]} loss Step and smoothed loss.
+ * @property {(number | null)[]} bins Loss by timestep, now.
+ * @property {(number | null)[]} first Loss by timestep, after 100 steps.
+ * @property {number[]} steps Of all milestones.
+ * @property {Milestone[]} new
+ * @property {string} line Where it stands, in words.
+ * @property {HealthCheck[]} checks
+ * @property {Picture} [sheet]
+ * @property {Task} [task]
+ * @property {[number, number, number]} [shape] Height, width and channels of a sheet of a walk.
+ */
+
+/**
+ * Why a training could not begin.
+ *
+ * @typedef {object} TrainingFailure
+ * @property {string} error One sentence.
+ */
+
+/**
+ * A message from its text.
+ *
+ * @template T
+ * @param {string} text
+ * @returns {T | null} null where the text is no message.
+ */
+export function parse(text) {
+  try {
+    const message = JSON.parse(text);
+    return message && typeof message === "object" ? message : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,151 @@
+// The Noise stage: x0 and eps are here, so moving the slider mixes them without asking anybody.
+
+import { find, findAll, make, makeCanvas, saveBlob } from "../lib/dom.js";
+import { parse } from "../lib/messages.js";
+import { mixer, unpack } from "../lib/mixing.js";
+import { paint } from "../lib/pixels.js";
+import { Playback, oncePerFrame } from "../lib/playback.js";
+import {
+  densityBars,
+  measure,
+  normalCurve,
+  playedTo,
+  scheduleCurve,
+  signalToNoise,
+  stripTimes,
+} from "./charts.js";
+
+const SECONDS = 6; // of playing, from the picture to noise
+const GAP = 2; // pixels between the pictures of the saved strip
+
+/** @type {import("../lib/messages.js").Mount} */
+export function mount(element) {
+  const root = find(element, ".noise", HTMLElement);
+  /** @param {string} selector */
+  const $ = (selector) => find(root, selector, HTMLElement);
+  /** @param {string} selector */
+  const svg = (selector) => find(root, selector, SVGElement);
+  /** @param {string} selector */
+  const canvas = (selector) => find(root, selector, HTMLCanvasElement);
+  const slider = find(root, "input.t", HTMLInputElement);
+  /** @type {(import("../lib/mixing.js").PictureAndNoise & { alphaBars: number[] }) | null} */
+  let data = null;
+  let startedAt = 0;
+  let startedFrom = 0;
+
+  const playback = new Playback(
+    find(root, ".play", HTMLButtonElement),
+    (now) => {
+      if (!data) return;
+      const T = data.alphaBars.length;
+      const t = playedTo(startedFrom, now - startedAt, T, SECONDS);
+      slider.value = String(Math.min(T - 1, Math.round(t)));
+      draw();
+      if (t >= T - 1) playback.set(false);
+    },
+    { words: true },
+  );
+  const later = oncePerFrame(draw);
+
+  function draw() {
+    if (!data) return;
+    const t = Number(slider.value);
+    const alphaBar = data.alphaBars[t];
+    const mix = mixer(data, alphaBar);
+    paint(canvas(".view.x_t canvas"), data.size, data.channels, mix);
+    $(".now").textContent = String(t);
+    find(root, ".a", Element).textContent = Math.sqrt(alphaBar).toFixed(2);
+    find(root, ".b", Element).textContent = Math.sqrt(1 - alphaBar).toFixed(2);
+    $(".snr").textContent = signalToNoise(alphaBar);
+    $(".mark").style.left = `${(100 * t) / (data.alphaBars.length - 1)}%`;
+    const n = data.x0.length;
+    const { counts, mean, deviation } = measure(mix, n);
+    svg(".bars").setAttribute("d", densityBars(counts, n));
+    const words = `Mean ${mean.toFixed(2)}, standard deviation ${deviation.toFixed(2)}.`;
+    $(".moments").textContent = words;
+    for (const button of findAll(root, ".strip button", HTMLElement)) {
+      button.setAttribute("aria-current", String(Number(button.dataset.t) === t));
+    }
+    root.dataset.t = String(t);
+  }
+
+  /** @param {number} t */
+  function go(t) {
+    playback.set(false);
+    slider.value = String(t);
+    later();
+  }
+
+  /**
+   * A small picture of the film strip, which leads to its timestep.
+   *
+   * @param {number} t
+   */
+  function frame(t) {
+    const button = make("button");
+    const small = makeCanvas(`thumbnail t = ${t}`);
+    button.type = "button";
+    button.dataset.t = String(t);
+    button.setAttribute("aria-label", `Show t = ${t}`);
+    button.append(small, make("span", { words: String(t) }));
+    button.addEventListener("click", () => go(t));
+    if (data) paint(small, data.size, data.channels, mixer(data, data.alphaBars[t]));
+    return button;
+  }
+
+  /** @param {string} value */
+  function receive(value) {
+    /** @type {import("../lib/messages.js").NoiseMessage | null} */
+    const message = parse(value);
+    if (!message?.x0) return;
+    const made = { ...unpack(message), alphaBars: message.alpha_bars };
+    const { size, channels, x0, eps, alphaBars } = made;
+    const T = alphaBars.length;
+    data = made;
+    slider.max = String(T - 1);
+    $(".end").textContent = String(T - 1);
+    svg(".signal").setAttribute("d", scheduleCurve(alphaBars, (ab) => Math.sqrt(ab)));
+    svg(".noising").setAttribute("d", scheduleCurve(alphaBars, (ab) => Math.sqrt(1 - ab)));
+    svg(".normal").setAttribute("d", normalCurve());
+    paint(canvas(".view.x0 canvas"), size, channels, (p) => x0[p]);
+    paint(canvas(".view.eps canvas"), size, channels, (p) => eps[p]);
+    $(".strip").replaceChildren(...stripTimes(T).map(frame));
+    $(".caption").textContent = message.caption;
+    root.dataset.id = message.id;
+    draw();
+  }
+
+  /**
+   * @param {HTMLCanvasElement} picture
+   * @param {string} name
+   */
+  function save(picture, name) {
+    picture.toBlob((blob) => blob && saveBlob(blob, name), "image/png");
+  }
+
+  playback.button.addEventListener("click", () => {
+    if (!playback.playing) {
+      startedAt = performance.now();
+      startedFrom = Number(slider.value) >= Number(slider.max) ? 0 : Number(slider.value);
+    }
+    playback.set(!playback.playing);
+  });
+  slider.addEventListener("input", () => {
+    playback.set(false);
+    later();
+  });
+  $(".save-png").addEventListener("click", () => {
+    save(canvas(".view.x_t canvas"), `noised-t${root.dataset.t}.png`);
+  });
+  $(".save-strip").addEventListener("click", () => {
+    if (!data) return;
+    const { size } = data;
+    const all = findAll(root, ".strip canvas", HTMLCanvasElement);
+    const sheet = make("canvas");
+    sheet.width = all.length * (size + GAP) - GAP;
+    sheet.height = size;
+    all.forEach((c, i) => sheet.getContext("2d")?.drawImage(c, i * (size + GAP), 0));
+    save(sheet, "noising-strip.png");
+  });
+  return receive;
+}

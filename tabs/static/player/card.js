@@ -1,0 +1,37 @@
+// A run card as text of an address: JSON in base64, with the letters that an address may hold.
+
+/** @param {string} json */
+export function toAddress(json) {
+  const text = btoa(unescape(encodeURIComponent(json)));
+  return text.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+/**
+ * @param {string} text
+ * @returns {string} What it holds; "no card" where it holds nothing that can be read.
+ */
+export function fromAddress(text) {
+  try {
+    return decodeURIComponent(escape(atob(text.replace(/-/g, "+").replace(/_/g, "/"))));
+  } catch {
+    return "no card";
+  }
+}
+
+/**
+ * The link that walks a run again.
+ *
+ * @param {string} card JSON.
+ * @param {string} page Address of the page, without its query.
+ * @throws {Error} If the walk began with a picture, which is too large for an address.
+ */
+export function linkOf(card, page) {
+  const values = JSON.parse(card);
+  if (values.given) {
+    throw new Error(
+      "This walk began with a picture, which a link cannot carry; keep its run card instead.",
+    );
+  }
+  const query = new URLSearchParams({ tab: "denoise", run: toAddress(JSON.stringify(values)) });
+  return `${page}?${query}`;
+}

@@ -1,0 +1,16 @@
+// The frame player's door; see shared/player.py for its messages.
+
+import { find } from "../lib/dom.js";
+import { wireKeeping } from "./keeping.js";
+import { wireOpening } from "./opening.js";
+import { Player } from "./player.js";
+import { wireTransport } from "./transport.js";
+
+/** @type {import("../lib/messages.js").Mount} */
+export function mount(element, host) {
+  const player = new Player(find(element, ".player", HTMLElement), host);
+  wireTransport(player);
+  wireKeeping(player);
+  wireOpening(player);
+  return (value) => player.receive(value);
+}

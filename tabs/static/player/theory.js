@@ -1,0 +1,124 @@
+// What theory expects of x_t, and the two charts that compare it with what is there.
+
+import { BINS, bars, line } from "../lib/curves.js";
+
+/**
+ * Standard normal distribution function, to 1e-7 (Abramowitz and Stegun 26.2.17).
+ *
+ * @param {number} z
+ */
+export function normalBelow(z) {
+  const k = 1 / (1 + 0.2316419 * Math.abs(z));
+  const series =
+    k *
+    (0.31938153 +
+      k * (-0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429))));
+  const tail = 0.3989422804 * Math.exp((-z * z) / 2) * series;
+  return z > 0 ? 1 - tail : tail;
+}
+
+/**
+ * Shares of 60 bins from -3 to 3 of √ᾱ·x0 + √(1−ᾱ)·ε, where x0 has the levels of a picture.
+ *
+ * @param {Float64Array} levels Share of each of the 256 levels.
+ * @param {number} alphaBar
+ */
+export function expected(levels, alphaBar) {
+  const signal = Math.sqrt(alphaBar);
+  const noise = Math.max(Math.sqrt(1 - alphaBar), 1e-6);
+  const bins = new Float64Array(BINS);
+  levels.forEach((share, level) => {
+    if (!share) return;
+    if (alphaBar > 1 - 1e-9) {
+      // No noise is left: a level lies in the bin that it is counted in.
+      bins[Math.min(BINS - 1, Math.floor((level / 127.5 - 1 + 3) * 10 + 1e-9))] += share;
+      return;
+    }
+    const centre = signal * (level / 127.5 - 1);
+    let before = normalBelow((-3 - centre) / noise);
+    for (let i = 0; i < BINS; i++) {
+      const after = normalBelow((-2.9 + i / 10 - centre) / noise);
+      bins[i] += share * (after - before);
+      before = after;
+    }
+  });
+  return bins;
+}
+
+/**
+ * Share of each of the 256 levels among the numbers that are kept.
+ *
+ * @param {Uint8Array} pixels
+ * @param {(p: number) => boolean} keep
+ */
+export function levelsOf(pixels, keep) {
+  const levels = new Float64Array(256);
+  let n = 0;
+  for (let p = 0; p < pixels.length; p++) {
+    if (keep(p)) {
+      levels[pixels[p]]++;
+      n++;
+    }
+  }
+  return levels.map((count) => count / n);
+}
+
+/**
+ * E[x0²], of values in [-1, 1].
+ *
+ * @param {Float64Array} levels Share of each level.
+ */
+export const meanSquare = (levels) =>
+  levels.reduce((sum, share, level) => sum + share * (level / 127.5 - 1) ** 2, 0);
+
+/**
+ * E[x_t²] = ᾱ E[x0²] + 1 − ᾱ.
+ *
+ * @param {number} alphaBar
+ * @param {number} square E[x0²].
+ */
+export const expectedSquare = (alphaBar, square) => alphaBar * square + 1 - alphaBar;
+
+/**
+ * The chart of x_t's histogram.
+ *
+ * @param {number[]} counts
+ * @param {Float64Array} theory Shares.
+ */
+export function histogramPaths(counts, theory) {
+  const total = counts.reduce((a, b) => a + b, 0) || 1;
+  const top = Math.max(...theory, ...counts.map((c) => c / total)) * 1.08;
+  /** @param {number} share */
+  const height = (share) => 118 - 112 * (share / top);
+  return {
+    bars: bars(counts.map((count) => height(count / total))),
+    theory: line(Array.from(theory, (share, i) => [5 * i + 2.5, height(share)])),
+  };
+}
+
+/**
+ * The chart of x_t's mean square over the walk.
+ *
+ * @param {(number | null)[]} values One a frame; null where it is not here yet.
+ * @param {number} at Index of the present frame.
+ * @param {number} total Frames that there will be.
+ * @param {number[]} theory
+ */
+export function squarePaths(values, at, total, theory) {
+  const known = values.filter((v) => v !== null);
+  const top = 1.08 * Math.max(1, ...known, ...theory);
+  /** @param {number} i */
+  const x = (i) => (300 * i) / Math.max(1, total - 1);
+  /** @param {number} v */
+  const y = (v) => 116 - 108 * (v / top);
+  /** @type {[number, number][]} */
+  const points = [];
+  values.forEach((v, i) => {
+    if (v !== null) points.push([x(i), y(v)]);
+  });
+  return {
+    line: line(points),
+    theory: line(theory.map((v, i) => [x(i), y(v)])),
+    dot: /** @type {[number, number]} */ ([x(at), y(values[at] ?? 0)]),
+  };
+}

@@ -1,0 +1,180 @@
+// The race: several walks from the same noise, on one clock of computing time. See denoise/race.py.
+
+import { find, findAll, make, makeCanvas, say } from "../lib/dom.js";
+import { duration } from "../lib/format.js";
+import { parse } from "../lib/messages.js";
+import { paintLevels } from "../lib/pixels.js";
+import { Playback } from "../lib/playback.js";
+import { Race, distanceTable, stamp } from "./lanes.js";
+
+/** @type {import("../lib/messages.js").Mount} */
+export function mount(element, { server }) {
+  const root = find(element, ".race", HTMLElement);
+  /** @param {string} selector */
+  const $ = (selector) => find(root, selector, HTMLElement);
+  const scrub = find(root, ".scrub", HTMLInputElement);
+  const guess = find(root, ".guess", HTMLInputElement);
+  /** @type {Race | null} */
+  let race = null;
+  /** @type {string | null} */
+  let wanted = null;
+  let startedAt = 0;
+  let startedFrom = 0;
+  let live = false;
+
+  const playback = new Playback(
+    find(root, ".play", HTMLButtonElement),
+    (now) => {
+      if (!race) return playback.set(false);
+      const share = startedFrom + (now - startedAt) / race.span;
+      scrub.value = String(Math.min(1000, 1000 * share));
+      draw(Math.min(1, share) * race.longest);
+      if (share >= 1) playback.set(false);
+    },
+    { of: " the race" },
+  );
+
+  /** @param {number} ms */
+  function draw(ms) {
+    if (!race) return;
+    const { width, height, channels } = race.head;
+    const figures = findAll(root, ".lane", HTMLElement);
+    race.lanes.forEach((lane, i) => {
+      const frame = race?.frameAt(i, ms);
+      if (!race || !frame) return;
+      const figure = figures[i];
+      const px = frame.px[guess.checked ? 1 : 0];
+      const canvas = find(figure, "canvas", HTMLCanvasElement);
+      paintLevels(canvas, width, height, channels, (p) => px[p]);
+      canvas.style.setProperty("--ratio", String(width / height));
+      find(figure, ".line i", HTMLElement).style.width = `${(100 * frame.i) / lane.steps}%`;
+      find(figure, ".stamp", HTMLElement).textContent = stamp(frame);
+      find(figure, ".place", HTMLElement).textContent = race.place(frame);
+      figure.dataset.t = String(frame.t);
+    });
+    $(".now").textContent = duration(ms);
+    root.dataset.ms = String(Math.round(ms));
+  }
+
+  /** Draw the time at which the scrubber stands. */
+  const redraw = () => {
+    if (race) draw((Number(scrub.value) / 1000) * race.longest);
+  };
+
+  /** @param {Race} begun */
+  function layOut({ head, lanes }) {
+    root.style.setProperty("--lanes", String(lanes.length));
+    const figures = lanes.map((lane, i) => {
+      const figure = make("figure", { className: "lane" });
+      const canvas = makeCanvas(`thumbnail lane ${i + 1}: ${lane.name}`);
+      canvas.width = canvas.height = 28;
+      const line = make("div", { className: "line" });
+      line.append(make("i"));
+      const caption = make("figcaption");
+      const words = [
+        make("b", { words: lane.name }),
+        make("span", { className: "stamp" }),
+        " ",
+        make("span", { className: "place" }),
+      ];
+      caption.append(...words);
+      figure.append(canvas, line, caption);
+      return figure;
+    });
+    $(".lanes").replaceChildren(...figures);
+    $(".caption").textContent = head.caption;
+    $("table").hidden = true;
+  }
+
+  /** @param {import("../lib/messages.js").RaceMessage} message */
+  function showDistances(message) {
+    const names = message.head.lanes.map((lane) => lane.name);
+    const { heads, rows } = distanceTable(message, names);
+    /**
+     * @param {string} words
+     * @param {string} scope
+     */
+    const header = (words, scope) => {
+      const cell = make("th", { words });
+      cell.scope = scope;
+      return cell;
+    };
+    /** @param {HTMLElement[]} cells */
+    const row = (cells) => {
+      const made = make("tr");
+      made.append(...cells);
+      return made;
+    };
+    $("thead").replaceChildren(row(["", ...heads].map((name) => header(name, "col"))));
+    const body = rows.map((cells, i) =>
+      row([header(names[i], "row"), ...cells.map((words) => make("td", { words }))]),
+    );
+    $("tbody").replaceChildren(...body);
+    $("table").hidden = false;
+  }
+
+  function state() {
+    const ended = race?.stopped ? "stopped" : race?.done ? "done" : "running";
+    root.dataset.state = race ? ended : "empty";
+    root.dataset.run = race ? race.id : "";
+  }
+
+  /** @param {string} value */
+  function receive(value) {
+    /** @type {(import("../lib/messages.js").RaceMessage & { error?: string }) | null} */
+    const message = parse(value);
+    if (!message?.run || (wanted !== null && message.run !== wanted)) return;
+    if (message.error) {
+      say($(".error"), message.error);
+      root.dataset.state = "failed";
+      return;
+    }
+    if (race?.id !== message.run) {
+      race = new Race(message);
+      live = true;
+      playback.set(false);
+      say($(".error"));
+      layOut(race);
+    }
+    race.take(message);
+    if (message.done) showDistances(message);
+    if (live) {
+      scrub.value = "1000";
+      draw(race.longest);
+    }
+    state();
+  }
+
+  playback.button.addEventListener("click", () => {
+    if (!race) return;
+    live = false;
+    startedAt = performance.now();
+    const share = Number(scrub.value) / 1000;
+    startedFrom = share >= 1 ? 0 : share;
+    playback.set(!playback.playing);
+  });
+  scrub.addEventListener("input", () => {
+    if (!race) return;
+    live = false;
+    playback.set(false);
+    redraw();
+  });
+  guess.addEventListener("change", () => {
+    root.toggleAttribute("data-guess", guess.checked);
+    redraw();
+  });
+  root.addEventListener("race:start", (event) => {
+    if (root.dataset.wanted) server.give_up(root.dataset.wanted).catch(() => {});
+    wanted = root.dataset.wanted = /** @type {CustomEvent<string>} */ (event).detail;
+    if (race && !race.done) race.stopped = true;
+    say($(".error"));
+    root.dataset.state = "waiting";
+  });
+  root.addEventListener("race:stop", () => {
+    wanted = "";
+    if (race && !race.done) race.stopped = true;
+    state();
+  });
+  state();
+  return receive;
+}
