@@ -15,6 +15,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from diffusion_core.checkpoint import CheckpointConfig, save_checkpoint
 from diffusion_core.data import load_dataset
@@ -130,3 +131,16 @@ def _two_threads() -> Iterator[None]:
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Train on the CPU, also where there is a GPU: bits are promised on the CPU alone.
+
+    Accelerate keeps the device of a process's first Accelerator for all later ones, so that state
+    is forgotten before and after. Subprocesses inherit the variable.
+    """
+    AcceleratorState._reset_state(reset_partial_state=True)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)

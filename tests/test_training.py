@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from conftest import TINY
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -18,7 +19,13 @@ from diffusion_core import training
 from diffusion_core.data import ImageDataset, load_dataset
 from diffusion_core.denoiser import PREDICTION_TYPES
 from diffusion_core.schedule import make_schedule
-from diffusion_core.training import TrainConfig, batch_indices, draw_step, learning_rate_at
+from diffusion_core.training import (
+    TrainConfig,
+    TrainingState,
+    batch_indices,
+    draw_step,
+    learning_rate_at,
+)
 from diffusion_core.training_runs import STATE_FILE
 from diffusion_core.training_runs import train_resumably as train
 
@@ -33,6 +40,17 @@ CONFIG = TrainConfig(
     save_every=3,
 )
 ROOT = Path(__file__).parents[1]
+# On CUDA, kernels sum in an order that changes from run to run, so that losses differ by about
+# 1e-7 of their size and the difference grows with the steps. Two runs of CONFIG agree there to:
+CUDA_LOSS = 1e-4  # of a loss
+CUDA_WEIGHTS = 1e-3  # of the distance that the weights went, both as norms over all of them
+
+
+@pytest.fixture(autouse=True)
+def _bits_are_the_cpus(request):
+    """On the CPU, except for the tests that are about CUDA."""
+    if not request.node.get_closest_marker("skipif"):
+        request.getfixturevalue("cpu")
 
 
 def run(out, config=CONFIG, unet=TINY, stop_at=None):
@@ -56,6 +74,43 @@ def test_a_resumed_run_is_the_unbroken_run_to_the_bit(tmp_path, precision, dropo
     a, b = (load_file(tmp_path / n / STATE_FILE) for n in ("whole", "parts"))
     assert a.keys() == b.keys()
     assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def weights(folder):
+    """The trained weights that a state holds, as one vector."""
+    state = load_file(folder / STATE_FILE)
+    return torch.cat([v.flatten().double() for k, v in state.items() if k.startswith("unet.")])
+
+
+def test_train_alone_writes_nothing_and_its_state_can_be_trained_further(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole = run(tmp_path / "whole")
+    state = TrainingState.begin(CONFIG, TINY)
+    before = set(tmp_path.rglob("*"))
+    losses = []
+    for step in training.train(CONFIG, state, SCHEDULE, DATA):
+        losses.append(step.loss)
+        if step.step == 5:
+            break
+    assert state.step == 5
+    losses += [s.loss for s in training.train(CONFIG, state, SCHEDULE, DATA)]
+    assert state.step == CONFIG.num_steps and losses == whole
+    assert list(training.train(CONFIG, state, SCHEDULE, DATA)) == []  # all steps are done
+    assert set(tmp_path.rglob("*")) == before
+    kept = load_file(tmp_path / "whole" / STATE_FILE)
+    for name, value in state.ema.state_dict().items():
+        assert torch.equal(value, kept[f"ema.{name}"]), name
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="compares runs on a CUDA device")
+def test_a_resumed_run_on_cuda_is_the_unbroken_run_within_a_tolerance(tmp_path):
+    assert Accelerator().device.type == "cuda"
+    whole = run(tmp_path / "whole")
+    first = run(tmp_path / "parts", stop_at=5)
+    assert first + run(tmp_path / "parts") == pytest.approx(whole, rel=CUDA_LOSS)
+    a, b = (weights(tmp_path / n) for n in ("whole", "parts"))
+    run(tmp_path / "begun", stop_at=1)  # a step of the warm-up: hardly away from the beginning
+    assert (a - b).norm() < CUDA_WEIGHTS * (a - weights(tmp_path / "begun")).norm()
 
 
 def test_the_level_part_of_the_run_does_not_depend_on_its_length(tmp_path):
