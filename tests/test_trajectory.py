@@ -195,7 +195,7 @@ def test_memory_is_bounded_and_says_so_and_a_branch_is_exact_between_what_is_kep
     checkpoint, monkeypatch
 ):
     monkeypatch.setattr(recording, "MAX_PICTURE_BYTES", 100_000)
-    monkeypatch.setattr(recording, "MAX_MOMENT_BYTES", 200_000)
+    monkeypatch.setattr(recording, "MAX_STATE_BYTES", 200_000)
     mine = settings(sampler="ddpm", num_steps=60)
     record = Recording(checkpoint, mine)
     frames = list(record.run())
