@@ -1,14 +1,14 @@
-"""A training step: our loop and network against two others', batch 64, 32 × 32 pictures in colour.
+"""A training step: our loop and network against two others', on 32 × 32 pictures in colour.
 
 Each loop does what its own project's does: draw, noise, predict, clip, AdamW or Adam, average.
+Ours is `train`, which every way to train goes through; none of the loops saves.
 """
 
 from __future__ import annotations
 
 import copy
-import tempfile
+import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +17,14 @@ import torch.nn.functional as F
 from diffusion_core.data import ImageDataset
 from diffusion_core.device import fastest_precision
 from diffusion_core.schedule import make_schedule
-from diffusion_core.training import TrainConfig
-from diffusion_core.training_runs import train_resumably
+from diffusion_core.training import TrainConfig, TrainingState, train
 from diffusion_core.unet import UNet, UNetConfig
 
-BATCH, SIDE, STEPS = 64, 32, 2
+from .timing import alternate, report
+
+__all__ = ["bench_train"]
+
+SIDE = 32
 SAME = UNetConfig(image_size=(SIDE, SIDE), channels=(64, 128), attention=(False, True), head_dim=32)
 PATCHED = UNetConfig(
     image_size=(SIDE, SIDE),
@@ -52,24 +55,29 @@ def pictures() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (512, SIDE, SIDE, 3), dtype=np.uint8)
 
 
-def ours(config: UNetConfig, precision: str) -> Callable[[], None]:
+def ours(config: UNetConfig, precision: str, batch: int, steps: int) -> Callable[[], None]:
     """A few steps of `train`; each call goes on."""
-    folder = tempfile.mkdtemp()
-    settings = TrainConfig(
-        num_steps=100_000, batch_size=BATCH, save_every=100_000, precision=precision
-    )
-    steps: Iterator[Any] = train_resumably(
-        settings, config, make_schedule("linear"), ImageDataset("noise", pictures()), folder
+    from accelerate import Accelerator
+
+    settings = TrainConfig(num_steps=100_000, batch_size=batch)
+    accelerator = Accelerator()
+    walk = train(
+        settings,
+        TrainingState.begin(settings, config, accelerator.device),
+        make_schedule("linear"),
+        ImageDataset("noise", pictures()),
+        precision=precision,
+        accelerator=accelerator,
     )
 
     def run() -> None:
-        for _ in range(STEPS):
-            next(steps)
+        for _ in range(steps):
+            next(walk)
 
     return run
 
 
-def diffusers_loop() -> tuple[Callable[[], None], float]:
+def diffusers_loop(batch: int, steps: int) -> tuple[Callable[[], None], float]:
     """The loop of diffusers' example of unconditional training, and its network's size."""
     from accelerate import Accelerator
     from diffusers import DDPMScheduler, UNet2DModel
@@ -95,19 +103,19 @@ def diffusers_loop() -> tuple[Callable[[], None], float]:
     )
     rate = get_scheduler("cosine", optimizer, num_warmup_steps=500, num_training_steps=100_000)
     x = torch.from_numpy(pictures()).permute(0, 3, 1, 2).float() / 127.5 - 1
-    data = torch.utils.data.DataLoader(x, batch_size=BATCH, shuffle=True)  # type: ignore[arg-type]
+    data = torch.utils.data.DataLoader(x, batch_size=batch, shuffle=True)  # type: ignore[arg-type]
     model, optimizer, data, rate = accelerator.prepare(model, optimizer, data, rate)
     batches = iter(data)
 
     def run() -> None:
         nonlocal batches
-        for _ in range(STEPS):
+        for _ in range(steps):
             clean = next(batches, None)
             if clean is None:
                 batches = iter(data)
                 clean = next(batches)
-            noise = torch.randn(clean.shape)
-            t = torch.randint(0, 1000, (len(clean),))
+            noise = torch.randn(clean.shape, device=clean.device)
+            t = torch.randint(0, 1000, (len(clean),), device=clean.device)
             noisy = noiser.add_noise(clean, noise, t)
             loss = F.mse_loss(model(noisy, t).sample.float(), noise)
             accelerator.backward(loss)
@@ -120,7 +128,7 @@ def diffusers_loop() -> tuple[Callable[[], None], float]:
     return run, count(model)
 
 
-def lucidrains_loop() -> tuple[Callable[[], None], float]:
+def lucidrains_loop(batch: int, steps: int) -> tuple[Callable[[], None], float]:
     """The step of denoising-diffusion-pytorch's Trainer, and its network's size."""
     from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 
@@ -130,8 +138,8 @@ def lucidrains_loop() -> tuple[Callable[[], None], float]:
     x = torch.from_numpy(pictures()).permute(0, 3, 1, 2).float() / 255
 
     def run() -> None:
-        for _ in range(STEPS):
-            diffusion(x[torch.randint(len(x), (BATCH,))]).backward()
+        for _ in range(steps):
+            diffusion(x[torch.randint(len(x), (batch,))]).backward()
             torch.nn.utils.clip_grad_norm_(diffusion.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
@@ -142,25 +150,41 @@ def lucidrains_loop() -> tuple[Callable[[], None], float]:
     return run, count(diffusion)
 
 
-def cases() -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
+def cases(batch: int, steps: int) -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
     """(what, ours, theirs) to be timed in turn."""
     precisions = ["fp32"]
     if fastest_precision(torch.device("cpu")) == "bf16":
         precisions.append("bf16")
-    theirs, size = diffusers_loop()
+    theirs, size = diffusers_loop(batch, steps)
     for precision in precisions:
         words = f"our {precision} / diffusers, the same network of {size:.2f} M"
-        yield words, ours(SAME, precision), theirs
+        yield words, ours(SAME, precision, batch, steps), theirs
     patched = {f"2 × 2 patches, {c.channels}, {count(UNet(c)):.2f} M": c for c in (PATCHED, LEVELS)}
     for shape, config in patched.items():
         for precision in precisions:
             words = f"our {precision} on {shape} / diffusers, {size:.2f} M"
-            yield words, ours(config, precision), theirs
+            yield words, ours(config, precision, batch, steps), theirs
     try:
-        other, size = lucidrains_loop()
+        other, size = lucidrains_loop(batch, steps)
     except ImportError:
-        print("denoising-diffusion-pytorch is not installed; pip install it to compare with it.")
+        advice = "denoising-diffusion-pytorch is not installed; pip install it to compare with it."
+        print(advice, file=sys.stderr)
         return
     for shape, config in patched.items():
         words = f"our {precisions[-1]} on {shape} / lucidrains, {size:.2f} M"
-        yield words, ours(config, precisions[-1]), other
+        yield words, ours(config, precisions[-1], batch, steps), other
+
+
+def bench_train(batch: int, steps: int, rounds: int) -> None:
+    """Print the ratios of a training step's time.
+
+    Args:
+        batch: Images a step.
+        steps: Steps a round.
+        rounds: How often each loop runs.
+    """
+    for what, mine, theirs in cases(batch, steps):
+        mine(), theirs()  # what is done once only is not timed
+        a, b, ratio = alternate(mine, theirs, rounds)
+        what = f"train, batch {batch}: {what}, {1 / ratio:.2f} times as fast"
+        report(what, a / steps, b / steps, ratio)

@@ -12,9 +12,13 @@ from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# One thread in every thread and process: bits can then be compared, and the workers of pytest-xdist
+# do not get in each other's way. Read as torch is imported.
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from diffusion_core.checkpoint import CheckpointConfig, save_checkpoint
 from diffusion_core.data import load_dataset
@@ -23,6 +27,13 @@ from diffusion_core.generation import run
 from diffusion_core.unet import UNet, UNetConfig
 
 pytest_plugins = ["pagelib"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that need a browser take long and come first, so that both workers end together."""
+    slow = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow)
+
 
 TINY = UNetConfig(
     image_size=(28, 28),
@@ -124,9 +135,20 @@ def avatars_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _two_threads() -> Iterator[None]:
-    """The same number of threads everywhere, so that bits can be compared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
+def _one_thread() -> Iterator[None]:
+    """Whatever a test before has set: so that bits can be compared."""
+    torch.set_num_threads(1)
     yield
-    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Train on the CPU, also where there is a GPU: bits are promised on the CPU alone.
+
+    Accelerate keeps the device of a process's first Accelerator for all later ones, so that state
+    is forgotten before and after. Subprocesses inherit the variable.
+    """
+    AcceleratorState._reset_state(reset_partial_state=True)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-expect.set_options(timeout=20_000)  # of all tests: a machine may be slow for a while
+TIMEOUT = 60_000  # milliseconds: a machine may be slow for a while
+expect.set_options(timeout=TIMEOUT)  # of all tests
 CANVAS = """([where, name]) => {
   const c = document.querySelector(`${where} canvas[aria-label^="${name}"]`);
   return c.toDataURL("image/png").split(",")[1];
@@ -120,20 +122,50 @@ def url(models_folder):
     os.environ.pop("DIFFUSION_MODELS")
 
 
-@pytest.fixture
-def page(browser, url):
+@pytest.fixture(scope="session")
+def context(browser):
+    """Shared by the pages of all tests, for the scripts and styles that it has in its cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context, url):
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda e: problems.append(str(e)))
     # Gradio catches what our own scripts throw, and only logs it.
     page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(TIMEOUT)
     page.goto(url)
     page.wait_for_selector("#denoise-player .player[data-state=done]")
     yield page
-    context.close()
+    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.close()
     assert problems == []
+
+
+@pytest.fixture(params=[1280, 390], ids=["1280", "390"])
+def fresh(request, browser):
+    """An empty page, as wide as that of a laptop and as that of a phone."""
+    context = browser.new_context(viewport={"width": request.param, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT)
+    yield page
+    context.close()
+
+
+def in_light_and_dark(page: Page) -> Iterator[str]:
+    """Show the page in each scheme; what changes its colour slowly has come to its end."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(
+            """dark => document.body.classList.contains("dark") === dark
+                && !document.getAnimations().some((a) => a instanceof CSSTransition)""",
+            arg=scheme == "dark",
+        )
+        yield scheme
 
 
 def delay(page: Page, round_trip_ms: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import last, save_tiny
+from forked import run_python
 from PIL import Image, ImageSequence
 from safetensors import safe_open
 
@@ -23,9 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def cli(*arguments, cwd=ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "diffusion_core", *map(str, arguments)]
-    env = {**__import__("os").environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=env, timeout=300)
+    return run_python("diffusion_core", arguments, folder=cwd)
 
 
 def test_sample_writes_every_kind_of_file_with_the_same_pictures(tiny_folder, tmp_path):

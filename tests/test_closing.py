@@ -1,11 +1,11 @@
 """Ctrl+C while something computes: no abort, and what was learned is kept."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import save_tiny
+from forked import run_python
 from pagelib import free_port
 
 from diffusion_core.device import MEASURING
@@ -14,7 +14,6 @@ from tabs.denoise.run_registry import STOP_SIGNALS
 from tabs.shared import shutdown
 from tabs.train.jobs import QUEUE
 
-ROOT = Path(__file__).parents[1]
 # The playground as `python app.py` starts it, which begins work of its own and is then interrupted.
 PLAYGROUND = """
 import os, signal, socket, sys, threading, time
@@ -40,7 +39,15 @@ def begin():
             if door.connect_ex(("127.0.0.1", int(sys.argv[4]))) == 0:
                 break
         time.sleep(0.05)
-    time.sleep(1)  # until the main thread waits for the end
+    main = threading.main_thread().ident
+    while True:  # until the main thread waits for the end
+        names, frame = set(), sys._current_frames()[main]
+        while frame:
+            names.add(frame.f_code.co_name)
+            frame = frame.f_back
+        if "block_thread" in names:
+            break
+        time.sleep(0.05)
     work()
 
 threading.Thread(target=begin, daemon=True).start()
@@ -58,8 +65,7 @@ TRAINING = """
 
 
 def interrupted(work: str, models: Path) -> subprocess.CompletedProcess:
-    line = [sys.executable, "-c", PLAYGROUND % work.strip(), str(free_port()), str(models)]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    return run_python(PLAYGROUND % work.strip(), [free_port(), models], timeout=180)
 
 
 def test_an_interrupted_training_is_kept_and_nothing_aborts(tmp_path):

@@ -158,6 +158,7 @@ def test_all_is_dropped_together_and_each_part_by_itself():
     assert abs(float(some.float().mean()) - 0.8 * 0.7 * 0.3) < 0.05
 
 
+@pytest.mark.usefixtures("cpu")
 def test_a_run_with_attributes_makes_a_checkpoint_that_knows_their_names(tmp_path):
     small = dataclasses.replace(
         DATA, pictures=DATA.pictures[:64], labels=DATA.labels[:64], attributes=DATA.attributes[:64]

@@ -175,7 +175,6 @@ CONFIG = TrainConfig(
 
 def a_run(folder, **changes):
     """Losses, network and average of a real run."""
-    torch.set_num_threads(2)
     config = dataclasses.replace(CONFIG, **changes)
     losses = [s.loss for s in train(config, SMALL, SCHEDULE, PICTURES, folder)]
     state, nets = load_file(folder / STATE_FILE), []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import save_tiny
+from forked import run_python
 from pagelib import free_port
 
 import tabs.shared.sessions  # noqa: F401  reads once whether the page is public: before a test says so
@@ -163,13 +164,11 @@ def test_mcp_without_its_package_says_what_to_install(monkeypatch, capsys):
 
 
 def test_help_lists_them_from_the_command_line():
-    line = [sys.executable, "app.py"]
-    told = subprocess.run([*line, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    line = [sys.executable, "app.py", "--help"]
+    told = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert told.returncode == 0
     wanted = "--host --port --share --models --browser --mcp --max-train-steps GRADIO_SERVER_PORT"
     for name in [*wanted.split(), "PLAYGROUND_MAX_DOWNLOAD_MEGABYTES"]:
         assert name in told.stdout
-    bad = subprocess.run(
-        [*line, "--port", "x"], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+    bad = run_python("app", ["--port", "x"])
     assert bad.returncode == 2 and bad.stderr.count("\n") == 1

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import last, watch_steps
+from conftest import last, wait_for, watch_steps
 from pagelib import (
     WATCH,
     beyond,
     choose,
     delay,
     faults,
+    in_light_and_dark,
     number,
     pixels,
     press,
@@ -24,6 +25,7 @@ from playwright.sync_api import expect
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import grid, to_uint8
 from diffusion_core.generation import SamplingRequest, walk
+from tabs.denoise.run_registry import STOP_SIGNALS
 
 pytestmark = pytest.mark.browser
 
@@ -115,12 +117,12 @@ def test_the_keyboard_plays_pauses_and_loops(page):
 def test_almost_every_frame_is_seen(page, round_trip):
     delay(page, round_trip)
     choose(page, "Model", "one")
-    number(page, "Steps", 200)
+    number(page, "Steps", 100)
     page.evaluate(WATCH)
     run(page)
     run_id = page.locator("#denoise-player .player").get_attribute("data-run")
     seen = {x for x in page.evaluate("window.seen") if x.startswith(run_id)}
-    assert len(seen) >= 0.95 * 201
+    assert len(seen) >= 0.95 * 101
 
 
 def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypatch):
@@ -179,7 +181,8 @@ def test_stop_before_the_first_frame_shows_none(page, monkeypatch):
     page.wait_for_selector("#denoise-player .player[data-state=waiting]")
     assert begun.wait(20)
     press(page, "Stop")
-    settle(page, 2500)
+    wait_for(lambda: page.evaluate("1") and sent.is_set())  # meanwhile the page goes on
+    settle(page, 1000)
     assert np.array_equal(before, pixels(page, "x_t"))
     seen = len(computed)
     assert 20 <= seen < 1000
@@ -220,7 +223,7 @@ def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
     press(other, "Denoise")
     other.wait_for_selector("#denoise-player .player[data-state=running]")
     context.close()
-    settle(page, 2500)
+    wait_for(lambda: not STOP_SIGNALS.signs)
     computed = len(evaluations)
     assert 0 < computed < 1000
     settle(page, 500)
@@ -250,11 +253,8 @@ def test_bad_input_is_one_sentence_in_the_stage(page, act, words):
     assert np.array_equal(pixels(page, "x_t"), before)  # nothing is lost
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_it_fits_and_can_be_read(browser, url, scheme, width):
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
+def test_it_fits_and_can_be_read(fresh, url):
+    page, width = fresh, fresh.viewport_size["width"]
     page.goto(url)
     page.wait_for_selector("#denoise-player .player[data-state=done]")
     assert beyond(page) == []
@@ -264,5 +264,5 @@ def test_it_fits_and_can_be_read(browser, url, scheme, width):
         assert box["y"] < button["y"]  # on a phone the stage comes first
     else:
         assert button["x"] < box["x"]
-    assert faults(page) == []
-    context.close()
+    for scheme in in_light_and_dark(page):
+        assert faults(page) == [], scheme

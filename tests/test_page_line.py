@@ -14,10 +14,11 @@ pytestmark = pytest.mark.browser
 RUNNING = "#denoise-player .player[data-state=running]"
 
 
-@pytest.fixture
-def crowd(browser, url, monkeypatch):
-    """Pages of others, which walk a long way, slowly and drawing little: one place is left."""
-    watch_steps(monkeypatch, lambda _: time.sleep(0.25))
+@pytest.fixture(scope="module")
+def walking(browser, url):
+    """Pages of others, which walk a long way, slowly and drawing little, through all tests."""
+    patch = pytest.MonkeyPatch()
+    watch_steps(patch, lambda _: time.sleep(0.25))
     contexts = [browser.new_context() for _ in range(CONCURRENT_WALKS - 1)]
     pages = [context.new_page() for context in contexts]
     for other in pages:
@@ -31,13 +32,21 @@ def crowd(browser, url, monkeypatch):
     wait_for(lambda: not STOP_SIGNALS.signs)  # while there is a server that goes on with them
     for context in contexts:
         context.close()
+    patch.undo()
+
+
+@pytest.fixture
+def crowd(walking):
+    """The same, with one place left: who had it before has gone."""
+    wait_for(lambda: len(STOP_SIGNALS.signs) == len(walking))
+    return walking
 
 
 def all_walk(pages):
     return all(other.locator(RUNNING).count() == 1 for other in pages)
 
 
-def test_a_new_walk_takes_the_place_of_the_one_before(page, crowd):
+def test_a_new_walk_takes_the_place_of_the_one_before(crowd, page):
     number(page, "Steps", 900)
     press(page, "Denoise")
     page.wait_for_selector(RUNNING)
@@ -55,7 +64,7 @@ def test_a_new_walk_takes_the_place_of_the_one_before(page, crowd):
         ("Whose picture comes back?", "Noise it and walk back", "#denoise-return .gallery"),
     ],
 )
-def test_what_else_walks_takes_the_place_of_the_one_before(page, crowd, fold, button, stage):
+def test_what_else_walks_takes_the_place_of_the_one_before(crowd, page, fold, button, stage):
     number(page, "Steps", 600)
     page.get_by_label("a picture", exact=True).check()
     page.get_by_role("button", name=fold).click()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pagelib import beyond, delay, faults, pixels, press, quiet, run, settle
+from pagelib import beyond, delay, faults, in_light_and_dark, pixels, press, quiet, run, settle
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -178,11 +178,8 @@ def test_denoise_from_here_takes_the_picture_along(tab):
     expect(tab.locator("#denoise-player .caption")).not_to_contain_text("from t")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_it_fits_and_can_be_read(browser, url, scheme, width):
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
+def test_it_fits_and_can_be_read(fresh, url):
+    page = fresh
     page.goto(url)
     page.get_by_role("tab", name="Noise", exact=True).click()
     page.wait_for_selector(f"{STAGE} .noise[data-t]")
@@ -190,5 +187,5 @@ def test_it_fits_and_can_be_read(browser, url, scheme, width):
         page.get_by_role("button", name=fold).first.click()
     settle(page, 500)
     assert beyond(page) == []
-    assert faults(page) == []
-    context.close()
+    for scheme in in_light_and_dark(page):
+        assert faults(page) == [], scheme

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from pagelib import beyond, delay, faults, pixels, press, quiet, settle
+from pagelib import beyond, delay, faults, in_light_and_dark, pixels, press, quiet, settle
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -200,11 +200,8 @@ def test_the_table_comes_as_a_file(tab):
     assert download.value.suggested_filename == "schedules.csv"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_it_fits_and_can_be_read(browser, url, scheme, width):
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
+def test_it_fits_and_can_be_read(fresh, url):
+    page = fresh
     page.goto(f"{url}?tab=schedules")
     page.wait_for_selector(READY)
     page.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
@@ -212,5 +209,5 @@ def test_it_fits_and_can_be_read(browser, url, scheme, width):
         page.get_by_role("button", name=fold).first.click()
     settle(page, 500)
     assert beyond(page) == []
-    assert faults(page) == []
-    context.close()
+    for scheme in in_light_and_dark(page):
+        assert faults(page) == [], scheme

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from pagelib import beyond, choose, delay, faults, pixels, press, settle
+from pagelib import beyond, choose, delay, faults, in_light_and_dark, pixels, press, settle
 from PIL import Image
 
 from tabs.train import estimates, plan
@@ -239,18 +239,15 @@ def choose_preset(page, name):
     page.locator("#train-preset label").filter(has_text=name).click()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_and_can_be_used_by_all(browser, url, width, scheme):
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
-    page.set_default_timeout(20_000)
+def test_it_fits_and_can_be_used_by_all(fresh, url):
+    page = fresh
     page.goto(url)
     page.wait_for_selector("#denoise-player .player[data-state=done]")
     open_tab(page)
-    small(page, steps=9, name=f"fit-{scheme}-{width}")
+    small(page, steps=9, name=f"fit-{page.viewport_size['width']}")
     page.get_by_role("button", name="Why?").last.click()
     train(page)
     page.wait_for_function(f"document.querySelector('{STAGE} .training').dataset.milestones >= 3")
-    assert beyond(page) == [] and faults(page) == []
-    context.close()
+    assert beyond(page) == []
+    for scheme in in_light_and_dark(page):
+        assert faults(page) == [], scheme

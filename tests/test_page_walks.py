@@ -7,7 +7,18 @@ import threading
 import numpy as np
 import pytest
 from conftest import last, watch_steps
-from pagelib import beyond, choose, delay, faults, number, pixels, press, run, settle
+from pagelib import (
+    beyond,
+    choose,
+    delay,
+    faults,
+    in_light_and_dark,
+    number,
+    pixels,
+    press,
+    run,
+    settle,
+)
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -467,11 +478,8 @@ CUT_OFF = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_every_fold_fits_and_can_be_read(browser, url, scheme, width):
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
+def test_every_fold_fits_and_can_be_read(fresh, url):
+    page = fresh
     page.goto(url)
     page.wait_for_selector(f"{PLAYER}[data-state=done]")
     page.get_by_label("a picture with a hole").check()
@@ -495,5 +503,5 @@ def test_every_fold_fits_and_can_be_read(browser, url, scheme, width):
     press(page, "Lead it to its noise and back")
     page.wait_for_selector("#denoise-inversion .gallery[data-state=done]", timeout=60_000)
     assert beyond(page) == []
-    assert faults(page) == []
-    context.close()
+    for scheme in in_light_and_dark(page):
+        assert faults(page) == [], scheme

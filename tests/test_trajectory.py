@@ -52,11 +52,16 @@ def settings(**options) -> SamplingRequest:
     return SamplingRequest(**{"num_images": 2, "label": 3, "num_steps": 9, "seed": 5, **options})
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.fixture(scope="module", params=KINDS, ids=str)
+def walked(request, checkpoint):
+    """A walk of each kind, and all of its steps."""
+    asked = settings(**request.param)
+    return asked, list(walk(checkpoint, asked))
+
+
 @pytest.mark.parametrize("k", [0, 1, 4, 8])
-def test_a_branch_with_nothing_changed_is_the_parent_to_the_bit(checkpoint, kind, k):
-    parent = settings(**kind)
-    whole = list(walk(checkpoint, parent))
+def test_a_branch_with_nothing_changed_is_the_parent_to_the_bit(checkpoint, walked, k):
+    parent, whole = walked
     branch = list(walk(checkpoint, dataclasses.replace(parent, parent=parent, branch_step=k)))
     assert len(branch) == len(whole) - k
     for a, b in zip(whole[k:], branch, strict=True):
@@ -111,16 +116,15 @@ def test_a_branch_goes_on_from_any_kept_moment_to_the_same_bits(checkpoint):
     assert torch.equal(a, last(walk(checkpoint, branch)).x_prev)
 
 
-def test_the_weights_of_every_step_make_its_end(checkpoint):
-    for kind in KINDS:
-        before = None
-        for step in walk(checkpoint, settings(**kind)):
-            names = {"x_t", "x0_hat", "eps_hat", "noise", "x0_before", "eps_there"}
-            assert set(step.weights) <= names
-            if "eps_there" not in step.weights:
-                pictures = {n: getattr(step, n, before) for n in step.weights}
-                torch.testing.assert_close(weighed(step.weights, pictures), step.x_prev)
-            before = step.x0_hat
+def test_the_weights_of_every_step_make_its_end(walked):
+    before = None
+    for step in walked[1]:
+        names = {"x_t", "x0_hat", "eps_hat", "noise", "x0_before", "eps_there"}
+        assert set(step.weights) <= names
+        if "eps_there" not in step.weights:
+            pictures = {n: getattr(step, n, before) for n in step.weights}
+            torch.testing.assert_close(weighed(step.weights, pictures), step.x_prev)
+        before = step.x0_hat
 
 
 def test_from_seed_to_seed_both_ends_are_the_seeds_own(checkpoint):

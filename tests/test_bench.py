@@ -1,0 +1,57 @@
+"""Every part of the benchmarks starts, measures what it names and prints a line for each."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bench.__main__ import app
+
+ROOT = Path(__file__).parents[1]
+
+
+def read(output):
+    lines = [json.loads(line) for line in output.splitlines()]
+    for line in lines:
+        assert set(line) == {"what", "ratio", "ms"} and len(line["ms"]) == 2
+        assert line["ratio"] > 0 and all(ms > 0 for ms in line["ms"])
+    return [line["what"] for line in lines]
+
+
+def started(*arguments):
+    done = CliRunner().invoke(app, [*arguments, "--rounds", "1"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return read(done.stdout)
+
+
+def test_unet_names_both_sides():
+    assert started("unet", "--batch", "1") == [
+        "unet, batch 1, forward: ours / diffusers",
+        "unet, batch 1, forward and backward: ours / diffusers",
+    ]
+
+
+@pytest.mark.usefixtures("cpu")
+def test_train_compares_the_same_network_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = started("train", "--batch", "2", "--steps", "1")
+    assert said[0].startswith("train, batch 2: our fp32 / diffusers, the same network of ")
+    assert sum("diffusers" in line and "2 × 2 patches" in line for line in said) >= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.browser
+def test_walk_measures_the_model_that_it_names(browser, tiny_folder):
+    line = [sys.executable, "-m", "bench", "walk", "--model", "tiny", "--label", "Coat"]
+    sizes = ["--images", "1", "--steps", "3", "--rounds", "1"]
+    env = {**os.environ, "DIFFUSION_MODELS": str(tiny_folder.parent)}
+    done = subprocess.run(
+        [*line, *sizes], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    walk = "walk of tiny, Coat, guidance 1, 3 ddim steps, 1 images: "
+    assert read(done.stdout) == [f"{walk}page / bare loop", f"{walk}first frame / one step"]
