@@ -381,7 +381,7 @@ class ExactDenoiser:
                 f"There must be one timestep an image: got {tuple(t.shape)} for {len(x)} images."
             )
         alpha = self.schedule.alpha(t).to(x.device).reshape(-1, 1)
-        variance = self.schedule.sigma(t).to(x.device).reshape(-1, 1) ** 2
+        variance = self.schedule.noise_variance(t).to(x.device).reshape(-1, 1)
         variance = variance.clamp_min(torch.finfo(torch.float64).tiny)
         # The softmax over all slices, of which each rescales what came before (as in attention
         # that is computed by tiles: Milakov and Gimelshein 2018).

@@ -172,9 +172,9 @@ def posterior_weights(t: int, t_prev: int, schedule: Schedule) -> tuple[Tensor, 
     """
     if not -1 <= t_prev < t:
         raise ValueError(f"t_prev must lie in [-1, t), got t_prev = {t_prev} and t = {t}.")
-    variance, ratio = schedule.sigma(t) ** 2, schedule.alpha(t) / schedule.alpha(t_prev)
+    variance, ratio = schedule.noise_variance(t), schedule.alpha(t) / schedule.alpha(t_prev)
     of_x0 = schedule.alpha(t_prev) * schedule.transition_variance(t, t_prev) / variance
-    return of_x0, ratio * schedule.sigma(t_prev) ** 2 / variance
+    return of_x0, ratio * schedule.noise_variance(t_prev) / variance
 
 
 def slerp(a: Tensor, b: Tensor, count: int) -> Tensor:

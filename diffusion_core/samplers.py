@@ -114,9 +114,9 @@ def _ddim_weights(step: Interval) -> Weights:
 
     s² is eta² times the posterior's variance.
     """
-    alpha, sigma = step.at_t_prev
+    alpha, _ = step.at_t_prev
     variance = step.eta**2 * step.schedule.posterior_variance(step.t, step.t_prev)
-    along = (sigma**2 - variance).clamp_min(0).sqrt()
+    along = (step.schedule.noise_variance(step.t_prev) - variance).clamp_min(0).sqrt()
     weights = {"x0_hat": float(alpha), "eps_hat": float(along)}
     return weights | ({"noise": float(variance.sqrt())} if step.eta and step.t_prev >= 0 else {})
 

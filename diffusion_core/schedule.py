@@ -139,6 +139,9 @@ class Schedule(Protocol):
     def sigma(self, t: int | Tensor) -> Tensor:
         """The amplitude of the noise, its standard deviation in x_t."""
 
+    def noise_variance(self, t: int | Tensor) -> Tensor:
+        """sigma², the variance of the noise in x_t."""
+
     def log_snr(self, t: int | Tensor) -> Tensor:
         """log(alpha² / sigma²), natural; +inf where sigma is 0, -inf where alpha is 0."""
 
@@ -231,7 +234,11 @@ class NoiseSchedule:
 
     def sigma(self, t: int | Tensor) -> Tensor:
         """sqrt(1 - ᾱ_t), the amplitude of the noise in x_t; sigma / alpha is EDM's noise level."""
-        return (1 - self.alpha_bar(t)).sqrt()
+        return self.noise_variance(t).sqrt()
+
+    def noise_variance(self, t: int | Tensor) -> Tensor:
+        """1 - ᾱ_t, the variance of the noise in x_t: no root was taken of it, so it is exact."""
+        return 1 - self.alpha_bar(t)
 
     def log_snr(self, t: int | Tensor) -> Tensor:
         """log(ᾱ_t / (1 - ᾱ_t)), natural; +inf at t = -1, -inf where ᾱ is 0. Shape as t."""
@@ -266,7 +273,7 @@ class NoiseSchedule:
         Raises:
             ValueError: if t_prev is not below t, or either is out of range.
         """
-        share = self.sigma(t_prev) ** 2 / self.sigma(t) ** 2
+        share = self.noise_variance(t_prev) / self.noise_variance(t)
         return share * self.transition_variance(t, t_prev)
 
 

@@ -148,6 +148,9 @@ class StraightPath:
     def sigma(self, t):
         return (torch.as_tensor(t) + 1).double() / self.T
 
+    def noise_variance(self, t):
+        return self.sigma(t) ** 2
+
     def log_snr(self, t):
         return 2 * (self.alpha(t).log() - self.sigma(t).log())
 
