@@ -21,11 +21,20 @@ from torch import Tensor
 
 from .denoiser import as_denoiser
 from .process import Denoiser, q_sample
-from .samplers import SamplerStep, check_chance, check_threshold, take_step
+from .samplers import (
+    SAMPLERS,
+    SamplerStep,
+    check_chance,
+    check_threshold,
+    sampler_named,
+    take_step,
+)
 from .schedule import Schedule
 from .seeding import Generators, noise_like
 
-INPAINTING_SAMPLERS = ("ddim", "ddpm")
+# Of first order: a step whose x0_hat of before, or second evaluation, did not see the known pixels
+# put back would be of another walk.
+INPAINTING_SAMPLERS = tuple(sorted(s for s in SAMPLERS if sampler_named(s).order == 1))
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -26,12 +26,14 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from .conditioning import nothing
-from .data import ImageDataset
 from .denoiser import PREDICTION_TYPES, PREDICTIONS, network_output
 from .process import q_sample
 from .schedule import NoiseSchedule
 from .seeding import seeded
 from .unet import UNet, UNetConfig
+
+if TYPE_CHECKING:
+    from .data import ImageDataset
 
 __all__ = [
     "PRECISIONS",

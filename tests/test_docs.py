@@ -113,7 +113,7 @@ def test_links_lead_to_files_that_are_there(page):
     text = page.read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)", text):
         if not link.startswith(("http:", "https:")):
-            assert (page.parent / link).exists() or link == "docs/bench.md", link
+            assert (page.parent / link).exists(), link
 
 
 def test_paths_that_contributing_names_exist():

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,22 @@ def is_checkpoint(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (CONFIG, INDEX, f"unet/{CONFIG}"))
 
 
+@dataclass(frozen=True)
+class Layout:
+    """A kind of checkpoint folder.
+
+    Attributes:
+        name: Whose layout it is.
+        recognise: Whether a folder is laid out so.
+        read: Its settings, and the names that its weights may have, best first; raises ValueError
+            for what cannot be represented, and FileNotFoundError for settings that are missing.
+    """
+
+    name: str
+    recognise: Callable[[Path], bool]
+    read: Callable[[Path], tuple[CheckpointConfig, tuple[str, ...]]]
+
+
 def read_settings(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
     """A checkpoint's settings, and the names that its weights may have in the folder, best first.
 
@@ -61,15 +78,29 @@ def read_settings(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
         ValueError: if the folder holds something else, or what cannot be represented.
         FileNotFoundError: if a file of settings is missing.
     """
+    return next(layout for layout in LAYOUTS if layout.recognise(folder)).read(folder)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is our own layout: one config.json, which names no class of diffusers."""
+    elsewhere = any((folder / place / CONFIG).is_file() for place in UNETS if place != ".")
+    if elsewhere or (folder / INDEX).is_file() or not (folder / CONFIG).is_file():
+        return False
+    return "_class_name" not in _read(folder / CONFIG)
+
+
+def _read_ours(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
+    text = (folder / CONFIG).read_text(encoding="utf-8")
+    return CheckpointConfig.from_json(text), (WEIGHTS,)
+
+
+def _read_diffusers(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
     place = next((p for p in UNETS if (folder / p / CONFIG).is_file()), None)
     index = _read(folder / INDEX) if (folder / INDEX).is_file() else {}
     if place is None:
         raise FileNotFoundError(2, "missing", str(folder / (f"unet/{CONFIG}" if index else CONFIG)))
-    text = (folder / place / CONFIG).read_text(encoding="utf-8")
-    if place == "." and not index and "_class_name" not in _parsed(text):
-        return CheckpointConfig.from_json(text), (WEIGHTS,)
     _check_index(index)
-    unet = unet_config(_parsed(text))
+    unet = unet_config(_read(folder / place / CONFIG))
     places = [folder / "scheduler", folder]
     if place == "." and (folder.parent / INDEX).is_file():  # the unet/ of a pipeline
         places.append(folder.parent / "scheduler")
@@ -82,6 +113,12 @@ def read_settings(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
     if place == "unet_ema" or (folder / names[0]).is_file():
         notes.append(AVERAGED)
     return CheckpointConfig(unet, **rest, notes=tuple(notes)), tuple(names)
+
+
+LAYOUTS = (  # the first that recognises a folder reads it; the last says what is missing
+    Layout("ours", _is_ours, _read_ours),
+    Layout("diffusers", lambda folder: True, _read_diffusers),
+)
 
 
 def _check_index(index: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 import gradio as gr
 
 from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.samplers import SAMPLERS, count_evaluations
 from diffusion_core.schedule import SPACINGS
 
 from ..shared import models
@@ -17,6 +18,7 @@ from .form import (
     STRONGEST_GUIDANCE,
     DenoiseForm,
     classes,
+    sampler_of,
 )
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
@@ -58,7 +60,12 @@ def own_way(checkpoint: Checkpoint) -> tuple[str, int, float]:
     steps = int(named) if _is_number(named, 1, T) else own
     if sampler == "ddpm" and values.get("variance") == "beta":
         sampler = LARGE_VARIANCE
-    return sampler, steps, steps * 4 * models.look(checkpoint)
+    base, _ = sampler_of(sampler)
+    evaluations = steps
+    if base in SAMPLERS:
+        walk = [*checkpoint.schedule.timesteps(steps), -1]
+        evaluations = count_evaluations(base, walk, checkpoint.schedule)
+    return sampler, steps, evaluations * 4 * models.look(checkpoint)
 
 
 def too_long(steps: int, seconds: float) -> bool:

@@ -18,6 +18,8 @@ CURVES = (
     ("#8a6d00", "longdash"),
     ("#6b7280", "longdashdot"),
     ("#56b4e9", "solid"),
+    ("#8c6bb1", "dash"),
+    ("#a63603", "dot"),
 )
 MAX_POINTS = 400
 
