@@ -41,9 +41,9 @@ def places(
     """For each mark the first place of `PLACES` where its name is free; None where none is.
 
     Args:
-        marks: Middles, in pixels from the lower left corner of the plot.
-        names: One a mark; "" where there is none to be placed.
-        size: Of the plot, width and height in pixels; names stay inside.
+        marks: The marks' middles, in pixels from the lower left corner of the plot.
+        names: The name of each mark; "" where none is to be placed.
+        size: Width and height of the plot in pixels; names stay inside.
         mark: Side of a mark, in pixels.
         letter: Width and height of a letter, in pixels.
     """
@@ -100,14 +100,14 @@ def figure(
 ) -> go.Figure:
     """Frechet distance over network evaluations, both logarithmic, a curve for each sampler.
 
-    Rows with eta, guidance or another spacing are single hollow marks. The axis says the time here
+    Rows with eta, guidance or another spacing are single hollow marks. The axis shows the time here
     under each number of evaluations.
 
     Args:
-        results: Measured of the model; None where nothing was.
-        choice_sampler: That the page would run now.
-        choice_evaluations: That it would take, at least 1.
-        ms_per_evaluation: Measured on this machine; None while it is not known.
+        results: Measured results of the model; None where there are none.
+        choice_sampler: The sampler that the controls choose.
+        choice_evaluations: Number of evaluations that it would take, at least 1.
+        ms_per_evaluation: Milliseconds measured on this machine; None while they are not known.
     """
     samplers, references = (results.samplers, results.references) if results else ((), ())
     drawn = [r for r in samplers if r.frechet_distance > 0]  # a logarithmic axis has no 0
@@ -169,7 +169,7 @@ def figure(
 
 
 def _named(rows: list[SamplerRow], x_range: list[float], y_range: list[float]) -> dict[str, str]:
-    """For rows that are not plain, where their name finds room on a phone; others by a touch.
+    """Places of the names of rows that are not plain; without room on a phone a touch shows it.
 
     The best is named first, since those that come later may find no room.
     """

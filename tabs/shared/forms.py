@@ -28,7 +28,7 @@ _INJECTED: dict[str, type] = {"request": gr.Request, "event": gr.EventData}
 
 @dataclass(frozen=True)
 class Entry:
-    """What a tab's table says of a field, beside its name and default.
+    """A field of a tab's table, beside its name and default.
 
     Attributes:
         control: Makes the control, given `value` and what only the layout knows, as choices.
@@ -37,7 +37,7 @@ class Entry:
         write: From the whole form to what this field adds to a record outside the page, by name.
         read: The way back, from such a record to the control.
 
-    What `write` and `read` take and give is said by the form.
+    The form's docstring defines what `write` and `read` take and return.
     """
 
     control: Callable[..., Any] | None = None
@@ -85,7 +85,7 @@ class Controls(Generic[Form]):
 
         Args:
             form: The form's class.
-            opening: What the controls stand at when the page opens; None is the table's defaults.
+            opening: The controls' values when the page opens; None is the table's defaults.
         """
         self.form, self.opening = form, opening if opening is not None else form()
         self.table = table(form)
@@ -95,7 +95,7 @@ class Controls(Generic[Form]):
         """Make a field's control where the layout now stands.
 
         Args:
-            name: Of the field.
+            name: Name of the field.
             **options: For the entry's `control`, beside the opening value.
         """
         make = self.table[name].control
@@ -198,7 +198,7 @@ def _spread_one(part: Any, update: Any) -> list[Any]:
 def wired(
     handler: Callable[..., Any], inputs: Sequence[Any] = (), outputs: Any = None
 ) -> dict[str, Any]:
-    """The arguments fn, inputs and outputs of a Gradio event, for a handler that knows names.
+    """The arguments fn, inputs and outputs of a Gradio event, for a handler that works with names.
 
     Args:
         handler: Gets one argument for each of `inputs`; `request` and `event`, where it has

@@ -45,7 +45,7 @@ def encode(frame: Frame) -> wire.Frame:
 
 @dataclass
 class Run:
-    """Collects the frames of one run and says when a message is due.
+    """Collects the frames of one run and decides when a message is due.
 
     Attributes:
         head: What the player needs beside the frames (see denoise/captions.py), among it
@@ -116,8 +116,8 @@ def player(
 
     Args:
         value: First message: something to see at once.
-        elem_id: Of the element; the page's own scripts find it by this.
-        keep: What the player asks for a file of a run; JSON of a `wire.KeepAnswer` out.
-        give_up: What it tells the name of a run that another takes the place of.
+        elem_id: Id of the element; the page's own scripts find it by this.
+        keep: Called for a file of a run; returns JSON of a `wire.KeepAnswer`.
+        give_up: Called with the name of a run that another takes the place of.
     """
     return component("player", value, elem_id, asks=[keep, give_up])
