@@ -34,7 +34,7 @@ class InversionStep:
         t, t_next: Timesteps; t is -1 at the first step.
         x_t: Data at which the step began, (B, ...).
         eps_hat: What the denoiser predicted there; at t = -1 as if at the walk's lowest timestep.
-        x0_hat: The same; at t = -1 it is x_t, since there alpha is 1.
+        x0_hat: Its predicted clean data; at t = -1 x_t itself, since there alpha is 1.
         x_next: Data at which the step ended, after refinement.
         nfe: Network evaluations so far, this step's included.
     """

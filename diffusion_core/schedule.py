@@ -127,7 +127,7 @@ class Schedule(Protocol):
     """A path from data to noise: x_t = alpha(t) x0 + sigma(t) eps, t from 0 to T - 1.
 
     At t = -1 alpha is 1 and sigma is 0: the clean image. Every method takes a timestep or an int
-    tensor of timesteps and gives float64 of its shape, on its device.
+    tensor of timesteps and returns float64 of its shape, on its device.
     """
 
     def __len__(self) -> int:

@@ -55,7 +55,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train; stored as JSON with the state and the checkpoint.
+    """The settings of a training; stored as JSON with the state and the checkpoint.
 
     Attributes:
         num_steps: Optimiser steps in all.
@@ -222,7 +222,7 @@ class TrainStep:
         learning_rate: Learning rate of this step.
         grad_norm: Norm of the gradient before clipping.
         seconds: Duration of the step.
-        unet: The averaged (EMA) network as it now stands; read it, do not change it.
+        unet: The averaged (EMA) network at this step; read it, do not change it.
         raw: The network in training, likewise.
     """
 
@@ -298,7 +298,7 @@ class TrainingState:
         """The state before the first step.
 
         Args:
-            config: How to train.
+            config: The settings of the training.
             unet_config: The shape of the network to train.
             device: The device to train on.
             initial: Weights to begin with, in place of random ones (fine-tuning).
@@ -360,7 +360,7 @@ def train(
     Nothing is written: `training_runs` saves the state and resumes from it.
 
     Args:
-        config: How to train.
+        config: The settings of the training.
         state: The state to go on from: of `TrainingState.begin`, or read from a file.
         schedule: The noise schedule, which the model is then tied to.
         dataset: The images, which must fit the network: see `check_fit`.

@@ -2,7 +2,7 @@
 
 A UNet (Ronneberger et al. 2015) in the form of Ho et al. 2020: residual blocks with group norm,
 self-attention at chosen levels, skip connections from the way down to the way up, and the timestep
-in every block. It knows no schedule: what its output means (eps, v or x0) stands in `denoiser`.
+in every block. It knows no schedule: what its output means (eps, v or x0) is up to `denoiser`.
 
     x_t (B, C, H, W), t (B,), y (B,) or (B, 1 + K) -> (B, C_out, H, W)
 
@@ -42,8 +42,8 @@ class UNetConfig:
         channels: Feature channels of each level, from fine to coarse.
         blocks_per_level: Residual blocks on the way down; one more on the way up.
         attention: For each level, whether it attends to itself.
-        attention_up: The same on the way up; None is as on the way down.
-        mid_attention: The same for the middle.
+        attention_up: The same for the levels on the way up; None is as on the way down.
+        mid_attention: Whether the middle attends to itself.
         head_dim: Channels of one attention head; None is one head.
         norm_groups, norm_eps: Number of groups and epsilon of every group norm.
         mid_norm_groups: Groups of the middle's attention; None is norm_groups, 0 is no norm.

@@ -124,12 +124,12 @@ class ReferenceRow:
     """Images that no sampler drew, measured like samples: they give the distances a scale.
 
     Attributes:
-        name: What the images are, as "training images".
-        num_samples: How many images were measured.
+        name: A name of the images, as "training images".
+        num_samples: Number of images measured.
         frechet_distance: Between them and the test images, in the features of the judge.
         class_accuracy: Share of images in which the judge reads the class that they have; None
             where they have none.
-        attribute_accuracy: The same of the attributes, their mean; None where there are none.
+        attribute_accuracy: The same share for attributes, their mean; None where there are none.
     """
 
     name: str
@@ -147,7 +147,7 @@ class SamplerRow:
         sampler: One of `SAMPLERS`.
         num_steps: Steps of the sampler.
         num_evaluations: Evaluations of the network an image; a guided one counts once.
-        num_samples: How many images were drawn.
+        num_samples: Number of images drawn.
         frechet_distance: Between them and the test images, in the features of the judge.
         class_accuracy: Share of images in which the judge reads the class of their condition; None
             where it is unspecified.
@@ -156,7 +156,8 @@ class SamplerRow:
         nearest_training_distance: Mean distance to the nearest training image, over that of test
             images: near 1 is as new as the test images are, near 0 is copied. None if the test
             images are training images.
-        milliseconds_per_image: In batches of 250; None where times would not compare.
+        milliseconds_per_image: Time of one image, in batches of 250; None where times would not
+            compare.
         spacing: One of `SPACINGS`.
         eta: DDIM's stochasticity; see `samplers.sample`.
         guidance_scale: Scale of classifier-free guidance; 1 is no guidance.
@@ -202,7 +203,7 @@ class AttributeAccuracy:
         values: Number of its values.
         real: Share of real held-out images in which the judge reads it right; None where no image
             has it.
-        generated: The same of generated images, by guidance scale.
+        generated: That share of generated images, by guidance scale.
     """
 
     name: str

@@ -2,9 +2,9 @@
 
 A `SamplingRequest` is what is to be computed; a `SamplingRun` computes it, a step at a time, and
 can return after every step all that the next one depends on: from such a `SamplerState` the walk
-goes on, or another one branches off, to the same bits. Image i has its own generator, seeded seed + i:
-it draws x_T, then the noise of every step, so its noise is the same to the bit whatever the batch
-or the device.
+goes on, or another one branches off, to the same bits. Image i has its own generator, seeded
+seed + i: it draws x_T, then the noise of every step, so its noise is the same to the bit whatever
+the batch or the device.
 """
 
 from __future__ import annotations

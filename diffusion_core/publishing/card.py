@@ -95,7 +95,7 @@ def network_of(checkpoint: Checkpoint) -> str:
 
 def usage_of(checkpoint: Checkpoint) -> str:
     """The card's line that draws samples, with the model's default."""
-    config, asked = checkpoint.config, ""
+    config, condition = checkpoint.config, ""
     sampler = config.sampling.get("sampler", "ddim")
     steps = config.sampling.get("num_steps", 25)
     scale = config.sampling.get("guidance_scale", 1.0)
@@ -103,11 +103,11 @@ def usage_of(checkpoint: Checkpoint) -> str:
     spread = f"--spacing {spacing} " if spacing != "trailing" else ""
     if config.attribute_names:
         (name, values), *_ = config.attribute_names
-        asked = f"--label {config.class_names[0]} --attribute {name}={values[0]} "
-        asked += f"--guidance-scale {scale:g} " if scale != 1 else ""
+        condition = f"--label {config.class_names[0]} --attribute {name}={values[0]} "
+        condition += f"--guidance-scale {scale:g} " if scale != 1 else ""
     return (
         f"    python -m diffusion_core sample --model FOLDER --num 16 --sampler {sampler} "
-        f"--steps {steps} {spread}{asked}--out out.png"
+        f"--steps {steps} {spread}{condition}--out out.png"
     )
 
 

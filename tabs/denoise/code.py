@@ -14,10 +14,10 @@ from .form import HOLE, NOISE, PICTURE, ROW, SEEDS, DenoiseForm
 
 
 def code(form: DenoiseForm) -> str:
-    """The lines for the controls' values, or the sentence that says what is wrong with them."""
+    """The lines for the controls' values, or a comment with the error in them."""
     try:
         checkpoint = form.checkpoint()
-        # A picture and a hole are files of the reader's own: the lines say where to put them.
+        # A picture and a hole are files of the reader's own: the lines show where they go.
         walk, _ = dataclasses.replace(form, begin=NOISE).walk(checkpoint)
         return lines(checkpoint, form, walk)
     except ValueError as error:

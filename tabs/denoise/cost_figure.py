@@ -120,15 +120,15 @@ def figure(
     named = _named(drawn, x_range, y_range)
     made = go.Figure()
     for style, sampler in enumerate(SAMPLERS):
-        ours = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.num_evaluations)
+        rows = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.num_evaluations)
         colour, dash = CURVES[style % len(CURVES)]
         marker = MARKERS[style % len(MARKERS)]
-        look = {"size": MARK, "symbol": marker, "color": colour, "line": EDGE}
-        if plain := [r for r in ours if r.plain]:
-            _add(made, plain, sampler, "lines+markers", look, {"color": colour, "dash": dash})
-        for row in ours:
+        mark_style = {"size": MARK, "symbol": marker, "color": colour, "line": EDGE}
+        if plain := [r for r in rows if r.plain]:
+            _add(made, plain, sampler, "lines+markers", mark_style, {"color": colour, "dash": dash})
+        for row in rows:
             if not row.plain:
-                hollow = look | {
+                hollow = mark_style | {
                     "symbol": f"{marker}-open",
                     "line": {"color": colour, "width": 3},
                 }

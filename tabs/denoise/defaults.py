@@ -1,4 +1,4 @@
-"""What the controls stand at for a model: what its files recommend, else the form's defaults."""
+"""The controls' values for a model: what its files recommend, else the form's defaults."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def own_class(model: str, choices: list[str], otherwise: int) -> str:
 
 
 def opening(model: str) -> DenoiseForm:
-    """What the controls stand at when the page opens with this model.
+    """The controls' values when the page opens with this model.
 
     A model that cannot be read raises its error only when a walk is requested.
     """

@@ -283,9 +283,9 @@ def _read_attributes(card: OpenedCard) -> dict[str, Any]:
 class DenoiseForm:
     """The values of the tab's controls: the table of their names, defaults, parsing, cards.
 
-    `write` of an entry takes the form and its checkpoint, and gives arguments of `SamplingRequest`,
-    and under "given" the `InitialImage`; `read` takes an `OpenedCard`, and gives
-    updates of controls by name.
+    `write` of an entry takes the form and its checkpoint and returns arguments of
+    `SamplingRequest`, and under "given" the `InitialImage`; `read` takes an `OpenedCard` and
+    returns updates of controls by name.
     """
 
     model: str = entry(

@@ -33,7 +33,7 @@ def denoise(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[str
 
     Args:
         form: The values of the controls.
-        run_id: The run's name, which the browser gives, so that it knows its messages from those
+        run_id: The run's name, which the browser chose, so that it can tell its messages from those
             of one that it gave up.
         request: The request, which names the session.
     """
@@ -70,7 +70,7 @@ def branch(
         parent_id: The parent run's name.
         parent_card: Its run card, which stands in for a recording that is no longer here.
         index: Number of the parent's steps before the branch begins.
-        run_id: The branch's own name, which the browser gives.
+        run_id: The branch's own name, which the browser chose.
         request: The request, which names the session.
     """
 
@@ -106,7 +106,7 @@ def branch(
 
 
 def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[str]:
-    """Walk a run card's walk again; the last message says whether it came to the same.
+    """Walk a run card's walk again; the last message reports whether the result is the same.
 
     Args:
         run_id: The browser's name for the run.
@@ -144,7 +144,7 @@ def stream(
         prepare: Makes the recording, and a prefix for its caption; may raise ValueError.
         run_id: The browser's name for the run.
         session: The session that may stop it.
-        note: Gives a sentence on the finished recording, for the last message.
+        note: Returns a sentence on the finished recording, for the last message.
     """
     record = None
     try:
@@ -183,7 +183,7 @@ def behind(session: str) -> bool:
 
 
 def stop(run_id: str) -> None:
-    """Handler of the Stop buttons; the browser says which run it means."""
+    """Handler of the Stop buttons; the browser names the run."""
     STOP_SIGNALS.stop(run_id)
 
 

@@ -153,7 +153,7 @@ def build(page: Page) -> None:
     for event in started:
         event.failure(None, js=TELL_FAILED, api_visibility="private")
     # The player hands over a run card: opened, dropped on the page, or out of the address. It is
-    # walked, and the controls say what is walked.
+    # walked, and the controls show its request.
     stage.submit(never_silent(replay), run_id, stage, js=TELL_START, **runs)
     stage.upload(**wired(card_values, outputs=controls.named(*form.CARD_PARTS)), **QUIET)
     stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)

@@ -41,7 +41,7 @@ def choose(
 
     Args:
         text: The choice, as chosen or typed.
-        loaded: The model that the page stands on, and returns to where this one fails.
+        loaded: The page's present model, to which it returns where this one fails.
         label: The chosen class.
         request: The request, which names the session.
 

@@ -111,7 +111,7 @@ class RaceForm:
     """The values of the race's controls.
 
     Attributes:
-        count: How many lanes run.
+        count: Number of lanes that run.
         lanes: All `LANES` of them, also those that do not run.
     """
 

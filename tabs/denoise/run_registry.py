@@ -142,7 +142,7 @@ def check_cost(walk: SamplingRequest, checkpoint: Checkpoint, limit: int) -> Non
 
     Raises:
         ValueError: if the walk evaluates the network on more than `limit` pictures, or will take
-            longer than this page gives.
+            longer than this page allows.
     """
     cost = walk.cost(checkpoint)
     if cost > limit:

@@ -43,7 +43,7 @@ ADDRESS = """(...values) => {
   history.replaceState(null, "", `${location.pathname}?${query}`);
 }"""
 
-# Who draws wants to see it: the drawing chooses "drawn" too.
+# A drawn curve is to be seen: drawing chooses "drawn" too.
 DRAWN_TO_NUMBERS = """(drawn, names) =>
   [names.includes("drawn") ? names : [...names, "drawn"], ...JSON.parse(drawn)]"""
 NUMBERS_TO_DRAWN = """(...points) => {
@@ -76,7 +76,7 @@ def paced_update(last: float, picture: np.ndarray | None, form: ScheduleForm) ->
     """`update`, at most four times a second: a figure is sent whole and redrawn.
 
     Args:
-        last: When the last figure was made, in seconds of the monotonic clock; updated as "made".
+        last: Time of the last figure, in seconds of the monotonic clock; updated as "made".
         picture: The picture shown under the schedules, uint8 (H, W, C).
         form: The values of the controls.
     """

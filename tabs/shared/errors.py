@@ -35,12 +35,12 @@ class Work:
 
 
 def disk_is_full(error: Exception) -> bool:
-    """Whether an error says that the disk has no space left."""
+    """Whether an error means that the disk has no space left."""
     return isinstance(error, OSError) and error.errno == errno.ENOSPC
 
 
 def memory_ran_out(error: Exception) -> bool:
-    """Whether an error says that memory could not be allocated, on the processor or on a GPU."""
+    """Whether an error means that memory could not be allocated, on the processor or on a GPU."""
     if isinstance(error, ValueError | FloatingPointError):
         return False  # their own sentences are shown
     text = str(error)

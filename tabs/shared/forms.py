@@ -5,7 +5,7 @@ A tab's form is a frozen dataclass, and its fields are the tab's table: each is 
 Defaults, layout, handlers, run cards and addresses all follow from that table.
 
 Gradio (and a script in the `js=` of an event) knows the values of an event by their order alone.
-`wired` translates: a handler gets whole forms, and gives updates back by name.
+`wired` translates: a handler gets whole forms, and returns updates by name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gradio.blocks import Block
 Value = TypeVar("Value")
 Form = TypeVar("Form")
 _ENTRY = "entry"
-# What Gradio gives to a handler that names it, beside the values of the inputs.
+# What Gradio passes to a handler that has such a parameter, beside the values of the inputs.
 _INJECTED: dict[str, type] = {"request": gr.Request, "event": gr.EventData}
 
 
@@ -31,7 +31,7 @@ class Entry:
     """A field of a tab's table, beside its name and default.
 
     Attributes:
-        control: Makes the control, given `value` and what only the layout knows, as choices.
+        control: Makes the control from `value` and options of the layout, such as choices.
         parse: From the control's value, which may be anything, to one of the field's type. Raises
             ValueError with a sentence for the page.
         write: From the whole form to what this field adds to a record outside the page, by name.
@@ -109,7 +109,7 @@ class Controls(Generic[Form]):
         return part
 
     def __getitem__(self, name: str) -> Any:
-        """What `name` stands for."""
+        """The component, tuple or controls of this name."""
         return self._parts[name]
 
     @property
@@ -118,7 +118,7 @@ class Controls(Generic[Form]):
         return [c for name in self.table for c in components(self._parts[name])]
 
     def named(self, *names: str) -> Named:
-        """Those components as the outputs of a handler that gives updates by name."""
+        """Those components as the outputs of a handler that returns updates by name."""
         return Named({name: self._parts[name] for name in names})
 
 

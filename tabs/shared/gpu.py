@@ -1,4 +1,4 @@
-"""Long walks on a borrowed GPU: ZeroGPU's, where the `spaces` package gives one for a while.
+"""Long walks on a borrowed GPU: ZeroGPU's, where the `spaces` package lends one for a while.
 
 There a GPU call runs in a forked process. What it is given and what it yields are pickled, so names
 and arrays cross, and no network does; it reads the checkpoint's folder itself. A stop sign of this
@@ -118,7 +118,7 @@ class BorrowingRun(SamplingRun):
 
 
 def seconds_requested(*values: Any) -> float:
-    """The seconds of GPU that `computed` wants, for the same values."""
+    """Seconds of GPU time that `computed` needs, called with the same arguments."""
     return float(values[-1])
 
 

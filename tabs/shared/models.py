@@ -114,7 +114,7 @@ def get(name_or_path: str) -> Checkpoint:
     weights = weights_in(folder)
     stat = weights.stat() if weights else None
     key = (str(folder), name, *((stat.st_mtime_ns, stat.st_size) if stat else (0, 0)))
-    with _LOCKS[key]:  # several handlers ask for a new one at once
+    with _LOCKS[key]:  # several handlers may request a new one at once
         with _LOCK:
             if key in _HELD:
                 _HELD.move_to_end(key)
@@ -185,7 +185,7 @@ def seconds_of(walk: SamplingRequest, checkpoint: Checkpoint) -> float:
 
 
 def bounded(walk: SamplingRequest, checkpoint: Checkpoint) -> None:
-    """Refuse a walk that would take longer than the page gives one visitor.
+    """Refuse a walk that would take longer than the page allows one visitor.
 
     Raises:
         ValueError: in one sentence.

@@ -43,8 +43,8 @@ class Page:
     def select(self) -> Any:
         """The event of the tab being opened.
 
-        A component in a tab that was never opened loses what is sent to it, so opening it must ask
-        anew for what it shows.
+        A component in a tab that was never opened loses what is sent to it, so opening it must
+        request anew what it shows.
         """
         assert self.tab is not None
         return self.tab.select

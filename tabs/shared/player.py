@@ -1,7 +1,7 @@
 """The frame player: one HTML component, and the messages that fill it.
 
 A message is JSON, a `wire.PlayerMessage`. The browser keeps every frame at native size and
-draws it on canvases; scrubbing, playing and looping never ask the server.
+draws it on canvases; scrubbing, playing and looping need no server.
 
 Messages overlap: each repeats the frames of the one before. Where the page takes up two messages
 in one breath and sees only the second, no frame is lost.
@@ -48,7 +48,7 @@ class Run:
     """Collects the frames of one run and decides when a message is due.
 
     Attributes:
-        head: What the player needs beside the frames (see denoise/captions.py), among it
+        head: The data that the player needs beside the frames (see denoise/captions.py), among it
             alpha_bars, one for each frame that there will be, for the scrubber's track.
         run_id: The browser's name for this run.
     """

@@ -44,7 +44,7 @@ class Formula(TypedDict):
     """A sampler's step as formulas.
 
     `terms` holds sets of formulas by the weight's name; the first set that has one for each of a
-    step's weights is that step's. `letters` says what the letters mean.
+    step's weights is that step's. `letters` explains the letters.
     """
 
     terms: Sequence[Mapping[str, str]]

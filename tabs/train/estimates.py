@@ -106,7 +106,7 @@ def filler(names: Sequence[str]) -> str:
     """JavaScript that fills controls in, in the page itself.
 
     Finding what to fill in takes a while, in which somebody may type or choose another preset:
-    what was found for a preset that no longer stands is dropped, and what they typed stays.
+    values for a preset that is no longer chosen are dropped, and what they typed stays.
 
     Args:
         names: Names of the controls.

@@ -193,7 +193,7 @@ def build(page: Page) -> None:
     )
     opening = page.select(opened, reading, [stage, words], **QUIET)
     page.select(**wired(own_menu, components(menus), menus), **QUIET)
-    # In the page itself, so that no answer that is under way finds the preset still standing.
+    # In the page itself, so that no answer that is under way finds the preset still chosen.
     gr.on([c.input for c in everything], None, None, preset, js=f"() => {json.dumps(OWN)}", **QUIET)
     measuring: dict[str, Any] = {
         "trigger_mode": "always_last",
