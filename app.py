@@ -38,7 +38,7 @@ def opened_tab(request: gr.Request) -> Any:
 
 def build() -> gr.Blocks:
     """The whole page."""
-    from tabs.api import endpoints  # only now: this and the tabs heed the options
+    from tabs.api import endpoints  # only now: this and the tabs read the options
     from tabs.shared.page import Page
 
     with gr.Blocks(
@@ -60,8 +60,8 @@ def build() -> gr.Blocks:
     return demo.queue(max_size=128)
 
 
-def launch(demo: gr.Blocks, **asked: Any) -> tuple[Any, str, str]:
-    """Launch with the page's own looks and limits; what is asked is of `gr.Blocks.launch`."""
+def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
+    """Launch with the page's own looks and limits; the options are those of `gr.Blocks.launch`."""
     from tabs.shared.sessions import PUBLIC
 
     return demo.launch(
@@ -71,17 +71,17 @@ def launch(demo: gr.Blocks, **asked: Any) -> tuple[Any, str, str]:
         theme=THEME,
         css_paths=[CSS],
         footer_links=[],
-        **asked,
+        **options,
     )
 
 
 def main() -> int:
-    """Launch as the command line asks; bad options are one sentence and exit code 2."""
-    asked = launch_options.read()
-    if isinstance(asked, int):
-        return asked
+    """Launch with the options of the command line; bad options are one sentence and exit code 2."""
+    options = launch_options.read()
+    if isinstance(options, int):
+        return options
     try:
-        done = launch_options.in_a_sentence(lambda: launch(build(), **asked.launching()))
+        done = launch_options.in_a_sentence(lambda: launch(build(), **options.launching()))
     except KeyboardInterrupt:  # before the page was there
         done = 130
     from tabs.shared import shutdown

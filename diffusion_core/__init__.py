@@ -5,7 +5,7 @@ To learn how it works, read these ten files, in this order:
     schedule      how much noise at each timestep, and which timesteps a walk visits
     process       the Gaussian identities between x0, eps, v and x_t
     seeding       where all randomness comes from
-    conditioning  what a network is asked for, as numbers and as a vector
+    conditioning  the condition of a network, as numbers and as a vector
     unet          the network
     denoiser      a network, or a data set in closed form, as (x_t, t) -> eps_hat and x0_hat
     samplers      the walks from noise to image, step by step

@@ -1,9 +1,10 @@
-"""What a network is asked for beside the timestep: a class, and attributes.
+"""The condition that a network takes beside the timestep: a class, and attributes.
 
 A condition is int64, one row an image: (B,) holds classes alone; (B, 1 + K) holds the class and the
-values of K attributes. What is not said has a number too, so that a network can be asked for
-nothing (and be guided away from that): num_classes for the class, -1 for an attribute. An attribute
-that does not apply to an image, a pixel avatar's hairdo, is not said either.
+values of K attributes. "Unspecified" has a number too, num_classes for the class and -1 for an
+attribute, so that a network can be evaluated with all of it unspecified, the null condition (and be
+guided away from that). An attribute that does not apply to an image, a pixel avatar's hairdo, is
+unspecified as well.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ class ConditionEncoder(nn.Embedding):
     more than y -> (B, E): an encoder of captions can stand in its place.
 
     Args:
-        num_classes: Of the label.
+        num_classes: Number of classes, without the null label.
         null_label: Whether there is a vector for "no class".
-        attributes: How many values each attribute has; "not said" is one more.
-        dim: E.
+        attributes: Number of values of each attribute; "unspecified" is one more.
+        dim: Size E of the vectors.
     """
 
     _last: Tensor
@@ -54,8 +55,8 @@ class ConditionEncoder(nn.Embedding):
         """The vectors, (B, E).
 
         Args:
-            y: (B,) or (B, 1 + K); None says nothing.
-            batch_size: B.
+            y: The condition, (B,) or (B, 1 + K); None is the null condition.
+            batch_size: B, which None needs.
 
         Raises:
             ValueError: if a shape or a number does not fit.
@@ -87,8 +88,8 @@ class ConditionEncoder(nn.Embedding):
         return vector + self.attributes(rows).sum(dim=1)
 
 
-def nothing(y: Tensor, num_classes: int) -> Tensor:
-    """The condition that says nothing, for as many images and of the same shape as y."""
+def null_condition(y: Tensor, num_classes: int) -> Tensor:
+    """The condition with class and attributes unspecified, of the same shape as y."""
     if y.ndim == 1:
         return torch.full_like(y, num_classes)
     null = torch.full_like(y, UNSPECIFIED)
@@ -96,19 +97,19 @@ def nothing(y: Tensor, num_classes: int) -> Tensor:
     return null
 
 
-def attribute_values(names: AttributeNames, said: Mapping[str, str | int]) -> list[int]:
-    """The attributes' values as numbers, in order; -1 where nothing is said.
+def attribute_values(names: AttributeNames, chosen: Mapping[str, str | int]) -> list[int]:
+    """The attributes' values as numbers, in order; -1 where one is unspecified.
 
     Args:
-        names: Of the attributes and their values.
-        said: Name or number of a value, by the attribute's name.
+        names: Names of the attributes and of their values.
+        chosen: Name or number of a value, by the attribute's name.
 
     Raises:
-        ValueError: if there is no such attribute or value; it lists those that there are.
+        ValueError: if there is no such attribute or value; the message lists the known ones.
     """
     numbers = dict.fromkeys((name for name, _ in names), UNSPECIFIED)
     choices = dict(names)
-    for name, value in said.items():
+    for name, value in chosen.items():
         if not choices:
             raise ValueError(f"This model has no attributes; leave {name} out.")
         if name not in choices:

@@ -3,10 +3,10 @@
 A denoiser knows its schedule and gives at (x_t, t) an estimate of the noise and of the clean data,
 (eps_hat, x0_hat). A plain function (x_t, t) -> eps_hat becomes one by `as_denoiser`.
 
-A network's output may mean eps, v or x0. `PREDICTIONS` has for each what it is trained to give and,
-beside it, what follows from it, without dividing by alpha where that can be zero; `ModelDenoiser`
-is a network so read, and `ClassifierFreeGuidance` moves away from what it predicts without a
-condition.
+A network's output may mean eps, v or x0. `PREDICTIONS` has for each its target in training and,
+beside it, the estimates that follow from an output, without dividing by alpha where that can be
+zero; `ModelDenoiser` is a network read in this way, and `ClassifierFreeGuidance` moves away from
+what it predicts without a condition.
 
 `ExactDenoiser` is the best denoiser of a finite data set, in closed form: what a network would be
 that memorised. If the data are N points and nothing else, x_t is a mixture of N equal Gaussians,
@@ -28,7 +28,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from .conditioning import nothing
+from .conditioning import null_condition
 from .process import Denoiser, eps_from_v, predict_eps, predict_v, predict_x0, x0_from_v
 from .schedule import Schedule
 from .unet import UNet, UNetConfig
@@ -39,7 +39,7 @@ class ScheduledDenoiser(Protocol):
 
     @property
     def schedule(self) -> Schedule:
-        """Of the process that it undoes."""
+        """The schedule of the process that it reverses."""
 
     def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """(eps_hat, x0_hat), each as x_t (B, ...), at the timesteps t, int64 (B,)."""
@@ -56,10 +56,10 @@ def as_denoiser(
     Args:
         denoiser: A function (x_t, t) -> eps_hat; or an object that has
             `.predict(x_t, t) -> (eps_hat, x0_hat)`, and perhaps `.schedule`.
-        schedule: Of the walk; None takes the denoiser's own.
+        schedule: The walk's schedule; None takes the denoiser's own.
 
     Raises:
-        ValueError: if neither says what the schedule is.
+        ValueError: if none is given and the denoiser has none.
     """
     own: Schedule | None = getattr(denoiser, "schedule", None)
     of_walk = own if schedule is None else schedule
@@ -102,14 +102,14 @@ class _OnSchedule:
 
 
 def check_terminal_snr(denoiser: ScheduledDenoiser, first: int) -> None:
-    """Refuse to leave pure noise by predicted noise alone.
+    """Refuse a walk that begins at pure noise with a denoiser that predicts eps alone.
 
     Args:
-        denoiser: That the walk asks.
+        denoiser: The denoiser of the walk.
         first: The noisiest timestep of the walk.
 
     Raises:
-        ValueError: with a sentence.
+        ValueError: if alpha is 0 there and x0_hat is to follow from eps_hat.
     """
     if isinstance(denoiser, EpsDenoiser) and denoiser.schedule.alpha(first) == 0:
         raise ValueError(
@@ -120,11 +120,11 @@ def check_terminal_snr(denoiser: ScheduledDenoiser, first: int) -> None:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the output of a network means: its target in training, and what follows from it.
+    """What the output of a network means: its target in training, and the estimates from it.
 
     Attributes:
-        name: As configurations have it.
-        target: (x0, t, eps, schedule) -> what the network should give, (B, ...).
+        name: Its name in configurations.
+        target: (x0, t, eps, schedule) -> the output to train for, (B, ...).
         estimates: (x_t, t, output, schedule) -> (eps_hat, x0_hat), the way back from the target.
     """
 
@@ -171,7 +171,7 @@ def network_output(
 
     Args:
         network: A `UNet`, or one that is wrapped for several processes.
-        config: Of the network.
+        config: The network's configuration.
         x_t: Noisy images, (B, C, H, W).
         t: Timesteps, (B,).
         y: Conditions, or None; see `UNet.forward`.
@@ -189,10 +189,10 @@ class ModelDenoiser:
 
     Args:
         unet: The network.
-        schedule: The one that it was trained with.
+        schedule: The schedule that it was trained with.
         prediction_type: "epsilon", "v_prediction" or "sample" (x0).
         y: Label for all images, or one an image, int64 (B,); with attributes (B, 1 + K), or
-            (1, 1 + K) for all. None says nothing.
+            (1, 1 + K) for all. None is the null condition.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class ModelDenoiser:
         self.unet, self.schedule, self.prediction_type, self.y = unet, schedule, prediction_type, y
 
     def labels(self, t: Tensor) -> Tensor | None:
-        """A condition for each of the timesteps t (B,), on their device; None without one."""
+        """The condition for a batch at timesteps t (B,), on their device; None without one."""
         if isinstance(self.y, int):
             return torch.full_like(t, self.y)
         if self.y is not None and self.y.ndim == 2 and len(self.y) == 1:
@@ -231,17 +231,17 @@ class ModelDenoiser:
 
 
 class ClassifierFreeGuidance:
-    """Move away from what the network says without a condition (Ho and Salimans 2022, eq. 6).
+    """Move away from what the network predicts unconditionally (Ho and Salimans 2022, eq. 6).
 
-    Without one means without class and attributes.
+    Unconditionally means with class and attributes unspecified.
 
     eps_hat = eps_u + guidance_scale · (eps_c - eps_u), and the same for x0_hat. In the paper's own
-    counting the scale is w = guidance_scale - 1: here 1 is off, and 0 is unconditional. Both
-    answers come from one evaluation of 2B images, which is faster than two of B.
+    convention the scale is w = guidance_scale - 1: here 1 is off, and 0 is unconditional. Both
+    predictions come from one evaluation of 2B images, which is faster than two of B.
 
     Args:
         denoiser: A network with a label and a null label.
-        guidance_scale: 1.0 is off.
+        guidance_scale: The factor above; 1.0 is off.
 
     Raises:
         ValueError: if the denoiser has no label to be guided by.
@@ -257,7 +257,7 @@ class ClassifierFreeGuidance:
 
     @property
     def schedule(self) -> Schedule:
-        """The one that the network was trained with."""
+        """The schedule that the network was trained with."""
         return self.denoiser.schedule
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
@@ -268,7 +268,7 @@ class ClassifierFreeGuidance:
         """(eps_hat, x0_hat), each (B, C, H, W)."""
         y = self.denoiser.labels(t)
         assert y is not None
-        both = self.denoiser.with_labels(torch.cat([y, nothing(y, self.null)]))
+        both = self.denoiser.with_labels(torch.cat([y, null_condition(y, self.null)]))
         estimates = both.predict(torch.cat([x_t, x_t]), torch.cat([t, t]))
         w = self.guidance_scale
         (eps_c, eps_u), (x0_c, x0_u) = (z.chunk(2) for z in estimates)
@@ -289,11 +289,11 @@ def estimate(
     """(eps_hat, x0_hat) at (x_t, t), consistent with each other after clipping.
 
     Args:
-        denoiser: What predicts; see `as_denoiser`.
+        denoiser: The denoiser to evaluate; see `as_denoiser`.
         x_t: Noisy data, (B, ...).
-        t: Timestep of all.
+        t: Timestep of the whole batch.
         clip_x0: x0_hat is brought into [-clip_x0, clip_x0]; 0 leaves it.
-        threshold: How: one of `THRESHOLDS`.
+        threshold: The way to bring it there: one of `THRESHOLDS`.
     """
     steps = torch.full((x_t.shape[0],), t, dtype=torch.int64, device=x_t.device)
     eps_hat, x0_hat = denoiser.predict(x_t, steps)
@@ -315,8 +315,8 @@ def dynamic_threshold(x0_hat: Tensor, percentile: float = PERCENTILE) -> Tensor:
     there (static) leaves flat, garish colours; to scale it keeps its shades apart.
 
     Args:
-        x0_hat: (B, ...).
-        percentile: From 0 to 1.
+        x0_hat: Predicted clean images, (B, ...).
+        percentile: The quantile, from 0 to 1.
     """
     values = x0_hat.abs().reshape(len(x0_hat), -1)
     values = values if values.dtype == torch.float64 else values.float()
@@ -336,12 +336,12 @@ _CHUNK = 2**22  # numbers held in float64 at a time: 32 MiB
 class ExactDenoiser:
     """The posterior mean over a set of images, as a denoiser.
 
-    The work is done where x_t is, in float64, over a slice of the images at a time, so that memory
-    beyond the images themselves is bounded. They move to the device where they were last needed.
+    It is computed on x_t's device, in float64, over a slice of the images at a time, so that memory
+    beyond the images themselves is bounded.
 
     Args:
         images: The data set, float (N, C, H, W) in [-1, 1], or points of any shape (N, ...).
-        schedule: Of the process that is undone.
+        schedule: The schedule of the process that is reversed.
 
     Raises:
         ValueError: if images is of another dtype, or empty.
@@ -388,7 +388,7 @@ class ExactDenoiser:
         best = x.new_full((len(x), 1), -torch.inf)
         total, mean = torch.zeros_like(best), torch.zeros_like(x)
         for images in self._slices(x):  # (n, D)
-            # |x_t|² is the same for all images, so that the softmax does not see it. What is left
+            # |x_t|² is the same for all images, so that it cancels in the softmax. What is left
             # is divided by sigma_t², which may be 1e-5, so that float32's error would decide
             # between images; and only after the maximum is taken away, so that nothing overflows.
             near = alpha * (x @ images.T) - alpha**2 * images.square().sum(1) / 2
@@ -427,11 +427,11 @@ class ExactDenoiser:
         return index.to(x.device), rms.to(x.device, x.dtype)
 
     def image(self, index: Tensor) -> Tensor:
-        """Images of the set by their indices, (B,): (B, ...), where the set lies."""
+        """Images of the set by their indices, (B,): (B, ...), on the set's device."""
         return self.images[index.to(self.images.device)]
 
     def _flat(self, x: Tensor) -> Tensor:
-        """Images as rows, (B, D), float64, where the work is done."""
+        """Images as rows, (B, D), float64, on the device of the computation."""
         if x.shape[1:] != self.images.shape[1:] or not x.is_floating_point():
             raise ValueError(
                 f"Images must be float (B, {', '.join(map(str, self.images.shape[1:]))}), "

@@ -64,7 +64,7 @@ def inpaint(
 
         x_t = (alpha_t / alpha_prev) x_prev + s z,   s² the variance of q(x_t | x_prev)
 
-    The generator is asked, for all pixels, once in each step but the last (`noise`: the known part
+    The generator draws, for all pixels, once in each step but the last (`noise`: the known part
     uses it at the known pixels, the sampler at the others, so that no number is used twice), then
     once more where the walk goes back. So with resample 1 a mask of zeros gives the walk of
     `sample`, to the bit.
@@ -72,23 +72,23 @@ def inpaint(
     Args:
         denoiser: (x_t, t) -> eps_hat; its `.predict(x_t, t) -> (eps_hat, x0_hat)` is preferred.
         x0: The picture, (B, C, H, W), or data of any shape (B, ...); what it holds where the mask
-            is 0 is of no account.
+            is 0 is ignored.
         mask: (1, 1, H, W) or (B, 1, H, W) for images, else (1, ...) or (B, ...): 1 keeps what x0
             has there, 0 has it filled.
-        x_start: Standard normal noise to begin with, as x0.
-        schedule: Of the model; None takes the denoiser's own.
-        sampler: Of the unknown part, one of `INPAINTING_SAMPLERS`.
+        x_start: Standard normal noise to begin with, of the shape of x0.
+        schedule: The model's schedule; None takes the denoiser's own.
+        sampler: Sampler of the unknown part, one of `INPAINTING_SAMPLERS`.
         num_steps: Steps of the walk, from 1 to T, without repeats.
         eta: DDIM's stochasticity, from 0 to 1; the default 1 is ancestral. ddpm has no other.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         resample: How often each step but the last is taken; 1 repeats none.
         clip_x0: Clip x0_hat to [-clip_x0, clip_x0]: True is 1, for data in [-1, 1]; False does not.
-        threshold: How it is clipped, "static" or "dynamic"; see `denoiser.dynamic_threshold`.
-        variance: Of ddpm's noise: "posterior" or "beta".
-        generator: One for the batch or one an image, on the CPU.
+        threshold: The way to clip it, "static" or "dynamic"; see `denoiser.dynamic_threshold`.
+        variance: Variance of ddpm's noise: "posterior" or "beta".
+        generator: One for the batch or one for each image, on the CPU.
 
     Raises:
-        ValueError: when the first step is asked for, if an argument is out of range.
+        ValueError: when the first step is requested, if an argument is out of range.
     """
     denoiser = as_denoiser(denoiser, schedule)
     schedule = denoiser.schedule
@@ -127,7 +127,7 @@ def inpaint(
 
 
 def _known(x0: Tensor, mask: Tensor, x_start: Tensor) -> Tensor:
-    """The mask as booleans where the images are."""
+    """The mask as booleans, on the images' device."""
     if x_start.ndim < 1 or not x_start.is_floating_point():
         raise ValueError(f"x_start must be float (B, ...), got {tuple(x_start.shape)}.")
     if (x0.shape, x0.dtype, x0.device) != (x_start.shape, x_start.dtype, x_start.device):

@@ -5,8 +5,8 @@ followed the other way (Song et al. 2021, section 4.3; Dhariwal and Nichol 2021,
 
     x_next = alpha_next x0_hat + sigma_next eps_hat
 
-The step down from x_next uses what the denoiser says at (x_next, t_next), the step up only knows
-what it says at (x_t, t), so that there and back again misses by an amount that falls with the
+The step down from x_next uses the denoiser's prediction at (x_next, t_next), the step up has only
+its prediction at (x_t, t), so that there and back again misses by an amount that falls with the
 number of steps. `refine` removes it: x_next is moved until the step down from it lands on x_t.
 """
 
@@ -32,10 +32,10 @@ class InversionStep:
     Attributes:
         index: 0 for the first step.
         t, t_next: Timesteps; t is -1 at the first step.
-        x_t: Where the step began, (B, ...).
+        x_t: Data at which the step began, (B, ...).
         eps_hat: What the denoiser predicted there; at t = -1 as if at the walk's lowest timestep.
-        x0_hat: The same; at t = -1 it is x_t, since there alpha is 1.
-        x_next: Where the step ended, after refinement.
+        x0_hat: Its predicted clean data; at t = -1 x_t itself, since there alpha is 1.
+        x_next: Data at which the step ended, after refinement.
         nfe: Network evaluations so far, this step's included.
     """
 
@@ -70,21 +70,22 @@ def invert(
 
     whose fixed point is the exact inverse. (Pan et al. 2023, AIDI, solve the same equation with
     the difference scaled by alpha_next / alpha_t, which hardly moves where alpha_next is near 0.)
-    It converges where x0_hat can be trusted at t_next; predicted eps alone says nothing of x0 where
+    It converges where x0_hat can be trusted at t_next; predicted eps alone does not fix x0 where
     alpha_next is near 0, as at the end of a cosine schedule, so there use a smaller t_end.
 
     Args:
         denoiser: (x_t, t) -> eps_hat; its `.predict(x_t, t) -> (eps_hat, x0_hat)` is preferred.
         x0: Clean data, float (B, ...).
-        schedule: Of the model; None takes the denoiser's own.
+        schedule: The model's schedule; None takes the denoiser's own.
         num_steps: Steps of the walk, from 1 to T.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         t_end: Timestep of the last x_next; None ends where the spacing's own walk begins.
-        clip_x0: Clip x0_hat to [-clip_x0, clip_x0]; what is clipped is lost to the way back.
-        refine: Improvements of each step, one network evaluation each: 1 + refine a step in all.
+        clip_x0: Clip x0_hat to [-clip_x0, clip_x0]; what clipping removes, the way back lacks.
+        refine: Number of improvements of each step, one network evaluation each: with the first,
+            1 + refine a step.
 
     Raises:
-        ValueError: when the first step is asked for, if an argument is out of range.
+        ValueError: when the first step is requested, if an argument is out of range.
     """
     known = as_denoiser(denoiser, schedule)
     timesteps = _timesteps(known.schedule, num_steps, spacing, t_end)
@@ -108,7 +109,7 @@ def _timesteps(schedule: Schedule, num_steps: int, spacing: str, t_end: int | No
     T = len(schedule)
     if t_end is not None and (
         isinstance(t_end, bool) or not 0 <= t_end < T or int(t_end) != t_end
-    ):  # it would speak of t_start
+    ):  # `timesteps` would name it t_start
         raise ValueError(f"t_end must be a whole number from 0 to {T - 1}, got {t_end}.")
     return schedule.timesteps(num_steps, spacing, t_end)[::-1]
 

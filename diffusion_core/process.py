@@ -31,7 +31,7 @@ def _signal_and_noise(t: int | Tensor, x: Tensor, schedule: Schedule) -> tuple[T
 
 
 def _checked(t: int | Tensor, x: Tensor) -> Tensor:
-    t = torch.as_tensor(t).cpu()  # float64 is not to be had on every device
+    t = torch.as_tensor(t).cpu()  # float64 is not available on every device
     if t.ndim > 1 or (t.ndim == 1 and t.shape[0] not in (1, x.shape[0])):
         raise ValueError(
             f"There must be one timestep an image: got {tuple(t.shape)} for {x.shape[0]} images."
@@ -61,8 +61,8 @@ def q_sample(x0: Tensor, t: int | Tensor, eps: Tensor, schedule: Schedule) -> Te
     Args:
         x0: Clean images, (B, ...).
         t: Zero-based timesteps, int64, (B,), or one for all.
-        eps: Standard normal noise, as x0.
-        schedule: Where alpha and sigma come from.
+        eps: Standard normal noise, of the shape of x0.
+        schedule: The schedule, which gives alpha and sigma.
 
     Raises:
         ValueError: if shapes disagree or t is outside [0, T).
@@ -95,7 +95,7 @@ def predict_x0(x_t: Tensor, t: int | Tensor, eps: Tensor, schedule: Schedule) ->
 
     Raises:
         ValueError: if shapes disagree, t is outside [0, T), or alpha_t is 0: then x_t is noise
-            alone and says nothing of x0.
+            alone and does not depend on x0.
     """
     _same_shape(x_t, eps)
     signal, noise = _signal_and_noise(t, x_t, schedule)
@@ -120,14 +120,14 @@ def predict_eps(x_t: Tensor, t: int | Tensor, x0: Tensor, schedule: Schedule) ->
 
 
 def predict_v(x0: Tensor, t: int | Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
-    """V = alpha_t eps - sigma_t x0 (Salimans and Ho 2022, appendix D); as `q_sample`."""
+    """V = alpha_t eps - sigma_t x0 (Salimans and Ho 2022, appendix D). Shapes as in `q_sample`."""
     _same_shape(x0, eps)
     signal, noise = _signal_and_noise(t, x0, schedule)
     return signal * eps - noise * x0
 
 
 def x0_from_v(x_t: Tensor, t: int | Tensor, v: Tensor, schedule: Schedule) -> Tensor:
-    """x0 = alpha_t x_t - sigma_t v; defined even where alpha_t is 0. As `q_sample`."""
+    """x0 = alpha_t x_t - sigma_t v; defined even where alpha_t is 0. Shapes as in `q_sample`."""
     _same_shape(x_t, v)
     signal, noise = _signal_and_noise(t, x_t, schedule)
     return signal * x_t - noise * v
@@ -148,9 +148,9 @@ def posterior_mean(x_t: Tensor, t: int, t_prev: int, x0: Tensor, schedule: Sched
     Args:
         x_t: Noisy images, (B, ...).
         t: Timestep of x_t.
-        t_prev: Where the step leads, from -1 to t - 1.
-        x0: Clean images, as x_t.
-        schedule: Where alpha and sigma come from.
+        t_prev: Timestep at which the step ends, from -1 to t - 1.
+        x0: Clean images, of the shape of x_t.
+        schedule: The schedule, which gives alpha and sigma.
 
     Raises:
         ValueError: if shapes disagree or timesteps are out of range or order.
@@ -182,12 +182,12 @@ def slerp(a: Tensor, b: Tensor, count: int) -> Tensor:
 
     sin((1 - k) θ) / sin θ · a + sin(k θ) / sin θ · b, with θ the angle between them (Shoemake
     1985; for noise, Song et al. 2021, app. D.5). A straight line between two draws of noise would
-    pass through what is too small to be noise.
+    pass through vectors whose norm is too small for noise.
 
     Args:
-        a: Noise, (1, ...).
-        b: Noise, as a.
-        count: Pictures, both ends included.
+        a: Noise at the first end, (1, ...).
+        b: Noise at the last end, of the shape of a.
+        count: Number of points, both ends included.
     """
     k = torch.linspace(0, 1, count, dtype=torch.float64).reshape(-1, *(1,) * (a.ndim - 1))
     x, y = a.double(), b.double()

@@ -1,7 +1,7 @@
 """Walks from noise to image. A sampler is a record; `sample` yields every step of its walk.
 
-All samplers share one step, `take_step`: ask the denoiser at (x_t, t) for eps_hat and x0_hat, clip
-x0_hat and derive eps_hat again from it, then go to the next timestep of the walk (never to
+All samplers share one step, `take_step`: evaluate the denoiser at (x_t, t) for eps_hat and x0_hat,
+clip x0_hat and derive eps_hat again from it, then go to the next timestep of the walk (never to
 t - T // N), and in the end to t = -1, the clean image, where no noise is added.
 
     ddpm           ancestral sampling                              (Ho et al. 2020, algorithm 2)
@@ -65,14 +65,14 @@ Weights = dict[str, float]
 
 @dataclass(frozen=True, eq=False)
 class Interval:
-    """From where to where a step leads, and all else that its weights depend on.
+    """The timesteps that a step leads from and to, and all else that its weights depend on.
 
     Attributes:
         t: Timestep of x_t.
         t_prev: Timestep of x_prev; -1 at the last step.
-        schedule: Where alpha and sigma come from.
+        schedule: The schedule, which gives alpha and sigma.
         eta: DDIM's stochasticity.
-        variance: Of ddpm's noise, "posterior" or "beta".
+        variance: Variance of ddpm's noise, "posterior" or "beta".
         t_before: Timestep of the step before; None at the first.
     """
 
@@ -202,19 +202,19 @@ def _one_evaluation(t: Tensor, t_prev: Tensor, schedule: Schedule) -> Tensor:
 
 @dataclass(frozen=True)
 class Sampler:
-    """A sampler: how it weighs what makes up x_prev, and what there is to know of it.
+    """A sampler: the weights of the sum that makes up x_prev, and its properties.
 
     Attributes:
-        name: As `sample` and the command line take it.
-        paper: Where it is from.
+        name: Its name for `sample` and on the command line.
+        paper: The paper that it is from.
         weights: The weights of a step, by the names in the module's docstring. Where "eps_there" is
             among them the step evaluates the network a second time.
         order: By which power of the step's length the error at a fixed t falls, of x_t itself or,
             where noise is injected, of its variance.
         injects_noise: Whether it draws fresh noise in every step but the last, with this eta.
-        fixed_eta: The eta that it is bound to; 0 is always taken too, for unspecified. None is any
-            from 0 to 1.
-        evaluations: The network evaluations of the step from t to t_prev, or of several steps.
+        fixed_eta: The only eta that it allows, beside 0, which stands for unspecified. None allows
+            any from 0 to 1.
+        evaluations: Number of network evaluations of the step from t to t_prev, or of several.
         terms: The weights as formulas, for a reader, one mapping for each set of weights that
             there is, those with the fewest first. ᾱ is at t and ᾱ′ at t′.
         letters: What the other letters of the formulas mean.
@@ -304,7 +304,7 @@ def sampler_named(name: str) -> Sampler:
     """The record of a sampler.
 
     Raises:
-        ValueError: if there is none of this name; it lists those that there are.
+        ValueError: if there is none of this name; the message lists the known ones.
     """
     if name not in _BY_NAME:
         raise ValueError(f"There is no sampler {name!r}; choose one of {', '.join(SAMPLERS)}.")
@@ -321,7 +321,7 @@ def step_weights(
     variance: str = "posterior",
     t_before: int | None = None,
 ) -> Weights:
-    """How much of what makes up x_prev; the arguments are those of `Interval`."""
+    """The weights of the sum that makes up x_prev; the arguments are those of `Interval`."""
     return sampler_named(sampler).weights(Interval(t, t_prev, schedule, eta, variance, t_before))
 
 
@@ -341,9 +341,10 @@ def count_evaluations(
 
     Args:
         sampler: One of `SAMPLERS`.
-        timesteps: Where its steps begin and, last, where it ends: -1 for a whole walk.
-        schedule: Of the model.
-        resample: How often each step but one to t = -1 is taken; see `inpaint`.
+        timesteps: Timesteps at which its steps begin and, last, at which it ends: -1 for a whole
+            walk.
+        schedule: The model's schedule.
+        resample: How often each step is taken, but one to t = -1; see `inpaint`.
 
     Raises:
         ValueError: if there is no such sampler.
@@ -360,13 +361,13 @@ class SamplerStep:
     Attributes:
         index: 0 for the first step.
         t, t_prev: Timesteps; t_prev is -1 at the last step.
-        x_t: Where the step began, (B, ...).
+        x_t: Data at which the step began, (B, ...).
         eps_hat, x0_hat: What the denoiser predicted there, after clipping; heun's are of its first
             evaluation.
         noise: Standard normal noise that was injected, or None.
-        x_prev: Where the step ended.
+        x_prev: Data at which the step ended.
         nfe: Network evaluations so far, this step's included.
-        weights: x_prev as a sum: how much of what; see `step_weights`.
+        weights: Weights of the sum that makes up x_prev; see `step_weights`.
     """
 
     index: int
@@ -397,8 +398,8 @@ def take_step(
 ) -> SamplerStep:
     """One step from x_t at t to x_prev at t_prev, counted as if it were the first of a walk.
 
-    The arguments are those of `sample`; `noise` is standard normal, as x_t, and needed where the
-    sampler injects it and t_prev is not -1.
+    The arguments are those of `sample`; `noise` is standard normal, of the shape of x_t, and
+    needed where the sampler injects it and t_prev is not -1.
     """
     interval = Interval(t, t_prev, denoiser.schedule, eta, variance, before and before[0])
     weights = sampler_named(sampler).weights(interval)
@@ -439,24 +440,24 @@ def sample(
 
     Args:
         denoiser: (x_t, t) -> eps_hat; its `.predict(x_t, t) -> (eps_hat, x0_hat)` is preferred.
-        x_start: Where to begin, (B, ...): standard normal noise, or data noised to t_start.
-        schedule: Of the model; None takes the denoiser's own.
+        x_start: Data to begin with, (B, ...): standard normal noise, or data noised to t_start.
+        schedule: The model's schedule; None takes the denoiser's own.
         sampler: One of `SAMPLERS`.
         num_steps: Steps of the walk, from 1 to T.
         eta: DDIM's stochasticity, from 0 to 1; 1 is ancestral.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
         t_start: Timestep of x_start; None begins at the spacing's own first.
-        timesteps: To visit, descending, instead of num_steps, spacing and t_start.
+        timesteps: Those to visit, descending, instead of num_steps, spacing and t_start.
         before: Timestep and x0_hat of the step before x_start, where a walk goes on that was
             begun before; a sampler of two steps draws its line through it.
         clip_x0: Clip x0_hat to [-clip_x0, clip_x0]: True is 1, for data in [-1, 1]; False does not.
-        threshold: How it is clipped: "static", or "dynamic", by each image's own range; see
+        threshold: The way to clip it: "static", or "dynamic", by each image's own range; see
             `denoiser.dynamic_threshold`.
-        variance: Of ddpm's noise: "posterior" or "beta".
+        variance: Variance of ddpm's noise: "posterior" or "beta".
         generator: One for the batch or one an image, on the CPU; needed where noise is injected.
 
     Raises:
-        ValueError: when the first step is asked for, if an argument is out of range.
+        ValueError: when the first step is requested, if an argument is out of range.
     """
     known = as_denoiser(denoiser, schedule)
     if timesteps is None:
@@ -501,7 +502,7 @@ def check_chance(sampler: str, eta: float, variance: str) -> None:
     """Refuse an eta or a variance that the sampler does not take, in one sentence.
 
     Raises:
-        ValueError: with it.
+        ValueError: with that sentence.
     """
     if variance not in VARIANCES:
         raise ValueError(f"There is no variance {variance!r}; choose {' or '.join(VARIANCES)}.")
@@ -516,10 +517,10 @@ def check_chance(sampler: str, eta: float, variance: str) -> None:
 
 
 def check_threshold(threshold: str) -> None:
-    """Refuse a way to clip that there is not.
+    """Refuse an unknown way to clip x0_hat.
 
     Raises:
-        ValueError: with a sentence.
+        ValueError: if it is none of `THRESHOLDS`.
     """
     if threshold not in THRESHOLDS:
         raise ValueError(f"There is no threshold {threshold!r}; choose {' or '.join(THRESHOLDS)}.")

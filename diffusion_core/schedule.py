@@ -9,7 +9,7 @@ and because a sum of Gaussians is Gaussian the steps compose to one jump
     q(x_t | x_0) = N(sqrt(ᾱ_t) x_0, (1 - ᾱ_t) I),    ᾱ_t = prod_{s<=t} (1 - β_s).
 
 `t` is zero-based: index 0 is the paper's t = 1, and t = -1 means the clean image, ᾱ = 1.
-`Schedule` says what the rest of the mathematics asks of any such path from data to noise,
+`Schedule` is the interface that the rest of the mathematics needs of any such path to noise,
 
     x_t = alpha(t) x_0 + sigma(t) eps,
 
@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 
 SPACINGS = ("trailing", "leading", "linspace", "karras")
-RHO, SIGMAS = 7.0, (0.002, 80.0)  # of "karras", as in that paper
+RHO, SIGMAS = 7.0, (0.002, 80.0)  # ρ and the range of σ of "karras", in that paper
 
 
 def spaced_timesteps(
@@ -60,8 +60,8 @@ def spaced_timesteps(
         num_steps: N, from 1 to T.
         spacing: One of the above.
         t_start: First timestep, in [0, T); None starts from the spacing's own.
-        log_snr: Of every timestep, (T,), which only "karras" asks for; `NoiseSchedule.timesteps`
-            gives it.
+        log_snr: Natural log-SNR of every timestep, (T,), which "karras" alone needs;
+            `NoiseSchedule.timesteps` supplies it.
 
     Raises:
         ValueError: if N or t_start is out of range, the spacing is unknown or lacks log_snr.
@@ -101,7 +101,7 @@ def _karras(log_sigma: np.ndarray, N: int) -> np.ndarray:
     above = np.searchsorted(log_sigma, wanted).clip(1, len(log_sigma) - 1)
     nearer = wanted - log_sigma[above - 1] < log_sigma[above] - wanted
     steps = above - nearer
-    # None twice: where several fall on one timestep, the later ones move down, or all up.
+    # No timestep may repeat: where several coincide, the later ones move down, or all move up.
     places = np.arange(N)
     steps = np.minimum.accumulate(steps + places) - places
     return np.maximum(steps, places[::-1])
@@ -127,7 +127,7 @@ class Schedule(Protocol):
     """A path from data to noise: x_t = alpha(t) x0 + sigma(t) eps, t from 0 to T - 1.
 
     At t = -1 alpha is 1 and sigma is 0: the clean image. Every method takes a timestep or an int
-    tensor of timesteps and gives float64 of its shape, on its device.
+    tensor of timesteps and returns float64 of its shape, on its device.
     """
 
     def __len__(self) -> int:
@@ -237,7 +237,7 @@ class NoiseSchedule:
         return self.noise_variance(t).sqrt()
 
     def noise_variance(self, t: int | Tensor) -> Tensor:
-        """1 - ᾱ_t, the variance of the noise in x_t: no root was taken of it, so it is exact."""
+        """1 - ᾱ_t, the variance of the noise in x_t: taken without a root, so it is exact."""
         return 1 - self.alpha_bar(t)
 
     def log_snr(self, t: int | Tensor) -> Tensor:
@@ -363,8 +363,8 @@ def make_schedule(
 def rescale_zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
     """Shift and scale sqrt(ᾱ) so that the last step is pure noise and the first stays as it was.
 
-    (Lin et al. 2023, algorithm 1.) The result has ᾱ_{T-1} = 0 exactly: an eps-predicting network
-    has nothing to say there, so such a schedule wants v- or x0-prediction.
+    (Lin et al. 2023, algorithm 1.) The result has ᾱ_{T-1} = 0 exactly: there eps does not
+    determine x0, so such a schedule needs a network that predicts v or x0.
     """
     root = schedule.alphas_cumprod.sqrt()
     root = (root - root[-1]) * root[0] / (root[0] - root[-1])

@@ -1,6 +1,6 @@
 """Where all randomness comes from: explicit generators on the CPU, never the global one.
 
-`seeded` makes a generator from what it is for, so that equal purposes draw equal numbers.
+`seeded` makes a generator from a name of its purpose, so that equal purposes draw equal numbers.
 `draw_noise` takes one generator for a whole batch or one an image; with one an image, the noise of
 image i is the same to the bit whatever the batch or the device.
 """

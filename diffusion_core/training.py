@@ -1,4 +1,4 @@
-"""Training: draw a timestep, add that much noise, ask the network what was added.
+"""Training: draw a timestep, add that much noise, have the network predict what was added.
 
     L = E_{x0, t ~ U{0..T-1}, eps ~ N(0, I)} w(t) || target - f(x_t, t, y) ||²
 
@@ -25,7 +25,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from .conditioning import nothing
+from .conditioning import null_condition
 from .denoiser import PREDICTION_TYPES, PREDICTIONS, network_output
 from .process import q_sample
 from .schedule import NoiseSchedule
@@ -51,35 +51,35 @@ __all__ = [
 ]
 
 WEIGHTINGS = ("none", "min_snr", "clamped_snr")
-UNBOUNDED = ("clamped_snr", "epsilon")  # SNR 0 weighs infinitely: there eps says nothing of x0
+UNBOUNDED = ("clamped_snr", "epsilon")  # SNR 0 weighs infinitely: there eps does not determine x0
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train; stored as JSON with the state and the checkpoint.
+    """The settings of a training; stored as JSON with the state and the checkpoint.
 
     Attributes:
         num_steps: Optimiser steps in all.
         batch_size: Images a step, over all processes together.
-        learning_rate: Peak of AdamW's.
-        warmup_steps: It rises linearly over these first steps,
-        decay_steps: stays level, and falls linearly to 0 over these last ones.
-        weight_decay: AdamW's.
+        learning_rate: Peak of AdamW's learning rate.
+        warmup_steps: First steps, over which the learning rate rises linearly; then it is level.
+        decay_steps: Last steps, over which it falls linearly to 0.
+        weight_decay: AdamW's weight decay.
         grad_clip: Largest norm of the gradient.
-        ema_decay: Of the averaged weights; begins low and rises with the steps.
+        ema_decay: Decay of the averaged weights; begins low and rises with the steps.
         label_dropout: Share of labels replaced by the null label (Ho and Salimans 2022), and with
             them all attributes.
-        attribute_dropout: Share in which each attribute is left out by itself.
+        attribute_dropout: Share of pictures in which each attribute is left out by itself.
         sparse_attributes: Share of pictures of which any number of attributes is left out, each
-            number alike, so that the network also learns what little is said of.
+            number alike, so that the network also learns conditions that specify little.
         prediction_type: What the network's output means: epsilon, v_prediction or sample (x0).
         loss_weighting: "none", "min_snr" or "clamped_snr"; see `training.loss_weights`.
-        min_snr_gamma: Their γ.
+        min_snr_gamma: The γ of these two weightings.
         precision: "bf16" or "fp32"; "auto" measures which is faster here.
         even_classes: Draw every class equally often, whatever its share of the pictures.
         flip: Mirror half of the pictures, left to right: for what has no left and right.
-        seed: Of the weights and of every step's draws.
+        seed: Seed of the initial weights and of every step's draws.
         save_every: Steps between saves of the state.
     """
 
@@ -167,8 +167,8 @@ def draw_step(
 
     Of a condition with attributes, all is left out with the probability of label_dropout, and each
     part, the class too, by itself with that of attribute_dropout. Of a share of sparse_attributes
-    each attribute, but not the class, is left out at a rate that is itself drawn from 0 to 1: of
-    many pictures little is said, and a person may choose one attribute or the class alone.
+    each attribute, but not the class, is left out at a rate that is itself drawn from 0 to 1: many
+    conditions then specify little, as when a person chooses one attribute or the class alone.
     """
     if config.even_classes:
         indices = dataset.evenly[batch_indices(config, step, len(dataset.evenly))]
@@ -187,16 +187,17 @@ def draw_step(
         dropped = torch.rand(len(x0), generator=generator) < config.label_dropout
         y = torch.where(dropped, unet.num_classes, y)
         if unet.attributes:
-            said = dataset.conditions(indices)
-            assert said is not None
-            alone = torch.rand(said.shape, generator=generator) < config.attribute_dropout
+            condition = dataset.conditions(indices)
+            assert condition is not None
+            alone = torch.rand(condition.shape, generator=generator) < config.attribute_dropout
             if config.sparse_attributes:  # drawn last: all else is drawn as without it
                 rate = torch.rand(len(x0), 1, generator=generator)
                 sparse = torch.rand(len(x0), 1, generator=generator) < config.sparse_attributes
-                left_out = torch.rand(said.shape, generator=generator) < rate
+                left_out = torch.rand(condition.shape, generator=generator) < rate
                 left_out[:, 0] = False  # the class
                 alone |= sparse & left_out
-            y = torch.where(dropped[:, None] | alone, nothing(said, unet.num_classes), said)
+            null = null_condition(condition, unet.num_classes)
+            y = torch.where(dropped[:, None] | alone, null, condition)
     return x0, t, eps, y
 
 
@@ -213,16 +214,17 @@ def seeded_dropout(config: UNetConfig, *parts: object) -> Generator[None, None, 
 
 @dataclass(frozen=True)
 class TrainStep:
-    """What one step did.
+    """The result of one step.
 
     Attributes:
         step: Steps done so far, from 1.
         loss: Mean weighted loss of the batch.
         t: The timesteps drawn by this process, (B,).
         losses: Unweighted squared error of each image, mean over its pixels, (B,).
-        learning_rate, grad_norm: Of this step; the norm before clipping.
-        seconds: What the step took.
-        unet: The averaged (EMA) network as it now stands; read it, do not change it.
+        learning_rate: Learning rate of this step.
+        grad_norm: Norm of the gradient before clipping.
+        seconds: Duration of the step.
+        unet: The averaged (EMA) network at this step; read it, do not change it.
         raw: The network in training, likewise.
     """
 
@@ -298,9 +300,9 @@ class TrainingState:
         """The state before the first step.
 
         Args:
-            config: How to train.
-            unet_config: What to train.
-            device: Where.
+            config: The settings of the training.
+            unet_config: The shape of the network to train.
+            device: The device to train on.
             initial: Weights to begin with, in place of random ones (fine-tuning).
         """
         unet = fresh_unet(unet_config, config.seed)
@@ -360,12 +362,12 @@ def train(
     Nothing is written: `training_runs` saves the state and resumes from it.
 
     Args:
-        config: How to train.
-        state: Where the training stands; of `TrainingState.begin`, or read from a file.
-        schedule: How much noise at each timestep.
+        config: The settings of the training.
+        state: The state to go on from: of `TrainingState.begin`, or read from a file.
+        schedule: The noise schedule, which the model is then tied to.
         dataset: The images, which must fit the network: see `check_fit`.
         precision: "fp32", or "bf16" for the forward pass and its gradient.
-        accelerator: For several processes or devices; None makes one.
+        accelerator: Accelerate's handle on processes and devices; None makes one.
 
     Raises:
         FloatingPointError: if the gradient is not finite; the state is that of the step before.

@@ -2,7 +2,7 @@
 
 A UNet (Ronneberger et al. 2015) in the form of Ho et al. 2020: residual blocks with group norm,
 self-attention at chosen levels, skip connections from the way down to the way up, and the timestep
-in every block. It knows no schedule: what its output means (eps, v or x0) is said in `denoiser`.
+in every block. It knows no schedule: what its output means (eps, v or x0) is up to `denoiser`.
 
     x_t (B, C, H, W), t (B,), y (B,) or (B, 1 + K) -> (B, C_out, H, W)
 
@@ -37,19 +37,19 @@ class UNetConfig:
 
     Attributes:
         image_size: Height and width that it is made for; others work where the levels divide them.
-        in_channels, out_channels: Of the images.
+        in_channels, out_channels: Channels of the noisy images and of the prediction.
         patch_size: p folds p × p pixels into channels; 1 is off.
         channels: Feature channels of each level, from fine to coarse.
         blocks_per_level: Residual blocks on the way down; one more on the way up.
         attention: For each level, whether it attends to itself.
-        attention_up: The same on the way up; None is as on the way down.
-        mid_attention: The same for the middle.
+        attention_up: The same for the levels on the way up; None is as on the way down.
+        mid_attention: Whether the middle attends to itself.
         head_dim: Channels of one attention head; None is one head.
-        norm_groups, norm_eps: Of every group norm.
-        mid_norm_groups: Of the middle's attention; None is norm_groups, 0 is no norm.
+        norm_groups, norm_eps: Number of groups and epsilon of every group norm.
+        mid_norm_groups: Groups of the middle's attention; None is norm_groups, 0 is no norm.
         mid_scale: The middle's sums of branch and shortcut are divided by it.
-        activation: Of residual blocks: "silu", "mish", "gelu" or "relu".
-        dropout: Inside residual blocks.
+        activation: Activation of residual blocks: "silu", "mish", "gelu" or "relu".
+        dropout: Probability of dropout inside residual blocks.
         scale_shift: Conditioning scales and shifts the norm, in place of an addition.
         time_embedding: "positional", or "fourier" for random features of a noise level; see
             `denoiser.network_output`.
@@ -62,8 +62,8 @@ class UNetConfig:
             None is `resample` at every one.
         num_classes: Labels 0 to num_classes - 1; None is an unconditional network.
         null_label: Add one label, num_classes, that means "no class" (for guidance).
-        attributes: How many values each attribute has that an image is asked for beside its class;
-            see `conditions`.
+        attributes: Number of values of each attribute that a condition holds beside the class; see
+            `conditioning`.
     """
 
     image_size: tuple[int, int] = (32, 32)
@@ -435,7 +435,7 @@ class UNet(nn.Module):
     """The network; see the module's docstring.
 
     Args:
-        config: Its shape.
+        config: The network's shape.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -494,8 +494,8 @@ class UNet(nn.Module):
             x_t: (B, C, H, W); H and W multiples of `config.divisor`.
             t: Timesteps, (B,); with Fourier features the logarithm of a noise level, and the output
                 is then to be scaled: `denoiser.network_output` does both.
-            y: Labels, int64, (B,), or with attributes (B, 1 + K), see `conditions`; None says
-                nothing. Only for a network with classes.
+            y: Labels, int64, (B,), or with attributes (B, 1 + K), see `conditioning`; None is the
+                null condition. Only for a network with classes.
 
         Returns:
             (B, C_out, H, W), in x_t's precision.
@@ -553,6 +553,6 @@ class UNet(nn.Module):
 
 @lru_cache(maxsize=64)
 def num_parameters(config: UNetConfig) -> int:
-    """Of a network, without making it: however large it were, it takes no memory."""
+    """Number of parameters of a network, counted without memory for them, however many."""
     with torch.device("meta"):
         return sum(p.numel() for p in UNet(config).parameters())

@@ -123,14 +123,14 @@ def _playground(
         float | None, _limit("TRAIN_MAX_READING", "Seconds that uploads may take to be read.")
     ] = None,
 ) -> Options:
-    heeded = {
+    settings = {
         option.envvar: context.params[str(option.name)]
         for option in context.command.params
         if isinstance(option.envvar, str) and not option.envvar.startswith("GRADIO_")
     }
     # Whoever has a shared link must not see the folders of this machine, nor use its token.
-    heeded["PLAYGROUND_PUBLIC"] = "1" if public or (share and public is None) else ""
-    os.environ.update({name: str(value) for name, value in heeded.items() if value is not None})
+    settings["PLAYGROUND_PUBLIC"] = "1" if public or (share and public is None) else ""
+    os.environ.update({name: str(value) for name, value in settings.items() if value is not None})
     if mcp and find_spec("mcp") is None:
         raise ValueError(NO_MCP)
     if port is not None:
@@ -174,7 +174,7 @@ def in_a_sentence(do: Callable[[], Any]) -> Any:
     except typer.Abort:
         return 130
     except Exception as error:
-        # typer's own usage errors, of whichever click it carries, format their own message.
+        # typer's own usage errors, of whichever click it contains, format their own message.
         usage = getattr(error, "format_message", None)
         if usage is None and not isinstance(error, ValueError | OSError):
             raise

@@ -19,9 +19,9 @@ from diffusion_core.evaluation import (
     JudgeFacts,
     Results,
     Setting,
-    asked_of,
     attribute_table,
     attributes,
+    conditions_of,
     evaluate,
     judged,
     load_judge,
@@ -76,12 +76,12 @@ def test_a_judge_is_read_back_with_a_head_for_each_part(judge_folder):
 
 
 def test_samples_are_asked_for_what_the_test_images_show():
-    said = asked_of(FEW, 60)
+    said = conditions_of(FEW, 60)
     every = FEW.conditions(torch.arange(60))
     assert sorted(said.tolist()) == sorted(every.tolist()) and not torch.equal(said, every)
-    assert torch.equal(asked_of(FEW, 130)[60:120], said)
-    assert torch.equal(asked_of(FEW, 10, attributes=False), said[:10, 0])
-    assert asked_of(load_dataset("fashion-mnist-2000"), 10) is None
+    assert torch.equal(conditions_of(FEW, 130)[60:120], said)
+    assert torch.equal(conditions_of(FEW, 10, attributes=False), said[:10, 0])
+    assert conditions_of(load_dataset("fashion-mnist-2000"), 10) is None
 
 
 def test_the_nearest_image_is_found_in_whatever_slice_it_lies(monkeypatch):
@@ -94,9 +94,10 @@ def test_the_nearest_image_is_found_in_whatever_slice_it_lies(monkeypatch):
 def test_images_as_good_as_real_show_attributes_as_often_as_real(
     judge_folder, avatars_folder, monkeypatch
 ):
-    def real(checkpoint, num, *options, said, **others):
+    def real(checkpoint, num, *options, conditions, **others):
         by_row = {tuple(row): i for i, row in enumerate(FEW.conditions(torch.arange(60)).tolist())}
-        return FEW.batch(torch.tensor([by_row[tuple(r)] for r in said.tolist()]))[0], said, 1, 1.0
+        found = torch.tensor([by_row[tuple(r)] for r in conditions.tolist()])
+        return FEW.batch(found)[0], conditions, 1, 1.0
 
     monkeypatch.setattr(attributes, "draw_samples", real)
     checkpoint, judge = load_checkpoint(avatars_folder), load_judge(judge_folder)
@@ -115,9 +116,9 @@ def test_images_as_good_as_real_show_attributes_as_often_as_real(
 def test_it_is_drawn_as_the_checkpoint_draws(judge_folder, avatars_folder, monkeypatch):
     drawn = []
 
-    def real(checkpoint, num, setting, *, said, **others):
+    def real(checkpoint, num, setting, *, conditions, **others):
         drawn.append(setting)
-        return FEW.batch(torch.arange(num))[0], said, 1, 1.0
+        return FEW.batch(torch.arange(num))[0], conditions, 1, 1.0
 
     monkeypatch.setattr(attributes, "draw_samples", real)
     checkpoint, judge = load_checkpoint(avatars_folder), load_judge(judge_folder)

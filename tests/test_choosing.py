@@ -171,7 +171,7 @@ def test_what_a_run_card_brings_ends_a_download_and_the_same_model_does_not(hub,
     assert "<progress" in next(fetched)["model_summary"]
     assert model_picker.arrived("fashion-mnist", "fashion-mnist", None, ME) == {}
     assert list(fetched) == []
-    with model_picker.STOP_SIGNALS.heeded("me model", "avatars\nits run") as sign:
+    with model_picker.STOP_SIGNALS.sign_of("me model", "avatars\nits run") as sign:
         model_picker.arrived(
             "avatars", "fashion-mnist", None, ME
         )  # the menu tells of its own choice
@@ -279,11 +279,11 @@ def test_a_model_walks_as_its_files_say_where_that_is_soon_done(tiny_folder, mon
     checkpoint = dataclasses.replace(
         read, config=dataclasses.replace(read.config, sampling=said, notes=("A note.",))
     )
-    monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.001)
     ours = {"sampler": LARGE_VARIANCE, "steps": 1000, "spacing": "leading"}
     assert defaults.recommended_settings(checkpoint) == ours
     assert "its own way" not in model_picker.model_summary(checkpoint).lower()
-    monkeypatch.setattr(models, "look", lambda checkpoint: 2.0)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 2.0)
     few = {"sampler": "ddim", "steps": 25, "spacing": "trailing", "images": 1}
     assert defaults.recommended_settings(checkpoint) == few
     words = model_picker.model_summary(checkpoint)
@@ -291,7 +291,7 @@ def test_a_model_walks_as_its_files_say_where_that_is_soon_done(tiny_folder, mon
 
 
 def test_long_walks_are_announced_and_on_a_public_page_bounded(tiny_folder, monkeypatch):
-    monkeypatch.setattr(models, "look", lambda checkpoint: 0.5)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.5)
     asked = DenoiseForm(
         model=str(tiny_folder),
         label="Bag",
@@ -357,7 +357,7 @@ def with_sampling(folder, **said):
 def test_the_controls_stand_at_what_suits_the_model(tiny_folder, monkeypatch):
     said = {"sampler": "dpmpp_2m", "num_steps": 10, "guidance_scale": 2.0, "label": "Coat"}
     own = with_sampling(tiny_folder, **said)
-    monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.001)
     monkeypatch.setattr(models, "get", lambda name: own)
     at = defaults.opening("own")
     assert (at.label, at.guidance, at.sampler, at.steps) == ("Coat", 2.0, "dpmpp_2m", 10)
@@ -367,7 +367,7 @@ def test_the_controls_stand_at_what_suits_the_model(tiny_folder, monkeypatch):
     ours = {"guidance": 2.0, "sampler": "dpmpp_2m", "steps": 10, "spacing": "trailing"}
     assert defaults.recommended_settings(own) == ours
     # On a slow machine 25 steps of ddim would take longer still: only the pictures are fewer.
-    monkeypatch.setattr(models, "look", lambda checkpoint: 2.0)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 2.0)
     assert defaults.recommended_settings(own) == {**ours, "images": 1}
     assert "is set" not in model_picker.model_summary(own)
 
@@ -382,7 +382,7 @@ def test_the_controls_stand_at_what_suits_the_model(tiny_folder, monkeypatch):
 )
 def test_what_files_say_wrongly_leaves_the_page_its_own(said, tiny_folder, monkeypatch):
     own = with_sampling(tiny_folder, **said)
-    monkeypatch.setattr(models, "look", lambda checkpoint: 0.001)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.001)
     monkeypatch.setattr(models, "get", lambda name: own)
     at = defaults.opening("own")
     assert (at.label, at.guidance, at.sampler, at.steps) == ("Bag", 1.0, "ddim", 25)

@@ -81,7 +81,7 @@ def test_an_interrupted_training_is_kept_and_nothing_aborts(tmp_path):
 def test_it_waits_for_what_computes_but_not_for_ever():
     assert shutdown.close(1)
     assert {w.stop for w in shutdown.WORKERS} >= {QUEUE.close, STOP_SIGNALS.close}
-    with STOP_SIGNALS.heeded("me player", "run") as sign:
+    with STOP_SIGNALS.sign_of("me player", "run") as sign:
         assert not shutdown.close(0.3)  # the run has not left yet
         assert sign.is_set()
     with MEASURING:

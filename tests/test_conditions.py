@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from diffusion_core.__main__ import main
 from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint
-from diffusion_core.conditioning import ConditionEncoder, nothing
+from diffusion_core.conditioning import ConditionEncoder, null_condition
 from diffusion_core.data import load_dataset
 from diffusion_core.denoiser import ClassifierFreeGuidance, ModelDenoiser
 from diffusion_core.generation import RunCard, SamplingRequest, walk
@@ -102,8 +102,8 @@ def test_the_configuration_goes_to_json_and_back_and_old_ones_have_no_attributes
 
 
 def test_nothing_said_has_the_shape_of_what_was_said():
-    assert nothing(torch.tensor([0, 2]), 3).tolist() == [3, 3]
-    assert nothing(torch.tensor([[0, 1, 2]]), 3).tolist() == [[3, -1, -1]]
+    assert null_condition(torch.tensor([0, 2]), 3).tolist() == [3, 3]
+    assert null_condition(torch.tensor([[0, 1, 2]]), 3).tolist() == [[3, -1, -1]]
 
 
 def test_dropping_attributes_leaves_all_other_draws_as_they_were():

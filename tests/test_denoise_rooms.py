@@ -523,8 +523,8 @@ def test_a_strangers_own_model_replays_for_them_alone(tiny_folder, tmp_path, mon
 
 def test_the_stop_of_walking_back_means_all_that_was_begun_there():
     with (
-        STOP_SIGNALS.heeded("s return", "one") as first,
-        STOP_SIGNALS.heeded("s lead", "two") as second,
+        STOP_SIGNALS.sign_of("s return", "one") as first,
+        STOP_SIGNALS.sign_of("s lead", "two") as second,
     ):
         reconstruction.stop_all("one two gone")
         assert first.is_set() and second.is_set()

@@ -123,8 +123,8 @@ def test_a_stop_that_comes_before_its_run_stops_it_and_no_other(tiny_folder, mon
 
 def test_a_page_that_is_closed_ends_its_own_runs_and_no_others():
     with (
-        STOP_SIGNALS.heeded("me player", "mine") as mine,
-        STOP_SIGNALS.heeded("you player", "yours") as yours,
+        STOP_SIGNALS.sign_of("me player", "mine") as mine,
+        STOP_SIGNALS.sign_of("you player", "yours") as yours,
     ):
         handlers.forget(SimpleNamespace(session_hash="me"))
         assert mine.is_set() and not yours.is_set()

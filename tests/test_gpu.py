@@ -22,7 +22,7 @@ def spaces(monkeypatch):
     monkeypatch.setattr(gpu, "spaces", stand_in)
     monkeypatch.setattr(gpu, "BORROWED", True)
     monkeypatch.setattr(gpu, "computed", gpu.borrowed(gpu.computed))
-    monkeypatch.setattr(models, "look", lambda checkpoint: SLOW)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: SLOW)
     monkeypatch.setattr(gpu, "_PACES", {})
     yield stand_in
     assert not any(process.is_alive() for process in stand_in.processes)
@@ -120,7 +120,7 @@ def test_the_time_asked_for_follows_from_the_steps_and_the_measured_pace(spaces,
 
 
 def test_what_is_soon_done_is_computed_here(spaces, tiny_folder, monkeypatch):
-    monkeypatch.setattr(models, "look", lambda checkpoint: 0.01)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.01)
     checkpoint = load_checkpoint(tiny_folder)
     recorded(checkpoint, SETTINGS)
     assert spaces.processes == [] and gpu.home() == torch.device("cpu")

@@ -46,7 +46,7 @@ def evaluate(
     typer.echo(table(results))
     folder = Path(model) if write and Path(model).is_dir() else None
     if folder is not None:
-        # What takes long is kept at once; and attributes are measured with the new default.
+        # Slow measurements are saved at once; and attributes are measured with the new default.
         write_card(folder, checkpoint, save_results(folder, results))
         score.checkpoint = keep_default(folder, checkpoint)
     attributes = score.attribute_accuracies(num)

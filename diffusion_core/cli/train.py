@@ -117,7 +117,7 @@ def train(
     if log:
         accelerator.init_trackers("train", config=dataclasses.asdict(config))
     steps_done = fit(plan, data, out, accelerator=accelerator)
-    told = _stop_signs()
+    signals = _stop_signs()
     bar = tqdm(total=steps, unit="step", disable=not accelerator.is_main_process)
     progress = TrainingProgress(steps, batch_size, timesteps)
     for s in steps_done:
@@ -127,19 +127,19 @@ def train(
         if log:
             known = {"loss": s.loss, "learning_rate": s.learning_rate, "grad_norm": s.grad_norm}
             accelerator.log(known, step=s.step)
-        if told:
+        if signals:
             break
     steps_done.close()
     bar.close()
     if log:
         accelerator.end_training()
-    if told:
+    if signals:
         typer.echo("Stopped; the state is saved, and the same command goes on from it.", err=True)
         raise typer.Exit(130)
 
 
 def _yes_no(text: str, name: str) -> tuple[bool, ...] | None:
-    """Whether each level attends: "no,yes" as (False, True); nothing said is None."""
+    """Whether each level attends: "no,yes" as (False, True); an empty text is None."""
     words = text.split(",") if text else []
     if not set(words) <= {"yes", "no"}:
         raise ValueError(f"{name} must be yes or no for each level, with commas, got {text!r}.")
@@ -147,13 +147,13 @@ def _yes_no(text: str, name: str) -> tuple[bool, ...] | None:
 
 
 def _stop_signs() -> list[int]:
-    """A list that the first SIGINT or SIGTERM fills; the second is heeded at once."""
-    told: list[int] = []
+    """A list that the first SIGINT or SIGTERM fills; the second takes effect at once."""
+    signals: list[int] = []
 
     def note(number: int, frame: object) -> None:
-        told.append(number)
+        signals.append(number)
         signal.signal(number, signal.default_int_handler)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note)
-    return told
+    return signals

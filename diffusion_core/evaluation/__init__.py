@@ -6,7 +6,7 @@ Its files:
     metrics      distances between sets of images
     records      the content of results.json: rows of samplers, and what they were measured with
     evaluate     measures a checkpoint, row by row
-    attributes   how often asked-for attributes are shown
+    attributes   how often the attributes of a condition are shown
     benchmark    the test images, judge and rows of each data set
     results      reads, merges and writes results.json, and chooses a default from it
     tables       results as Markdown
@@ -16,7 +16,7 @@ Its files:
 from __future__ import annotations
 
 from .benchmark import BENCHMARKS, Scorecard
-from .evaluate import GUIDED_ROWS, asked_of, draw_samples, evaluations
+from .evaluate import GUIDED_ROWS, conditions_of, draw_samples, evaluations
 from .judges import WIDTHS, AttributeJudge, Judge, judged, load_judge, rights
 from .metrics import frechet_distance
 from .records import (
@@ -55,7 +55,7 @@ __all__ = [
     "SamplerRow",
     "Scorecard",
     "Setting",
-    "asked_of",
+    "conditions_of",
     "attribute_table",
     "best_value",
     "candidates",

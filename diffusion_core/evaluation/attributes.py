@@ -1,8 +1,8 @@
-"""How often a model shows the attributes that it is asked for, beside how often a judge reads them.
+"""How often a model shows the attributes of its condition, beside how often a judge reads them.
 
-No judge reads every attribute of every real image; so what it says of generated ones is divided by
-what it says of real images that were held out: 1 is as good as real. What it does not read well
-enough of real ones cannot be measured, and is named as dropped.
+No judge reads every attribute of every real image; so its accuracy on generated ones is divided by
+its accuracy on real images that were held out: 1 is as good as real. An attribute that it does not
+read well enough in real ones cannot be measured, and is named as dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from ..checkpoint import Checkpoint
 from ..conditioning import CLASS
 from ..data import ImageDataset
-from .evaluate import asked_of, draw_samples, known
+from .evaluate import conditions_of, draw_samples, known
 from .judges import AttributeJudge, judged, rights
 from .records import AttributeAccuracy, Setting
 
@@ -37,22 +37,22 @@ def measure_attributes(
     scales: Sequence[float] | None = None,
     precision: str = "fp32",
 ) -> list[AttributeAccuracy]:
-    """Ask for what held-out images show, and look how often it comes.
+    """Draw samples with the conditions of held-out images, and measure how often they show them.
 
     Args:
         checkpoint: A model with attributes.
-        judge: Who reads them.
+        judge: The classifier that reads them.
         test: Images whose combinations the model was not trained on.
-        num: Samples for each guidance scale.
+        num: Number of samples for each guidance scale.
         scales: Guidance scales; None is `default_scales`.
-        precision: That the samples are drawn in.
+        precision: Precision that the samples are drawn in: "fp32" or "bf16".
     """
     scales = default_scales(checkpoint) if scales is None else scales
     every = torch.arange(len(test))
-    said = test.conditions(every)
-    assert said is not None and said.ndim == 2
+    real_conditions = test.conditions(every)
+    assert real_conditions is not None and real_conditions.ndim == 2
     seen = torch.cat([judged(judge, test.batch(part)[0])[1] for part in every.split(2000)])
-    real = rights(seen, said)
+    real = rights(seen, real_conditions)
     sampling = checkpoint.config.sampling
     default = Setting(
         sampling.get("sampler", USUAL.sampler),
@@ -61,15 +61,15 @@ def measure_attributes(
     )
     generated = {}
     for scale in scales:
-        images, asked, _, _ = draw_samples(
+        images, conditions, _, _ = draw_samples(
             checkpoint,
             num,
             default._replace(guidance_scale=scale),
             precision=precision,
-            said=asked_of(test, num),
+            conditions=conditions_of(test, num),
         )
-        assert asked is not None
-        generated[scale] = rights(judged(judge, images)[1], asked)
+        assert conditions is not None
+        generated[scale] = rights(judged(judge, images)[1], conditions)
     names = [(CLASS, test.class_names), *test.attribute_names]
     return [
         AttributeAccuracy(

@@ -1,4 +1,4 @@
-"""What a checkpoint is measured by: the test images, judge and rows of its own data set."""
+"""The benchmark of a checkpoint: the test images, judge and rows of its own data set."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from .records import (
 
 @dataclass(frozen=True)
 class Benchmark:
-    """How models of a data set are measured.
+    """The measurements of models of a data set.
 
     Attributes:
         judge: Folder of the judge.
-        rows: Of the table.
-        num_nearest: Samples a row whose nearest training image is looked for; None is all.
+        rows: Settings of the table's rows.
+        num_nearest: Samples a row whose nearest training image is searched; None is all.
     """
 
     judge: Path
@@ -50,10 +50,10 @@ class Scorecard:
     """The measurements of a checkpoint, by the yardstick of its data set.
 
     Args:
-        checkpoint: What to measure.
+        checkpoint: The checkpoint to measure.
         judge: Folder of another judge; None is the data set's own.
-        rows: Which, as "ddim 25; heun 10"; else all.
-        precision: Of the samples: "fp32", "bf16" or "auto".
+        rows: The rows to measure, as "ddim 25; heun 10"; else all.
+        precision: Precision of the samples: "fp32", "bf16" or "auto".
 
     Raises:
         ValueError: if the data set has no test images, or judge, rows or precision are unknown.
@@ -66,7 +66,7 @@ class Scorecard:
         rows: str = "",
         precision: str = "fp32",
     ) -> None:
-        """Check what is asked for, then read judge and data."""
+        """Check the arguments, then read judge and data."""
         if precision not in PRECISIONS:
             raise ValueError(
                 f"There is no precision {precision!r}; choose {', '.join(PRECISIONS)}."
@@ -117,7 +117,7 @@ class Scorecard:
         rows: Sequence[ReferenceRow | SamplerRow],
         attributes: Sequence[AttributeAccuracy] = (),
     ) -> Results:
-        """What was measured, with whose weights, by which judge and under which conditions."""
+        """The measurements, with the weights, the judge and the conditions that they hold for."""
         return Results(
             self.checkpoint.weights_hash,
             self.facts,

@@ -63,7 +63,7 @@ def evaluations(
     """How often a walk evaluates the network; see `samplers.count_evaluations`.
 
     Args:
-        schedule: Of the model.
+        schedule: The model's schedule.
         sampler: One of `samplers.SAMPLERS`.
         num_steps: Steps of the walk, from 1 to T.
         spacing: How the timesteps are spread; see `spaced_timesteps`.
@@ -83,15 +83,15 @@ def draw_samples(
     setting: Setting,
     seed: int = 0,
     precision: str = "fp32",
-    said: Tensor | None = None,
+    conditions: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None, int, float]:
-    """Samples of what is `said`, (N,) or (N, 1 + K), else of all classes alike.
+    """Samples with the given conditions, (N,) or (N, 1 + K), else of all classes alike.
 
     Returns:
-        Images (N, C, H, W), what was said, evaluations an image, seconds.
+        Images (N, C, H, W), their conditions, evaluations an image, seconds.
     """
     classes = checkpoint.unet.config.num_classes
-    labels = torch.arange(num) % classes if classes and said is None else said
+    labels = torch.arange(num) % classes if classes and conditions is None else conditions
     device = next(checkpoint.unet.parameters()).device
     parts: list[Tensor] = []
     nfe, start = 0, time.perf_counter()
@@ -131,18 +131,18 @@ def evaluate(
 ) -> Iterator[ReferenceRow | SamplerRow]:
     """Yield rows as they are measured: first the references, then the samplers.
 
-    Of a model with attributes the samples are asked for what the test images show.
+    With a model of attributes the samples have the conditions of the test images.
 
     Args:
-        checkpoint: What to measure.
-        judge: In whose features.
-        train: What the checkpoint was trained on; the nearest neighbours come from here.
-        test: What the samples are compared with.
+        checkpoint: The checkpoint to measure.
+        judge: The judge in whose features distances are taken.
+        train: The images that it was trained on; the nearest neighbours come from here.
+        test: The images that the samples are compared with.
         num: Samples a row.
         num_slow: Samples a row of more than 500 steps.
-        rows: How each row's samples are drawn.
+        rows: The settings that each row's samples are drawn with.
         precision: "fp32", or "bf16" to draw the samples faster.
-        num_nearest: Samples a row whose nearest training image is looked for; None is all.
+        num_nearest: Samples a row whose nearest training image is searched; None is all.
     """
     config = checkpoint.unet.config
     real, _ = test.batch(torch.arange(len(test)))
@@ -170,7 +170,7 @@ def evaluate(
             count,
             row,
             precision=precision,
-            said=asked_of(test, count, bool(config.attributes)) if guided else None,
+            conditions=conditions_of(test, count, bool(config.attributes)) if guided else None,
         )
         count = len(images)
         features, seen = judged(judge, images)
@@ -192,13 +192,13 @@ def evaluate(
         )
 
 
-def asked_of(test: ImageDataset, num: int, attributes: bool = True) -> Tensor | None:
-    """What to ask samples for: what `num` test images show, each once as long as it goes.
+def conditions_of(test: ImageDataset, num: int, attributes: bool = True) -> Tensor | None:
+    """Conditions for samples: those of `num` test images, none repeated before all were used.
 
     Args:
         test: The images.
-        num: How many.
-        attributes: Ask for these too, beside the class.
+        num: Number of conditions.
+        attributes: Whether to specify the attributes too, beside the class.
 
     Returns:
         (num, 1 + K) or (num,); None where the images have no attributes: all classes alike.
@@ -206,15 +206,15 @@ def asked_of(test: ImageDataset, num: int, attributes: bool = True) -> Tensor | 
     if test.attributes is None:
         return None
     order = torch.randperm(len(test), generator=seeded("asked"))
-    said = test.conditions(order.repeat(-(-num // len(test)))[:num])
-    return said if said is None or attributes else said[:, 0]
+    conditions = test.conditions(order.repeat(-(-num // len(test)))[:num])
+    return conditions if conditions is None or attributes else conditions[:, 0]
 
 
-def _accuracy(seen: Tensor, said: Tensor | None) -> tuple[float | None, float | None]:
+def _accuracy(seen: Tensor, conditions: Tensor | None) -> tuple[float | None, float | None]:
     """Share of the classes that are right; and of the attributes, their mean, if there are any."""
-    if said is None:
+    if conditions is None:
         return None, None
-    each = rights(seen if said.ndim == seen.ndim else seen[:, 0], said)
+    each = rights(seen if conditions.ndim == seen.ndim else seen[:, 0], conditions)
     return known(float(each[0])), known(float(each[1:].nanmean())) if len(each) > 1 else None
 
 

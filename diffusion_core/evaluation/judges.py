@@ -22,8 +22,8 @@ class AttributeJudge(nn.Module):
     """Six convolutions with batch norm and ReLU, average pool, 192 features, linear heads.
 
     Args:
-        in_channels: Of the images.
-        sizes: Classes, then the number of values of each attribute.
+        in_channels: Channels of the images.
+        sizes: Number of classes, then the number of values of each attribute.
         widths: Channels of the convolutions; the last is the number of features.
     """
 
@@ -69,27 +69,28 @@ class AttributeJudge(nn.Module):
         return torch.stack([head(features).argmax(dim=1) for head in self.heads], dim=1)
 
 
-def rights(seen: Tensor, said: Tensor) -> Tensor:
-    """For each part the share of images that show what is said of it, where something is said.
+def rights(seen: Tensor, conditions: Tensor) -> Tensor:
+    """For each part of a condition the share of images that show it, where it is specified.
 
     Args:
-        seen: What a judge saw, (N, 1 + K), or labels alone, (N,).
-        said: What is true of the images, or was asked for, as seen; -1 is not said.
+        seen: What a judge reads in the images, (N, 1 + K), or labels alone, (N,).
+        conditions: The true conditions of the images, or those that they were drawn with, of the
+            same shape; -1 is unspecified.
 
     Returns:
-        float, (1 + K,); nan where nothing was said.
+        float, (1 + K,); nan where a part is unspecified in all of them.
     """
-    seen, said = (x.reshape(len(x), -1) for x in (seen, said))
-    known = said >= 0
-    return ((seen == said) & known).sum(dim=0) / known.sum(dim=0)
+    seen, conditions = (x.reshape(len(x), -1) for x in (seen, conditions))
+    known = conditions >= 0
+    return ((seen == conditions) & known).sum(dim=0) / known.sum(dim=0)
 
 
 class Judge(nn.Module):
     """Five convolutions 32-64-64-128-128 with batch norm and ReLU, average pool, 128 features.
 
     Args:
-        in_channels: Of the images.
-        num_classes: Of the labels.
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
     """
 
     def __init__(self, in_channels: int = 1, num_classes: int = 10) -> None:
@@ -117,7 +118,7 @@ class Judge(nn.Module):
 
 
 def load_judge(folder: str | Path) -> Judge | AttributeJudge:
-    """Read `folder/model.safetensors`; in evaluation mode. Its weights say which kind it is.
+    """Read `folder/model.safetensors`; in evaluation mode. Its weights show which kind it is.
 
     Raises:
         ValueError: if there is none, or it is something else.

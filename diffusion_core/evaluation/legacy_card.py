@@ -53,7 +53,7 @@ Record = TypeVar("Record")
 
 
 def read_legacy_card(card: str) -> Results | None:
-    """What `evaluate` wrote between the marks of a card.
+    """Read the results that `evaluate` wrote between the marks of a card.
 
     What cannot be read is left out: a single row, or all of them where a mark or a column is
     missing. Never raises.
@@ -112,7 +112,7 @@ def _tables(body: str) -> list[list[list[str]]]:
 
 
 def _readable(read: Callable[..., Record], *arguments: Any) -> Record | None:
-    """What is read; None for the line under the headings, and for what no writer of ours wrote."""
+    """The record that was read; None for the line under the headings, and for foreign text."""
     try:
         return read(*arguments)
     except (ValueError, IndexError):

@@ -1,6 +1,6 @@
 """What an evaluation measures, as records: the content of `results.json` beside a checkpoint.
 
-A file holds one `Results`: whose weights were measured, by which judge, in which precision and on
+A file holds one `Results`: which weights were measured, by which judge, in which precision and on
 which machine, a row for each reference set of images, a row for each setting of a sampler, and, of
 a model with attributes, how often each of them is shown.
 """
@@ -23,8 +23,8 @@ from ..samplers import SAMPLERS
 from ..schedule import SPACINGS
 
 FORMAT = "diffusion-playground/results-1"
-MAX_CHARACTERS = 200_000  # of a file
-MAX_ROWS = 200  # of samplers, since a page draws each of them
+MAX_CHARACTERS = 200_000  # the most in a file
+MAX_ROWS = 200  # the most rows of samplers, since a page draws each of them
 MIN_HASH = 12  # characters of a weights hash that tell two models apart
 TRAINING_IMAGES = "training images"  # the reference that a judge reads best
 READABLE = 0.8  # share of real images in which a judge must read an attribute right
@@ -45,7 +45,7 @@ class Setting(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Sampler and settings, as the first column of the table has them."""
+        """Sampler and settings, as in the first column of the table."""
         words = f"{self.sampler} {self.steps}"
         words += f", {self.spacing}" if self.spacing != "trailing" else ""
         words += f", eta {self.eta:g}" if self.eta else ""
@@ -124,12 +124,12 @@ class ReferenceRow:
     """Images that no sampler drew, measured like samples: they give the distances a scale.
 
     Attributes:
-        name: What the images are, as "training images".
-        num_samples: How many images were measured.
+        name: A name of the images, as "training images".
+        num_samples: Number of images measured.
         frechet_distance: Between them and the test images, in the features of the judge.
         class_accuracy: Share of images in which the judge reads the class that they have; None
             where they have none.
-        attribute_accuracy: The same of the attributes, their mean; None where there are none.
+        attribute_accuracy: The same share for attributes, their mean; None where there are none.
     """
 
     name: str
@@ -147,20 +147,21 @@ class SamplerRow:
         sampler: One of `SAMPLERS`.
         num_steps: Steps of the sampler.
         num_evaluations: Evaluations of the network an image; a guided one counts once.
-        num_samples: How many images were drawn.
+        num_samples: Number of images drawn.
         frechet_distance: Between them and the test images, in the features of the judge.
-        class_accuracy: Share of images that the judge gives the class asked for; None where none
-            was asked for.
-        attribute_accuracy: Share of the attributes asked for that the judge reads, the mean over
+        class_accuracy: Share of images in which the judge reads the class of their condition; None
+            where it is unspecified.
+        attribute_accuracy: Share of the condition's attributes that the judge reads, the mean over
             the attributes; None where there are none.
         nearest_training_distance: Mean distance to the nearest training image, over that of test
             images: near 1 is as new as the test images are, near 0 is copied. None if the test
             images are training images.
-        milliseconds_per_image: In batches of 250; None where times would not compare.
+        milliseconds_per_image: Time of one image, in batches of 250; None where times would not
+            compare.
         spacing: One of `SPACINGS`.
-        eta: Of `samplers.sample`.
-        guidance_scale: 1 is no guidance.
-        conditions: Where they differ from those of the whole `Results`.
+        eta: DDIM's stochasticity; see `samplers.sample`.
+        guidance_scale: Scale of classifier-free guidance; 1 is no guidance.
+        conditions: Its own conditions, where they differ from those of the whole `Results`.
     """
 
     sampler: str
@@ -195,14 +196,14 @@ class SamplerRow:
 
 @dataclass(frozen=True)
 class AttributeAccuracy:
-    """How often one attribute is shown by images that were asked for it.
+    """How often images that were drawn with an attribute show it.
 
     Attributes:
-        name: Of the attribute, or "class".
-        values: How many values it has.
+        name: Name of the attribute, or "class".
+        values: Number of its values.
         real: Share of real held-out images in which the judge reads it right; None where no image
             has it.
-        generated: The same of generated images, by guidance scale.
+        generated: That share of generated images, by guidance scale.
     """
 
     name: str
@@ -222,11 +223,11 @@ class Results:
 
     Attributes:
         weights: SHA-256 of the weights file, or its beginning; "" where it was not recorded.
-        judge: What measured.
-        conditions: Of all rows that name none of their own.
-        references: Sets of images that give the distances a scale.
-        samplers: Settings of samplers.
-        attributes: Of a model with attributes; empty where they were not measured.
+        judge: The judge that measured.
+        conditions: Conditions of all rows that name none of their own.
+        references: Rows of the sets of images that give the distances a scale.
+        samplers: Rows of the settings of samplers.
+        attributes: Accuracy of each attribute; empty where they were not measured.
     """
 
     weights: str
@@ -243,7 +244,7 @@ class Results:
 
     @property
     def has_attributes(self) -> bool:
-        """Whether the rows tell how often attributes are shown."""
+        """Whether the rows report how often attributes are shown."""
         rows: tuple[ReferenceRow | SamplerRow, ...] = (*self.references, *self.samplers)
         return any(row.attribute_accuracy is not None for row in rows)
 

@@ -20,17 +20,17 @@ SHOWN = 0.95  # of the attributes that the judge reads in real images: enough
 
 
 def read_results(folder: Path, weights_hash: str) -> Results | None:
-    """What was measured of the weights in a folder.
+    """The measured results of the weights in a folder.
 
     A broken file counts as missing. Never raises.
 
     Args:
-        folder: Of the checkpoint.
+        folder: Folder of the checkpoint.
         weights_hash: SHA-256 of its weights file; results of other weights are not returned.
 
     Returns:
-        The content of `results.json`; where that is missing, what the table of the model card
-        says; None where nothing was measured.
+        The content of `results.json`; where that is missing, the content of the model
+        card's table; None where nothing was measured.
     """
     results = None
     try:
@@ -47,8 +47,8 @@ def save_results(folder: Path, results: Results) -> Results:
     """Write `results.json`, with the rows that were measured before and still hold.
 
     Args:
-        folder: Of the checkpoint.
-        results: Just measured.
+        folder: Folder of the checkpoint.
+        results: The new measurements.
 
     Returns:
         All that the file holds; see `merge`.
@@ -66,8 +66,8 @@ def merge(new: Results, before: Results | None) -> Results:
     measured under.
 
     Args:
-        new: Just measured; its accuracies of attributes replace those before.
-        before: Measured earlier; None where nothing was.
+        new: The new results; their accuracies of attributes replace those before.
+        before: The earlier results; None where there are none.
     """
     if (
         before is None
@@ -91,12 +91,12 @@ def merge(new: Results, before: Results | None) -> Results:
 
 
 def best_value(results: Results) -> SamplerRow | None:
-    """What a model should begin with: as good as the best row, in the fewest evaluations.
+    """The default of a model: as good as the best row, in the fewest evaluations.
 
     Good is a small Frechet distance. Of equal evaluations the smaller distance wins.
 
     Args:
-        results: Of a checkpoint.
+        results: Results of a checkpoint.
 
     Returns:
         One of the `candidates`; None where no sampler was measured.

@@ -59,7 +59,7 @@ def _cell(value: float | None, form: str) -> str:
 
 
 def attribute_table(rows: Sequence[AttributeAccuracy]) -> str:
-    """How often attributes are shown, with a sentence on those that cannot be told."""
+    """How often attributes are shown, with a sentence on those that cannot be measured."""
     scales = list(rows[0].generated)
     heads = [x for s in scales for x in (f"guidance {s:g}", "relative to real")]
     lines = [
@@ -88,7 +88,7 @@ def attribute_table(rows: Sequence[AttributeAccuracy]) -> str:
 
 
 def results_markdown(results: Results) -> str:
-    """All that a card says of measured results: tables, the default, judge and conditions."""
+    """A card's section on measured results: tables, the default, judge and conditions."""
     here = results.conditions
     measured = (
         f"It is no Inception FID. Measured with torch {here.torch_version} and {here.num_threads} "

@@ -1,4 +1,4 @@
-"""What a walk is asked to be: the settings that, with the model, determine its pictures."""
+"""The request of a walk: the settings that, with the model, determine its pictures."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ MAX_RESAMPLE = 20
 
 @dataclass(frozen=True)
 class SamplingRequest:
-    """What to compute; with the model's weights, and a `InitialImage` where it needs one.
+    """The settings of a walk; with the model's weights, and an `InitialImage` where it needs one.
 
     Attributes:
-        num_images: How many.
+        num_images: Number of images.
         label: Class, by name or number; None is no class.
-        attributes: What else is asked for: pairs of an attribute's name and a value's, as
+        attributes: The condition beside the class: pairs of an attribute's name and a value's, as
             (("head", "afro"), ("skin", "tan")).
         sampler, num_steps, eta, spacing, variance: See `samplers.sample`.
-        guidance_scale: 1.0 is off.
-        seed: Of image 0; image i has seed + i.
+        guidance_scale: Scale of classifier-free guidance; 1.0 is off.
+        seed: Seed of image 0; image i has seed + i.
         seed_to: The images lead from the noise of `seed` to the noise of this one; None does not.
-        clip_x0: Clip x0_hat as the model asks for; False never does.
-        threshold: How it is clipped; see `samplers.sample`.
+        clip_x0: Clip x0_hat at the model's own limit; False never does.
+        threshold: The way to clip it; see `samplers.sample`.
         t_start: Timestep of a walk that begins with a picture; None begins with noise.
-        resample: Of a walk that fills in what a mask leaves open; 0 has no mask. See `inpaint`.
+        resample: How often each step of a walk that fills a mask in is taken; 0 has no mask. See
+            `inpaint`.
         parent: The walk that this one branches off; None is a walk from the beginning.
-        branch_step: After how many steps of the parent.
+        branch_step: Number of the parent's steps before the branch.
     """
 
     num_images: int = 1
@@ -100,7 +101,7 @@ class SamplingRequest:
 
     @property
     def condition(self) -> str | int | dict[str, str | int | None] | None:
-        """What its pictures are asked to show, for `Checkpoint.condition`."""
+        """Class and attributes of its pictures, as `Checkpoint.condition` takes them."""
         return {CLASS: self.label, **dict(self.attributes)} if self.attributes else self.label
 
     @property
@@ -114,7 +115,7 @@ class SamplingRequest:
         return self.chain[-1]
 
     def clip_limit(self, checkpoint: Checkpoint) -> float:
-        """Where x0_hat is clipped with this model: at ± this; 0 is not."""
+        """The limit of |x0_hat| with this model; 0 does not clip."""
         return checkpoint.config.clip_x0 if self.clip_x0 else 0.0
 
     @property
@@ -165,7 +166,7 @@ def _whole(value: float, lowest: int, highest: int) -> bool:
 
 
 def _pairs(attributes: Any) -> tuple[tuple[str, str], ...]:
-    """Each a name and a value, no name twice, in a tuple."""
+    """Pairs of a name and a value as a tuple; ValueError if a name is repeated."""
     try:
         pairs = tuple((name, value) for name, value in attributes)
     except (TypeError, ValueError):
@@ -178,10 +179,10 @@ def _pairs(attributes: Any) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, eq=False)
 class InitialImage:
-    """What a walk begins with beside noise.
+    """The picture that a walk begins with, beside noise.
 
     Attributes:
-        picture: Clean, (1, C, H, W) in [-1, 1], of the model's own size.
+        picture: Clean picture, (1, C, H, W) in [-1, 1], of the model's own size.
         mask: 1 where the picture is kept, 0 where it is filled in, (1, 1, H, W); None keeps none.
     """
 
@@ -189,7 +190,7 @@ class InitialImage:
     mask: Tensor | None = None
 
     def __post_init__(self) -> None:
-        """One layout in memory: the kernels, and with them the last bits, depend on it."""
+        """Bring them into one memory layout: the kernels, and so the last bits, depend on it."""
         for name in ("picture", "mask"):
             x = getattr(self, name)
             if x is not None:

@@ -1,10 +1,10 @@
 """A walk computed in one place, so that page, command line and checks compute the same.
 
-A `SamplingRequest` says what is to be computed; a `SamplingRun` computes it, a step at a time, and
-can give after every step all that the next one depends on: from such a `SamplerState` the walk goes
-on, or another one branches off, to the same bits. Image i has its own generator, seeded seed + i:
-it draws x_T, then the noise of every step, so its noise is the same to the bit whatever the batch
-or the device.
+A `SamplingRequest` is what is to be computed; a `SamplingRun` computes it, a step at a time, and
+can return after every step all that the next one depends on: from such a `SamplerState` the walk
+goes on, or another one branches off, to the same bits. Image i has its own generator, seeded
+seed + i: it draws x_T, then the noise of every step, so its noise is the same to the bit whatever
+the batch or the device.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class SamplerState:
     """All that the steps from here on depend on.
 
     Attributes:
-        index: Steps done.
+        index: Number of steps done.
         nfe: Network evaluations so far.
-        x_t: Where the walk is, (B, C, H, W).
+        x_t: Noisy images at this point of the walk, (B, C, H, W).
         before: Timestep and x0_hat of the last step; None at the beginning.
-        states: Of the generators.
+        states: States of the generators.
     """
 
     index: int
@@ -55,13 +55,13 @@ class SamplingRun:
 
     Args:
         checkpoint: The model.
-        settings: What to compute.
+        settings: The walk to compute.
         given: The picture that it begins with, or None for noise. It is noised to
             settings.t_start with the noise that would else have been x_T (SDEdit, Meng et al.
             2022).
-        moment: Where to go on, of this walk or, for a branch, of its parent at the branching
-            step; None computes all from the beginning.
-        denoiser: What predicts in place of the model's network.
+        moment: The state to go on from, of this walk or, for a branch, of its parent at the
+            branching step; None computes all from the beginning.
+        denoiser: The denoiser to use in place of the model's network.
 
     Raises:
         ValueError: at once, if settings or picture do not fit the model; with the first step,
@@ -76,7 +76,7 @@ class SamplingRun:
         moment: SamplerState | None = None,
         denoiser: Denoiser | None = None,
     ) -> None:
-        """Check that all fits; the first step is computed when it is asked for."""
+        """Check that all fits; the first step is computed when it is requested."""
         self.checkpoint, self.settings, self.given = checkpoint, settings, given
         if denoiser is None:
             denoiser = checkpoint.denoiser(settings.condition, settings.guidance_scale)
@@ -100,7 +100,7 @@ class SamplingRun:
         return 1 + self.settings.resample * (n - 1) if self.settings.resample else n
 
     def beginning(self) -> SamplerState:
-        """Where the first step begins: at x_T, or at what the parent of a branch came to."""
+        """The state at the first step: x_T, or the one that the parent of a branch came to."""
         settings, near = self.settings, self._from
         if self._began:
             assert near is not None
@@ -117,7 +117,7 @@ class SamplingRun:
         return near
 
     def moment(self) -> SamplerState:
-        """What the next step depends on; to be asked between steps."""
+        """The state that the next step depends on; to be read between steps."""
         step = self._step
         if step is None:
             return self.beginning()
@@ -197,14 +197,14 @@ def state_at(
     given: InitialImage | None = None,
     near: SamplerState | None = None,
 ) -> SamplerState:
-    """The moment of a walk after so many steps.
+    """The state of a walk after so many steps.
 
     Args:
         checkpoint: The model.
         settings: The walk.
-        index: Steps done.
-        given: What the walk begins with.
-        near: A moment of the walk at or before it, to go on from; None begins anew.
+        index: Number of steps done.
+        given: The picture that the walk begins with; None is noise.
+        near: A state of the walk at or before it, to go on from; None begins anew.
     """
     if settings.parent is not None and index < settings.branch_step:
         return state_at(checkpoint, settings.parent, index, given, near)

@@ -24,9 +24,9 @@ def write_card(folder: Path, checkpoint: Checkpoint, results: Results) -> None:
     """Show measured results in the folder's card, and leave the rest of it as it is.
 
     Args:
-        folder: Of the checkpoint.
-        checkpoint: What was measured.
-        results: All that shall be shown, as `save_results` gives it.
+        folder: Folder of the checkpoint.
+        checkpoint: The measured checkpoint.
+        results: All results to show, as `save_results` returns them.
     """
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.exists() else ""
@@ -46,8 +46,8 @@ def keep_default(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
     """Make the best of the measured settings the default of a checkpoint; see `best_value`.
 
     Args:
-        folder: Of the checkpoint; its settings are written anew, what else suits it stays.
-        checkpoint: As it was read from there.
+        folder: Folder of the checkpoint; its config gets these settings and keeps all others.
+        checkpoint: The checkpoint that was read from there.
 
     Returns:
         The checkpoint with these settings.
@@ -71,7 +71,7 @@ def keep_default(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
 def full_card(text: str, checkpoint: Checkpoint) -> str:
     """A card as it is, or one that describes where there are but the few words of a training.
 
-    What it says of network, use and training, if it is in `describe`'s own words, is said anew: the
+    Its text on network, use and training, if it is in `describe`'s own words, is written anew: the
     training may have gone on since, with more layers, or been given another command, and another
     default been found.
     """
@@ -95,7 +95,7 @@ def network_of(checkpoint: Checkpoint) -> str:
 
 def usage_of(checkpoint: Checkpoint) -> str:
     """The card's line that draws samples, with the model's default."""
-    config, asked = checkpoint.config, ""
+    config, condition = checkpoint.config, ""
     sampler = config.sampling.get("sampler", "ddim")
     steps = config.sampling.get("num_steps", 25)
     scale = config.sampling.get("guidance_scale", 1.0)
@@ -103,11 +103,11 @@ def usage_of(checkpoint: Checkpoint) -> str:
     spread = f"--spacing {spacing} " if spacing != "trailing" else ""
     if config.attribute_names:
         (name, values), *_ = config.attribute_names
-        asked = f"--label {config.class_names[0]} --attribute {name}={values[0]} "
-        asked += f"--guidance-scale {scale:g} " if scale != 1 else ""
+        condition = f"--label {config.class_names[0]} --attribute {name}={values[0]} "
+        condition += f"--guidance-scale {scale:g} " if scale != 1 else ""
     return (
         f"    python -m diffusion_core sample --model FOLDER --num 16 --sampler {sampler} "
-        f"--steps {steps} {spread}{asked}--out out.png"
+        f"--steps {steps} {spread}{condition}--out out.png"
     )
 
 

@@ -29,7 +29,7 @@ from diffusion_core.evaluation import (
     AttributeJudge,
     Judge,
     Setting,
-    asked_of,
+    conditions_of,
     draw_samples,
     frechet_distance,
     judged,
@@ -143,12 +143,15 @@ def scores(
     scale: float,
 ) -> tuple[dict[str, float], Tensor]:
     """Frechet distance and shares shown at a guidance scale; and the samples."""
-    images, said, _, _ = draw_samples(
-        checkpoint, num, Setting("dpmpp_2m", 20, guidance_scale=scale), said=asked_of(test, num)
+    images, conditions, _, _ = draw_samples(
+        checkpoint,
+        num,
+        Setting("dpmpp_2m", 20, guidance_scale=scale),
+        conditions=conditions_of(test, num),
     )
-    assert said is not None
+    assert conditions is not None
     features, seen = judged(judge, images)
-    each = rights(seen, said)
+    each = rights(seen, conditions)
     names = ["class", *(name for name, _ in test.attribute_names)]
     found = {"frechet": frechet_distance(features, target), "attributes": float(each[1:].mean())}
     return found | dict(zip(names, each.tolist(), strict=True)), images

@@ -1,4 +1,4 @@
-"""What the player says of a walk: sizes, captions, the schedule under the scrubber."""
+"""The player's description of a walk: sizes, captions, the schedule under the scrubber."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _samplers(settings: SamplingRequest) -> list[tuple[int, str]]:
 def _formulas(settings: SamplingRequest) -> dict[str, Formula]:
     """For the samplers of a walk: the weights of a step as formulas, and what their letters mean.
 
-    Of the sets of terms the first holds that has a formula for each of a step's weights.
+    Of the sets of terms, the first that has a formula for each of a step's weights is the step's.
     """
     samplers = (sampler_named(name) for _, name in _samplers(settings))
     return {

@@ -13,24 +13,24 @@ from diffusion_core.generation import SamplingRequest
 from .form import HOLE, NOISE, PICTURE, ROW, SEEDS, DenoiseForm
 
 
-def code(asked: DenoiseForm) -> str:
-    """The lines for the controls' values, or the sentence that says what is wrong with them."""
+def code(form: DenoiseForm) -> str:
+    """The lines for the controls' values, or a comment with the error in them."""
     try:
-        checkpoint = asked.checkpoint()
-        # A picture and a hole are files of the reader's own: the lines say where to put them.
-        walk, _ = dataclasses.replace(asked, begin=NOISE).walk(checkpoint)
-        return lines(checkpoint, asked, walk)
+        checkpoint = form.checkpoint()
+        # A picture and a hole are files of the reader's own: the lines show where they go.
+        walk, _ = dataclasses.replace(form, begin=NOISE).walk(checkpoint)
+        return lines(checkpoint, form, walk)
     except ValueError as error:
         return f"# {error}"
 
 
-def lines(checkpoint: Checkpoint, asked: DenoiseForm, walk: SamplingRequest) -> str:
+def lines(checkpoint: Checkpoint, form: DenoiseForm, walk: SamplingRequest) -> str:
     """Python that computes a walk, with `images` in the end, (B, C, H, W) in [-1, 1]."""
     C, H, _ = checkpoint.image_shape
     folder = Path(checkpoint.name)
     name = f"pretrained/{folder.name}" if folder.parent.name == "pretrained" else checkpoint.name
     shown, words = _condition(checkpoint, walk)
-    count = ROW if asked.begin == SEEDS else walk.num_images
+    count = ROW if form.begin == SEEDS else walk.num_images
     imports = [
         "import torch",
         "from diffusion_core.checkpoint import load_checkpoint",
@@ -39,7 +39,7 @@ def lines(checkpoint: Checkpoint, asked: DenoiseForm, walk: SamplingRequest) -> 
     body = [f"model = load_checkpoint({json.dumps(name, ensure_ascii=False)})"]
     guided = f", guidance_scale={walk.guidance_scale:g}" if walk.guidance_scale != 1 else ""
     body.append(f"denoiser = model.denoiser({shown}{guided}){words}")
-    seeds = f"{walk.seed}" if asked.begin == SEEDS else f"{walk.seed} + i"
+    seeds = f"{walk.seed}" if form.begin == SEEDS else f"{walk.seed} + i"
     body.append(
         f"generators = [torch.Generator().manual_seed({seeds}) for i in range({count})]",
     )
@@ -56,11 +56,11 @@ def lines(checkpoint: Checkpoint, asked: DenoiseForm, walk: SamplingRequest) -> 
     if walk.clip_limit(checkpoint) != 1:
         options.append(f"clip_x0={walk.clip_limit(checkpoint):g}")
     call = "sample(denoiser, x, model.schedule, "
-    if asked.begin == SEEDS:
+    if form.begin == SEEDS:
         imports.append("from diffusion_core.process import slerp")
-        body.append(f"end = torch.Generator().manual_seed({int(asked.seed_to or 0)})")
+        body.append(f"end = torch.Generator().manual_seed({int(form.seed_to or 0)})")
         body.append(f"x = slerp(x[:1], draw_noise(x[:1].shape, end), {count})")
-    elif asked.begin in (PICTURE, HOLE):
+    elif form.begin in (PICTURE, HOLE):
         imports.insert(1, "import numpy as np")
         imports.append(
             "from diffusion_core.data import fit_picture, from_uint8, read_picture, to_pil"
@@ -69,12 +69,12 @@ def lines(checkpoint: Checkpoint, asked: DenoiseForm, walk: SamplingRequest) -> 
         body.append(f'square = fit_picture(read_picture("picture.png"), {H})')
         body.append(f'picture = np.array(to_pil(square).convert("{mode}"))')
         body.append(f"x0 = from_uint8(picture.reshape(1, {H}, {H}, {C}))")
-    if asked.begin == PICTURE and asked.start is not None:
-        _, t = asked.start.fit(checkpoint)
+    if form.begin == PICTURE and form.start is not None:
+        _, t = form.start.fit(checkpoint)
         imports.append("from diffusion_core.process import q_sample")
         body.append(f"x = q_sample(x0.expand_as(x), {t}, x, model.schedule)")
         options.append(f"t_start={t}")
-    elif asked.begin == HOLE:
+    elif form.begin == HOLE:
         imports.remove("from diffusion_core.samplers import draw_noise, sample")
         imports.append("from diffusion_core.samplers import draw_noise")
         imports.append("from diffusion_core.inpainting import inpaint")
@@ -83,7 +83,7 @@ def lines(checkpoint: Checkpoint, asked: DenoiseForm, walk: SamplingRequest) -> 
         call = "inpaint(denoiser, x0.expand_as(x), mask, x, model.schedule, "
         if not walk.eta:
             options.append("eta=0")
-        options.append(f"resample={int(asked.resample)}")
+        options.append(f"resample={int(form.resample)}")
     options.append("generator=generators")
     joined = ", ".join(options)
     body.append(f"for step in {call}\n                   {joined}):")
@@ -94,7 +94,7 @@ def lines(checkpoint: Checkpoint, asked: DenoiseForm, walk: SamplingRequest) -> 
 
 
 def _condition(checkpoint: Checkpoint, walk: SamplingRequest) -> tuple[str, str]:
-    """What the pictures are asked to show, as Python, and a comment that names the class."""
+    """The condition as Python, and a comment that names the class."""
     if not walk.attributes:
         words = f"  # {' '.join(walk.label.split())}" if isinstance(walk.label, str) else ""
         return str(checkpoint.label(walk.label)), words

@@ -44,41 +44,43 @@ def words(
     The row is the one that the model's default is chosen by; see `evaluation.best_value`.
 
     Args:
-        results: Measured of the model; None where nothing was.
-        sampler: That the page would run now.
-        evaluations: That it would take, at least 1.
-        ms_per_evaluation: Measured on this machine; None while it is not known.
+        results: Measured results of the model; None where there are none.
+        sampler: The sampler that the controls choose.
+        evaluations: Number of evaluations that it would take, at least 1.
+        ms_per_evaluation: Milliseconds measured on this machine; None while they are not known.
         measurable: Whether there are test images of what it was trained on.
     """
-    said = [_cost(results, sampler, evaluations, ms_per_evaluation)]
+    sentences = [_cost(results, sampler, evaluations, ms_per_evaluation)]
     least = best_value(results) if results is not None else None
     if results is None or least is None:
         how = f"; `{COMMAND}` makes it" if measurable else ", and no test images are known for it"
-        said.append(f"This model's card has no table of measured samplers{how}.")
-        return " ".join(said)
+        sentences.append(f"This model's card has no table of measured samplers{how}.")
+        return " ".join(sentences)
     measured = candidates(results)
     best = min(measured, key=lambda r: (r.frechet_distance, r.num_evaluations))
     distance, least_distance = (f"{round(r.frechet_distance, 2):g}" for r in (best, least))
     if least == best:
-        said.append(
+        sentences.append(
             f"On the card, **{best.name}** is the best (Frechet distance {distance}), and "
             f"nothing within 5 % of it takes fewer than its {times(best.num_evaluations)}."
         )
     else:
-        said.append(
+        sentences.append(
             f"On the card, **{least.name}** takes the fewest to come within 5 % of the best: "
             f"{times(least.num_evaluations)} for a Frechet distance of {least_distance}, against "
             f"{best.num_evaluations:,} for {distance} ({best.name})."
         )
     if best.guidance_scale != 1 or least.guidance_scale != 1:
-        said.append("Under guidance each evaluation is of two pictures, and takes twice as long.")
+        sentences.append(
+            "Under guidance each evaluation is of two pictures, and takes twice as long."
+        )
     counts = {r.num_samples for r in measured}
     if len(counts) > 1:
-        said.append(
+        sentences.append(
             f"The rows were measured on {min(counts):,} to {max(counts):,} images: the fewer, the "
             "larger the distance comes out."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _cost(results: Results | None, sampler: str, count: int, ms: float | None) -> str:
@@ -107,17 +109,17 @@ def _cost(results: Results | None, sampler: str, count: int, ms: float | None) -
     )
 
 
-def costs(asked: DenoiseForm, run_id: str) -> tuple[go.Figure | Any, str]:
-    """The figure and what it says, for the controls' values and the run in the player.
+def costs(form: DenoiseForm, run_id: str) -> tuple[go.Figure | Any, str]:
+    """The figure and the words beside it, for the controls' values and the run in the player.
 
     Args:
-        asked: What the controls hold.
-        run_id: The name of a run of this machine, for its time.
+        form: The values of the controls.
+        run_id: The name of a run on this machine, whose time is used.
     """
     try:
-        checkpoint = asked.checkpoint()
-        begin = asked.begin if asked.start or asked.begin != PICTURE else NOISE
-        plain = replace(asked, begin=NOISE if begin == HOLE else begin)
+        checkpoint = form.checkpoint()
+        begin = form.begin if form.start or form.begin != PICTURE else NOISE
+        plain = replace(form, begin=NOISE if begin == HOLE else begin)
         walk, _ = plain.walk(checkpoint)
         count = evaluations(
             checkpoint.schedule,
@@ -125,7 +127,7 @@ def costs(asked: DenoiseForm, run_id: str) -> tuple[go.Figure | Any, str]:
             walk.num_steps,
             walk.spacing,
             walk.t_start,
-            resample=int(asked.resample) if begin == HOLE else 1,
+            resample=int(form.resample) if begin == HOLE else 1,
         )
     except ValueError as error:
         return gr.skip(), str(error)
@@ -143,7 +145,7 @@ def costs(asked: DenoiseForm, run_id: str) -> tuple[go.Figure | Any, str]:
 
 
 def results_of(checkpoint: Checkpoint) -> Results | None:
-    """What was measured of a checkpoint, in its folder or where the Hub's cache keeps it."""
+    """The measured results of a checkpoint, from its folder or where the Hub's cache keeps it."""
     folder = Path(checkpoint.name)
     if not folder.is_dir():
         folder = cached().get(checkpoint.name, folder)
@@ -153,19 +155,19 @@ def results_of(checkpoint: Checkpoint) -> Results | None:
 WORTH_SAYING = 15.0  # seconds
 
 
-def expected(asked: DenoiseForm) -> str:
-    """What the controls' values will take, in a line; nothing where it is soon done."""
+def expected(form: DenoiseForm) -> str:
+    """The time that the controls' values will take, in a line; "" where it is short."""
     try:
-        checkpoint = asked.checkpoint()
-        walk, _ = asked.walk(checkpoint)
+        checkpoint = form.checkpoint()
+        walk, _ = form.walk(checkpoint)
     except (ValueError, TypeError):
         return ""
     seconds = models.seconds_of(walk, checkpoint)
     if seconds < WORTH_SAYING:
         return ""
-    looks = walk.cost(checkpoint)
+    count = walk.cost(checkpoint)
     return (
-        f"These settings take {span(1000 * seconds)} or less here: {looks:,} looks at one picture, "
-        f"{span(1000 * seconds / looks)} each, quicker where it looks at several together. Stop "
+        f"These settings take {span(1000 * seconds)} or less here: {count:,} looks at one picture, "
+        f"{span(1000 * seconds / count)} each, quicker where it looks at several together. Stop "
         "ends the walk after its present step."
     )

@@ -41,9 +41,9 @@ def places(
     """For each mark the first place of `PLACES` where its name is free; None where none is.
 
     Args:
-        marks: Middles, in pixels from the lower left corner of the plot.
-        names: One a mark; "" where there is none to be placed.
-        size: Of the plot, width and height in pixels; names stay inside.
+        marks: The marks' middles, in pixels from the lower left corner of the plot.
+        names: The name of each mark; "" where none is to be placed.
+        size: Width and height of the plot in pixels; names stay inside.
         mark: Side of a mark, in pixels.
         letter: Width and height of a letter, in pixels.
     """
@@ -100,14 +100,14 @@ def figure(
 ) -> go.Figure:
     """Frechet distance over network evaluations, both logarithmic, a curve for each sampler.
 
-    Rows with eta, guidance or another spacing are single hollow marks. The axis says the time here
+    Rows with eta, guidance or another spacing are single hollow marks. The axis shows the time here
     under each number of evaluations.
 
     Args:
-        results: Measured of the model; None where nothing was.
-        choice_sampler: That the page would run now.
-        choice_evaluations: That it would take, at least 1.
-        ms_per_evaluation: Measured on this machine; None while it is not known.
+        results: Measured results of the model; None where there are none.
+        choice_sampler: The sampler that the controls choose.
+        choice_evaluations: Number of evaluations that it would take, at least 1.
+        ms_per_evaluation: Milliseconds measured on this machine; None while they are not known.
     """
     samplers, references = (results.samplers, results.references) if results else ((), ())
     drawn = [r for r in samplers if r.frechet_distance > 0]  # a logarithmic axis has no 0
@@ -120,15 +120,15 @@ def figure(
     named = _named(drawn, x_range, y_range)
     made = go.Figure()
     for style, sampler in enumerate(SAMPLERS):
-        ours = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.num_evaluations)
+        rows = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.num_evaluations)
         colour, dash = CURVES[style % len(CURVES)]
         marker = MARKERS[style % len(MARKERS)]
-        look = {"size": MARK, "symbol": marker, "color": colour, "line": EDGE}
-        if plain := [r for r in ours if r.plain]:
-            _add(made, plain, sampler, "lines+markers", look, {"color": colour, "dash": dash})
-        for row in ours:
+        mark_style = {"size": MARK, "symbol": marker, "color": colour, "line": EDGE}
+        if plain := [r for r in rows if r.plain]:
+            _add(made, plain, sampler, "lines+markers", mark_style, {"color": colour, "dash": dash})
+        for row in rows:
             if not row.plain:
-                hollow = look | {
+                hollow = mark_style | {
                     "symbol": f"{marker}-open",
                     "line": {"color": colour, "width": 3},
                 }
@@ -169,7 +169,7 @@ def figure(
 
 
 def _named(rows: list[SamplerRow], x_range: list[float], y_range: list[float]) -> dict[str, str]:
-    """For rows that are not plain, where their name finds room on a phone; others by a touch.
+    """Places of the names of rows that are not plain; without room on a phone a touch shows it.
 
     The best is named first, since those that come later may find no room.
     """

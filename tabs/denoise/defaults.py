@@ -1,4 +1,4 @@
-"""What the controls stand at for a model: what its files recommend, else the form's defaults."""
+"""The controls' values for a model: what its files recommend, else the form's defaults."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FEW = int(OWN.steps or 1)  # steps that do
 
 
 def recommended_settings(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Values of guidance, sampler, steps, spacing, images, as far as the model's files say them.
+    """Values of guidance, sampler, steps, spacing, images, as far as the model's files give them.
 
     Where that takes longer than one would wait for a first picture, fewer steps and images.
     """
@@ -47,7 +47,7 @@ def recommended_settings(checkpoint: Checkpoint) -> dict[str, Any]:
             named = values.get("spacing")
             spacing = named if named in SPACINGS else OWN.spacing
             settings |= {"sampler": own, "steps": min(own_steps, MOST_STEPS), "spacing": spacing}
-    if FEW * 4 * models.look(checkpoint) > LONG:
+    if FEW * 4 * models.evaluation_seconds_of(checkpoint) > LONG:
         settings["images"] = 1
     return settings
 
@@ -65,11 +65,11 @@ def own_way(checkpoint: Checkpoint) -> tuple[str, int, float]:
     if base in SAMPLERS:
         walk = [*checkpoint.schedule.timesteps(steps), -1]
         evaluations = count_evaluations(base, walk, checkpoint.schedule)
-    return sampler, steps, evaluations * 4 * models.look(checkpoint)
+    return sampler, steps, evaluations * 4 * models.evaluation_seconds_of(checkpoint)
 
 
 def too_long(steps: int, seconds: float) -> bool:
-    """Whether a model's own way is left for the page's: only where that takes fewer steps."""
+    """Whether a model's own sampler gives way to the page's: only where that has fewer steps."""
     return seconds > LONG and steps > FEW
 
 
@@ -85,7 +85,7 @@ def kept_class(model: str, label: str | None, choices: list[str]) -> str:
 
 
 def has_no_condition(model: str, label: str | None) -> bool:
-    """Whether there is nothing to guide to, once this model has come: guidance is then off."""
+    """Whether this model, once chosen, has no condition to guide to: guidance is then off."""
     none = kept_class(model, label, classes(model)) == NO_CLASS
     return none and not models.get(model).config.attribute_names
 
@@ -100,9 +100,9 @@ def own_class(model: str, choices: list[str], otherwise: int) -> str:
 
 
 def opening(model: str) -> DenoiseForm:
-    """What the controls stand at when the page opens with this model.
+    """The controls' values when the page opens with this model.
 
-    One that cannot be read says so only when it is asked to walk.
+    A model that cannot be read raises its error only when a walk is requested.
     """
     at = dataclasses.replace(OWN, model=model)
     try:
@@ -116,5 +116,5 @@ def opening(model: str) -> DenoiseForm:
 
 
 def _is_number(value: Any, least: float, most: float) -> TypeGuard[float]:
-    """Whether what a file says is a number in these bounds; files say anything."""
+    """Whether a value from a file is a number in these bounds; a file may hold anything."""
     return type(value) in (int, float) and least <= value <= most

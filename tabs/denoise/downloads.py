@@ -1,4 +1,4 @@
-"""What can be kept of a run: animation, strip, picture, run card. The player asks for them."""
+"""Files of a run that the player requests: animation, strip, picture, run card."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .run_registry import recorded
 KINDS = ("gif", "mp4", "strip")
 
 
-def keep(wanted: KeepRequest) -> str:
+def keep(request: KeepRequest) -> str:
     """A file of a run, for the browser to save.
 
     Args:
-        wanted: `run` and `card` of the run, `kind` of file, and the `view` that it shows. It comes
+        request: `run` and `card` of the run, `kind` of file, and the `view` that it shows. It comes
             from a browser, so any of them may be missing or of another type.
 
     Returns:
@@ -28,8 +28,8 @@ def keep(wanted: KeepRequest) -> str:
     """
     answer: KeepAnswer
     try:
-        kind, view = str(wanted.get("kind")), str(wanted.get("view"))
-        record = recorded(str(wanted.get("run")), str(wanted.get("card") or ""))
+        kind, view = str(request.get("kind")), str(request.get("view"))
+        record = recorded(str(request.get("run")), str(request.get("card") or ""))
         if kind not in KINDS or view not in record.views:
             raise ValueError("There is no such file to be kept.")
         sheets = [frame.pictures[view] for frame in record.frames]

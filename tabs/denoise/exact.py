@@ -1,4 +1,4 @@
-"""The exact answer beside the network: a denoiser that remembers the training images at hand."""
+"""The exact denoiser beside the network: the posterior mean over the training images at hand."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from diffusion_core.denoiser import ExactDenoiser
 from diffusion_core.generation import SamplingRequest
 
 EXACT_IMAGES = 200
-EMBEDDED = {"fashion-mnist": "fashion-mnist-2000", "avatars": "avatars-3000"}  # what is at hand
+EMBEDDED = {"fashion-mnist": "fashion-mnist-2000", "avatars": "avatars-3000"}  # the images at hand
 
 
 def exact_of(checkpoint: Checkpoint, walk: SamplingRequest) -> ExactDenoiser:
     """The best denoiser of a few hundred embedded training images, of the walk's class if any.
 
     Raises:
-        ValueError: if this model was trained on something that is not embedded.
+        ValueError: if the images that this model was trained on are not embedded.
     """
     dataset = checkpoint.config.dataset
     name = next((part for whole, part in EMBEDDED.items() if dataset.startswith(whole)), None)
@@ -42,8 +42,8 @@ def _exact(
     if label is not None and dataset.labels is not None:
         alike &= dataset.labels == checkpoint.label(label)
     if attributes and dataset.attributes is not None:
-        said = attribute_values(checkpoint.config.attribute_names, dict(attributes))
-        for k, value in enumerate(said):
+        values = attribute_values(checkpoint.config.attribute_names, dict(attributes))
+        for k, value in enumerate(values):
             if value >= 0:
                 alike &= dataset.attributes[:, k] == value
     found = alike.nonzero()[:, 0]

@@ -12,27 +12,27 @@ from .code import code
 from .cost import costs, expected
 from .form import DenoiseForm
 
-# The run whose time is taken stands in the player.
+# The player holds the run whose time is used.
 SEND_RUN = """(...inputs) => [...inputs.slice(0, -1),
   document.querySelector("#denoise-player .player")?.dataset.run || ""]"""
 
 
-def follow(asked: DenoiseForm, costs_open: bool, code_open: bool, run_id: str) -> dict[str, Any]:
-    """Updates of plot and words of the costs, of the code, and of how long it will take.
+def follow(form: DenoiseForm, costs_open: bool, code_open: bool, run_id: str) -> dict[str, Any]:
+    """Updates of the costs' plot and words, of the code, and of the expected time.
 
     What is in a closed fold stays as it is.
 
     Args:
-        asked: What the controls hold.
+        form: The values of the controls.
         costs_open: Whether the fold of the costs is open.
-        code_open: Whether that of the code is.
-        run_id: The run in the player, whose time is taken.
+        code_open: Whether the fold of the code is open.
+        run_id: The run in the player, whose time is used.
     """
-    updates: dict[str, Any] = {"expects": expected(asked)}
+    updates: dict[str, Any] = {"expects": expected(form)}
     if costs_open:
-        updates["costs_plot"], updates["costs_words"] = costs(asked, run_id)
+        updates["costs_plot"], updates["costs_words"] = costs(form, run_id)
     if code_open:
-        updates["python"] = code(asked)
+        updates["python"] = code(form)
     return updates
 
 
@@ -40,8 +40,8 @@ def build(controls: Controls[DenoiseForm]) -> None:
     """Lay both folds out and wire them.
 
     Args:
-        controls: The tab's; "loaded" changes when the model can be read, "expects" says how long
-            the walk will take.
+        controls: The tab's controls; "loaded" changes when the model can be read, "expects" shows
+            how long the walk will take.
     """
     run_id = gr.Textbox(visible=False)
     with gr.Accordion("What steps cost", open=False) as costs_fold:

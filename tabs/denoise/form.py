@@ -72,8 +72,8 @@ def attribute_updates(model: str, chosen: tuple[str | None, ...]) -> dict[str, A
     """Updates of `ATTRIBUTE_PARTS` for another model; a choice stays where that model has it too.
 
     Args:
-        model: The one now chosen.
-        chosen: What the menus hold.
+        model: The model now chosen.
+        chosen: The menus' values.
     """
     names = names_of(model)
     words = _words(model)
@@ -95,7 +95,7 @@ def attribute_updates(model: str, chosen: tuple[str | None, ...]) -> dict[str, A
 def chosen_attributes(
     checkpoint: Checkpoint, chosen: tuple[Any, ...]
 ) -> tuple[tuple[str, str], ...]:
-    """The menus' choices as pairs of names; what they hold beyond the model's own is no choice."""
+    """The menus' choices as pairs of names; values of no attribute of the model are dropped."""
     names = [name for name, _ in checkpoint.config.attribute_names]
     return tuple(
         (name, value)
@@ -132,7 +132,7 @@ ROW = 9  # pictures from seed to seed
 SAMPLER_CHOICES = [(words.choice, name) for name, words in SAMPLER_WORDS.items()]
 WORDS = {name: words.hint for name, words in SAMPLER_WORDS.items()}
 IMAGE_COUNTS = (1, 4, 16)
-MOST_STEPS, STRONGEST_GUIDANCE = 1000, 8  # what the sliders hold
+MOST_STEPS, STRONGEST_GUIDANCE = 1000, 8  # the sliders' upper ends
 THRESHOLD_CHOICES = [
     ("static: cut at ±1", "static"),
     ("dynamic: scaled by its own range (Imagen)", "dynamic"),
@@ -146,7 +146,7 @@ class OpenedCard:
     Attributes:
         path: The model's choice in the menu.
         checkpoint: The model.
-        walk: What was computed.
+        walk: The request that was computed.
         given: The picture and mask that it began with; None where it began with noise.
     """
 
@@ -190,8 +190,8 @@ def _read_class(card: OpenedCard) -> dict[str, Any]:
 
 def _write_guidance(form: DenoiseForm, checkpoint: Checkpoint) -> dict[str, Any]:
     guidance = parsed(form, "guidance")
-    asked = parsed(form, "label") or chosen_attributes(checkpoint, form.attributes)
-    if not asked and guidance != 1:
+    condition = parsed(form, "label") or chosen_attributes(checkpoint, form.attributes)
+    if not condition and guidance != 1:
         raise ValueError("Guidance needs a class: choose one, or set guidance to 1.")
     return {"guidance_scale": guidance}
 
@@ -281,11 +281,11 @@ def _read_attributes(card: OpenedCard) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class DenoiseForm:
-    """What the tab's controls hold: the table of their names, defaults, parsing, cards.
+    """The values of the tab's controls: the table of their names, defaults, parsing, cards.
 
-    `write` of an entry takes the form and its checkpoint, and gives arguments of `SamplingRequest`,
-    and under "given" the `InitialImage`; `read` takes an `OpenedCard`, and gives
-    updates of controls by name.
+    `write` of an entry takes the form and its checkpoint and returns arguments of
+    `SamplingRequest`, and under "given" the `InitialImage`; `read` takes an `OpenedCard` and
+    returns updates of controls by name.
     """
 
     model: str = entry(
@@ -304,7 +304,7 @@ class DenoiseForm:
             gr.Dropdown,
             label="Class",
             interactive=True,
-            allow_custom_value=True,  # what it cannot be is said by the walk
+            allow_custom_value=True,  # an unknown value is refused by the walk
         ),
         parse=_class,
         write=lambda form, _: {"label": parsed(form, "label")},
@@ -453,29 +453,29 @@ class DenoiseForm:
         """The model.
 
         Raises:
-            ValueError: if it cannot be had.
+            ValueError: if it is not here or cannot be read.
         """
         return models.get(self.model)
 
     def walk(self, checkpoint: Checkpoint) -> tuple[SamplingRequest, InitialImage | None]:
-        """The walk that is asked for, and what it begins with beside noise.
+        """The requested walk, and what it begins with beside noise.
 
         Raises:
             ValueError: with a sentence for the page, if the values do not fit the model.
         """
-        asked: dict[str, Any] = {}
+        request: dict[str, Any] = {}
         for each in table(self).values():
             if each.write is not None:
-                asked |= each.write(self, checkpoint)
-        given = asked.pop("given", None)
-        walk = SamplingRequest(**asked)
+                request |= each.write(self, checkpoint)
+        given = request.pop("given", None)
+        walk = SamplingRequest(**request)
         checkpoint.condition(walk.condition)
         walk.timesteps(checkpoint)  # raises what does not fit this model
         return walk, given
 
 
 def card_updates(card: OpenedCard) -> dict[str, Any]:
-    """Updates of the controls, by name, so that they ask for a run card's walk."""
+    """Updates of the controls, by name, so that they request a run card's walk."""
     updates: dict[str, Any] = {}
     for each in table(DenoiseForm).values():
         if each.read is not None:
@@ -515,12 +515,12 @@ def takes_eta(choice: str) -> bool:
 
 def choice_of(walk: SamplingRequest) -> str:
     """The menu's choice for a walk: the way back from `sampler_of`."""
-    large = walk.sampler == "ddpm" and walk.variance == "beta"  # which others do not heed
+    large = walk.sampler == "ddpm" and walk.variance == "beta"  # which others do not use
     return LARGE_VARIANCE if large else walk.sampler
 
 
 def whole(value: float, name: str) -> int:
-    """A whole number.
+    """The value as a whole number.
 
     Raises:
         ValueError: with a sentence, if it is none.
@@ -535,8 +535,8 @@ def hole_message(start: StartImage | None, model: str, before: str = "{}") -> st
 
     Args:
         start: The picture.
-        model: Which.
-        before: What the painter holds; its hole stays where the picture is the same.
+        model: The model, which sets size and channels.
+        before: The painter's present message; its hole stays where the picture is the same.
     """
     try:
         checkpoint = models.get(model)
@@ -557,7 +557,7 @@ def hole_message(start: StartImage | None, model: str, before: str = "{}") -> st
 
 
 def mask_of(hole: str | None, checkpoint: Checkpoint) -> torch.Tensor:
-    """What the painter says is open, as a mask (1, 1, H, W): 1 keeps, 0 is to be filled.
+    """The painted hole as a mask (1, 1, H, W): 1 keeps, 0 is to be filled.
 
     Raises:
         ValueError: if nothing is painted, or it was painted for another size.

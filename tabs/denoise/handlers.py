@@ -1,4 +1,4 @@
-"""Runs of the Denoise tab: from what is asked to the player's messages."""
+"""Runs of the Denoise tab: from a form to the player's messages."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ from .run_registry import (
 )
 
 
-def denoise(wanted: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[str]:
+def denoise(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[str]:
     """Handler of the Denoise button: messages for the player, about 30 a second.
 
     Args:
-        wanted: What the controls hold.
-        run_id: The run's name, which the browser gives, so that it knows its messages from those
+        form: The values of the controls.
+        run_id: The run's name, which the browser chose, so that it can tell its messages from those
             of one that it gave up.
-        request: Of the session.
+        request: The request, which names the session.
     """
 
     def prepare() -> tuple[Recording, str]:
-        checkpoint = wanted.checkpoint()
-        walk, given = wanted.walk(checkpoint)
+        checkpoint = form.checkpoint()
+        walk, given = form.walk(checkpoint)
         prefix = ""
         if given is not None:
-            where = wanted.start.where if wanted.start else ""
+            where = form.start.where if form.start else ""
             prefix = (
                 "a hole filled · " if given.mask is not None else f"from {where or 'a picture'} · "
             )
         check_cost(walk, checkpoint, WALK_LIMIT)
-        exact = exact_of(checkpoint, walk) if wanted.exact else None
+        exact = exact_of(checkpoint, walk) if form.exact else None
         walker = models.walker(checkpoint)
         return Recording(checkpoint, walk, given, exact=exact, walker=walker), prefix
 
@@ -56,27 +56,27 @@ def denoise(wanted: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[s
 
 
 def branch(
-    wanted: DenoiseForm,
+    form: DenoiseForm,
     parent_id: str,
     parent_card: str,
     index: float,
     run_id: str,
     request: gr.Request,
 ) -> Iterator[str]:
-    """Handler of "Branch from this step": the parent until then, then what the controls now ask.
+    """Handler of "Branch from this step": the parent until then, then by the controls.
 
     Args:
-        wanted: What the controls hold.
+        form: The values of the controls.
         parent_id: The parent run's name.
         parent_card: Its run card, which stands in for a recording that is no longer here.
-        index: After how many of the parent's steps the branch begins.
-        run_id: The branch's own name, which the browser gives.
-        request: Of the session.
+        index: Number of the parent's steps before the branch begins.
+        run_id: The branch's own name, which the browser chose.
+        request: The request, which names the session.
     """
 
     def prepare() -> tuple[Recording, str]:
         parent = RECORDINGS.get(parent_id)
-        checkpoint = wanted.checkpoint()
+        checkpoint = form.checkpoint()
         if parent is not None:
             before, given = parent.settings, parent.given
             weights = parent.checkpoint.weights_hash
@@ -87,7 +87,7 @@ def branch(
             raise ValueError("Press Denoise first, then choose a step to branch from.")
         if checkpoint.weights_hash != weights:
             raise ValueError("A branch goes on with its parent's model; choose that one again.")
-        own = dataclasses.replace(wanted, begin=NOISE, images=before.num_images)
+        own = dataclasses.replace(form, begin=NOISE, images=before.num_images)
         mine, _ = own.walk(checkpoint)
         mine = dataclasses.replace(
             mine,
@@ -97,7 +97,7 @@ def branch(
             branch_step=int(index),
         )
         check_cost(mine, checkpoint, WALK_LIMIT)
-        exact = exact_of(checkpoint, mine) if wanted.exact else None
+        exact = exact_of(checkpoint, mine) if form.exact else None
         walker = models.walker(checkpoint)
         record = Recording(checkpoint, mine, given, parent, exact, walker=walker)
         return record, f"branched after {int(index)} steps · "
@@ -106,20 +106,20 @@ def branch(
 
 
 def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[str]:
-    """Walk a run card's walk again; the last message says whether it came to the same.
+    """Walk a run card's walk again; the last message reports whether the result is the same.
 
     Args:
         run_id: The browser's name for the run.
         event: Carries the card's text.
-        request: Of the session.
+        request: The request, which names the session.
     """
-    said: list[RunCard] = []
+    cards: list[RunCard] = []
 
     def prepare() -> tuple[Recording, str]:
         card = RunCard.from_json(str(event.card))
         checkpoint = found(card, request.session_hash or "")
         check_cost(card.walk, checkpoint, REPLAY_LIMIT)
-        said.append(card)
+        cards.append(card)
         walker = models.walker(checkpoint)
         return Recording(checkpoint, card.walk, card.given, walker=walker), (
             "replayed from a run card · "
@@ -127,7 +127,7 @@ def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[st
 
     def note(record: Recording) -> str:
         assert record.result is not None
-        return said[0].compare(record.checkpoint, record.result)
+        return cards[0].compare(record.checkpoint, record.result)
 
     yield from stream(prepare, run_id, request.session_hash or "", note)
 
@@ -143,12 +143,12 @@ def stream(
     Args:
         prepare: Makes the recording, and a prefix for its caption; may raise ValueError.
         run_id: The browser's name for the run.
-        session: Whose Stop it heeds.
-        note: What to say of it in the end.
+        session: The session that may stop it.
+        note: Returns a sentence on the finished recording, for the last message.
     """
     record = None
     try:
-        with STOP_SIGNALS.heeded(f"{session} player", run_id) as sign:
+        with STOP_SIGNALS.sign_of(f"{session} player", run_id) as sign:
             if run_id == OPENING_RUN:
                 raise ValueError("A run cannot be called so; press Denoise again.")
             record, prefix = prepare()
@@ -174,7 +174,7 @@ def stream(
 def behind(session: str) -> bool:
     """Whether the session's browser has not yet taken up what was sent to it.
 
-    Frames then wait in the run and go out together. Gradio has no public word for this.
+    Frames then wait in the run and go out together. Gradio has no public interface for this.
     """
     blocks = LocalContext.blocks.get(None)
     queue = getattr(blocks, "_queue", None)
@@ -183,7 +183,7 @@ def behind(session: str) -> bool:
 
 
 def stop(run_id: str) -> None:
-    """Handler of the Stop buttons; the browser says which run it means."""
+    """Handler of the Stop buttons; the browser names the run."""
     STOP_SIGNALS.stop(run_id)
 
 
@@ -205,9 +205,9 @@ def forget(request: gr.Request) -> None:
 def opening() -> str:
     """The walk that is there when the page opens, computed at start-up."""
     try:
-        asked = defaults.opening(models.first())
-        checkpoint = asked.checkpoint()
-        settings, _ = asked.walk(checkpoint)
+        form = defaults.opening(models.first())
+        checkpoint = form.checkpoint()
+        settings, _ = form.walk(checkpoint)
     except ValueError as error:
         return failure(str(error), OPENING_RUN)
     record = Recording(checkpoint, settings)

@@ -43,7 +43,7 @@ come last.
 *Try:* keep the seed and change the number of steps from 50 to 5. Which parts of the picture stay
 the same? Then stop at a middle step, raise the guidance, and branch.
 """
-# The browser's part of a click: the player is told at once, before any answer of the server.
+# The browser's part of a click: the player is notified at once, before any answer of the server.
 TELL = """(...inputs) => {
   const id = newRun();
   const player = document.querySelector("#denoise-player .player"), ask = {};
@@ -77,7 +77,7 @@ def build(page: Page) -> None:
     """Lay out the tab and wire it.
 
     Args:
-        page: Gives what the Noise tab hands over; gets the menu of models.
+        page: The page: gives what the Noise tab hands over, and gets the menu of models.
     """
     choices = models.available()
     first = models.first() if choices else ""
@@ -153,7 +153,7 @@ def build(page: Page) -> None:
     for event in started:
         event.failure(None, js=TELL_FAILED, api_visibility="private")
     # The player hands over a run card: opened, dropped on the page, or out of the address. It is
-    # walked, and the controls say what is walked.
+    # walked, and the controls show its request.
     stage.submit(never_silent(replay), run_id, stage, js=TELL_START, **runs)
     stage.upload(**wired(card_values, outputs=controls.named(*form.CARD_PARTS)), **QUIET)
     stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)

@@ -26,7 +26,7 @@ from .defaults import (
 )
 from .run_registry import STOP_SIGNALS
 
-SECONDS = 0.2  # between two looks at a download
+SECONDS = 0.2  # between two checks of a download
 ARRIVED_PARTS = ("loaded", "label", "model_summary", "guidance")
 CHOSEN_PARTS = (*ARRIVED_PARTS, "model", "sampler", "steps", "spacing", "images")
 
@@ -36,14 +36,14 @@ def choose(
 ) -> Iterator[dict[str, Any]]:
     """Handler of the model's menu: bring what was chosen, showing how far that is.
 
-    Gradio's menu tells of one choice twice, and a person may choose again while a download is on
+    Gradio's menu reports one choice twice, and a person may choose again while a download is on
     its way; so a choice ends the one before it, and all that follows from one comes with it.
 
     Args:
-        text: Chosen or typed.
-        loaded: The model that the page stands on, and goes back to where this one cannot be had.
-        label: The class that is chosen.
-        request: Of the session.
+        text: The choice, as chosen or typed.
+        loaded: The page's present model, to which it returns where this one fails.
+        label: The chosen class.
+        request: The request, which names the session.
 
     Yields:
         Updates of `CHOSEN_PARTS`, by name; nothing any more when another choice took its place.
@@ -52,7 +52,7 @@ def choose(
     if not name:
         yield {"model_summary": "", "model": loaded}
         return
-    with STOP_SIGNALS.heeded(_stage(request), f"{name}\n{uuid4().hex}") as sign:
+    with STOP_SIGNALS.sign_of(_stage(request), f"{name}\n{uuid4().hex}") as sign:
         work = _Fetching(name, sign)
         try:
             while not work.over.wait(SECONDS) and not sign.is_set():
@@ -89,10 +89,10 @@ class _Fetching:
     """A checkpoint on its way, in a thread of its own.
 
     Attributes:
-        value: Of the menu, when it is there.
-        error: Why it will not be.
-        over: Set when it is one or the other.
-        sign: Raised where nobody waits any more.
+        value: Its value in the menu, once it is here.
+        error: The error, where it failed.
+        over: Set when one or the other is.
+        sign: Set where nobody waits for it any more.
     """
 
     def __init__(self, name: str, sign: threading.Event) -> None:
@@ -105,7 +105,7 @@ class _Fetching:
     def _work(self) -> None:
         try:
             self.value = models.fetch(self.name, self._note)
-            models.look(models.get(self.value))
+            models.evaluation_seconds_of(models.get(self.value))
         except Exception as error:
             self.error = error
         self.over.set()
@@ -116,7 +116,7 @@ class _Fetching:
         self.done, self.total = done, total
 
     def line(self) -> str:
-        """What is going on, as a line with a bar."""
+        """The progress, as a line with a bar."""
         name = html.escape(self.name)
         if not self.total:
             return f"<p>Looking for {name}.</p>"
@@ -156,13 +156,13 @@ def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> 
 
 
 def model_summary(checkpoint: Checkpoint) -> str:
-    """What one should know of the model: its size and pace, and how its files are read."""
+    """The model in short: its size and pace, and how its files are read."""
     C, H, W = checkpoint.image_shape
     count = sum(p.numel() for p in checkpoint.unet.parameters()) / 1e6
     words = [
         f"{count:,.3g} million parameters; {H} × {W}, {'grey' if C == 1 else 'colour'}; "
         f"T = {len(checkpoint.schedule):,}; one look at one picture takes "
-        f"{span(1000 * models.look(checkpoint))} here."
+        f"{span(1000 * models.evaluation_seconds_of(checkpoint))} here."
     ]
     sampler, steps, seconds = own_way(checkpoint)
     if checkpoint.config.sampling.get("sampler") and too_long(steps, seconds):

@@ -44,9 +44,9 @@ class Lane:
     """One walk of a race: the table of a lane's controls.
 
     Attributes:
-        who: What predicts at every step: the network, or the exact answer.
-        sampler, steps, eta, guidance, spacing: As in `DenoiseForm`; only the network heeds
-            guidance.
+        who: The denoiser of every step: the network, or the exact posterior mean.
+        sampler, steps, eta, guidance, spacing: As in `DenoiseForm`; guidance applies to the network
+            alone.
     """
 
     who: str = entry(NETWORK, partial(gr.Dropdown, [NETWORK, EXACT], **_LEAST))
@@ -58,7 +58,7 @@ class Lane:
 
     @property
     def name(self) -> str:
-        """What tells it apart, for people."""
+        """Its name on the page."""
         parts = [f"{self.sampler}, {int(self.steps)} steps"]
         parts += [f"eta {self.eta:g}"] if self.eta and takes_eta(self.sampler) else []
         parts += [f"spacing {self.spacing}"] if self.spacing != "trailing" else []
@@ -108,11 +108,11 @@ PRESETS: dict[str, tuple[Lane, ...]] = {
 
 @dataclass(frozen=True)
 class RaceForm:
-    """What the race's controls hold.
+    """The values of the race's controls.
 
     Attributes:
-        count: How many lanes run.
-        lanes: All `LANES` of them, those that do not run too.
+        count: Number of lanes that run.
+        lanes: All `LANES` of them, also those that do not run.
     """
 
     count: int = entry(LANES, partial(gr.Radio, [2, 3, 4], label="Lanes"))
@@ -120,7 +120,7 @@ class RaceForm:
 
     @classmethod
     def of(cls, name: str) -> RaceForm:
-        """A preset; lanes that it leaves free are those of the first."""
+        """A preset; lanes that it does not name are those of the first."""
         lanes = PRESETS[name]
         return cls(len(lanes), (*lanes, *PRESETS[FIRST][len(lanes) :]))
 
@@ -134,8 +134,8 @@ def place_lane(lane: Lane, number: int) -> Controls[Lane]:
     """Lay a lane's controls out, inside its row: menus first, then numbers.
 
     Args:
-        lane: What they hold at first.
-        number: Which lane it is, for the labels, from 1 on.
+        lane: Their first values.
+        number: The lane's number in the labels, from 1 on.
     """
     controls = Controls(Lane, lane)
     for name in ("who", "sampler", "spacing", "steps", "eta", "guidance"):
@@ -154,9 +154,9 @@ class Runner:
     """A lane while it runs: its walk, and the computing that it took.
 
     Attributes:
-        walker: Computes it.
-        steps: The walk.
-        count: Its steps.
+        walker: The run that computes the lane.
+        steps: Its steps, as they are computed.
+        count: Number of its steps.
         ms: Milliseconds of computing so far.
         result: The finished pictures.
         sent: Frames kept so far.
@@ -172,18 +172,18 @@ class Runner:
     last: SamplerStep | None = field(default=None)
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, lane: Lane, asked: DenoiseForm) -> Runner:
-        """Check that the lane fits, and stand at its beginning."""
+    def of(cls, checkpoint: Checkpoint, lane: Lane, form: DenoiseForm) -> Runner:
+        """Check that the lane fits the model, and prepare its walk."""
         guidance = lane.guidance if lane.who == NETWORK else 1.0
         own = dataclasses.replace(
-            asked,
+            form,
             sampler=lane.sampler,
             steps=lane.steps,
             eta=lane.eta,
             guidance=guidance,
             spacing=lane.spacing,
             begin=NOISE,
-            images=min(int(asked.images), MAX_IMAGES),
+            images=min(int(form.images), MAX_IMAGES),
             exact=False,
         )
         walk, _ = own.walk(checkpoint)
@@ -219,28 +219,28 @@ class Runner:
         }
 
 
-def race(asked: DenoiseForm, form: RaceForm, run_id: str, request: gr.Request) -> Iterator[str]:
+def race(form: DenoiseForm, race_form: RaceForm, run_id: str, request: gr.Request) -> Iterator[str]:
     """Handler of the Race button: messages for the race's stage.
 
     The lane that has computed least goes next, so that all stand at the same time of the clock.
 
     Args:
-        asked: What the tab's controls hold.
-        form: What the race's own hold.
+        form: The values of the tab's controls.
+        race_form: The values of the race's own controls.
         run_id: The run's name.
-        request: Of the session.
+        request: The request, which names the session.
     """
-    lanes = form.lanes[: int(form.count)]
+    lanes = race_form.lanes[: int(race_form.count)]
     session = request.session_hash or ""
     try:
-        with STOP_SIGNALS.heeded(f"{session} race", run_id) as sign:
+        with STOP_SIGNALS.sign_of(f"{session} race", run_id) as sign:
             if any(value is None for lane in lanes for value in vars(lane).values()):
                 raise ValueError("Fill in every number of the race.")
-            checkpoint = asked.checkpoint()
-            runners = [Runner.of(checkpoint, lane, asked) for lane in lanes]
+            checkpoint = form.checkpoint()
+            runners = [Runner.of(checkpoint, lane, form) for lane in lanes]
             for runner in runners:
                 check_cost(runner.walker.settings, checkpoint, OTHER_LIMIT)
-            head = _head(checkpoint, lanes, runners, asked)
+            head = _head(checkpoint, lanes, runners, form)
             waiting: list[RaceFrame] = []
             repeated: list[RaceFrame] = []
             sent = 0.0
@@ -272,7 +272,7 @@ def race(asked: DenoiseForm, form: RaceForm, run_id: str, request: gr.Request) -
 
 
 def _head(
-    checkpoint: Checkpoint, lanes: Sequence[Lane], runners: list[Runner], asked: DenoiseForm
+    checkpoint: Checkpoint, lanes: Sequence[Lane], runners: list[Runner], form: DenoiseForm
 ) -> RaceHead:
     walk = runners[0].walker.settings
     C, H, W = checkpoint.image_shape
@@ -325,8 +325,8 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
     """Lay the race out, in its fold, and wire it.
 
     Args:
-        controls: The tab's.
-        run_id: Filled by the browser.
+        controls: The tab's controls.
+        run_id: Holds the run's name, which the browser fills in.
         runs: Options of events that compute.
     """
     lanes = Controls(RaceForm, RaceForm.of(FIRST))

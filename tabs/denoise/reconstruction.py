@@ -43,31 +43,31 @@ EVEN = (
 
 
 def lead_to_noise(
-    asked: DenoiseForm, refine: float, run_id: str, request: gr.Request
+    form: DenoiseForm, refine: float, run_id: str, request: gr.Request
 ) -> Iterator[str]:
     """DDIM inversion: picture to noise and back; messages for the gallery.
 
     Args:
-        asked: What the tab's controls hold.
+        form: The values of the tab's controls.
         refine: The rounds of refinement.
         run_id: The run's name.
-        request: Of the session.
+        request: The request, which names the session.
     """
     stage = f"{request.session_hash} lead"
     try:
-        with STOP_SIGNALS.heeded(stage, run_id) as sign:
-            checkpoint = asked.checkpoint()
-            karras = asked.spacing == "karras"
-            asked = dataclasses.replace(
-                asked,
+        with STOP_SIGNALS.sign_of(stage, run_id) as sign:
+            checkpoint = form.checkpoint()
+            karras = form.spacing == "karras"
+            form = dataclasses.replace(
+                form,
                 begin=PICTURE,
                 images=1,
                 sampler="ddim",
                 eta=0,
                 exact=False,
-                spacing="trailing" if karras else asked.spacing,
+                spacing="trailing" if karras else form.spacing,
             )
-            walk, given = asked.walk(checkpoint)
+            walk, given = form.walk(checkpoint)
             assert given is not None
             rounds = 2 + int(refine)
             check_cost(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // rounds)
@@ -87,14 +87,14 @@ def lead_to_noise(
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """How far a picture has been led to its noise and back.
+    """How far a picture has come on its way to noise and back.
 
     Attributes:
-        index: Of the step, up or down.
-        noise: What it has become on the way up, (1, C, H, W), on the CPU.
-        again: What that has become on the way down; None on the way up.
-        up, down: Evaluations of the network so far.
-        words: Where it is.
+        index: Index of the step, up or down.
+        noise: The picture on its way up, at last noise, (1, C, H, W), on the CPU.
+        again: That noise on its way down, at last a picture; None on the way up.
+        up, down: Number of evaluations of the network so far.
+        words: Its position, for the page.
     """
 
     index: int
@@ -166,7 +166,7 @@ def _both_ways(x0: Tensor, way: Way, words: str, run_id: str, state: str = "runn
 
 
 def distance(a: Tensor, b: Tensor) -> float:
-    """Root mean square over all pixels, of a range from -1 to 1."""
+    """Root mean square difference over all pixels, which lie in [-1, 1]."""
     return float((a - b).square().mean().sqrt())
 
 
@@ -174,22 +174,22 @@ TIMES = 9
 MAX_REFINE = 10
 
 
-def come_back(asked: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[dict[str, Any]]:
-    """Noise the picture to several timesteps, ask once, and walk back: pictures and error curve.
+def come_back(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[dict[str, Any]]:
+    """Noise the picture to several timesteps; estimate x0 once, and walk back.
 
     Args:
-        asked: What the tab's controls hold.
+        form: The values of the tab's controls.
         run_id: The run's name.
-        request: Of the session.
+        request: The request, which names the session.
 
     Yields:
-        Updates of "gallery", and of "plot" once at the end.
+        Updates of "gallery", the pictures, and at the end of "plot", the curve of errors.
     """
     stage = f"{request.session_hash} return"
     try:
-        with STOP_SIGNALS.heeded(stage, run_id) as sign:
-            checkpoint = asked.checkpoint()
-            own = dataclasses.replace(asked, begin=PICTURE, images=1, exact=False)
+        with STOP_SIGNALS.sign_of(stage, run_id) as sign:
+            checkpoint = form.checkpoint()
+            own = dataclasses.replace(form, begin=PICTURE, images=1, exact=False)
             walk, given = own.walk(checkpoint)
             assert given is not None
             check_cost(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // TIMES)
@@ -201,25 +201,25 @@ def come_back(asked: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[
             denoiser = checkpoint.denoiser(walk.condition, walk.guidance_scale)
             limit = walk.clip_limit(checkpoint)
             noised: list[Tensor] = []
-            looks: list[Tensor] = []
+            estimates: list[Tensor] = []
             walks: list[Tensor] = []
             for t in times:
                 x_t = q_sample(x0, t, eps, schedule)
                 with torch.no_grad():
-                    _, look = estimate(denoiser, x_t.to(device), t, limit, walk.threshold)
+                    _, x0_hat = estimate(denoiser, x_t.to(device), t, limit, walk.threshold)
                 noised.append(x_t)
-                looks.append(look.cpu())
-                yield {"gallery": _gallery(x0, times, noised, looks, walks, run_id)}
+                estimates.append(x0_hat.cpu())
+                yield {"gallery": _gallery(x0, times, noised, estimates, walks, run_id)}
                 for step in _walked(checkpoint, walk, given, t):
                     if sign.is_set():
-                        seen = _gallery(x0, times, noised, looks, walks, run_id, "stopped")
+                        seen = _gallery(x0, times, noised, estimates, walks, run_id, "stopped")
                         yield {"gallery": seen}
                         return
                     if step.index % 16 == 15:
                         yield {}  # where Gradio, too, can end it
                 walks.append(step.x_prev.cpu())
-            plot = curve(times, errors(looks, x0), errors(walks, x0))
-            seen = _gallery(x0, times, noised, looks, walks, run_id, "done")
+            plot = curve(times, errors(estimates, x0), errors(walks, x0))
+            seen = _gallery(x0, times, noised, estimates, walks, run_id, "done")
             yield {"plot": gr.update(value=plot, visible=True), "gallery": seen}
     except Exception as error:
         failed: Failure = {"run": run_id, "error": sentence_of(error, COMPUTATION)}
@@ -244,7 +244,7 @@ def _gallery(
     x0: Tensor,
     times: list[int],
     noised: list[Tensor],
-    looks: list[Tensor],
+    estimates: list[Tensor],
     walks: list[Tensor],
     run_id: str,
     state: str = "running",
@@ -254,11 +254,11 @@ def _gallery(
 
     words = "Stopped." if state == "stopped" else ""
     if state == "done":
-        by_look, by_walk = errors(looks, x0), errors(walks, x0)
+        by_estimate, by_walk = errors(estimates, x0), errors(walks, x0)
         middle = len(times) // 2
         words = (
             f"Root mean square distance to the true picture at t = {times[middle]}: "
-            f"{by_look[middle]:.2f} in one look, {by_walk[middle]:.2f} after the walk. "
+            f"{by_estimate[middle]:.2f} in one look, {by_walk[middle]:.2f} after the walk. "
             "One look is the average of all pictures that could be meant, which keeps the error "
             "small and blurs; a walk decides for one of them, which is sharp and may be another. "
             "Where little noise was added your picture comes back; from much, one of the model's."
@@ -276,7 +276,7 @@ def _gallery(
                 "cells": [as_base64(to_uint8(x0)[0])] * len(times),
             },
             {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
-            {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(looks)},
+            {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(estimates)},
             {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
         ],
         "words": words,
@@ -286,10 +286,10 @@ def _gallery(
     return json.dumps(message)
 
 
-def curve(times: list[int], looks: list[float], walks: list[float]) -> go.Figure:
-    """Error against t, of one look and of the whole walk."""
+def curve(times: list[int], estimates: list[float], walks: list[float]) -> go.Figure:
+    """Error against t, of one estimate of x0 and of the whole walk."""
     figure = curves(
-        [Curve("one look", np.array(looks), 2), Curve("the whole walk", np.array(walks), 0)],
+        [Curve("one look", np.array(estimates), 2), Curve("the whole walk", np.array(walks), 0)],
         "distance to the true picture",
         log=False,
     )
@@ -320,8 +320,8 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
     """Lay the fold out and wire it.
 
     Args:
-        controls: The tab's.
-        run_id: Filled by the browser.
+        controls: The tab's controls.
+        run_id: Holds the run's name, which the browser fills in.
         runs: Options of events that compute.
     """
     gr.Markdown(

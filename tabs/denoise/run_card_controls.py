@@ -17,7 +17,7 @@ def card_values(event: gr.EventData, request: gr.Request) -> dict[str, Any]:
 
     Args:
         event: Carries the card's text.
-        request: Of the session, whose own models are known too.
+        request: The request; its session's own models are known too.
     """
     try:
         card = RunCard.from_json(str(event.card))

@@ -1,4 +1,4 @@
-"""What is known of runs between clicks: which are to stop, and the recordings of the late ones."""
+"""State of runs between clicks: their stop signs, and the recordings of the latest ones."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ..shared.shutdown import WORKERS, Worker
 
 @dataclass
 class StopSignals:
-    """One stop sign for each stage of a session, heeded after the step being computed.
+    """One stop sign for each stage of a session, which takes effect after the present step.
 
-    A new run of a stage raises the sign of the one before; a Stop may arrive before the run that
-    it means, so the last ones are remembered by name.
+    A new run of a stage raises the sign of the one before; a Stop may arrive before the run
+    that it means, so the last ones are remembered by name.
     """
 
     signs: dict[str, tuple[str, threading.Event]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class StopSignals:
         return sign
 
     @contextmanager
-    def heeded(self, stage: str, run_id: str) -> Iterator[threading.Event]:
+    def sign_of(self, stage: str, run_id: str) -> Iterator[threading.Event]:
         """The sign of a new run, forgotten when the run is over, however it ends."""
         sign = self.begin(stage, run_id)
         try:
@@ -83,7 +83,7 @@ class StopSignals:
 
 @dataclass
 class RecordingCache:
-    """The recordings of late runs, by the run's name; where they grow too large the oldest go.
+    """The recordings of the latest runs, by name; where they grow too large the oldest go.
 
     A run's name is known to the browser that made it, and to no other.
     """
@@ -113,8 +113,8 @@ WORKERS.append(Worker(STOP_SIGNALS.close, lambda: bool(STOP_SIGNALS.signs)))
 ONE_AT_A_TIME = threading.Semaphore(1)
 OPENING_RUN = "opening"  # no browser may call a run so
 WALK_LIMIT = 100_000
-REPLAY_LIMIT = 20_000 if SESSIONS.public else WALK_LIMIT  # what a stranger's link may ask for
-OTHER_LIMIT = 20_000  # of what does several walks at once
+REPLAY_LIMIT = 20_000 if SESSIONS.public else WALK_LIMIT  # what a stranger's link may request
+OTHER_LIMIT = 20_000  # for computations of several walks
 
 
 def found(card: RunCard, session: str = "") -> Checkpoint:
@@ -122,7 +122,7 @@ def found(card: RunCard, session: str = "") -> Checkpoint:
 
     Args:
         card: The card.
-        session: Whose own models are among them.
+        session: The session whose own models are included.
 
     Raises:
         ValueError: if there is none with its weights, nor one of its name.
@@ -142,7 +142,7 @@ def check_cost(walk: SamplingRequest, checkpoint: Checkpoint, limit: int) -> Non
 
     Raises:
         ValueError: if the walk evaluates the network on more than `limit` pictures, or will take
-            longer than this page gives.
+            longer than this page allows.
     """
     cost = walk.cost(checkpoint)
     if cost > limit:
@@ -168,7 +168,7 @@ def recorded(run_id: str, card_text: str) -> Recording:
     checkpoint = found(card)
     if checkpoint.weights_hash != card.weights:
         raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
-    check_cost(card.walk, checkpoint, WALK_LIMIT)  # as it was once
+    check_cost(card.walk, checkpoint, WALK_LIMIT)  # the limit of the walk itself
     record = Recording(checkpoint, card.walk, card.given)
     with ONE_AT_A_TIME:
         for _ in record.run():

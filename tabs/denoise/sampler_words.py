@@ -1,4 +1,4 @@
-"""What the page says of each sampler: its line in the menus, and the hint under the menu.
+"""The page's words for each sampler: its line in the menus, and the hint under the menu.
 
 A sampler of `diffusion_core.samplers` is on the page once it has an entry here. An entry may also
 name a variant of one: ddpm with the larger of its two variances.

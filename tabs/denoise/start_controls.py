@@ -74,12 +74,13 @@ def wire(controls: Controls[DenoiseForm]) -> None:
     """Make the controls follow each other.
 
     Args:
-        controls: The tab's: those that `place` laid out; "loaded" changes when the model can be
-            read; "begins" says what happens to the picture; "begin_with_noise" goes back to noise.
+        controls: The tab's controls, with those that `place` laid out; "loaded" changes when the
+            model can be read; "begins" shows what happens to the picture; "begin_with_noise" goes
+            back to noise.
     """
     begin, picture, t = controls["begin"], controls["picture"], controls["t"]
     start, loaded = controls["start"], controls["loaded"]
-    # On the user's own doing only: the Noise tab hands over a `StartImage` that is made already.
+    # On the user's own action only: the Noise tab hands over a `StartImage` that is made already.
     gr.on(
         [picture.input, picture.clear, t.input],
         own_start,
@@ -109,7 +110,7 @@ def own_start(picture: np.ndarray | None, t: float, model: str) -> Any:
 
 
 def shown(begin: str, start: StartImage | None, model: str, hole: str) -> dict[str, Any]:
-    """Updates of `SHOWN_PARTS`: what is seen for this beginning, and what is said of the picture.
+    """Updates of `SHOWN_PARTS`: what is seen for this beginning, and the words on the picture.
 
     The hole stays while its picture does.
     """

@@ -35,8 +35,8 @@ def prepare(picture: np.ndarray | None, size: int, crop: str, seed: float | None
 
     Args:
         picture: uint8, (H, W, C).
-        size: Side of the square that it is made to.
-        crop: Which square of it; see `fit_picture`.
+        size: Side of the square that it is fitted to, in pixels.
+        crop: The way to a square; see `fit_picture`.
         seed: The seed of the noise.
         name: The name of the schedule.
 

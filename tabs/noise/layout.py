@@ -71,7 +71,7 @@ def build(page: Page) -> None:
     """Lay out the tab and wire it.
 
     Args:
-        page: Gets the last good picture, and what "Denoise from here" fills.
+        page: The page: gets the last good picture, and what "Denoise from here" fills.
     """
     # Served from where they lie: copies in Gradio's cache are cleared away after an hour.
     gr.set_static_paths(PICTURES)

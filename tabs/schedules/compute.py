@@ -1,4 +1,4 @@
-"""What the Schedules tab computes: schedules by name or drawn, their numbers, what they mean."""
+"""What the Schedules tab computes: schedules by name or drawn, their numbers, and their meaning."""
 
 from __future__ import annotations
 
@@ -140,13 +140,13 @@ def figure(choice: Choice, what: str, log: bool) -> go.Figure:
 
 
 def meaning(choice: Choice) -> str:
-    """What the schedules mean for a model, in plain sentences, as Markdown."""
-    said = []
+    """The meaning of the schedules for a model, in plain sentences, as Markdown."""
+    sentences = []
     made = choice.schedules()
     for name, schedule in made.items():
         left, first = float(schedule.alphas_cumprod[-1]), float(schedule.betas[0])
         if left == 0:
-            said.append(
+            sentences.append(
                 f"**{name}** ends in pure noise (zero terminal SNR): right for a model that "
                 "predicts v or x0; one that predicts noise learns nothing at the last step."
             )
@@ -156,13 +156,13 @@ def meaning(choice: Choice) -> str:
                 if name == DRAWN
                 else "Raise T or the noise, or turn zero terminal SNR on."
             )
-            said.append(
+            sentences.append(
                 f"**{name}** leaves {100 * math.sqrt(left):.1f} % of the picture in its last step, "
                 f"but sampling starts from none: brightness and large shapes suffer. {mend}"
             )
         if first > FIRST_STEP_WARNING:
             mend = "Raise its first point." if name == DRAWN else "Raise T."
-            said.append(
+            sentences.append(
                 f"**{name}** begins coarsely: its first step already adds {100 * first:.1f} % "
                 f"noise in variance, so the finest details are never seen clean. {mend}"
             )
@@ -174,13 +174,13 @@ def meaning(choice: Choice) -> str:
             if len(s) == len(trained) and torch.allclose(s.betas, trained.betas, rtol=1e-6)
         ]
         if same:
-            said.append(f"**{name}** was trained with {same[0]}, just as it stands here.")
+            sentences.append(f"**{name}** was trained with {same[0]}, just as it stands here.")
         else:
-            said.append(
+            sentences.append(
                 f"**{name}** was trained with another schedule than any of these; run on one of "
                 "them, it would be told the wrong amount of noise and leave grain or blur."
             )
-    return "\n\n".join(said)
+    return "\n\n".join(sentences)
 
 
 def compare_message(picture: np.ndarray | None, choice: Choice) -> str:
@@ -211,7 +211,7 @@ def write_csv(choice: Choice, path: Path) -> None:
     """Write the table of every timestep and schedule as a CSV file.
 
     Raises:
-        ValueError: in one sentence, if the choice cannot be.
+        ValueError: in one sentence, if a schedule cannot be built.
     """
     made = choice.schedules()
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -26,7 +26,7 @@ def _one_of(known: Container[str]) -> Callable[[str], str]:
 
 
 def _names(text: str) -> list[str]:
-    """Those of the names that there are; at least one."""
+    """The known names among those of the text; at least one."""
     if not (names := [name for name in text.split(",") if name in NAMES]):
         raise ValueError(text)
     return names
@@ -35,7 +35,7 @@ def _names(text: str) -> list[str]:
 def _number(
     default: float, lowest: float, highest: float, *, step: float, label: str, info: str = ""
 ) -> Any:
-    """A field that a slider holds; what an address says must lie in its range."""
+    """A field that a slider holds; a value from an address must lie in its range."""
 
     def read(text: str) -> float:
         value = type(default)(float(text))
@@ -55,9 +55,9 @@ def _point(number: int) -> Any:
 
 @dataclass(frozen=True)
 class ScheduleForm:
-    """What the tab's controls hold, and how: names, defaults, ranges.
+    """The values of the tab's controls: names, defaults, ranges.
 
-    `read` of an entry takes the text of the address and gives the control's value; it raises
+    `read` of an entry takes the text of the address and returns the control's value; it raises
     ValueError or OverflowError where it is nonsense.
     """
 
@@ -114,11 +114,11 @@ class ScheduleForm:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether the vertical axis is to be."""
+        """Whether the vertical axis is logarithmic."""
         return self.axis == LOGARITHMIC
 
     def choice(self) -> Choice:
-        """The schedules that are asked for.
+        """The chosen schedules.
 
         Raises:
             ValueError: with a sentence, if a number is missing.

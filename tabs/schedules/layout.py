@@ -43,7 +43,7 @@ ADDRESS = """(...values) => {
   history.replaceState(null, "", `${location.pathname}?${query}`);
 }"""
 
-# Who draws wants to see it: the drawing chooses "drawn" too.
+# A drawn curve is to be seen: drawing chooses "drawn" too.
 DRAWN_TO_NUMBERS = """(drawn, names) =>
   [names.includes("drawn") ? names : [...names, "drawn"], ...JSON.parse(drawn)]"""
 NUMBERS_TO_DRAWN = """(...points) => {
@@ -76,9 +76,9 @@ def paced_update(last: float, picture: np.ndarray | None, form: ScheduleForm) ->
     """`update`, at most four times a second: a figure is sent whole and redrawn.
 
     Args:
-        last: When the last figure was made, in seconds of the monotonic clock; updated as "made".
-        picture: Whose picture is shown under the schedules.
-        form: What the controls hold.
+        last: Time of the last figure, in seconds of the monotonic clock; updated as "made".
+        picture: The picture shown under the schedules, uint8 (H, W, C).
+        form: The values of the controls.
     """
     time.sleep(max(0.0, min(FIGURE_SECONDS, last + FIGURE_SECONDS - time.monotonic())))
     try:
@@ -108,7 +108,7 @@ def build(page: Page) -> None:
     """Lay out the tab and wire it.
 
     Args:
-        page: Gives the Noise tab's picture, which is shown under the schedules.
+        page: The page: gives the Noise tab's picture, which is shown under the schedules.
     """
     controls = Controls(ScheduleForm)
     picture = page["noise_picture"]

@@ -8,16 +8,16 @@ Its files:
     player          the frame player
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
-    errors          what the page tells of an error
-    limits          what the page does for one visitor
+    errors          the page's sentence for an error
+    limits          how much the page computes for one visitor
     picture_upload  the one door by which a user's picture enters
     picture_and_noise  both, as the browser mixes them
     start_image     a picture that a walk begins with
     figures         Plotly figures from arrays
     text            numbers as words
-    wire            what page and server tell each other: messages, and bytes as text
+    wire            the messages between page and server, and bytes as text
     gpu             long walks on a borrowed GPU
-    shutdown        the end: what computes stops, what was learned is kept
+    shutdown        the end: computations stop, what was learned is kept
 """
 
 __all__ = [

@@ -25,7 +25,7 @@ from urllib.parse import quote
 import gradio as gr
 
 STATIC = Path(__file__).parents[1] / "static"
-# Of events that are the page's own affair: nothing blinks, and nobody calls them from outside.
+# Options of events internal to the page: nothing blinks, and they cannot be called from outside.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # Events that the page's buttons send to a component; load.js keeps those that come before its
 # module has arrived. Where a dict stands beside a name, it is the answer until then.
@@ -43,19 +43,19 @@ EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
 
 
 def never_silent(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """A handler that yields, made to say at least that nothing changes.
+    """A handler that yields at least one update, the one that changes nothing.
 
     Where a handler ends before its first yield, Gradio sends null to all that it would have
     changed; and what arrives there in the same moment, of a run that took its place, is lost.
     """
 
     @wraps(handler)
-    def speaking(*args: Any, **named: Any) -> Iterator[Any]:
-        saying = handler(*args, **named)
-        yield next(saying, gr.skip())
-        yield from saying
+    def never_empty(*args: Any, **named: Any) -> Iterator[Any]:
+        updates = handler(*args, **named)
+        yield next(updates, gr.skip())
+        yield from updates
 
-    return speaking
+    return never_empty
 
 
 def component(
@@ -68,9 +68,9 @@ def component(
     """A component from the folder static/NAME.
 
     Args:
-        name: Of the folder.
+        name: Name of the folder.
         value: First message, JSON.
-        elem_id: Of the element; the page's own scripts find it by this.
+        elem_id: Id of the element; the page's own scripts find it by this.
         asks: Functions that its module may call, by their names, as `server.NAME(value)`.
     """
     read = {e: (STATIC / name / f"{name}.{e}").read_text(encoding="utf-8") for e in ("html", "css")}

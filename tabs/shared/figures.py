@@ -29,7 +29,7 @@ class Curve:
     """One line of a figure.
 
     Attributes:
-        name: For the legend.
+        name: Its name in the legend.
         y: Values, one a timestep.
         style: Index of its colour and dash in `CURVES`.
         faint: Drawn thin, as a second quantity of the same schedule.
@@ -45,8 +45,8 @@ def curves(lines: Sequence[Curve], y_title: str, *, log: bool) -> go.Figure:
     """Lines over the timestep; the cursor is drawn over them in the browser.
 
     Args:
-        lines: What to draw; more than 400 points are thinned.
-        y_title: Of the vertical axis, with units.
+        lines: The curves; more than 400 points are thinned.
+        y_title: Title of the vertical axis, with units.
         log: Logarithmic vertical axis; what is not positive is left out.
     """
     figure = go.Figure()

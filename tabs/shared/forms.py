@@ -5,7 +5,7 @@ A tab's form is a frozen dataclass, and its fields are the tab's table: each is 
 Defaults, layout, handlers, run cards and addresses all follow from that table.
 
 Gradio (and a script in the `js=` of an event) knows the values of an event by their order alone.
-`wired` translates: a handler gets whole forms, and gives updates back by name.
+`wired` translates: a handler gets whole forms, and returns updates by name.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from gradio.blocks import Block
 Value = TypeVar("Value")
 Form = TypeVar("Form")
 _ENTRY = "entry"
-# What Gradio gives to a handler that names it, beside the values of the inputs.
+# What Gradio passes to a handler that has such a parameter, beside the values of the inputs.
 _INJECTED: dict[str, type] = {"request": gr.Request, "event": gr.EventData}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a tab's table says of a field, beside its name and default.
+    """A field of a tab's table, beside its name and default.
 
     Attributes:
-        control: Makes the control, given `value` and what only the layout knows, as choices.
+        control: Makes the control from `value` and options of the layout, such as choices.
         parse: From the control's value, which may be anything, to one of the field's type. Raises
             ValueError with a sentence for the page.
         write: From the whole form to what this field adds to a record outside the page, by name.
         read: The way back, from such a record to the control.
 
-    What `write` and `read` take and give is said by the form.
+    The form's docstring defines what `write` and `read` take and return.
     """
 
     control: Callable[..., Any] | None = None
@@ -85,7 +85,7 @@ class Controls(Generic[Form]):
 
         Args:
             form: The form's class.
-            opening: What the controls stand at when the page opens; None is the table's defaults.
+            opening: The controls' values when the page opens; None is the table's defaults.
         """
         self.form, self.opening = form, opening if opening is not None else form()
         self.table = table(form)
@@ -95,7 +95,7 @@ class Controls(Generic[Form]):
         """Make a field's control where the layout now stands.
 
         Args:
-            name: Of the field.
+            name: Name of the field.
             **options: For the entry's `control`, beside the opening value.
         """
         make = self.table[name].control
@@ -109,7 +109,7 @@ class Controls(Generic[Form]):
         return part
 
     def __getitem__(self, name: str) -> Any:
-        """What `name` stands for."""
+        """The component, tuple or controls of this name."""
         return self._parts[name]
 
     @property
@@ -118,7 +118,7 @@ class Controls(Generic[Form]):
         return [c for name in self.table for c in components(self._parts[name])]
 
     def named(self, *names: str) -> Named:
-        """Those components as the outputs of a handler that gives updates by name."""
+        """Those components as the outputs of a handler that returns updates by name."""
         return Named({name: self._parts[name] for name in names})
 
 
@@ -198,7 +198,7 @@ def _spread_one(part: Any, update: Any) -> list[Any]:
 def wired(
     handler: Callable[..., Any], inputs: Sequence[Any] = (), outputs: Any = None
 ) -> dict[str, Any]:
-    """The arguments fn, inputs and outputs of a Gradio event, for a handler that knows names.
+    """The arguments fn, inputs and outputs of a Gradio event, for a handler that works with names.
 
     Args:
         handler: Gets one argument for each of `inputs`; `request` and `event`, where it has

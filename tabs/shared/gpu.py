@@ -1,9 +1,9 @@
-"""Long walks on a borrowed GPU: ZeroGPU's, where the `spaces` package gives one for a while.
+"""Long walks on a borrowed GPU: ZeroGPU's, where the `spaces` package lends one for a while.
 
 There a GPU call runs in a forked process. What it is given and what it yields are pickled, so names
 and arrays cross, and no network does; it reads the checkpoint's folder itself. A stop sign of this
-process does not reach it: what reaches it is that nobody takes its next step. Everywhere else, and
-for what the CPU does soon, walks are computed here, as ever.
+process does not reach it; it ends when nobody takes its next step. Everywhere else, and for what
+the CPU does soon, walks are computed here, as ever.
 """
 
 from __future__ import annotations
@@ -31,38 +31,38 @@ except ImportError:
     spaces = None
 
 BORROWED = spaces is not None and bool(os.environ.get("SPACES_ZERO_GPU"))
-WORTH = 10.0  # seconds on the CPU; what is sooner done is not worth the waiting for a GPU
+WORTH = 10.0  # seconds on the CPU; what takes less is not worth waiting for a GPU
 START = 15.0  # seconds to begin: the process, the weights, the first kernels
-GUESS = 0.05  # of the CPU's time, until it was measured
-MOST = 120.0  # seconds that are asked for at once
-_PACES: dict[str, float] = {}  # seconds of one look at one picture, by folder
+GUESS = 0.05  # share of the CPU's time, until it was measured
+MOST = 120.0  # seconds that are requested at once
+_PACES: dict[str, float] = {}  # seconds of evaluating one picture, by folder
 TENSORS = ("x_t", "eps_hat", "x0_hat", "noise", "x_prev")
 
 
 def home() -> torch.device:
-    """Where networks lie in this process: a borrowed GPU is none of its own."""
+    """The device of networks in this process, which does not own a borrowed GPU."""
     return torch.device("cpu") if BORROWED else best_device()
 
 
-def seconds_of(folder: str, looks: int, look: float) -> float:
-    """Seconds that a walk of so many looks takes: here, or on the GPU where it is worth one.
+def seconds_of(folder: str, evaluations: int, evaluation_seconds: float) -> float:
+    """Seconds that so many evaluations take: here, or on the GPU where they are worth one.
 
     Args:
-        folder: Of the checkpoint.
-        looks: At one picture each.
-        look: Seconds of one on the CPU.
+        folder: Folder of the checkpoint.
+        evaluations: Number of evaluations of the network, each of one picture.
+        evaluation_seconds: Seconds of one on the CPU.
     """
-    if not BORROWED or looks * look < WORTH:
-        return looks * look
-    return START + looks * _PACES.get(folder, GUESS * look)
+    if not BORROWED or evaluations * evaluation_seconds < WORTH:
+        return evaluations * evaluation_seconds
+    return START + evaluations * _PACES.get(folder, GUESS * evaluation_seconds)
 
 
-def run_class_of(folder: str, look: float) -> Callable[..., SamplingRun]:
+def run_class_of(folder: str, evaluation_seconds: float) -> Callable[..., SamplingRun]:
     """What makes the walker of a recording: one that borrows a GPU where that is worth it.
 
     Args:
-        folder: Of the checkpoint.
-        look: Seconds of one look on the CPU.
+        folder: Folder of the checkpoint.
+        evaluation_seconds: Seconds of one evaluation of one picture on the CPU.
     """
 
     def make(
@@ -71,15 +71,15 @@ def run_class_of(folder: str, look: float) -> Callable[..., SamplingRun]:
         given: InitialImage | None = None,
         moment: SamplerState | None = None,
     ) -> SamplingRun:
-        if not BORROWED or walk.cost(checkpoint) * look < WORTH:
+        if not BORROWED or walk.cost(checkpoint) * evaluation_seconds < WORTH:
             return SamplingRun(checkpoint, walk, given, moment)
-        return BorrowingRun(checkpoint, walk, given, moment, folder, look)
+        return BorrowingRun(checkpoint, walk, given, moment, folder, evaluation_seconds)
 
     return make
 
 
 class BorrowingRun(SamplingRun):
-    """A walker whose steps are computed by `computed`, and who can say the same of them."""
+    """A walker whose steps are computed by `computed`, with the same interface."""
 
     def __init__(
         self,
@@ -88,15 +88,15 @@ class BorrowingRun(SamplingRun):
         given: InitialImage | None,
         moment: SamplerState | None,
         folder: str,
-        look: float,
+        evaluation_seconds: float,
     ) -> None:
-        """As a `SamplingRun`; folder and look as in `run_class_of`."""
+        """As a `SamplingRun`; folder and evaluation_seconds as in `run_class_of`."""
         super().__init__(checkpoint, settings, given, moment)
         self._folder = folder
-        self._seconds = min(MOST, seconds_of(folder, settings.cost(checkpoint), look))
+        self._seconds = min(MOST, seconds_of(folder, settings.cost(checkpoint), evaluation_seconds))
 
     def __iter__(self) -> Iterator[SamplerStep]:
-        """Every step, as it comes over."""
+        """Every step, as it arrives."""
         began = self.beginning()
         self._generators = self.settings.generators()
         given = None if self.given is None else packed(self.given)
@@ -109,22 +109,22 @@ class BorrowingRun(SamplingRun):
             for generator, state in zip(self._generators, states, strict=True):
                 generator.set_state(torch.from_numpy(state))
             self._step = step
-            if first is None:  # it is slow for other reasons
+            if first is None:  # the first step is slow for other reasons
                 first = time.monotonic(), step.nfe
             else:
-                looks = (step.nfe - first[1]) * self.settings.pictures_per_evaluation
-                _PACES[self._folder] = (time.monotonic() - first[0]) / looks
+                evaluations = (step.nfe - first[1]) * self.settings.pictures_per_evaluation
+                _PACES[self._folder] = (time.monotonic() - first[0]) / evaluations
             yield step
 
 
-def asked_for(*values: Any) -> float:
-    """The seconds of GPU that `computed` wants, for the same values."""
+def seconds_requested(*values: Any) -> float:
+    """Seconds of GPU time that `computed` needs, called with the same arguments."""
     return float(values[-1])
 
 
 def borrowed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function on a GPU that is lent for as long as `asked_for` says; itself without one."""
-    return spaces.GPU(duration=asked_for)(function) if BORROWED else function
+    """The function on a GPU, lent for `seconds_requested`; without one the function itself."""
+    return spaces.GPU(duration=seconds_requested)(function) if BORROWED else function
 
 
 @borrowed
@@ -134,12 +134,12 @@ def computed(
     """Steps of a walk as arrays, each with the states of its generators.
 
     Args:
-        folder: Of the checkpoint.
-        name: What it is called.
-        walk: What to compute.
-        given: What it begins with, packed.
-        began: The moment where it begins, packed.
-        seconds: That this will take; heeded by `asked_for`.
+        folder: Folder of the checkpoint.
+        name: Name of the checkpoint.
+        walk: The walk to compute.
+        given: The picture and mask that it begins with, packed; None is noise.
+        began: The state at which it begins, packed.
+        seconds: Seconds that this will take; read by `seconds_requested`.
     """
     del seconds
     # This process was forked: the threads of the other one's arithmetic are not in it.

@@ -1,7 +1,7 @@
 """The checkpoints that the page offers, each read once and shared by all sessions.
 
-They lie in pretrained/, in the folder of one's own, and in the Hub's cache; one that is not there
-is fetched first, which `fetch` alone does. On a public page no visitor names a path.
+They lie in pretrained/, in the user's own folder, and in the Hub's cache; one that is not there is
+fetched first, which `fetch` alone does. On a public page no visitor names a path.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ MOST_HELD = 4 * 2**30  # bytes of all weights that are held in memory
 Key = tuple[str, str, int, int]
 _HELD: OrderedDict[Key, Checkpoint] = OrderedDict()
 _LOCK, _LOCKS = threading.Lock(), defaultdict[Key, threading.Lock](threading.Lock)
-_LOOKS: dict[str, float] = {}
-_LOOKING = threading.Lock()
+_EVALUATION_SECONDS: dict[str, float] = {}
+_MEASURING = threading.Lock()
 
 
 def available(session: str = "") -> list[tuple[str, str]]:
@@ -114,7 +114,7 @@ def get(name_or_path: str) -> Checkpoint:
     weights = weights_in(folder)
     stat = weights.stat() if weights else None
     key = (str(folder), name, *((stat.st_mtime_ns, stat.st_size) if stat else (0, 0)))
-    with _LOCKS[key]:  # several handlers ask for a new one at once
+    with _LOCKS[key]:  # several handlers may request a new one at once
         with _LOCK:
             if key in _HELD:
                 _HELD.move_to_end(key)
@@ -129,14 +129,14 @@ def get(name_or_path: str) -> Checkpoint:
 
 
 def fetch(text: str, progress: DownloadProgress | None = None) -> str:
-    """Bring a checkpoint here, unless it is, and give its value in the menu.
+    """Bring a checkpoint here, unless it is, and return its value in the menu.
 
     Args:
         text: A value of the menu, a folder, or a Hub id or the address of its page.
         progress: Called with (bytes done, bytes in all); see `checkpoint.download`.
 
     Raises:
-        ValueError: if it cannot be had, in one sentence.
+        ValueError: if it cannot be fetched, in one sentence.
     """
     name = plain_id(text.strip())
     try:
@@ -160,7 +160,7 @@ def listed(name: str) -> Checkpoint:
     """The checkpoint of that name, for a program; at home also a folder's path or a Hub id.
 
     Raises:
-        ValueError: if there is none; it says which there are.
+        ValueError: if there is none; the message lists the known ones.
     """
     known = dict(available())
     text = isinstance(name, str)
@@ -169,21 +169,23 @@ def listed(name: str) -> Checkpoint:
     return get(fetch(name))
 
 
-def look(checkpoint: Checkpoint) -> float:
+def evaluation_seconds_of(checkpoint: Checkpoint) -> float:
     """Seconds of one forward pass with one picture on this machine, measured once."""
-    with _LOOKING:
-        if checkpoint.weights_hash not in _LOOKS:
-            _LOOKS[checkpoint.weights_hash] = evaluation_seconds(checkpoint.unet)
-        return _LOOKS[checkpoint.weights_hash]
+    with _MEASURING:
+        if checkpoint.weights_hash not in _EVALUATION_SECONDS:
+            _EVALUATION_SECONDS[checkpoint.weights_hash] = evaluation_seconds(checkpoint.unet)
+        return _EVALUATION_SECONDS[checkpoint.weights_hash]
 
 
 def seconds_of(walk: SamplingRequest, checkpoint: Checkpoint) -> float:
     """Seconds that a walk is expected to take."""
-    return gpu.seconds_of(_home(checkpoint), walk.cost(checkpoint), look(checkpoint))
+    return gpu.seconds_of(
+        _home(checkpoint), walk.cost(checkpoint), evaluation_seconds_of(checkpoint)
+    )
 
 
 def bounded(walk: SamplingRequest, checkpoint: Checkpoint) -> None:
-    """Refuse a walk that would take longer than the page gives one visitor.
+    """Refuse a walk that would take longer than the page allows one visitor.
 
     Raises:
         ValueError: in one sentence.
@@ -198,7 +200,11 @@ def bounded(walk: SamplingRequest, checkpoint: Checkpoint) -> None:
 
 def walker(checkpoint: Checkpoint) -> Callable[..., SamplingRun]:
     """The class that computes the walks of this checkpoint's recordings."""
-    return gpu.run_class_of(_home(checkpoint), look(checkpoint)) if gpu.BORROWED else SamplingRun
+    return (
+        gpu.run_class_of(_home(checkpoint), evaluation_seconds_of(checkpoint))
+        if gpu.BORROWED
+        else SamplingRun
+    )
 
 
 def _home(checkpoint: Checkpoint) -> str:

@@ -1,4 +1,4 @@
-"""What a tab is built on: the page around it, and by name what tabs give to each other.
+"""The page around the tabs, and the components that tabs give to each other by name.
 
 A tab never imports another. What it offers it gives to the page under a name; a tab that is built
 later takes it from there. Given are:
@@ -22,7 +22,7 @@ class Page:
     """The page while it is built; every tab's `build` gets one.
 
     Attributes:
-        tabs: All tabs; as an output of an event, see `open_tab`, it changes the one that is seen.
+        tabs: All tabs; as an output of an event, see `open_tab`, it changes the visible one.
         tab: The tab that is being built; None between two of them.
         given: What tabs have given so far, by name.
         loads: Arguments of `gr.Blocks.load`, for what is filled in when a page opens.
@@ -43,8 +43,8 @@ class Page:
     def select(self) -> Any:
         """The event of the tab being opened.
 
-        A component in a tab that was never opened loses what is sent to it, so opening it must ask
-        anew for what it shows.
+        A component in a tab that was never opened loses what is sent to it, so opening it must
+        request anew what it shows.
         """
         assert self.tab is not None
         return self.tab.select

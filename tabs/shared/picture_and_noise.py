@@ -25,8 +25,8 @@ def picture_and_noise(
 
     Args:
         picture: uint8, (H, W, C).
-        size: Side of the square that it is made to.
-        crop: Which square of it; see `fit_picture`.
+        size: Side of the square that it is fitted to, in pixels.
+        crop: The way to a square; see `fit_picture`.
         seed: The seed of the noise.
 
     Raises:

@@ -1,7 +1,7 @@
 """The frame player: one HTML component, and the messages that fill it.
 
 A message is JSON, a `wire.PlayerMessage`. The browser keeps every frame at native size and
-draws it on canvases; scrubbing, playing and looping never ask the server.
+draws it on canvases; scrubbing, playing and looping need no server.
 
 Messages overlap: each repeats the frames of the one before. Where the page takes up two messages
 in one breath and sees only the second, no frame is lost.
@@ -45,10 +45,10 @@ def encode(frame: Frame) -> wire.Frame:
 
 @dataclass
 class Run:
-    """Collects the frames of one run and says when a message is due.
+    """Collects the frames of one run and decides when a message is due.
 
     Attributes:
-        head: What the player needs beside the frames (see denoise/captions.py), among it
+        head: The data that the player needs beside the frames (see denoise/captions.py), among it
             alpha_bars, one for each frame that there will be, for the scrubber's track.
         run_id: The browser's name for this run.
     """
@@ -116,8 +116,8 @@ def player(
 
     Args:
         value: First message: something to see at once.
-        elem_id: Of the element; the page's own scripts find it by this.
-        keep: What the player asks for a file of a run; JSON of a `wire.KeepAnswer` out.
-        give_up: What it tells the name of a run that another takes the place of.
+        elem_id: Id of the element; the page's own scripts find it by this.
+        keep: Called for a file of a run; returns JSON of a `wire.KeepAnswer`.
+        give_up: Called with the name of a run that another takes the place of.
     """
     return component("player", value, elem_id, asks=[keep, give_up])

@@ -1,4 +1,4 @@
-"""The end: what computes is told to stop, and what was learned is kept, before Python goes.
+"""The end: computations are stopped, and what was learned is kept, before Python goes.
 
 A thread that is inside torch while the interpreter goes down takes the process with it: an abort
 and a core dump, where the person only pressed Ctrl+C. Whoever starts threads that compute registers
@@ -23,7 +23,7 @@ class Worker(NamedTuple):
 
     Attributes:
         stop: Ends it after the step being computed.
-        busy: Whether any of it is left.
+        busy: Reports whether any of it is left.
         words: Printed where there is something to wait for; may be empty.
     """
 
@@ -55,7 +55,7 @@ def close(patience: float = PATIENCE) -> bool:
 
 
 def leave(code: int) -> int:
-    """End what computes and give the exit code; what does not end in time is left where it is."""
+    """End what computes and return the exit code; what does not end in time is left where it is."""
     try:
         for worker in WORKERS:
             if worker.words and worker.busy():

@@ -18,8 +18,8 @@ class StartImage:
 
     Attributes:
         picture: uint8, (H, W, C); what is not square is cropped.
-        log_snr: Natural logarithm of signal to noise that it is noised to.
-        where: That timestep and schedule in words; "" where they are the model's own.
+        log_snr: Natural logarithm of the signal-to-noise ratio that it is noised to.
+        where: The timestep and schedule of that, in words; "" where they are the model's own.
     """
 
     picture: np.ndarray

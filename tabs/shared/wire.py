@@ -1,4 +1,4 @@
-"""Everything that goes between server and page: bytes as text, and every message's keys.
+"""All that passes between server and page: bytes as text, and every message's keys.
 
 The page's side of the messages is static/lib/messages.js, which has a typedef for each of these; a
 test holds that both name the same keys. What the keys mean stands there. Pictures are text in
@@ -44,7 +44,7 @@ class Formula(TypedDict):
     """A sampler's step as formulas.
 
     `terms` holds sets of formulas by the weight's name; the first set that has one for each of a
-    step's weights is that step's. `letters` says what the letters mean.
+    step's weights is that step's. `letters` explains the letters.
     """
 
     terms: Sequence[Mapping[str, str]]
@@ -88,7 +88,7 @@ class PlayerMessage(TypedDict):
 
 
 class KeepRequest(TypedDict):
-    """What the player asks for a file of a run with."""
+    """The player's request for a file of a run."""
 
     run: str
     card: str

@@ -1,4 +1,4 @@
-"""The pictures to learn from: where they come from, and what the page says of them."""
+"""The pictures to learn from: where they come from, and the page's words for them."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def read(
     """The pictures of one of `SOURCES`.
 
     Args:
-        source: Which.
-        files: Uploaded ones, for `MINE`.
-        folder: A path, for `FOLDER`.
-        size: Side of pictures that come in any size.
-        limits: Of this page.
+        source: One of `SOURCES`.
+        files: Paths of uploaded files, for `MINE`.
+        folder: Path of a folder, for `FOLDER`.
+        size: Side that pictures of any size are fitted to, in pixels.
+        limits: The limits of this page.
         progress: Called with (done, total) while uploads are read.
 
     Raises:
-        ValueError: in one sentence, where they cannot be had.
+        ValueError: in one sentence, where they cannot be read.
     """
     if size > limits.size:
         raise ValueError(f"Here pictures may be at most {limits.size} pixels wide; choose smaller.")
@@ -84,7 +84,7 @@ def _timed(progress: ReadingProgress | None, seconds: float) -> ReadingProgress:
     """The same, but it ends a reading that takes longer."""
     end = time.monotonic() + seconds
 
-    def heard(done: int, total: int) -> None:
+    def timed(done: int, total: int) -> None:
         if time.monotonic() > end and done < total:
             raise ValueError(
                 f"Here pictures may take {seconds:g} seconds to be read, and {done:,} of "
@@ -93,7 +93,7 @@ def _timed(progress: ReadingProgress | None, seconds: float) -> ReadingProgress:
         if progress is not None:
             progress(done, total)
 
-    return heard
+    return timed
 
 
 @lru_cache(maxsize=4)
@@ -122,10 +122,10 @@ def sheet(dataset: ImageDataset) -> np.ndarray:
 
 
 def words(dataset: ImageDataset) -> str:
-    """What the pictures are, and what is to be minded: Markdown."""
+    """A description of the pictures, and points to mind: Markdown."""
     C, H, W = dataset.shape
     some = dataset.pictures[:: max(1, len(dataset) // 2000)] / 127.5 - 1
-    said = (
+    text = (
         f"**{len(dataset):,} pictures**, {H} × {W}, {'grey' if C == 1 else 'in colour'}. As "
         f"numbers they run from {some.min():.2f} to {some.max():.2f} (−1 is black, 1 is white), "
         f"mean {some.mean():.2f}, standard deviation {some.std():.2f}."
@@ -134,12 +134,12 @@ def words(dataset: ImageDataset) -> str:
         counts = np.bincount(dataset.labels.numpy(), minlength=len(dataset.class_names))
         named = [f"{n} ({c:,})" for n, c in zip(dataset.class_names, counts, strict=True)]
         more = f", and {len(named) - 12} more" if len(named) > 12 else ""
-        said += f" **{len(named)} classes:** {', '.join(named[:12])}{more}."
+        text += f" **{len(named)} classes:** {', '.join(named[:12])}{more}."
     else:
-        said += " No classes: in a zip or folder, one subfolder each would name them."
+        text += " No classes: in a zip or folder, one subfolder each would name them."
     minded = [c for c in check_data(dataset) if not c.ok and c.name != "unreadable"]
     lines = [f"- {c.words}" for c in minded]
     if missing := dataset.unreadable:
         names = "; ".join(missing[:5]) + (f"; and {len(missing) - 5} more" if missing[5:] else "")
         lines.append(f"- Left out, as they cannot be read: {len(missing)}. {names}")
-    return said + ("\n\n**To mind:**\n\n" + "\n".join(lines) if lines else "")
+    return text + ("\n\n**To mind:**\n\n" + "\n".join(lines) if lines else "")

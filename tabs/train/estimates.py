@@ -1,4 +1,4 @@
-"""What follows the controls of the Train tab: what a training takes, what a preset fills in."""
+"""What follows the controls of the Train tab: a training's cost, and the values of a preset."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ NOTHING = "Choose pictures to learn from first, and wait until they are shown."
 
 
 def planned(session: str, form: TrainForm) -> tuple[TrainingPlan, ImageDataset]:
-    """The plan that the controls ask for, and the pictures that the session chose.
+    """The plan that the controls describe, and the pictures that the session chose.
 
     Raises:
-        ValueError: in one sentence, if there are none or it cannot be.
+        ValueError: in one sentence, if there are no pictures or the plan is not possible.
     """
     dataset = SESSIONS.chosen(session)
     if dataset is None:
@@ -38,7 +38,7 @@ def planned(session: str, form: TrainForm) -> tuple[TrainingPlan, ImageDataset]:
 
 
 def facts_now(form: TrainForm, request: gr.Request) -> str:
-    """What the training would take, for the controls as they are."""
+    """Parameters, memory and time of the training, for the controls as they are."""
     try:
         plan, dataset = planned(request.session_hash or "", form)
         return facts(plan, dataset, seconds_of(plan))
@@ -47,19 +47,19 @@ def facts_now(form: TrainForm, request: gr.Request) -> str:
 
 
 def seconds_of(plan: TrainingPlan) -> float | None:
-    """Of a step; while a training runs, only if it was measured before."""
+    """Seconds of a step; while a training runs, only if they were measured before."""
     return seconds_a_step(plan, known=QUEUE.busy)
 
 
 def _filled(name: str, form: TrainForm, session: str) -> Filled:
-    """What a preset comes to here, with the other controls as they are."""
+    """The values of a preset on this machine, with the other controls as they are."""
 
     def measure(channels: str, batch: int) -> float | None:
         one = replace(form, steps=1, channels=channels, batch=batch)
         try:
             return seconds_of(planned(session, one)[0])
         except Exception:
-            return None  # what stands in the way is said beside
+            return None  # the facts beside the presets show the error
 
     return filled(name, measure, Limits.here(), fixed=form.begin != FRESH)
 
@@ -74,14 +74,14 @@ def measured_presets(form: TrainForm, request: gr.Request) -> Any:
 
 
 def preset_values(preset: str, form: TrainForm, request: gr.Request) -> str:
-    """Values of `PRESET_PARTS` for a preset, for `filler`; "" where one's own stand."""
+    """Values of `PRESET_PARTS` for a preset, for `filler`; "" for one's own settings."""
     if preset not in PRESETS:
         return ""
     return _found(preset, _filled(preset, form, request.session_hash or ""))
 
 
 def refilled(preset: str, form: TrainForm, request: gr.Request) -> str:
-    """The same where nobody asked for it: what was measured stays until it can be measured anew."""
+    """The same without a user's action: measured values stay until they can be measured anew."""
     if preset in PRESETS:
         found = _filled(preset, form, request.session_hash or "")
         if found.seconds is not None:
@@ -106,13 +106,13 @@ def filler(names: Sequence[str]) -> str:
     """JavaScript that fills controls in, in the page itself.
 
     Finding what to fill in takes a while, in which somebody may type or choose another preset:
-    what was found for a preset that no longer stands is dropped, and what they typed stays.
+    values for a preset that is no longer chosen are dropped, and what they typed stays.
 
     Args:
-        names: Of the controls.
+        names: Names of the controls.
 
     Returns:
-        A function of what was found, the preset that stands, and what the controls hold.
+        A function of the values found, the present preset, and the controls' values.
     """
     return f"""(found, preset, ...now) => {{
       const of = found ? JSON.parse(found) : {{}}, names = {json.dumps(list(names))};

@@ -23,13 +23,13 @@ OWN = "own settings, below"
 
 
 class Preset(NamedTuple):
-    """How long, and with what.
+    """A preset: the length of a training, and the networks that suit it.
 
     Attributes:
-        minutes: That it takes.
-        ways: (channels, steps that they want at least), widest first; the last wants none.
+        minutes: Minutes that it takes.
+        ways: Pairs of channels and the fewest steps that they need, widest first; the last needs 0.
         batch: Pictures a step.
-        steps: Where a step cannot be measured.
+        steps: Number of steps where the time of a step cannot be measured.
     """
 
     minutes: float
@@ -71,8 +71,8 @@ def whole(name: str, lowest: int = 1) -> Callable[[float], int]:
     """A parser of whole numbers from `lowest` on.
 
     Args:
-        name: What the number is, for the sentence of its ValueError.
-        lowest: The least that it may be.
+        name: Name of the number in the ValueError's sentence.
+        lowest: The smallest number allowed.
     """
 
     def parse(value: float) -> int:
@@ -88,7 +88,7 @@ _COFFEE = PRESETS["a coffee"]
 
 @dataclass(frozen=True)
 class TrainForm:
-    """What the tab's controls hold: their names, defaults and parsing."""
+    """The values of the tab's controls: their names, defaults and parsing."""
 
     begin: str = entry(
         FRESH,
@@ -178,7 +178,7 @@ class TrainForm:
 
     @classmethod
     def within(cls, limits: Limits) -> TrainForm:
-        """What the controls stand at where a page has these limits."""
+        """The controls' first values on a page with these limits."""
         return cls(steps=min(_COFFEE.steps, limits.steps), batch=min(_COFFEE.batch, limits.batch))
 
 

@@ -41,7 +41,7 @@ def chosen_pictures(
     *,
     opening: bool = False,
 ) -> Iterator[tuple[Any, Any]]:
-    """Read what was chosen: a sheet for the stage, and words. What cannot be read is said."""
+    """Read what was chosen: a sheet for the stage, and words, which may be an error."""
     session = request.session_hash or ""
     if opening and SESSIONS.chosen(session) is not None:
         yield gr.skip(), gr.skip()
@@ -74,12 +74,12 @@ def chosen_pictures(
 def opened(
     source: str, files: list[str] | None, folder: str, size: int, request: gr.Request
 ) -> Iterator[tuple[Any, Any]]:
-    """The tab is opened: read what the controls say, unless that was done."""
+    """The tab is opened: read the chosen pictures, unless that was done."""
     yield from chosen_pictures(source, files, folder, size, request, opening=True)
 
 
 def train(name: str, form: TrainForm, request: gr.Request) -> Iterator[str]:
-    """Handler of Train: take a place in the line, and tell of it until it is over."""
+    """Handler of Train: take a place in the line, and report on it until it is over."""
     session = request.session_hash or ""
     try:
         plan, dataset = planned(session, form)

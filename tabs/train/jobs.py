@@ -48,7 +48,7 @@ PLAN_FILE, PICTURES_FILE, NAME_FILE = "plan.json", "pictures.npz", "pictures.txt
 
 
 class _Numbers(TypedDict, total=False):
-    """What a data set may know of its pictures, as it lies in the file of kept pictures."""
+    """What a data set may hold beside its pictures, by its names in the file of kept pictures."""
 
     labels: np.ndarray
     attributes: np.ndarray
@@ -80,7 +80,7 @@ def kept_pictures(folder: Path) -> ImageDataset:
     """The pictures of a run: kept beside it, else those that their name stands for.
 
     Raises:
-        ValueError: if they cannot be had.
+        ValueError: if they cannot be read.
     """
     if not (folder / PICTURES_FILE).exists():
         try:
@@ -111,7 +111,7 @@ def free_folder(within: Path, name: str) -> Path:
     return folder
 
 
-CHECKED_FROM = 50  # steps; earlier there is nothing to tell
+CHECKED_FROM = 50  # steps; earlier the checks mean nothing
 STATE_TIMES = 3  # so many states' bytes must be free on the disk
 
 
@@ -120,16 +120,16 @@ class Job:
     """One training, from its place in the line to its end.
 
     Attributes:
-        name: Of the model.
-        session: Whose it is.
-        plan, dataset: What is to be done.
-        folder: Where it is kept.
-        minutes: It ends after so many.
+        name: Name of the model.
+        session: The session that owns it.
+        plan, dataset: The settings of the training, and its pictures.
+        folder: The folder of its state and checkpoint.
+        minutes: Minutes after which it ends.
         state: "waiting", "running", "stopped", "done" or "failed".
-        words: Why it failed or ended early.
-        progress, growth, checks: What it has shown.
-        seconds: That it has run, this time.
-        stop, ended: It is to end; it has, and nothing is written any more.
+        words: The reason why it failed or ended early.
+        progress, growth, checks: Losses, samples and health checks so far.
+        seconds: Seconds that it has run, this time.
+        stop, ended: Set when it is to end; set when it has, and nothing is written any more.
     """
 
     name: str
@@ -147,7 +147,7 @@ class Job:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        """Begin where the folder's history ends, or at nothing."""
+        """Begin where the folder's history ends, or with an empty history."""
         train = self.plan.train
         self.schedule = make_schedule(**self.plan.noise)
         known = load_history(self.folder)
@@ -166,7 +166,7 @@ class Job:
         return self.state in ("stopped", "done", "failed")
 
     def run(self) -> None:
-        """Train to the end, to Stop, or to what stands in the way; never raises."""
+        """Train to the end, to Stop, or to an error; never raises."""
         try:
             if self.stop.is_set():
                 self.state = "stopped"
@@ -181,7 +181,7 @@ class Job:
             self.ended.set()
 
     def _keep_plan(self) -> None:
-        """What a later start needs to go on: the plan, and pictures that cannot be had again."""
+        """What a later start needs to go on: the plan, and pictures that have no other source."""
         weights = num_parameters(self.plan.unet)
         self.folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.folder).free < STATE_TIMES * 16 * weights:
@@ -232,7 +232,7 @@ class Job:
             self.end = self.growth.add(step, unet, self.dataset, self.schedule, kind)  # type: ignore[arg-type]
 
     def _check(self, last: TrainStep) -> None:
-        """Measure what the health checks want."""
+        """Measure what the health checks need."""
         real, _ = self.dataset.batch(torch.arange(min(64, len(self.dataset))))
         near, usual = nearest_ratio(self.end, self.dataset)
         kind = self.plan.train.prediction_type
@@ -250,11 +250,11 @@ class Job:
 
 @dataclass
 class JobQueue:
-    """Those that wait, first the one that runs.
+    """The jobs that wait, first the one that runs.
 
     Attributes:
-        jobs: In order.
-        late: The last of each session that is over, to show what became of it.
+        jobs: The jobs, in order.
+        late: The last finished job of each session, to show its outcome.
     """
 
     jobs: deque[Job] = field(default_factory=deque)
@@ -294,10 +294,10 @@ class JobQueue:
             job.stop.set()
             if job in list(self.jobs)[1:]:
                 self.jobs.remove(job)
-                job.run()  # which then only says so
+                job.run()  # which then only records that
 
     def ahead(self, job: Job) -> list[Job]:
-        """Those before it that are not over."""
+        """The jobs before it that are not over."""
         with self.lock:
             at = self.jobs.index(job) if job in self.jobs else 0
             return [j for j in list(self.jobs)[:at] if not j.over]
@@ -316,17 +316,17 @@ class JobQueue:
 
     @property
     def busy(self) -> bool:
-        """Whether one runs or waits."""
+        """Whether a job runs or waits."""
         with self.lock:
             return any(not j.over for j in self.jobs)
 
     def close(self) -> None:
-        """No training goes on."""
+        """Stop every training."""
         for job in reversed(list(self.jobs)):
             self.stop(job)
 
     def forget(self, session: str) -> Job | None:
-        """The session of a stranger is over: so is its training, which is given."""
+        """End the training of a stranger's session that is over, and return it."""
         with self.lock:
             job = self.late.pop(session, None)
         if job is not None:

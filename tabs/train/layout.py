@@ -103,7 +103,7 @@ def build(page: Page) -> None:
     """Lay out the tab and wire it.
 
     Args:
-        page: Gives the Denoise tab's menu, which lists what was trained at once.
+        page: The page: gives the Denoise tab's menu, which lists what was trained at once.
     """
     denoise_model = page["denoise_model"]
     limits = Limits.here()
@@ -160,7 +160,7 @@ def build(page: Page) -> None:
                     zipping = gr.Button("Make a zip", size="md", min_width=100)
                     remove = gr.Button("Delete", size="md", min_width=80)
                 file = gr.File(label="The checkpoint", interactive=False, visible=False)
-                said = gr.Markdown(
+                outcome = gr.Markdown(
                     "On this public page your pictures and models are yours alone, and vanish when "
                     f"you close it. A training has at most {limits.steps:,} steps and "
                     f"{limits.minutes:g} minutes."
@@ -193,7 +193,7 @@ def build(page: Page) -> None:
     )
     opening = page.select(opened, reading, [stage, words], **QUIET)
     page.select(**wired(own_menu, components(menus), menus), **QUIET)
-    # In the page itself, so that no answer that is under way finds the preset still standing.
+    # In the page itself, so that no answer that is under way finds the preset still chosen.
     gr.on([c.input for c in everything], None, None, preset, js=f"() => {json.dumps(OWN)}", **QUIET)
     measuring: dict[str, Any] = {
         "trigger_mode": "always_last",
@@ -201,15 +201,15 @@ def build(page: Page) -> None:
         **QUIET,
     }
 
-    def filled(event: Any, find: Any, asked: list[Any], names: tuple[str, ...]) -> Any:
-        """Fill the controls of these names with what `find` gives, unless somebody was quicker."""
+    def filled(event: Any, find: Any, inputs: list[Any], names: tuple[str, ...]) -> Any:
+        """Fill the controls of these names with what `find` gives, unless changed meanwhile."""
         found, fills = gr.Textbox(visible=False), components(controls.named(*names))
-        return event.then(**wired(find, asked, found), **QUIET).then(
+        return event.then(**wired(find, inputs, found), **QUIET).then(
             None, [found, preset, *fills], fills, js=filler(names), **QUIET
         )
 
     def measured(event: Any, find: Any) -> None:
-        """Measure, which takes a while; only then look whether a preset still stands."""
+        """Measure, which takes a while; only then check whether a preset is still chosen."""
         event = event.then(**wired(measured_presets, [controls], preset), **measuring)
         filled(event, find, [preset, controls], PRESET_PARTS).then(
             **wired(facts_now, [controls], facts), **measuring
@@ -239,11 +239,11 @@ def build(page: Page) -> None:
         [denoise_model, page.tabs],
         **QUIET,
     )
-    zipping.click(zip_file, own, [file, said], **QUIET)
+    zipping.click(zip_file, own, [file, outcome], **QUIET)
     remove.click(
         delete,
         own,
-        said,
+        outcome,
         js=CONFIRM,
         **QUIET,
     ).then(**wired(own_menu, components(menus), menus), **QUIET)

@@ -30,7 +30,7 @@ from .jobs import QUEUE, Job
 SECONDS = 0.35
 POINTS = 240  # of the loss curve
 AT_ONCE = 4  # milestones in a message
-FOLLOWED: dict[str, Watch] = {}  # by session
+FOLLOWED: dict[str, Watch] = {}  # the watch of each session
 
 
 def picture(pixels: np.ndarray) -> Picture:
@@ -43,8 +43,8 @@ def before(dataset: ImageDataset, run: str = "before") -> str:
     """The message of a data set that nothing has been trained on yet: a sheet, and noise.
 
     Args:
-        dataset: Chosen.
-        run: A name that the last message did not have.
+        dataset: The chosen data set.
+        run: The run's name, other than that of the last message.
     """
     C, H, W = dataset.shape
     count = 16 if 16 * H * W <= MOST_PIXELS else 4
@@ -60,7 +60,7 @@ def before(dataset: ImageDataset, run: str = "before") -> str:
 
 
 def failed(sentence: str) -> str:
-    """The message of what could not be done; what stands on the page stays."""
+    """The message of a failure; the content of the page stays."""
     message: TrainingFailure = {"error": sentence}
     return json.dumps(message)
 
@@ -77,7 +77,7 @@ class Watch:
         self.job, self.sent, self.before, self.count = job, 0, 0, 0
 
     def message(self) -> str:
-        """What there is to know now."""
+        """The message with all that is new."""
         job = self.job
         with job.lock:
             progress, growth = job.progress, job.growth
@@ -139,7 +139,7 @@ def _short(value: float | None) -> float | None:
 
 
 def line(job: Job) -> str:
-    """Where the training stands, in words."""
+    """The training's progress, in words."""
     p = job.progress
     done = f"{p.step:,} of {p.total:,} steps"
     if job.state == "waiting":
@@ -166,8 +166,8 @@ def line(job: Job) -> str:
 def follow(job: Job, session: str) -> Iterator[str]:
     """Messages until the job is over and all that it showed is sent.
 
-    A page is told by one only: where it asks anew, as when the tab is opened again, the one before
-    ends.
+    A page follows through one generator only: where it begins another, as when the tab is opened
+    again, the one before ends.
     """
     watch, stamp = Watch(job), None
     FOLLOWED[session] = watch

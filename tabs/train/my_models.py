@@ -66,7 +66,7 @@ def pushed(
     its owner's, and the visitor somebody else.
 
     Raises:
-        ValueError: whatever stands in the way, in one sentence.
+        ValueError: for whatever prevents it, in one sentence.
     """
     folder, token = at_rest(saved(path, session)), token.strip()
     if SESSIONS.public and not token:
@@ -75,12 +75,12 @@ def pushed(
 
 
 def zipped(path: str | None, session: str, into: Path) -> str:
-    """A zip of config, weights, card and results: a checkpoint folder. Gives the file's path.
+    """A zip of config, weights, card and results: a checkpoint folder. Returns its path.
 
     Args:
-        path: Of the model.
-        session: Whose it is.
-        into: Folder of the zip.
+        path: Folder of the model.
+        session: The session that owns it.
+        into: Folder to write the zip into.
 
     Raises:
         ValueError: if it has no weights yet.
@@ -95,7 +95,7 @@ def zipped(path: str | None, session: str, into: Path) -> str:
 
 
 def deleted(path: str | None, session: str) -> str:
-    """Delete a model with all that belongs to it; gives its name.
+    """Delete a model with all that belongs to it; returns its name.
 
     Raises:
         ValueError: if it is being trained.
@@ -109,7 +109,7 @@ def resumed(path: str | None, session: str, limits: Limits) -> Job:
     """A stopped training, to go on from its last save.
 
     Raises:
-        ValueError: if it is over, or what it needs is not there.
+        ValueError: if it is over, or a file that it needs is missing.
     """
     folder = chosen(path, session)
     plan = TrainingPlan.from_json((folder / PLAN_FILE).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""From the tab's controls to a training plan, and what the page tells of it before it begins.
+"""From the tab's controls to a training plan, and the page's words on it before it begins.
 
 The presets (a coffee, a lunch, a night) are as many minutes on every machine. A step's time is
 measured; from it follow how wide a network the minutes can teach, and how many steps they hold. So
@@ -58,10 +58,10 @@ def fitted(dataset: ImageDataset, checkpoint: Checkpoint) -> ImageDataset:
 def plan_of(
     form: TrainForm, dataset: ImageDataset, limits: Limits
 ) -> tuple[TrainingPlan, ImageDataset]:
-    """The plan that the controls ask for, and the pictures as its network takes them.
+    """The plan that the controls describe, and the pictures as its network takes them.
 
     Raises:
-        ValueError: in one sentence, if it cannot be, or is more than this page allows.
+        ValueError: in one sentence, if it is not possible, or more than this page allows.
     """
     if any(value is None for value in vars(form).values()):
         raise ValueError("Fill in every number under Everything.")
@@ -119,7 +119,7 @@ def plan_of(
         init = str(models.place(form.begin)[0]) if SESSIONS.public else form.begin
         plan = TrainingPlan(
             train, unet, known.config.schedule, init=init
-        )  # the noise that it knows
+        )  # the noise that it was trained on
     _check_shape(plan, dataset)
     if (millions := num_parameters(plan.unet) / 1e6) > limits.millions:
         raise ValueError(
@@ -130,7 +130,7 @@ def plan_of(
 
 
 def _as_trained(form: TrainForm, known: Checkpoint) -> TrainForm:
-    """What the output means stays what it was trained for; so must its weighting have a meaning."""
+    """The prediction type stays that of the checkpoint; the weighting must suit it."""
     kind = known.config.prediction_type
     weighting = "none" if (form.weighting, kind) == UNBOUNDED else form.weighting
     return dataclasses.replace(form, prediction=kind, weighting=weighting)
@@ -146,11 +146,11 @@ def _check_shape(plan: TrainingPlan, dataset: ImageDataset) -> None:
 
 
 def seconds_a_step(plan: TrainingPlan, *, known: bool = False) -> float | None:
-    """Measured on this machine, see `step_seconds`, with its share of what is drawn and saved.
+    """Seconds of a step on this machine, see `step_seconds`, with its share of samples and saves.
 
     Args:
-        plan: Whose step.
-        known: Do not measure; None then where that was not done before.
+        plan: The plan of the step.
+        known: Do not measure; then None where it was not measured before.
     """
     train, find = plan.train, known_step_seconds if known else step_seconds
     took = find(plan.unet, train.batch_size, train.precision, str(best_device()))
@@ -165,12 +165,12 @@ def with_saves(plan: TrainingPlan, seconds: float) -> TrainingPlan:
 
 
 def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> str:
-    """Parameters, megabytes, memory, time, and what is to be minded: Markdown.
+    """Parameters, megabytes, memory, time, and points to mind: Markdown.
 
     Args:
         plan: The run.
-        dataset: On what.
-        seconds: Of one step, as `seconds_a_step` has them; None where that is not known.
+        dataset: The pictures to train on.
+        seconds: Seconds of one step, of `seconds_a_step`; None where they are not known.
     """
     count, train = num_parameters(plan.unet), plan.train
     memory = memory_of_training(UNet(plan.unet), train.batch_size)
@@ -181,13 +181,13 @@ def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> s
         else f"**about {rough_duration(train.num_steps * seconds)}** on this machine "
         f"({1000 * seconds:.0f} ms a step: measured, and a tenth for samples and saves)"
     )
-    said = (
+    text = (
         f"**{count / 1e6:.2f} million parameters**, {2 * count / 1e6:.1f} MB on disk; training "
         f"takes about {memory / 1e9:.2g} GB of memory. {train.num_steps:,} steps of "
         f"{train.batch_size} pictures see each picture {epochs:,.1f} times; {takes}."
     )
     if plan.init:
-        said += (
+        text += (
             f" It goes on to predict {train.prediction_type}, as what it begins with does; loss "
             f"weighting: {train.loss_weighting}."
         )
@@ -196,14 +196,14 @@ def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> s
         for c in check_schedule(make_schedule(**plan.noise), train.prediction_type)
         if not c.ok
     ]
-    return " ".join([said, *minded])
+    return " ".join([text, *minded])
 
 
 FEWEST = 50  # steps
 
 
 class Filled(NamedTuple):
-    """What a preset fills in, and the seconds that it takes, where they are known."""
+    """The values of a preset, and the seconds that it takes, where they are known."""
 
     steps: int
     batch: int
@@ -215,13 +215,13 @@ class Filled(NamedTuple):
 def filled(
     name: str, measure: Callable[[str, int], float | None], limits: Limits, fixed: bool = False
 ) -> Filled:
-    """What a preset comes to on this machine.
+    """The values of a preset on this machine.
 
     Args:
         name: One of `PRESETS`.
         measure: Seconds of a step, for channels and batch; None where that is not known.
-        limits: Of this page.
-        fixed: The network is given, so that there is one way only.
+        limits: The limits of this page.
+        fixed: Whether the network is given, so that its channels are too.
     """
     preset = PRESETS[name]
     # Where minutes are bounded, a slower hour of the machine must not cut the training off.
@@ -239,15 +239,15 @@ def filled(
 
 
 def _round(steps: float) -> int:
-    """Down to two digits, as a person would say it."""
+    """Rounded down to two digits, as a person would write it."""
     scale = 10 ** max(0, len(str(int(steps))) - 2)
     return int(steps / scale) * scale
 
 
 def choices(presets: dict[str, Filled]) -> list[tuple[str, str]]:
     """(words, name) of each preset, for the menu, and one's own settings."""
-    said = []
+    pairs = []
     for name, each in presets.items():
         time = "" if each.seconds is None else f", about {rough_duration(each.seconds)}"
-        said.append((f"{name}: {each.steps:,} steps{time}", name))
-    return [*said, (OWN, OWN)]
+        pairs.append((f"{name}: {each.steps:,} steps{time}", name))
+    return [*pairs, (OWN, OWN)]

@@ -20,7 +20,7 @@ def build(own: gr.Dropdown) -> None:
     """Lay out the fold and wire it; called inside "Your models".
 
     Args:
-        own: Which model it is.
+        own: The menu of models that were trained here.
     """
     with gr.Accordion("Push to the Hub", open=False):
         to = gr.Textbox(
@@ -40,19 +40,19 @@ def build(own: gr.Dropdown) -> None:
             else "with write rights; this machine's own, if left empty",
         )
         button = gr.Button("Push", size="md", elem_id="train-push")
-        said = gr.Markdown(
+        outcome = gr.Markdown(
             "Config, weights, a card under the MIT licence and a sheet of samples go there; your "
             "pictures do not.",
             elem_classes=["hint"],
             elem_id="train-pushed",
         )
-    button.click(push, [own, to, private, token], [said, token], concurrency_limit=2, **QUIET)
+    button.click(push, [own, to, private, token], [outcome, token], concurrency_limit=2, **QUIET)
 
 
 def push(
     path: str | None, to: str, private: bool, token: str, request: gr.Request
 ) -> Iterator[tuple[str, Any]]:
-    """Handler of Push: what is being done, and the outcome with a link; then the token is gone."""
+    """Handler of Push: its progress, and the outcome with a link; then the token is gone."""
     session = request.session_hash or ""
     doing = ["Looking at the repository"]
     with ThreadPoolExecutor(1) as pool:
