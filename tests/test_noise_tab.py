@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -12,15 +13,17 @@ import pytest
 from diffusion_core.data import to_uint8
 from diffusion_core.process import q_sample
 from diffusion_core.schedule import make_schedule
-from tabs.noise import compute
+from tabs.noise import compute, layout
+from tabs.noise.form import NoiseForm
+from tabs.shared.forms import table
 from tabs.shared.picture_upload import receive
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 
 
 def test_the_browser_gets_x0_exactly_and_eps_to_a_fiftieth_of_a_level():
-    sent = json.loads(compute.prepare(PICTURE, 32, "centre", 5, "cosine"))
-    x0, eps, schedule = compute.parts(PICTURE, 32, "centre", 5, "cosine")
+    sent = json.loads(compute.prepare(NoiseForm(PICTURE, 32, "centre", 5, "cosine")))
+    x0, eps, schedule = compute.parts(NoiseForm(PICTURE, 32, "centre", 5, "cosine"))
     levels = np.frombuffer(base64.b64decode(sent["x0"]), np.uint8).reshape(32, 32, 3)
     assert np.array_equal(levels, to_uint8(x0)[0])
     fine = np.frombuffer(base64.b64decode(sent["eps"]), np.int16).reshape(32, 32, 3) / 4096
@@ -29,7 +32,9 @@ def test_the_browser_gets_x0_exactly_and_eps_to_a_fiftieth_of_a_level():
 
 
 def test_the_chain_arrives_where_the_jump_does_in_distribution():
-    *_, last = map(json.loads, compute.chain_messages(PICTURE, 128, "centre", 3, "linear", 600))
+    *_, last = map(
+        json.loads, compute.chain_messages(NoiseForm(PICTURE, 128, "centre", 3, "linear"), 600)
+    )
     assert last["done"] and last["k"] == last["of"] == 601
     want = 1 - float(make_schedule("linear").alpha_bar(600))
     assert last["variance"] == pytest.approx(want)
@@ -41,50 +46,70 @@ def test_the_chain_arrives_where_the_jump_does_in_distribution():
 
 def test_the_chain_says_that_it_goes_on_while_it_does(monkeypatch):
     monkeypatch.setattr(compute, "CHAIN_SECONDS", 0.0)
-    parts = [json.loads(m) for m in compute.chain_messages(PICTURE, 28, "centre", 0, "linear", 9)]
+    parts = [
+        json.loads(m)
+        for m in compute.chain_messages(NoiseForm(PICTURE, 28, "centre", 0, "linear"), 9)
+    ]
     assert [p["k"] for p in parts] == list(range(1, 11))
     assert [p["done"] for p in parts] == [False] * 9 + [True]
 
 
 def test_the_animation_dissolves_the_picture():
-    made = compute.animation(PICTURE, 28, "centre", 1, "linear")
+    made = compute.animation(NoiseForm(PICTURE, 28, "centre", 1, "linear"))
     path = Path(next(made))
     frames = iio.imread(path, index=None)
     made.close()
     assert not path.exists()  # nothing is left behind
     assert len(frames) >= 60
-    x0, eps, schedule = compute.parts(PICTURE, 28, "centre", 1, "linear")
+    x0, eps, schedule = compute.parts(NoiseForm(PICTURE, 28, "centre", 1, "linear"))
     first = to_uint8(q_sample(x0, 0, eps, schedule))[0]
     small = frames[0][:: frames.shape[1] // 28, :: frames.shape[2] // 28, :3]
     assert np.abs(small.astype(int) - first).mean() < 12  # a GIF has 256 colours
 
 
 def test_what_the_denoise_tab_begins_with():
-    start = compute.start_here(PICTURE, 64, "centre", 0, "linear", 420)
+    start = compute.start_here(NoiseForm(PICTURE, 64, "centre", 0, "linear"), 420)
     assert start.picture.shape == (64, 64, 3)
     assert start.log_snr == pytest.approx(float(make_schedule("linear").log_snr(420)))
     assert start.where == "t = 420 of the linear schedule"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("change", "words"),
     [
-        ((None, 64, "centre", 0, "linear"), "Choose a picture"),
-        ((PICTURE, 65, "centre", 0, "linear"), "size must be"),
-        ((PICTURE, 64, "middle", 0, "linear"), "no crop"),
-        ((PICTURE, 64, "centre", -1, "linear"), "seed must be"),
-        ((PICTURE, 64, "centre", None, "linear"), "seed must be"),
-        ((PICTURE, 64, "centre", 0, "odd"), "no schedule"),
+        ({"picture": None}, "Choose a picture"),
+        ({"size": 65}, "size must be"),
+        ({"crop": "middle"}, "no crop"),
+        ({"seed": -1}, "seed must be"),
+        ({"seed": None}, "seed must be"),
+        ({"schedule": "odd"}, "no schedule"),
     ],
 )
-def test_bad_input_is_one_sentence(arguments, words):
-    for act in (compute.prepare, lambda *a: list(compute.animation(*a))):
+def test_bad_input_is_one_sentence(change, words):
+    form = replace(NoiseForm(PICTURE, 64), **change)
+    for act in (compute.prepare, lambda form: list(compute.animation(form))):
         with pytest.raises(gr.Error) as caught:
-            act(*arguments)
+            act(form)
         assert words in str(caught.value) and "\n" not in str(caught.value)
     for act in (compute.start_here, lambda *a: list(compute.chain_messages(*a))):
         with pytest.raises(gr.Error):
-            act(*arguments, 5)
+            act(form, 5)
+
+
+def test_the_stage_and_the_picture_kept_stay_where_new_ones_cannot_be_made(monkeypatch):
+    said = []
+    monkeypatch.setattr(gr, "Warning", said.append)
+    new = layout.refresh(NoiseForm(PICTURE, 64))
+    assert {*new} == {*layout.SHOWN_PARTS} and new["kept"] is PICTURE
+    assert json.loads(new["stage"])["size"] == 64
+    assert layout.refresh(NoiseForm(None)) == {} and said == []
+    assert layout.refresh(NoiseForm(PICTURE, seed=0.5)) == {} and "seed must be" in said[0]
+
+
+def test_every_field_of_the_form_has_a_control_and_its_default_works():
+    assert all(each.control is not None for each in table(NoiseForm).values())
+    sent = json.loads(compute.prepare(NoiseForm(PICTURE)))
+    assert sent["caption"].startswith("128 × 128 pixels, colour · linear schedule")
 
 
 def test_a_data_url_is_refused_and_a_missing_picture_is_none():

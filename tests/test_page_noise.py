@@ -10,6 +10,7 @@ from diffusion_core.data import read_picture, to_uint8
 from diffusion_core.process import q_sample
 from tabs.noise import compute
 from tabs.noise import layout as noise
+from tabs.noise.form import NoiseForm
 
 pytestmark = pytest.mark.browser
 STAGE = "#noise-stage"
@@ -43,7 +44,7 @@ def change(page, act):
 def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip):
     delay(tab, round_trip)
     x0, eps, schedule = compute.parts(
-        read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear"
+        NoiseForm(read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear")
     )
     quiet(tab)
     requests = []
@@ -62,7 +63,7 @@ def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip)
 
 def test_the_numbers_under_the_picture_are_this_timesteps(tab):
     _, _, schedule = compute.parts(
-        read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear"
+        NoiseForm(read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear")
     )
     ab = float(schedule.alpha_bar(300))
     tab.evaluate(MOVE, 300)

@@ -13,6 +13,7 @@ from diffusion_core.process import q_sample
 from diffusion_core.schedule import make_schedule
 from tabs.noise import compute
 from tabs.noise import layout as noise
+from tabs.noise.form import NoiseForm
 
 pytestmark = pytest.mark.browser
 STAGE = "#schedule-stage"
@@ -37,7 +38,7 @@ def changed(page, act):
 
 def test_the_same_picture_stands_under_every_schedule_at_the_cursor(tab):
     x0, eps, _ = compute.parts(
-        read_picture(noise.PICTURES / "chelsea.png"), 64, "centre", 0, "linear"
+        NoiseForm(read_picture(noise.PICTURES / "chelsea.png"), 64, "centre", 0, "linear")
     )
     slider = tab.locator(f'{STAGE} input[aria-label="Timestep"]')
     for t in (0, 400, 999):

@@ -22,6 +22,7 @@ from diffusion_core.seeding import draw_noise
 from ..shared.picture_and_noise import message, picture_and_noise
 from ..shared.start_image import StartImage
 from ..shared.wire import ChainMessage, Moments, NoiseMessage, as_base64
+from .form import NoiseForm
 
 CHAIN_SECONDS = 0.1
 SAME = (
@@ -30,38 +31,30 @@ SAME = (
 )
 
 
-def prepare(picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str) -> str:
+def prepare(form: NoiseForm) -> str:
     """x0, eps and the schedule as JSON, from which the browser noises the picture by itself.
-
-    Args:
-        picture: uint8, (H, W, C).
-        size: Side of the square that it is fitted to, in pixels.
-        crop: The way to a square; see `fit_picture`.
-        seed: The seed of the noise.
-        name: The name of the schedule.
 
     Raises:
         gr.Error: if something does not fit; one sentence.
     """
     try:
-        x0, eps, schedule = parts(picture, size, crop, seed, name)
+        x0, eps, schedule = parts(form)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
     kind = "grey" if x0.shape[1] == 1 else "colour"
-    words = f"{size} × {size} pixels, {kind} · {name} schedule, "
+    words = f"{form.size} × {form.size} pixels, {kind} · {form.schedule} schedule, "
     values: NoiseMessage = {
         **message(x0, eps),
         "alpha_bars": [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()],
-        "caption": words + f"T = {len(schedule)} · noise of seed {int(seed or 0)}",
+        "caption": words + f"T = {len(schedule)} · noise of seed {int(form.seed or 0)}",
     }
     return json.dumps(values)
 
 
-def parts(
-    picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str
-) -> tuple[Tensor, Tensor, NoiseSchedule]:
+def parts(form: NoiseForm) -> tuple[Tensor, Tensor, NoiseSchedule]:
     """x0 and eps, each (1, C, size, size), and the schedule; ValueError as `picture_and_noise`."""
-    return *picture_and_noise(picture, size, crop, seed), make_schedule(name)
+    x0, eps = picture_and_noise(form.picture, form.size, form.crop, form.seed)
+    return x0, eps, make_schedule(form.schedule)
 
 
 def moments(residual: Tensor) -> Moments:
@@ -74,19 +67,17 @@ def moments(residual: Tensor) -> Moments:
     }
 
 
-def chain_messages(
-    picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str, t: float
-) -> Iterator[str]:
+def chain_messages(form: NoiseForm, t: float) -> Iterator[str]:
     """Noise a picture by t + 1 single steps and in one jump; messages for the chain's stage.
 
     The chain is not clipped. Its noise comes from a generator of its own, seeded beside the jump's.
     """
     try:
-        x0, eps, schedule = parts(picture, size, crop, seed, name)
+        x0, eps, schedule = parts(form)
         last = max(0, min(int(t), len(schedule) - 1))
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    generator = torch.Generator().manual_seed((int(seed or 0) + 1) % (MAX_SEED + 1))
+    generator = torch.Generator().manual_seed((int(form.seed or 0) + 1) % (MAX_SEED + 1))
     x, sent = x0, 0.0
     for k in range(last + 1):
         x = q_step(x, k, draw_noise(x.shape, generator), schedule)
@@ -118,26 +109,22 @@ def _chain_message(
     }
 
 
-def start_here(
-    picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str, t: float
-) -> StartImage:
+def start_here(form: NoiseForm, t: float) -> StartImage:
     """This picture and its present noise, for the Denoise tab to begin with."""
     try:
-        x0, _, schedule = parts(picture, size, crop, seed, name)
+        x0, _, schedule = parts(form)
         t = max(0, min(int(t), len(schedule) - 1))
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
     return StartImage(
-        to_uint8(x0)[0], float(schedule.log_snr(t)), f"t = {t} of the {name} schedule"
+        to_uint8(x0)[0], float(schedule.log_snr(t)), f"t = {t} of the {form.schedule} schedule"
     )
 
 
-def animation(
-    picture: np.ndarray | None, size: int, crop: str, seed: float | None, name: str
-) -> Iterator[str]:
+def animation(form: NoiseForm) -> Iterator[str]:
     """Write a GIF of the picture dissolving, 60 timesteps; the file's path, while it is needed."""
     try:
-        x0, eps, schedule = parts(picture, size, crop, seed, name)
+        x0, eps, schedule = parts(form)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
     timesteps = np.linspace(0, len(schedule) - 1, 60).round().astype(int)

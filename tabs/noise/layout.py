@@ -7,15 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from diffusion_core.data import CROPS, read_picture
+from diffusion_core.data import read_picture
 from diffusion_core.generation import MAX_SEED
-from diffusion_core.schedule import SCHEDULES
 
 from ..shared.components import STATIC, component, why
+from ..shared.forms import Controls, wired
 from ..shared.page import Page
-from ..shared.picture_and_noise import SIZES
-from ..shared.picture_upload import picture_input
 from .compute import animation, chain_messages, prepare, start_here
+from .form import NoiseForm
 
 PICTURES = STATIC / "pictures"
 SHIPPED = {
@@ -51,20 +50,22 @@ are left? Is it the same for a photograph and for a boot, at 28 and at 256 pixel
 # The timestep lives in the browser; this sends it along.
 SEND_T = """(...inputs) => [...inputs.slice(0, -1),
   Number(document.querySelector("#noise-stage .noise").dataset.t)]"""
+# What changes with the controls: the stage, and the last good picture.
+SHOWN_PARTS = ("stage", "kept")
 
 
-def refresh(*controls: Any) -> Any:
-    """New data for the stage, which keeps the last where there is no picture or a bad number.
+def refresh(form: NoiseForm) -> dict[str, Any]:
+    """Updates of `SHOWN_PARTS`; none where there is no picture or a bad number.
 
     It never raises: Gradio drops what was typed meanwhile when a handler does.
     """
-    if controls[0] is None:
-        return gr.skip(), gr.skip()
+    if form.picture is None:
+        return {}
     try:
-        return prepare(*controls), controls[0]
+        return {"stage": prepare(form), "kept": form.picture}
     except gr.Error as error:
         gr.Warning(error.message)
-        return gr.skip(), gr.skip()
+        return {}
 
 
 def build(page: Page) -> None:
@@ -76,6 +77,7 @@ def build(page: Page) -> None:
     # Served from where they lie: copies in Gradio's cache are cleared away after an hour.
     gr.set_static_paths(PICTURES)
     first = str(PICTURES / "chelsea.png")
+    controls = Controls(NoiseForm, NoiseForm(picture=read_picture(first)))
     gr.Markdown(
         "A picture dissolves into noise: drag the timestep. The same noise all the way, ever more "
         "of it.",
@@ -83,37 +85,27 @@ def build(page: Page) -> None:
     )
     with gr.Row(elem_classes=["tab-row"]):
         with gr.Column(scale=2, min_width=300):
-            picture = picture_input(
-                value=first,
-                label="Picture",
-                height=220,
-                buttons=["fullscreen"],
-                sources=["upload", "clipboard", "webcam"],
-                alt_text="the picture to be noised",
-            )
+            controls.place("picture", value=first)
             with gr.Row(elem_classes=["shipped"]):
                 offered = [
                     gr.Button(words, icon=str(PICTURES / file), size="sm", min_width=80)
                     for words, file in SHIPPED.items()
                 ]
-            size = gr.Radio([(str(s), s) for s in SIZES], value=128, label="Size in pixels")
-            name = gr.Dropdown(list(SCHEDULES), value="linear", label="Schedule")
+            controls.place("size")
+            controls.place("schedule")
             with gr.Row():
-                seed = gr.Number(0, label="Seed", precision=None, min_width=140)
+                controls.place("seed")
                 another = gr.Button("New noise", min_width=80, elem_classes=["beside"])
             with gr.Accordion("More", open=False):
-                crop = gr.Dropdown(list(CROPS), value=CROPS[0], label="Crop to a square")
+                controls.place("crop")
         with gr.Column(scale=5, elem_classes=["stage"]):
-            controls: list[gr.Image | gr.Radio | gr.Dropdown | gr.Number]
-            controls = [picture, size, crop, seed, name]
-            opening = prepare(read_picture(first), 128, CROPS[0], 0, "linear")
-            stage = component("noise", opening, "noise-stage")
+            controls.add("stage", component("noise", prepare(controls.opening), "noise-stage"))
             with gr.Row():
                 onward = gr.Button("Denoise from here", min_width=180)
                 make = gr.Button("Make animation", min_width=180)
             gif = gr.File(label="Animation (GIF)", interactive=False, visible=False)
             start = gr.State(None)
-            kept = gr.State(read_picture(first))
+            kept = controls.add("kept", gr.State(controls.opening.picture))
             with gr.Accordion("Markov chain or one jump?", open=False):
                 gr.Markdown(
                     "The same picture, noised to this timestep by single steps with fresh noise in "
@@ -124,10 +116,8 @@ def build(page: Page) -> None:
                 t_now = gr.Number(0, visible=False)
             why(WHY)
     gr.on(
-        [c.change for c in controls],
-        refresh,
-        controls,
-        [stage, kept],
+        [c.change for c in controls.inputs],
+        **wired(refresh, [controls], controls.named(*SHOWN_PARTS)),
         show_progress="hidden",
         trigger_mode="always_last",
         concurrency_limit=8,
@@ -136,32 +126,30 @@ def build(page: Page) -> None:
     for button, file in zip(offered, SHIPPED.values(), strict=True):
         button.click(
             partial(str, PICTURES / file),
-            outputs=picture,
+            outputs=controls["picture"],
             show_progress="hidden",
             api_visibility="private",
         )
     another.click(
         None,
-        outputs=seed,
+        outputs=controls["seed"],
         js=f"() => Math.floor(Math.random() * {MAX_SEED})",
         api_visibility="private",
     )
     walk_button.click(
-        chain_messages,
-        [*controls, t_now],
-        chain,
+        **wired(chain_messages, [controls, t_now], chain),
         show_progress="hidden",
         concurrency_limit=4,
         js=SEND_T,
         api_visibility="private",
     )
-    make.click(animation, controls, gif, concurrency_limit=4, api_visibility="private").then(
+    make.click(
+        **wired(animation, [controls], gif), concurrency_limit=4, api_visibility="private"
+    ).then(
         lambda: gr.File(visible=True), outputs=gif, show_progress="hidden", api_visibility="private"
     )
     onward.click(
-        start_here,
-        [*controls, t_now],
-        start,
+        **wired(start_here, [controls, t_now], start),
         js=SEND_T,
         show_progress="hidden",
         api_visibility="private",

@@ -1,0 +1,48 @@
+"""The Noise tab's form: one table of named fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import gradio as gr
+import numpy as np
+
+from diffusion_core.data import CROPS
+from diffusion_core.schedule import SCHEDULES
+
+from ..shared.forms import entry
+from ..shared.picture_and_noise import SIZES
+from ..shared.picture_upload import picture_input
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseForm:
+    """What the tab's controls hold: the table of their names, defaults and controls.
+
+    The values are checked where picture and noise are made of them, by `picture_and_noise` and
+    `make_schedule`.
+
+    Attributes:
+        picture: The picture to be noised, uint8, (H, W, C); None where there is none.
+        size: Side, in pixels, of the square that the picture is fitted to.
+        crop: The way to a square; see `fit_picture`.
+        seed: The seed of the noise; None where the control is empty.
+        schedule: The name of the noise schedule.
+    """
+
+    picture: np.ndarray | None = entry(
+        None,
+        partial(  # its control takes the path of a file
+            picture_input,
+            label="Picture",
+            height=220,
+            buttons=["fullscreen"],
+            sources=["upload", "clipboard", "webcam"],
+            alt_text="the picture to be noised",
+        ),
+    )
+    size: int = entry(128, partial(gr.Radio, [(str(s), s) for s in SIZES], label="Size in pixels"))
+    crop: str = entry(CROPS[0], partial(gr.Dropdown, list(CROPS), label="Crop to a square"))
+    seed: float | None = entry(0, partial(gr.Number, label="Seed", precision=None, min_width=140))
+    schedule: str = entry("linear", partial(gr.Dropdown, list(SCHEDULES), label="Schedule"))
