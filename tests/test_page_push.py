@@ -5,6 +5,7 @@ import logging
 import shutil
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from conftest import save_tiny
 from fakehub import hub
@@ -27,8 +28,8 @@ def a_model(folder):
 
 def push(path, to="me/tiny", private=True, token="", who=ME):
     """What is said at last, and what becomes of the token."""
-    *_, (words, after) = publish.push(path, to, private, token, who)
-    return words, after
+    *_, told = publish.push(path, publish.PushForm(to, private, token), who)
+    return told["outcome"], told.get("token", gr.skip())
 
 
 def headers(hub):

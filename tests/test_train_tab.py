@@ -28,7 +28,7 @@ from tabs.shared.sessions import SESSIONS, Sessions
 from tabs.train import datasets, estimates, handlers, jobs, layout, my_models
 from tabs.train import messages as messages_module
 from tabs.train import plan as plan_module
-from tabs.train.form import FRESH, TrainForm
+from tabs.train.form import FRESH, SourceForm, TrainForm
 from tabs.train.jobs import QUEUE, Job, JobQueue, free_folder, kept_pictures
 from tabs.train.plan import plan_of
 
@@ -296,14 +296,14 @@ def uploads(tmp_path, count=5, size=(40, 30)):
 
 
 def test_uploads_are_shown_as_the_network_will_see_them(tmp_path):
-    said = list(handlers.chosen_pictures(datasets.MINE, [uploads(tmp_path)], "", 16, ME))
-    message, told = json.loads(said[-1][0]), said[-1][1]
+    form = SourceForm(datasets.MINE, [uploads(tmp_path)], size=16)
+    *_, said = handlers.chosen_pictures(form, ME)
+    message, told = json.loads(said["stage"]), said["words"]
     assert message["state"] == "before" and message["sheet"]["channels"] == 3
     assert "**5 pictures**, 16 × 16, in colour" in told and "**2 classes:** a (3), b (2)" in told
     assert "Left out, as they cannot be read: 1. a/broken.png" in told
     assert SESSIONS.chosen("me").shape == (3, 16, 16)
-    again = list(handlers.opened(datasets.SHIPPED, None, "", 28, ME))
-    assert again == [(gr.skip(), gr.skip())]  # opening the tab does not forget them
+    assert list(handlers.opened(SourceForm(), ME)) == [{}]  # opening the tab does not forget them
 
 
 @pytest.mark.parametrize(
@@ -319,21 +319,23 @@ def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_
 ):
     bad = tmp_path / "bad.zip"
     bad.write_bytes(b"PK nothing")
-    said = list(handlers.chosen_pictures(source, [str(bad)], folder, 32, ME))
-    assert words in json.loads(said[-1][0])["error"]
+    *_, said = handlers.chosen_pictures(SourceForm(source, [str(bad)], folder), ME)
+    assert words in json.loads(said["stage"])["error"] and "choose others" in said["words"]
     assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     assert not home.exists()
 
 
 def test_nothing_is_trained_on_before_it_was_given_and_read(home, tmp_path, monkeypatch):
-    list(handlers.chosen_pictures(datasets.MINE, [], "", 32, ME))
+    for nothing in (SourceForm(datasets.MINE, []), SourceForm(datasets.FOLDER, folder=" ")):
+        (told,) = handlers.chosen_pictures(nothing, ME)
+        assert [*told] == ["words"]  # the stage stays
     assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
     reading = threading.Event()
     monkeypatch.setattr(handlers, "TELL_SECONDS", 0.01)
     monkeypatch.setattr(handlers, "read", lambda *_: reading.wait())
-    told = handlers.chosen_pictures(datasets.MINE, ["a.zip"], "", 32, ME)
-    assert "Reading the pictures" in next(told)[1]
+    told = handlers.chosen_pictures(SourceForm(datasets.MINE, ["a.zip"]), ME)
+    assert "Reading the pictures" in next(told)["words"]
     assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     reading.set()
     told.close()
@@ -420,7 +422,7 @@ def watching_line(job, monkeypatch, owners):
 
 
 def test_pictures_of_ones_own_are_kept_with_the_run_and_named_ones_are_not(home, tmp_path):
-    list(handlers.chosen_pictures(datasets.MINE, [uploads(tmp_path)], "", 16, ME))
+    list(handlers.chosen_pictures(SourceForm(datasets.MINE, [uploads(tmp_path)], size=16), ME))
     mine = SESSIONS.chosen("me")
     messages(handlers.train("mine", replace(SMALL, steps=2, batch=2), ME))
     kept = kept_pictures(home / "mine")
@@ -469,11 +471,32 @@ def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
     )
 
 
+def test_the_denoise_tab_is_opened_with_a_model_and_never_without():
+    assert handlers.use("") == handlers.use(None) == {}
+    told = handlers.use("mine")
+    assert {*told} == {*handlers.USE_PARTS} and told["denoise_model"] == "mine"
+    assert told["tabs"].selected == "denoise"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (datasets.SHIPPED, set()),
+        (datasets.MINE, {"upload", "sized"}),
+        (datasets.FOLDER, {"local", "sized"}),
+    ],
+)
+def test_a_source_shows_the_inputs_that_it_needs(source, shown):
+    told = handlers.shown_inputs(source)
+    assert {*told} == {*handlers.SOURCE_GROUPS}
+    assert {name for name, group in told.items() if group.visible} == shown
+
+
 def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
     messages(handlers.train("mine", replace(SMALL, steps=2), ME))
     (home / "mine" / "results.json").write_text("{}")
     made = handlers.zip_file(str(home / "mine"), ME)
-    file = Path(next(made)[0]["value"])
+    file = Path(next(made)["file"]["value"])
     with zipfile.ZipFile(file) as z:
         assert sorted(z.namelist()) == [
             "mine/README.md",
@@ -487,8 +510,8 @@ def test_a_zip_holds_the_checkpoint_and_opens_again(home, tmp_path):
     again = load_checkpoint(tmp_path / "out" / "mine")
     assert again.weights_hash == load_checkpoint(home / "mine").weights_hash
     for path in ("", "/etc", str(home / "else"), None):
-        ((_, said),) = handlers.zip_file(path, ME)
-        assert said == "Choose one of your models first; Train makes one."
+        (told,) = handlers.zip_file(path, ME)
+        assert told == {"outcome": "Choose one of your models first; Train makes one."}
 
 
 def test_a_model_is_deleted_and_nothing_else_is(home, dataset):

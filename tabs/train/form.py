@@ -15,6 +15,7 @@ from diffusion_core.training import PRECISIONS, WEIGHTINGS
 
 from ..shared.forms import Controls, entry
 from ..shared.limits import Limits
+from .datasets import SHIPPED, SIZES, SOURCES
 
 FRESH = "random weights"
 ATTENTION = {"the coarsest level": 1, "the two coarsest": 2, "none": 0}
@@ -180,6 +181,60 @@ class TrainForm:
     def within(cls, limits: Limits) -> TrainForm:
         """The controls' first values on a page with these limits."""
         return cls(steps=min(_COFFEE.steps, limits.steps), batch=min(_COFFEE.batch, limits.batch))
+
+
+@dataclass(frozen=True)
+class SourceForm:
+    """Which pictures to learn from: the names, defaults and controls of that choice.
+
+    Attributes:
+        source: One of `SOURCES`.
+        files: Paths of the uploaded files, for `MINE`; None where there are none.
+        folder: A path, for `FOLDER`.
+        size: Side, in pixels, of pictures that come in any size.
+    """
+
+    source: str = entry(SHIPPED, partial(gr.Dropdown, SOURCES, label="Pictures"))
+    files: list[str] | None = entry(
+        None,
+        partial(gr.File, label="A zip, or several pictures", file_count="multiple", height=140),
+    )
+    folder: str = entry(
+        "",
+        partial(
+            gr.Textbox,
+            label="Folder",
+            placeholder="/home/me/pictures",
+            info="Enter reads it; one subfolder each names a class",
+        ),
+    )
+    size: int = entry(
+        32,
+        partial(
+            gr.Dropdown,
+            list(SIZES),
+            label="Size",
+            info="pixels of a side; pictures are cropped square",
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class RunForm:
+    """The controls beside the settings: how long a training may take, and what it is called.
+
+    They are no part of `TrainForm`, whose changes each ask anew what the training would take.
+
+    Attributes:
+        preset: One of `PRESETS`, or `OWN`.
+        name: The name of the model, from which that of its folder is made.
+    """
+
+    preset: str = entry(
+        "a coffee",
+        partial(gr.Radio, [*PRESETS, OWN], label="How long", elem_id="train-preset"),
+    )
+    name: str = entry("my-model", partial(gr.Textbox, label="Name", max_length=40))
 
 
 # The fold "Everything", row by row; it holds all of the form but what a training begins with.

@@ -14,41 +14,43 @@ import gradio as gr
 from ..shared import models
 from ..shared.errors import TRAINING, sentence_of
 from ..shared.limits import Limits
+from ..shared.page import open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
 from . import my_models
 from .datasets import FOLDER, MINE, SHIPPED, read, words
 from .estimates import planned, seconds_of
-from .form import FRESH, TrainForm
+from .form import FRESH, SourceForm, TrainForm
 from .jobs import QUEUE, Job, free_folder
 from .messages import before, failed, follow
 from .plan import with_saves
 
 TELL_SECONDS = 0.4
+# The groups of controls that a source may need, and what shows the pictures that were read.
+SOURCE_GROUPS, PICTURE_PARTS = ("upload", "local", "sized"), ("stage", "words")
 
 
-def shown_inputs(source: str) -> list[gr.Group]:
-    """Upload, folder and size, as the source needs them."""
+def shown_inputs(source: str) -> dict[str, Any]:
+    """Updates of `SOURCE_GROUPS`: upload, folder and size, as the source needs them."""
     mine, local = source == MINE, source == FOLDER
-    return [gr.Group(visible=mine), gr.Group(visible=local), gr.Group(visible=mine or local)]
+    return {
+        "upload": gr.Group(visible=mine),
+        "local": gr.Group(visible=local),
+        "sized": gr.Group(visible=mine or local),
+    }
 
 
 def chosen_pictures(
-    source: str,
-    files: list[str] | None,
-    folder: str,
-    size: int,
-    request: gr.Request,
-    *,
-    opening: bool = False,
-) -> Iterator[tuple[Any, Any]]:
-    """Read what was chosen: a sheet for the stage, and words, which may be an error."""
+    form: SourceForm, request: gr.Request, *, opening: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Read what was chosen; updates of `PICTURE_PARTS`, whose words may be an error."""
     session = request.session_hash or ""
     if opening and SESSIONS.chosen(session) is not None:
-        yield gr.skip(), gr.skip()
+        yield {}
         return
     SESSIONS.drop(session)  # never is trained on other pictures than the controls name
-    if (source == MINE and not files) or (source == FOLDER and not folder.strip()):
-        yield gr.skip(), "Choose a zip, pictures or a folder; they will be shown here."
+    no_files = form.source == MINE and not form.files
+    if no_files or (form.source == FOLDER and not form.folder.strip()):
+        yield {"words": "Choose a zip, pictures or a folder; they will be shown here."}
         return
     seen: list[int] = []
 
@@ -56,26 +58,30 @@ def chosen_pictures(
         seen[:] = [done, total]
 
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(read, source, files, folder, int(size), Limits.here(), note)
+        reading = pool.submit(
+            read, form.source, form.files, form.folder, int(form.size), Limits.here(), note
+        )
         while wait([reading], timeout=TELL_SECONDS).not_done:
             far = f" {seen[0]:,} of {seen[1]:,}" if seen else ""
-            yield gr.skip(), f"Reading the pictures{far} …"
+            yield {"words": f"Reading the pictures{far} …"}
     try:
         dataset = reading.result()
     except Exception as error:
-        yield failed(sentence_of(error, TRAINING)), "These pictures cannot be used; choose others."
+        yield {
+            "stage": failed(sentence_of(error, TRAINING)),
+            "words": "These pictures cannot be used; choose others.",
+        }
         return
     SESSIONS.keep(session, dataset)
     job = QUEUE.of(session, SESSIONS.public)
     runs = job is not None and not job.over  # then the stage is its own
-    yield gr.skip() if runs else before(dataset, f"before {time.monotonic()}"), words(dataset)
+    sheet = {} if runs else {"stage": before(dataset, f"before {time.monotonic()}")}
+    yield {**sheet, "words": words(dataset)}
 
 
-def opened(
-    source: str, files: list[str] | None, folder: str, size: int, request: gr.Request
-) -> Iterator[tuple[Any, Any]]:
+def opened(form: SourceForm, request: gr.Request) -> Iterator[dict[str, Any]]:
     """The tab is opened: read the chosen pictures, unless that was done."""
-    yield from chosen_pictures(source, files, folder, size, request, opening=True)
+    yield from chosen_pictures(form, request, opening=True)
 
 
 def train(name: str, form: TrainForm, request: gr.Request) -> Iterator[str]:
@@ -146,14 +152,27 @@ def newest(own: str | None, begin: str, model: str, request: gr.Request) -> dict
     return own_menu(own if job is not None and not job.over else None, begin, model, request)
 
 
-def zip_file(path: str | None, request: gr.Request) -> Iterator[list[Any]]:
-    """The chosen model as a zip to download."""
+# What becomes of a zip: the file to download, or a sentence.
+ZIP_PARTS = ("file", "outcome")
+
+
+def zip_file(path: str | None, request: gr.Request) -> Iterator[dict[str, Any]]:
+    """The chosen model as a zip to download; updates of `ZIP_PARTS`."""
     with tempfile.TemporaryDirectory() as into:  # Gradio keeps a copy, and lets it go in time
         try:
             made = my_models.zipped(path, request.session_hash or "", Path(into))
-            yield [gr.update(value=made, visible=True), gr.skip()]
+            yield {"file": gr.update(value=made, visible=True)}
         except ValueError as error:
-            yield [gr.skip(), str(error)]
+            yield {"outcome": str(error)}
+
+
+# What "Denoise with it" changes: the Denoise tab's menu, and which tab is seen.
+USE_PARTS = ("denoise_model", "tabs")
+
+
+def use(path: str | None) -> dict[str, Any]:
+    """Updates of `USE_PARTS`: go over to the Denoise tab with the chosen model, if there is one."""
+    return {"denoise_model": path, "tabs": open_tab("denoise")} if path else {}
 
 
 def delete(path: str | None, request: gr.Request) -> Any:

@@ -12,10 +12,10 @@ from ..shared import models
 from ..shared.components import QUIET, component, never_silent, why
 from ..shared.forms import Controls, components, wired
 from ..shared.limits import Limits
-from ..shared.page import Page, open_tab
+from ..shared.page import Page
 from ..shared.sessions import PUBLIC, SESSIONS
 from . import publish
-from .datasets import SHIPPED, SIZES, SOURCES
+from .datasets import SIZES
 from .estimates import (
     begins,
     facts_now,
@@ -31,12 +31,17 @@ from .form import (
     OWN,
     PATCH_PARTS,
     PRESET_PARTS,
-    PRESETS,
+    RunForm,
+    SourceForm,
     TrainForm,
     place_everything,
 )
 from .handlers import (
     MENUS,
+    PICTURE_PARTS,
+    SOURCE_GROUPS,
+    USE_PARTS,
+    ZIP_PARTS,
     chosen_pictures,
     delete,
     first_pictures,
@@ -47,6 +52,7 @@ from .handlers import (
     shown_inputs,
     stop,
     train,
+    use,
     watch,
     zip_file,
 )
@@ -108,6 +114,7 @@ def build(page: Page) -> None:
     denoise_model = page["denoise_model"]
     limits = Limits.here()
     controls = Controls(TrainForm, TrainForm.within(limits))
+    sources, run = Controls(SourceForm), Controls(RunForm)
     gr.Markdown(
         "A network that knows nothing learns to see noise in pictures: these, or your own. Press "
         "Train and watch the same noise become better and better pictures.",
@@ -115,47 +122,35 @@ def build(page: Page) -> None:
     )
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
-            source = gr.Dropdown(SOURCES, value=SHIPPED, label="Pictures")
-            with gr.Group(visible=False) as upload:
-                files = gr.File(
-                    label="A zip, or several pictures", file_count="multiple", height=140
-                )
-            with gr.Group(visible=False) as local:
-                folder = gr.Textbox(
-                    label="Folder",
-                    placeholder="/home/me/pictures",
-                    info="Enter reads it; one subfolder each names a class",
-                )
-            with gr.Group(visible=False) as sized:
-                size = gr.Dropdown(
-                    [s for s in SIZES if s <= limits.size],
-                    value=32,
-                    label="Size",
-                    info="pixels of a side; pictures are cropped square",
-                )
-            preset = gr.Radio(
-                [*PRESETS, OWN], value="a coffee", label="How long", elem_id="train-preset"
-            )
+            source = sources.place("source")
+            with sources.add("upload", gr.Group(visible=False)):
+                files = sources.place("files")
+            with sources.add("local", gr.Group(visible=False)):
+                folder = sources.place("folder")
+            with sources.add("sized", gr.Group(visible=False)):
+                size = sources.place("size", choices=[s for s in SIZES if s <= limits.size])
+            preset = run.place("preset")
             with gr.Row():
                 run_button = gr.Button(
                     "Train", variant="primary", min_width=120, elem_id="train-run"
                 )
                 stop_button = gr.Button("Stop", min_width=80, elem_id="train-stop")
             facts = gr.Markdown("", elem_classes=["hint"], elem_id="train-facts")
-            name = gr.Textbox("my-model", label="Name", max_length=40)
+            name = run.place("name")
             begin = controls.place("begin", choices=[FRESH, *models.available()])
             with gr.Accordion("Everything", open=False):
                 place_everything(controls, limits)
         with gr.Column(scale=5, elem_classes=["stage"]):
             stage = component("training", first_pictures(), "train-stage")
-            words = gr.Markdown("", elem_id="train-words")
+            controls.add("stage", stage)
+            controls.add("words", gr.Markdown("", elem_id="train-words"))
         with gr.Column(scale=5, elem_classes=["folds"]):
             with gr.Accordion("Your models", open=True):
                 own = gr.Dropdown(
                     [], label="Model of yours", interactive=True, allow_custom_value=True
                 )
                 with gr.Row():
-                    use = gr.Button("Denoise with it", size="md", min_width=120)
+                    using = gr.Button("Denoise with it", size="md", min_width=120)
                     resume = gr.Button("Go on training", size="md", min_width=120)
                     zipping = gr.Button("Make a zip", size="md", min_width=100)
                     remove = gr.Button("Delete", size="md", min_width=80)
@@ -169,11 +164,13 @@ def build(page: Page) -> None:
                     elem_classes=["hint"],
                     elem_id="train-said",
                 )
+                controls.add("file", file)
+                controls.add("outcome", outcome)
                 publish.build(own)
             why(WHY)
-    reading = [source, files, folder, size]
     controls.add("own", own)
     controls.add("denoise_model", denoise_model)
+    controls.add("tabs", page.tabs)
     menus = controls.named(*MENUS)
     everything = [controls[name] for name in EVERYTHING]
     watching: dict[str, Any] = {
@@ -182,16 +179,15 @@ def build(page: Page) -> None:
         "trigger_mode": "multiple",
         **QUIET,
     }
-    source.change(shown_inputs, source, [upload, local, sized], **QUIET)
+    source.change(**wired(shown_inputs, [source], sources.named(*SOURCE_GROUPS)), **QUIET)
+    pictures = controls.named(*PICTURE_PARTS)
     read = gr.on(
         [source.change, files.change, folder.submit, size.change],
-        chosen_pictures,
-        reading,
-        [stage, words],
+        **wired(chosen_pictures, [sources], pictures),
         trigger_mode="always_last",
         **QUIET,
     )
-    opening = page.select(opened, reading, [stage, words], **QUIET)
+    opening = page.select(**wired(opened, [sources], pictures), **QUIET)
     page.select(**wired(own_menu, components(menus), menus), **QUIET)
     # In the page itself, so that no answer that is under way finds the preset still chosen.
     gr.on([c.input for c in everything], None, None, preset, js=f"() => {json.dumps(OWN)}", **QUIET)
@@ -233,13 +229,8 @@ def build(page: Page) -> None:
     ):
         measured(event.then(**wired(newest, components(menus), menus), **QUIET), refilled)
     stop_button.click(stop, None, None, queue=False, **QUIET)
-    use.click(
-        lambda path: [gr.skip(), gr.skip()] if not path else [path, open_tab("denoise")],
-        own,
-        [denoise_model, page.tabs],
-        **QUIET,
-    )
-    zipping.click(zip_file, own, [file, outcome], **QUIET)
+    using.click(**wired(use, [own], controls.named(*USE_PARTS)), **QUIET)
+    zipping.click(**wired(zip_file, [own], controls.named(*ZIP_PARTS)), **QUIET)
     remove.click(
         delete,
         own,
