@@ -34,7 +34,6 @@ shows something, and sampling begins with what training never saw (Lin et al. 20
 
 *Try:* point at the middle of the plot. Under which schedule can you still say what it shows?
 """
-Control = gr.CheckboxGroup | gr.Checkbox | gr.Dropdown | gr.Radio | gr.Slider
 # Writes every choice into the page's address.
 ADDRESS = """(...values) => {
   const names = %s, query = new URLSearchParams(location.search);
