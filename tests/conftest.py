@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -29,8 +30,17 @@ from diffusion_core.unet import UNet, UNetConfig
 pytest_plugins = ["pagelib"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that need a browser take long and come first, so that both workers end together."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out long proofs unless ``-m`` names them, and have the files of the browser first.
+
+    An option ``-m "not long"`` of pyproject.toml would be lost where the command line has its own.
+    Files that need a browser take long; coming first, they let both workers end together.
+    """
+    if not re.search(r"\blong\b", config.option.markexpr or ""):
+        long = [item for item in items if item.get_closest_marker("long")]
+        if long:
+            config.hook.pytest_deselected(items=long)
+            items[:] = [item for item in items if not item.get_closest_marker("long")]
     slow = {item.path for item in items if item.get_closest_marker("browser")}
     items.sort(key=lambda item: item.path not in slow)
 
