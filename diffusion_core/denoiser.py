@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,47 @@ from torch import Tensor, nn
 from .conditioning import null_condition
 from .process import Denoiser, eps_from_v, predict_eps, predict_v, predict_x0, x0_from_v
 from .schedule import Schedule
-from .unet import UNet, UNetConfig
+
+
+class NetworkConfig(Protocol):
+    """What denoisers need to know of a network's shape, whatever its kind."""
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (C, H, W) of an image, (D,) of a point."""
+
+    @property
+    def num_classes(self) -> int | None:
+        """Labels 0 to num_classes - 1; None is an unconditional network."""
+
+    @property
+    def null_label(self) -> bool:
+        """Whether label num_classes means "no class"; only of a network with classes."""
+
+    @property
+    def attributes(self) -> tuple[int, ...]:
+        """Number of values of each attribute of a condition; see `conditioning`."""
+
+    @property
+    def time_embedding(self) -> str:
+        """How the timestep enters, "positional" or "fourier"; see `network_output`."""
+
+
+class Network(Protocol):
+    """A network that predicts eps, v or x0: a `UNet`, or another `nn.Module` of this form."""
+
+    @property
+    def config(self) -> NetworkConfig:
+        """Its shape."""
+
+    def __call__(self, x_t: Tensor, t: Tensor, y: Tensor | None = None, /) -> Tensor:
+        """What it predicts, as x_t (B, ...), at timesteps t (B,) and conditions y."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Its weights."""
+
+    def to(self, device: torch.device, /) -> Any:
+        """Move the weights to a device, in place."""
 
 
 class ScheduledDenoiser(Protocol):
@@ -160,7 +200,11 @@ PREDICTION_TYPES = tuple(PREDICTIONS)
 
 
 def network_output(
-    network: nn.Module, config: UNetConfig, x_t: Tensor, t: Tensor, y: Tensor | None = None
+    network: Callable[..., Tensor],
+    config: NetworkConfig,
+    x_t: Tensor,
+    t: Tensor,
+    y: Tensor | None = None,
 ) -> Tensor:
     """What a network predicts at timesteps t: c_out(t) · network(x_t, c_noise(t), y).
 
@@ -170,25 +214,25 @@ def network_output(
     diffusers' UNet2DModel); at t = 0 it is undefined.
 
     Args:
-        network: A `UNet`, or one that is wrapped for several processes.
+        network: A network, or one that is wrapped for several processes.
         config: The network's configuration.
-        x_t: Noisy images, (B, C, H, W).
+        x_t: Noisy samples, (B, ...).
         t: Timesteps, (B,).
         y: Conditions, or None; see `UNet.forward`.
 
     Returns:
-        eps, v or x0, whatever it was trained for, (B, C, H, W).
+        eps, v or x0, whatever it was trained for, as x_t.
     """
     if config.time_embedding != "fourier":
         return network(x_t, t, y)
-    return network(x_t, torch.log(t.float()), y) / t.reshape(-1, 1, 1, 1)
+    return network(x_t, torch.log(t.float()), y) / _per_item(t, x_t)
 
 
 class ModelDenoiser:
-    """A UNet and what its output means, as a denoiser.
+    """A network and what its output means, as a denoiser.
 
     Args:
-        unet: The network.
+        network: The network.
         schedule: The schedule that it was trained with.
         prediction_type: "epsilon", "v_prediction" or "sample" (x0).
         y: Label for all images, or one an image, int64 (B,); with attributes (B, 1 + K), or
@@ -197,13 +241,14 @@ class ModelDenoiser:
 
     def __init__(
         self,
-        unet: UNet,
+        network: Network,
         schedule: Schedule,
         prediction_type: str,
         y: int | Tensor | None = None,
     ) -> None:
         """Hold the parts; nothing is computed."""
-        self.unet, self.schedule, self.prediction_type, self.y = unet, schedule, prediction_type, y
+        self.network, self.schedule = network, schedule
+        self.prediction_type, self.y = prediction_type, y
 
     def labels(self, t: Tensor) -> Tensor | None:
         """The condition for a batch at timesteps t (B,), on their device; None without one."""
@@ -215,18 +260,18 @@ class ModelDenoiser:
 
     def with_labels(self, y: Tensor) -> ModelDenoiser:
         """The same network with other conditions, (B,) or (B, 1 + K)."""
-        return ModelDenoiser(self.unet, self.schedule, self.prediction_type, y)
+        return ModelDenoiser(self.network, self.schedule, self.prediction_type, y)
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """eps_hat, (B, C, H, W)."""
+        """eps_hat, as x_t (B, ...)."""
         return self.predict(x_t, t)[0]
 
     def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(eps_hat, x0_hat), each (B, C, H, W).
+        """(eps_hat, x0_hat), each as x_t (B, ...).
 
         An eps-predicting network leaves x0_hat undefined where alpha_t is 0: ValueError.
         """
-        output = network_output(self.unet, self.unet.config, x_t, t, self.labels(t))
+        output = network_output(self.network, self.network.config, x_t, t, self.labels(t))
         return PREDICTIONS[self.prediction_type].estimates(x_t, t, output, self.schedule)
 
 
@@ -249,7 +294,7 @@ class ClassifierFreeGuidance:
 
     def __init__(self, denoiser: ModelDenoiser, guidance_scale: float) -> None:
         """Hold the parts; nothing is computed."""
-        config = denoiser.unet.config
+        config = denoiser.network.config
         if denoiser.y is None or config.num_classes is None or not config.null_label:
             raise ValueError("Guidance needs a label, and a network that has a null label.")
         self.denoiser, self.guidance_scale = denoiser, guidance_scale
@@ -261,11 +306,11 @@ class ClassifierFreeGuidance:
         return self.denoiser.schedule
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """eps_hat, (B, C, H, W)."""
+        """eps_hat, as x_t (B, ...)."""
         return self.predict(x_t, t)[0]
 
     def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(eps_hat, x0_hat), each (B, C, H, W)."""
+        """(eps_hat, x0_hat), each as x_t (B, ...)."""
         y = self.denoiser.labels(t)
         assert y is not None
         both = self.denoiser.with_labels(torch.cat([y, null_condition(y, self.null)]))

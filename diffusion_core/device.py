@@ -9,7 +9,7 @@ import time
 import torch
 from torch import nn
 
-from .unet import UNet
+from .denoiser import Network
 
 PATIENCE = 4.0  # seconds of measuring after which no second forward pass is begun
 MEASURING = threading.Lock()  # two measurements at once would each find the machine slow
@@ -23,19 +23,19 @@ def best_device() -> torch.device:
 
 
 @torch.no_grad()
-def evaluation_seconds(unet: UNet) -> float:
-    """Seconds of one forward pass with one picture, on the device that the network is on.
+def evaluation_seconds(network: Network) -> float:
+    """Seconds of one forward pass with one sample, on the device that the network is on.
 
     The quicker of two is taken; there is a second only where the first was not slow.
     """
-    where, config = next(unet.parameters()).device, unet.config
-    x = torch.zeros(1, config.in_channels, *config.image_size, device=where)
+    where, config = next(network.parameters()).device, network.config
+    x = torch.zeros(1, *config.sample_shape, device=where)
     t = torch.zeros(1, dtype=torch.int64, device=where)
     took: list[float] = []
     with MEASURING:
         while len(took) < 2 and sum(took) < PATIENCE:
             start = time.perf_counter()
-            unet(x, t, t if config.num_classes else None).sum().item()  # waits for the device
+            network(x, t, t if config.num_classes else None).sum().item()  # waits for the device
             took.append(time.perf_counter() - start)
     return min(took)
 

@@ -155,6 +155,11 @@ class UNetConfig:
         return (self.resample,) * len(self.channels) if kinds is None else kinds
 
     @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images that it denoises."""
+        return (self.in_channels, *self.image_size)
+
+    @property
     def divisor(self) -> int:
         """Height and width must be multiples of this."""
         return self.patch_size * 2 ** (len(self.channels) - 1)

@@ -30,7 +30,7 @@ from .hub import (
     status,
     weights_in,
 )
-from .model import Checkpoint
+from .model import Checkpoint, ModelSettings
 from .store import (
     TABLE_BEGIN,
     TABLE_END,
@@ -51,6 +51,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointConfig",
     "DownloadProgress",
+    "ModelSettings",
     "away",
     "cached",
     "causes",

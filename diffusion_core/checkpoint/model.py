@@ -4,42 +4,150 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
-from ..conditioning import CLASS, attribute_values
-from ..denoiser import ClassifierFreeGuidance, ModelDenoiser, ScheduledDenoiser
+from ..conditioning import CLASS, AttributeNames, attribute_values
+from ..denoiser import ClassifierFreeGuidance, ModelDenoiser, Network, ScheduledDenoiser
 from ..schedule import NoiseSchedule
 from ..unet import UNet
-from .config import CheckpointConfig
 
 ConditionRequest = str | int | Tensor | Mapping[str, Any] | Sequence[Any] | None
+
+
+class ModelSettings(Protocol):
+    """Settings of a model of any kind: a frozen dataclass, as `CheckpointConfig` is for a UNet."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def schedule(self) -> dict[str, Any]:
+        """Arguments of `make_schedule`, or the betas themselves."""
+
+    @property
+    def prediction_type(self) -> str:
+        """What the network's output means: one of `PREDICTION_TYPES`."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in label order; empty where there are none."""
+
+    @property
+    def dataset(self) -> str:
+        """What it was trained on, in words."""
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How it was trained: settings, steps and command."""
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """Recommended settings, by their names in `SamplingRequest`."""
+
+    @property
+    def clip_x0(self) -> float:
+        """x0_hat is clipped to [-clip_x0, clip_x0]; 0 is not clipped."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about it that a user should read."""
+
+    @property
+    def attribute_names(self) -> AttributeNames:
+        """Names of its attributes, each with the names of its values."""
+
+    @property
+    def attribute_classes(self) -> AttributeNames:
+        """For an attribute, the names of the classes that show it."""
+
+    def to_json(self) -> str:
+        """The settings as JSON."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A network, the schedule that it was trained with, and its settings.
 
+    The network may be of any kind, of images or of points: what others need of it stands here.
+
     Attributes:
-        unet: The network, in evaluation mode, fp32.
+        network: The network, in evaluation mode, fp32.
         schedule: The schedule that it was trained with.
         config: The settings, as in the folder.
         name: The folder's name or the Hub id.
         weights_hash: SHA-256 of the weights file, hex.
     """
 
-    unet: UNet
+    network: Network
     schedule: NoiseSchedule
-    config: CheckpointConfig
+    config: ModelSettings
     name: str
     weights_hash: str
 
     @property
+    def unet(self) -> UNet:
+        """The network, for those who need a UNet and no other: training, hooks, export.
+
+        Raises:
+            ValueError: if it is of another kind.
+        """
+        if not isinstance(self.network, UNet):
+            raise ValueError(f"The network of {self.name} is no UNet; choose a model of images.")
+        return self.network
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the network is on."""
+        return next(self.network.parameters()).device
+
+    def to(self, device: torch.device) -> Checkpoint:
+        """Move the network to a device, in place; gives the checkpoint itself."""
+        self.network.to(device)
+        return self
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of the network's parameters."""
+        return sum(p.numel() for p in self.network.parameters())
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of memory of the network's parameters."""
+        return sum(p.numel() * p.element_size() for p in self.network.parameters())
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (C, H, W) of an image, (D,) of a point."""
+        return self.network.config.sample_shape
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of the images that it makes."""
-        return (self.unet.config.in_channels, *self.unet.config.image_size)
+        """(C, H, W) of the images that it makes.
+
+        Raises:
+            ValueError: if it makes something else, as points.
+        """
+        if len(self.sample_shape) != 3:
+            raise ValueError(f"{self.name} makes no images; choose a model that does.")
+        C, H, W = self.sample_shape
+        return C, H, W
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes that can be its condition; 0 of an unconditional network."""
+        return self.network.config.num_classes or 0
+
+    @property
+    def null_label(self) -> bool:
+        """Whether it has classes and a label that means "no class", so that it can be guided."""
+        return self.num_classes > 0 and self.network.config.null_label
+
+    @property
+    def attributes(self) -> tuple[int, ...]:
+        """Number of values of each attribute of a condition; see `conditioning`."""
+        return self.network.config.attributes
 
     def label(self, name_or_index: str | int | None) -> int | None:
         """The label of a class given by its name or number; None stays None.
@@ -49,8 +157,7 @@ class Checkpoint:
         """
         if name_or_index is None:
             return None
-        count = self.unet.config.num_classes
-        if count is None:
+        if not self.num_classes:
             raise ValueError(f"{self.name} has no classes; leave the class out.")
         if isinstance(name_or_index, str) and name_or_index in self.config.class_names:
             return self.config.class_names.index(name_or_index)
@@ -58,10 +165,10 @@ class Checkpoint:
             index = int(name_or_index)
         except ValueError:
             index = -1
-        if not 0 <= index < count:
+        if not 0 <= index < self.num_classes:
             named = [f"{i} {n}" for i, n in enumerate(self.config.class_names)]
             raise ValueError(
-                f"There is no class {name_or_index!r}; choose 0 to {count - 1}"
+                f"There is no class {name_or_index!r}; choose 0 to {self.num_classes - 1}"
                 + (f" ({', '.join(named)})." if named else ".")
             )
         return index
@@ -85,7 +192,7 @@ class Checkpoint:
         if isinstance(asked, Tensor):
             classes = (asked if asked.ndim == 1 else asked[:, 0]).unique().tolist()
             for label in classes:
-                if asked.ndim == 1 or label != self.unet.config.num_classes:
+                if asked.ndim == 1 or label != self.num_classes:
                     self.label(label)
             return asked
         if isinstance(asked, Mapping):
@@ -101,7 +208,7 @@ class Checkpoint:
                         f"Only {' and '.join(classes)} can be asked for {name}; choose that class, "
                         f"or leave {name} out."
                     )
-            said = self.unet.config.num_classes if label is None else label
+            said = self.num_classes if label is None else label
             return torch.tensor([[said, *values]])
         if isinstance(asked, Sequence) and not isinstance(asked, str):
             each = [self.condition(x if isinstance(x, Mapping) else {CLASS: x}) for x in asked]
@@ -129,9 +236,9 @@ class Checkpoint:
             raise ValueError(
                 f"The guidance scale must lie between 0 and 100, got {guidance_scale}."
             )
-        conditional = ModelDenoiser(self.unet, self.schedule, self.config.prediction_type, y)
+        conditional = ModelDenoiser(self.network, self.schedule, self.config.prediction_type, y)
         if guidance_scale == 1.0:
             return conditional
-        if y is None or not self.unet.config.null_label:
+        if y is None or not self.null_label:
             raise ValueError("Guidance needs a class and a model with a null label; set it to 1.")
         return ClassifierFreeGuidance(conditional, guidance_scale)

@@ -37,7 +37,7 @@ def evaluate(
         raise ValueError("A row needs at least 2 samples.")
     checkpoint = load_checkpoint(model)
     score = Scorecard(checkpoint, judge, rows, precision)
-    checkpoint.unet.to(best_device())
+    checkpoint.to(best_device())
     measured = []
     for row in score.rows(num, num_slow):
         measured.append(row)

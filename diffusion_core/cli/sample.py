@@ -70,7 +70,7 @@ def sample(
             threshold=threshold,
             attributes=tuple(_name_and_value(pair) for pair in attribute or []),
         )
-    checkpoint.unet.to(best_device())
+    checkpoint.to(best_device())
     result = write_walk(out, checkpoint, settings, given)
     if known is not None:
         typer.echo(known.compare(checkpoint, result), err=True)

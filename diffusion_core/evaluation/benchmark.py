@@ -106,7 +106,7 @@ class Scorecard:
 
     def attribute_accuracies(self, num: int) -> list[AttributeAccuracy]:
         """How often attributes are shown; an empty list for a model that has none."""
-        if not self.checkpoint.unet.config.attributes or not isinstance(self.judge, AttributeJudge):
+        if not self.checkpoint.attributes or not isinstance(self.judge, AttributeJudge):
             return []
         return measure_attributes(
             self.checkpoint, self.judge, self.test, num=num, precision=self.precision

@@ -90,16 +90,17 @@ def draw_samples(
     Returns:
         Images (N, C, H, W), their conditions, evaluations an image, seconds.
     """
-    classes = checkpoint.unet.config.num_classes
-    labels = torch.arange(num) % classes if classes and conditions is None else conditions
-    device = next(checkpoint.unet.parameters()).device
+    labels = conditions
+    if checkpoint.num_classes and conditions is None:
+        labels = torch.arange(num) % checkpoint.num_classes
+    device = checkpoint.device
     parts: list[Tensor] = []
     nfe, start = 0, time.perf_counter()
     for first in range(0, num, BATCH):
         count = min(BATCH, num - first)
         generator = seeded(seed, "evaluate", first)
         y = None if labels is None else labels[first : first + count]
-        x_T = draw_noise((count, *checkpoint.image_shape), generator).to(device)
+        x_T = draw_noise((count, *checkpoint.sample_shape), generator).to(device)
         walk = sample(
             checkpoint.denoiser(y, setting.guidance_scale),
             x_T,
@@ -144,7 +145,6 @@ def evaluate(
         precision: "fp32", or "bf16" to draw the samples faster.
         num_nearest: Samples a row whose nearest training image is searched; None is all.
     """
-    config = checkpoint.unet.config
     real, _ = test.batch(torch.arange(len(test)))
     target, _ = judged(judge, real)
     chosen = torch.randperm(len(train), generator=seeded("scale"))[:num]
@@ -160,7 +160,7 @@ def evaluate(
         distance = frechet_distance(features, target)
         of_class, of_attributes = _accuracy(seen, labels)
         yield ReferenceRow(name, len(images), distance, of_class, of_attributes)
-    guided = config.num_classes is not None and config.null_label
+    guided = checkpoint.null_label
     for row in rows:
         if row.steps > len(checkpoint.schedule) or (row.guidance_scale != 1 and not guided):
             continue  # this model cannot do that row
@@ -170,7 +170,7 @@ def evaluate(
             count,
             row,
             precision=precision,
-            conditions=conditions_of(test, count, bool(config.attributes)) if guided else None,
+            conditions=conditions_of(test, count, bool(checkpoint.attributes)) if guided else None,
         )
         count = len(images)
         features, seen = judged(judge, images)

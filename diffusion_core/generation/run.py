@@ -86,7 +86,7 @@ class SamplingRun:
         self._generators: list[torch.Generator] = []
         self._step: SamplerStep | None = None
         needs = settings.root.t_start is not None or settings.resample > 0
-        shape = (1, *checkpoint.image_shape)
+        shape = (1, *checkpoint.sample_shape)
         if needs != (given is not None) or (given and given.picture.shape != shape):
             raise ValueError("A walk from a picture needs t_start, and the model's own size.")
         if settings.resample and (given is None or given.mask is None):
@@ -155,11 +155,11 @@ class SamplingRun:
     def _first(self) -> SamplerState:
         settings, checkpoint = self.settings, self.checkpoint
         generators = settings.generators()
-        x_t = draw_noise((settings.num_images, *checkpoint.image_shape), generators)
+        x_t = draw_noise((settings.num_images, *checkpoint.sample_shape), generators)
         if settings.seed_to is not None:
             other = torch.Generator().manual_seed(settings.seed_to)
             x_t = slerp(x_t[:1], draw_noise(x_t[:1].shape, other), settings.num_images)
-        x_t = x_t.to(next(checkpoint.unet.parameters()).device)
+        x_t = x_t.to(checkpoint.device)
         if self.given is not None and settings.t_start is not None:
             x0 = self.given.picture.to(x_t.device).expand_as(x_t)
             x_t = q_sample(x0, self.timesteps[0], x_t, checkpoint.schedule)

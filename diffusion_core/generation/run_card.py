@@ -73,7 +73,7 @@ class RunCard:
             walk,
             given,
             given is not None,
-            versions(next(checkpoint.unet.parameters()).device),
+            versions(checkpoint.device),
             digest(result),
         )
 
@@ -163,7 +163,7 @@ class RunCard:
         """Whether a replay came to the same result, in a sentence; if not, what differs."""
         if digest(result) == self.result:
             return "The replay's result is the same, to the bit."
-        here = versions(next(checkpoint.unet.parameters()).device)
+        here = versions(checkpoint.device)
         other = [
             f"{name} {here.get(name, 'none')} here, {then} then"
             for name, then in self.versions.items()

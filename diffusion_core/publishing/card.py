@@ -84,7 +84,7 @@ def full_card(text: str, checkpoint: Checkpoint) -> str:
 
 def network_of(checkpoint: Checkpoint) -> str:
     """The card's first sentence."""
-    config, parameters = checkpoint.config, sum(p.numel() for p in checkpoint.unet.parameters())
+    config, parameters = checkpoint.config, checkpoint.num_parameters
     C, H, W = checkpoint.image_shape
     return (
         f"A DDPM on {config.dataset}: {parameters / 1e6:.2f} M parameters, images {H} × {W} × {C}, "

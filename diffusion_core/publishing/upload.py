@@ -36,6 +36,7 @@ from ..checkpoint import (
     WEIGHTS,
     Checkpoint,
     CheckpointConfig,
+    ModelSettings,
     away,
     causes,
     export_diffusers,
@@ -104,13 +105,13 @@ def stage_files(
         shutil.copyfile(folder / SAMPLES, stage / SAMPLES)
     else:
         tell("Drawing samples for the card")
-        checkpoint.unet.to(device or torch.device("cpu"))
+        checkpoint.to(device or torch.device("cpu"))
         caption = write_samples(stage / SAMPLES, checkpoint)
     metrics = eval_results(results, config.dataset) if results is not None else []
     write_text(stage / CARD, card_for_hub(text, to, caption, licence, metrics))
 
 
-def without_paths(config: CheckpointConfig) -> tuple[CheckpointConfig, dict[str, str]]:
+def without_paths(config: ModelSettings) -> tuple[ModelSettings, dict[str, str]]:
     """Settings whose notes on the training name no folders of this machine.
 
     Returns:
@@ -160,11 +161,11 @@ def write_samples(path: Path, checkpoint: Checkpoint) -> str:
     """
     config, (C, H, W) = checkpoint.config, checkpoint.image_shape
     num = 16 if max(H, W) <= 96 else 4
-    classes = checkpoint.unet.config.num_classes
+    classes = checkpoint.num_classes
     labels = torch.arange(num) % classes if classes else None
     steps = min(STEPS, len(checkpoint.schedule))
     generators = [torch.Generator().manual_seed(i) for i in range(num)]
-    device = next(checkpoint.unet.parameters()).device
+    device = checkpoint.device
     walk = sample(
         checkpoint.denoiser(labels),
         draw_noise((num, C, H, W), generators).to(device),

@@ -117,7 +117,7 @@ def errors(checkpoint: Checkpoint, test: ImageDataset, num: int = 256) -> list[f
     indices = torch.arange(num)
     x0, said = test.batch(indices)[0], test.conditions(indices)
     denoiser = ModelDenoiser(
-        checkpoint.unet, checkpoint.schedule, checkpoint.config.prediction_type, said
+        checkpoint.network, checkpoint.schedule, checkpoint.config.prediction_type, said
     )
     found = []
     for level in LOG_SNRS:

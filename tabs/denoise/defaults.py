@@ -35,7 +35,7 @@ def recommended_settings(checkpoint: Checkpoint) -> dict[str, Any]:
     """
     settings: dict[str, Any] = {}
     values = checkpoint.config.sampling
-    if not checkpoint.unet.config.null_label:
+    if not checkpoint.null_label:
         settings["guidance"] = 1
     elif _is_number(values.get("guidance_scale"), 0, STRONGEST_GUIDANCE):
         settings["guidance"] = values["guidance_scale"]

@@ -181,7 +181,7 @@ def _class(value: str | None) -> str | None:
 def _read_class(card: OpenedCard) -> dict[str, Any]:
     checkpoint = card.checkpoint
     label, names = checkpoint.label(card.walk.label), checkpoint.config.class_names
-    if label is None or label >= (checkpoint.unet.config.num_classes or 0):
+    if label is None or label >= checkpoint.num_classes:
         named = NO_CLASS
     else:
         named = names[label] if names else str(label)
@@ -498,9 +498,8 @@ def classes(model: str) -> list[str]:
         checkpoint = models.get(model)
     except ValueError:
         return [NO_CLASS]
-    shape = checkpoint.unet.config
-    names = checkpoint.config.class_names or [str(i) for i in range(shape.num_classes or 0)]
-    return [*([] if names and not shape.null_label else [NO_CLASS]), *names]
+    names = checkpoint.config.class_names or [str(i) for i in range(checkpoint.num_classes)]
+    return [*([] if names and not checkpoint.null_label else [NO_CLASS]), *names]
 
 
 def sampler_of(choice: str) -> tuple[str, str]:

@@ -158,7 +158,7 @@ def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> 
 def model_summary(checkpoint: Checkpoint) -> str:
     """The model in short: its size and pace, and how its files are read."""
     C, H, W = checkpoint.image_shape
-    count = sum(p.numel() for p in checkpoint.unet.parameters()) / 1e6
+    count = checkpoint.num_parameters / 1e6
     words = [
         f"{count:,.3g} million parameters; {H} × {W}, {'grey' if C == 1 else 'colour'}; "
         f"T = {len(checkpoint.schedule):,}; one look at one picture takes "

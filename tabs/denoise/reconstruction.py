@@ -109,7 +109,7 @@ def there_and_back(
     checkpoint: Checkpoint, walk: SamplingRequest, x0: Tensor, refine: int
 ) -> Iterator[Way]:
     """Lead a picture to its noise, and walk back from there by the same timesteps."""
-    device = next(checkpoint.unet.parameters()).device
+    device = checkpoint.device
     denoiser = checkpoint.denoiser(walk.condition, walk.guidance_scale)
     steps, spacing = walk.num_steps, walk.spacing
     for up in invert(
@@ -194,7 +194,7 @@ def come_back(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[d
             assert given is not None
             check_cost(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // TIMES)
             schedule = checkpoint.schedule
-            device = next(checkpoint.unet.parameters()).device
+            device = checkpoint.device
             times = np.linspace(0, len(schedule) - 1, TIMES).round().astype(int).tolist()
             x0 = given.picture
             eps = draw_noise(x0.shape, torch.Generator().manual_seed(walk.seed))

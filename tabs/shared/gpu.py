@@ -146,7 +146,7 @@ def computed(
     torch.set_num_threads(1)
     file = weights_in(Path(folder))
     checkpoint = _read(folder, name, file.stat().st_mtime_ns if file else 0)
-    where = next(checkpoint.unet.parameters()).device
+    where = checkpoint.device
     moment = SamplerState(**{**began, **unpacked(began, ("x_t",))})
     before = moment.before
     if before is not None:
@@ -168,9 +168,7 @@ def _initial_image(given: dict[str, Any]) -> InitialImage:
 @lru_cache(maxsize=2)
 def _read(folder: str, name: str, stamp: int) -> Checkpoint:
     del stamp  # of the file: one that was written anew is read anew
-    checkpoint = load_checkpoint(folder, name=name)
-    checkpoint.unet.to(best_device())
-    return checkpoint
+    return load_checkpoint(folder, name=name).to(best_device())
 
 
 def packed(something: Any) -> dict[str, Any]:

@@ -119,11 +119,10 @@ def get(name_or_path: str) -> Checkpoint:
             if key in _HELD:
                 _HELD.move_to_end(key)
                 return _HELD[key]
-        checkpoint = load_checkpoint(folder, name=name)
-        checkpoint.unet.to(gpu.home())
+        checkpoint = load_checkpoint(folder, name=name).to(gpu.home())
         with _LOCK:
             _HELD[key] = checkpoint
-            while len(_HELD) > 1 and sum(_bytes(c) for c in _HELD.values()) > MOST_HELD:
+            while len(_HELD) > 1 and sum(c.num_bytes for c in _HELD.values()) > MOST_HELD:
                 _HELD.popitem(last=False)
     return checkpoint
 
@@ -173,7 +172,7 @@ def evaluation_seconds_of(checkpoint: Checkpoint) -> float:
     """Seconds of one forward pass with one picture on this machine, measured once."""
     with _MEASURING:
         if checkpoint.weights_hash not in _EVALUATION_SECONDS:
-            _EVALUATION_SECONDS[checkpoint.weights_hash] = evaluation_seconds(checkpoint.unet)
+            _EVALUATION_SECONDS[checkpoint.weights_hash] = evaluation_seconds(checkpoint.network)
         return _EVALUATION_SECONDS[checkpoint.weights_hash]
 
 
@@ -240,7 +239,3 @@ def place(name_or_path: str) -> tuple[Path, str]:
         f"There is no checkpoint {name_or_path} on this machine; choose one of the menu, or type a "
         "folder, or a Hub id as owner/name."
     )
-
-
-def _bytes(checkpoint: Checkpoint) -> int:
-    return sum(p.numel() * p.element_size() for p in checkpoint.unet.parameters())
