@@ -13,7 +13,12 @@ SAMPLER_HELP = f"{', '.join(SAMPLERS[:-1])} or {SAMPLERS[-1]}."
 
 
 def sample(
-    out: Annotated[Path, typer.Option(help="File to write: .png, .gif, .mp4 or .npz.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH", help="File to write: .png, .gif, .mp4 or .npz; or FOLDER/ of PNGs."
+        ),
+    ],
     model: Annotated[str | None, typer.Option(help="Checkpoint folder, or Hub id.")] = None,
     num: Annotated[int, typer.Option(help="How many images.")] = 16,
     sampler: Annotated[str, typer.Option(help=SAMPLER_HELP)] = "ddim",
@@ -76,7 +81,7 @@ def sample(
         typer.echo(known.compare(checkpoint, result), err=True)
     if save_card is not None:
         write_text(save_card, RunCard.of(checkpoint, settings, given, result).to_json() + "\n")
-    typer.echo(str(out))
+    typer.echo(out)
 
 
 def _name_and_value(pair: str) -> tuple[str, str]:

@@ -1,8 +1,13 @@
-"""What can be kept of walks: sheets, strips, animations and arrays, written whole or not at all."""
+"""Sampled pictures as files: sheets, strips, animations, arrays, or a folder of single pictures.
+
+Each is written whole or not at all.
+"""
 
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +22,7 @@ from .recording import Recording
 from .request import InitialImage, SamplingRequest
 from .run import SamplingRun
 
+ANIMATIONS = (".gif", ".mp4")
 OUTPUTS = (".png", ".gif", ".mp4", ".npz")
 MAX_FRAMES = 300
 
@@ -31,7 +37,8 @@ def write_walk(
 
     Args:
         path: .png and .npz hold the finished pictures, .gif and .mp4 the whole walk, that of a
-            branch with its parent's steps.
+            branch with its parent's steps. A name that ends in a slash, or that of a folder, is a
+            folder of the finished pictures as single files, 00000.png and so on.
         checkpoint: The model.
         settings: What to compute.
         given: What the walk begins with beside noise.
@@ -40,12 +47,18 @@ def write_walk(
         The finished pictures, (B, C, H, W).
 
     Raises:
-        ValueError: at once, if the file's name ends in something else, or settings do not fit.
+        ValueError: at once, if the file's name ends in something else, the folder holds files
+            already, or settings do not fit.
     """
-    path = Path(path)
-    if path.suffix not in OUTPUTS:
-        raise ValueError(f"The output must end in {', '.join(OUTPUTS)}; got {path.name!r}.")
-    if path.suffix in (".gif", ".mp4"):
+    path, single = Path(path), names_a_folder(path)
+    if single:
+        check_empty(path)
+    elif path.suffix.lower() not in OUTPUTS:
+        raise ValueError(
+            f"The output must end in {', '.join(OUTPUTS)}, or in / for a folder of single "
+            f"pictures; got {path.name!r}."
+        )
+    if not single and path.suffix.lower() in ANIMATIONS:
         record = Recording(checkpoint, settings, given)
         for _ in tqdm(record.run(), total=len(record.timesteps), unit="step"):
             pass
@@ -56,8 +69,56 @@ def write_walk(
     columns = settings.num_images if settings.seed_to is not None else None
     for step in tqdm(walker, total=walker.num_evaluated, unit="step"):
         last = step
-    write_pictures(path, to_uint8(last.x_prev), checkpoint.label(settings.label), columns)
+    pictures = to_uint8(last.x_prev)
+    if single:
+        write_folder(path, pictures)
+    else:
+        write_pictures(path, pictures, checkpoint.label(settings.label), columns)
     return last.x_prev
+
+
+def names_a_folder(path: str | Path) -> bool:
+    """Whether an output is a folder: its name ends in a slash, or there is a folder of the name."""
+    return str(path).endswith(("/", os.sep)) or Path(path).is_dir()
+
+
+def check_empty(folder: Path) -> None:
+    """Refuse a folder that holds files: those of another run would be measured with these.
+
+    Raises:
+        ValueError: if it holds files, or is a file itself.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} holds files already; name another folder, or empty it.")
+
+
+def write_folder(folder: Path, pictures: np.ndarray) -> None:
+    """Write single pictures, 00000.png and so on, as pytorch-fid and others read them.
+
+    They appear in it together, when all are written.
+
+    Args:
+        folder: The folder, which is empty or not there yet.
+        pictures: uint8, (N, H, W, C).
+
+    Raises:
+        ValueError: if it holds files.
+    """
+    check_empty(folder)
+    there, partial = folder.is_dir(), f".{folder.name}.{os.getpid()}.partial"
+    stage = folder / partial if there else folder.with_name(partial)
+    shutil.rmtree(stage, ignore_errors=True)  # of one that was killed, where numbers repeat
+    stage.mkdir(parents=True)
+    try:
+        for i, picture in enumerate(pictures):
+            to_pil(picture).save(stage / f"{i:05d}.png", format="PNG")
+        if not there:
+            stage.rename(folder)
+        else:  # onto which Windows renames nothing
+            for file in sorted(stage.iterdir()):
+                file.rename(folder / file.name)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
 
 
 def strip(sheets: list[np.ndarray], count: int = 8, gap: int = 4) -> np.ndarray:
@@ -76,7 +137,10 @@ def strip(sheets: list[np.ndarray], count: int = 8, gap: int = 4) -> np.ndarray:
 def write_pictures(
     path: str | Path, pictures: np.ndarray, label: int | None, columns: int | None = None
 ) -> None:
-    """Write the final pictures: a sheet (.png) or arrays (.npz: images, labels).
+    """Write the final pictures: a sheet (.png) or arrays (.npz).
+
+    The arrays are `images`, `labels`, and `arr_0`, which is `images` by the name that numpy gives
+    to the first of `np.savez`: it is what evaluators of samples read (Dhariwal and Nichol 2021).
 
     Args:
         path: Ends in .png or .npz.
@@ -85,12 +149,12 @@ def write_pictures(
         columns: Pictures in a row of the sheet; None makes it about square.
     """
     path = Path(path)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         labels = np.full(len(pictures), -1 if label is None else label, dtype=np.int64)
 
         def write(file: Path) -> None:
             with file.open("wb") as stream:  # numpy would add .npz to a name
-                np.savez_compressed(stream, images=pictures, labels=labels)
+                np.savez_compressed(stream, pictures, images=pictures, labels=labels)
     else:
 
         def write(file: Path) -> None:
@@ -125,7 +189,7 @@ def write_animation(
     def large(index: int) -> np.ndarray:
         return frames[index].repeat(scale, axis=0).repeat(scale, axis=1)
 
-    if path.suffix == ".gif":
+    if path.suffix.lower() == ".gif":
         images = (to_pil(large(i)) for i in chosen)
         first = next(images)
         times = [1000 / fps] * (len(chosen) - 1) + [1000 / fps + 1000]
