@@ -39,6 +39,7 @@ def opened_tab(request: gr.Request) -> Any:
 def build() -> gr.Blocks:
     """The whole page."""
     from tabs.api import endpoints  # only now: this and the tabs read the options
+    from tabs.shared.components import script
     from tabs.shared.page import Page
 
     with gr.Blocks(
@@ -54,6 +55,7 @@ def build() -> gr.Blocks:
                     import_module(f"tabs.{name}").build(page.within(tab))
         for event in page.loads:
             demo.load(**event)
+        demo.load(js=script("lib/seeds.js", "markSeeds"), api_visibility="private")
         demo.load(opened_tab, outputs=tabs, api_visibility="private")
         for closed in page.unloads:
             demo.unload(closed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -139,3 +140,23 @@ def test_load_keeps_all_events_that_the_page_sends():
         for event in re.findall(r'\broot\.addEventListener\("(\w+:\w+)"', text):
             heard.setdefault(path.parent.name, set()).add(event)
     assert heard == {name: set(events) for name, events in EVENTS.items()}
+
+
+def test_an_event_calls_a_function_of_a_module_with_what_it_is_given():
+    text = components.script("training/clicks.js", "fillIn", ["a", "b"])
+    address = f"gradio_api/file={components.served().as_posix()}/training/clicks.js"
+    assert f'import(new URL("{address}", document.baseURI).href)' in text
+    assert text.endswith('.fillIn(["a", "b"], ...inputs)')
+    with pytest.raises(ValueError, match=r"training/clicks.js exports no function fillOut\."):
+        components.script("training/clicks.js", "fillOut")
+
+
+def test_events_have_no_scripts_as_text():
+    """Only `script` names what an event runs in the browser: text is neither typed nor tested."""
+    for path in [*STATIC.parent.rglob("*.py"), STATIC.parents[1] / "app.py"]:
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call):
+                continue
+            for given in (k.value for k in call.keywords if k.arg == "js"):
+                named = isinstance(given, ast.Name) and given.id == "address"
+                assert named or ast.unparse(given).startswith(("script(", "new_seed("))

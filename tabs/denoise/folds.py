@@ -6,15 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from ..shared.components import QUIET, component
+from ..shared.components import QUIET, component, script
 from ..shared.forms import Controls, wired
 from .code import code
 from .cost import costs, expected
 from .form import DenoiseForm
-
-# The player holds the run whose time is used.
-SEND_RUN = """(...inputs) => [...inputs.slice(0, -1),
-  document.querySelector("#denoise-player .player")?.dataset.run || ""]"""
 
 
 def follow(form: DenoiseForm, costs_open: bool, code_open: bool, run_id: str) -> dict[str, Any]:
@@ -66,7 +62,7 @@ def build(controls: Controls[DenoiseForm]) -> None:
             [controls, *opened, run_id],
             controls.named("costs_plot", "costs_words", "python", "expects"),
         ),
-        js=SEND_RUN,
+        js=script("player/clicks.js", "withShownRun"),
         trigger_mode="always_last",
         **QUIET,
     )

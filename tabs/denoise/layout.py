@@ -6,13 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from diffusion_core.generation import MAX_SEED
-
 from ..shared import models
-from ..shared.components import QUIET, never_silent, why
+from ..shared.components import QUIET, never_silent, script, why
 from ..shared.forms import Controls, Named, wired
 from ..shared.page import Page, open_tab
 from ..shared.player import player
+from ..shared.seed_input import new_seed
 from ..shared.start_image import StartImage
 from . import defaults, folds, form, model_picker, race, reconstruction, start_controls
 from .downloads import keep
@@ -43,24 +42,6 @@ come last.
 *Try:* keep the seed and change the number of steps from 50 to 5. Which parts of the picture stay
 the same? Then stop at a middle step, raise the guidance, and branch.
 """
-# The browser's part of a click: the player is notified at once, before any answer of the server.
-TELL = """(...inputs) => {
-  const id = newRun();
-  const player = document.querySelector("#denoise-player .player"), ask = {};
-  player.dispatchEvent(new CustomEvent("player:ask", { detail: ask }));
-  player.dispatchEvent(new CustomEvent("player:start", { detail: { id, branch: %s } }));
-  return [...inputs.slice(0, -%d), %s id];
-}"""
-TELL_START = TELL % ("false", 1, "")
-TELL_BRANCH = TELL % ("true", 4, "ask.run, ask.card, ask.step,")
-# What did not even begin: a value that a control refuses, a full queue.
-TELL_FAILED = """() => document.querySelector("#denoise-player .player").dispatchEvent(
-  new Event("player:failed"))"""
-TELL_STOP = """() => {
-  const player = document.querySelector("#denoise-player .player");
-  player.dispatchEvent(new Event("player:stop"));
-  return player.dataset.wanted || "";
-}"""
 
 
 def menu(request: gr.Request) -> gr.Dropdown:
@@ -115,6 +96,7 @@ def build(page: Page) -> None:
             with gr.Row():
                 seed = controls.place("seed")
                 another = gr.Button("New seed", min_width=80, elem_classes=["beside"])
+            gr.Markdown("same seed, same noise", elem_classes=["hint"])
             sampler = controls.place("sampler")
             sampler_words = gr.Markdown(WORDS[sampler.value], elem_classes=["hint"])
             start_controls.place(controls)
@@ -138,7 +120,9 @@ def build(page: Page) -> None:
             why(WHY)
     started = [
         run_button.click(
-            **wired(never_silent(denoise), [controls, run_id], stage), js=TELL_START, **runs
+            **wired(never_silent(denoise), [controls, run_id], stage),
+            js=script("player/clicks.js", "startRun"),
+            **runs,
         ),
         branch_button.click(
             **wired(
@@ -146,21 +130,23 @@ def build(page: Page) -> None:
                 [controls, parent_id, parent_card, step_index, run_id],
                 stage,
             ),
-            js=TELL_BRANCH,
+            js=script("player/clicks.js", "startBranch"),
             **runs,
         ),
     ]
     for event in started:
-        event.failure(None, js=TELL_FAILED, api_visibility="private")
+        event.failure(None, js=script("player/clicks.js", "failRun"), api_visibility="private")
     # The player hands over a run card: opened, dropped on the page, or out of the address. It is
     # walked, and the controls show its request.
-    stage.submit(never_silent(replay), run_id, stage, js=TELL_START, **runs)
+    stage.submit(
+        never_silent(replay), run_id, stage, js=script("player/clicks.js", "startRun"), **runs
+    )
     stage.upload(**wired(card_values, outputs=controls.named(*form.CARD_PARTS)), **QUIET)
-    stop_button.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)
+    stop_button.click(stop, run_id, js=script("player/clicks.js", "stopRun"), queue=False, **QUIET)
     another.click(
         None,
         outputs=seed,
-        js=f"() => Math.floor(Math.random() * {MAX_SEED})",
+        js=new_seed(),
         api_visibility="private",
     )
     model.input(

@@ -20,7 +20,7 @@ from diffusion_core.generation import SamplingRun
 from diffusion_core.samplers import SamplerStep
 from diffusion_core.schedule import SPACINGS
 
-from ..shared.components import QUIET, component, never_silent
+from ..shared.components import QUIET, component, never_silent, script
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, components, entry, wired
 from ..shared.wire import Failure, RaceFrame, RaceHead, RaceMessage, as_base64
@@ -308,19 +308,6 @@ def _add_distances(last: RaceMessage, checkpoint: Checkpoint, runners: list[Runn
     last["nearest"], last["known"] = nearest, len(exact.images)
 
 
-TELL_RACE = """(...inputs) => {
-  const id = newRun();
-  document.querySelector("#denoise-race .race")?.dispatchEvent(
-    new CustomEvent("race:start", { detail: id }));
-  return [...inputs.slice(0, -1), id];
-}"""
-TELL_STOP = """() => {
-  const race = document.querySelector("#denoise-race .race");
-  race?.dispatchEvent(new Event("race:stop"));
-  return race?.dataset.wanted || "";
-}"""
-
-
 def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
     """Lay the race out, in its fold, and wire it.
 
@@ -351,5 +338,9 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
     chosen.input(**wired(preset, [chosen], lanes.named("count", "lanes")), **QUIET)
     count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **QUIET)
     gr.on([c.input for c in components(placed)], lambda: OWN, None, chosen, **QUIET)
-    start.click(**wired(never_silent(race), [controls, lanes, run_id], stage), js=TELL_RACE, **runs)
-    halt.click(stop, run_id, js=TELL_STOP, queue=False, **QUIET)
+    start.click(
+        **wired(never_silent(race), [controls, lanes, run_id], stage),
+        js=script("race/clicks.js", "startRace"),
+        **runs,
+    )
+    halt.click(stop, run_id, js=script("race/clicks.js", "stopRace"), queue=False, **QUIET)

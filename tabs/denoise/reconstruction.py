@@ -27,7 +27,7 @@ from diffusion_core.process import q_sample
 from diffusion_core.samplers import SamplerStep, sample
 from diffusion_core.seeding import draw_noise
 
-from ..shared.components import QUIET, component
+from ..shared.components import QUIET, component, script
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.figures import Curve, curves
 from ..shared.forms import Controls, Named, wired
@@ -299,15 +299,7 @@ def curve(times: list[int], estimates: list[float], walks: list[float]) -> go.Fi
     return figure
 
 
-# A run of its own name, which its Stop can mean: both computations may go on at once.
-TELL = """(...inputs) => {
-  const id = newRun();
-  document.querySelector("#%s .gallery")?.dispatchEvent(
-    new CustomEvent("gallery:start", { detail: id }));
-  return [...inputs.slice(0, -1), id];
-}"""
-TELL_STOP = """() => ["denoise-return", "denoise-inversion"].map(
-  (id) => document.querySelector(`#${id} .gallery`)?.dataset.wanted || "").join(" ")"""
+RETURN, INVERSION = "denoise-return", "denoise-inversion"  # the ids of the galleries
 
 
 def stop_all(run_ids: str) -> None:
@@ -332,7 +324,7 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
     with gr.Row():
         back = gr.Button("Noise it and walk back", variant="primary", min_width=180)
         halt = gr.Button("Stop walking back", min_width=80)
-    gallery = component("gallery", "{}", "denoise-return", asks=[give_up])
+    gallery = component("gallery", "{}", RETURN, asks=[give_up])
     plot = gr.Plot(show_label=False, container=False, visible=False, elem_id="denoise-return-plot")
     gr.Markdown(
         "Without any chance, the walk can be turned round: from the picture to the noise that "
@@ -349,12 +341,22 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
             label="Rounds of refinement",
             info="of each step up; each round costs an evaluation",
         )
-    both = component("gallery", "{}", "denoise-inversion", asks=[give_up])
+    both = component("gallery", "{}", INVERSION, asks=[give_up])
     shown = Named({"plot": plot, "gallery": gallery})
-    back.click(**wired(come_back, [controls, run_id], shown), js=TELL % "denoise-return", **runs)
-    lead.click(
-        **wired(lead_to_noise, [controls, refine, run_id], both),
-        js=TELL % "denoise-inversion",
+    back.click(
+        **wired(come_back, [controls, run_id], shown),
+        js=script("gallery/clicks.js", "startGallery", RETURN),
         **runs,
     )
-    halt.click(stop_all, run_id, js=TELL_STOP, queue=False, **QUIET)
+    lead.click(
+        **wired(lead_to_noise, [controls, refine, run_id], both),
+        js=script("gallery/clicks.js", "startGallery", INVERSION),
+        **runs,
+    )
+    halt.click(
+        stop_all,
+        run_id,
+        js=script("gallery/clicks.js", "startedRuns", [RETURN, INVERSION]),
+        queue=False,
+        **QUIET,
+    )

@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 
 from diffusion_core.data import read_picture
-from diffusion_core.generation import MAX_SEED
 
-from ..shared.components import STATIC, component, why
+from ..shared.components import STATIC, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
+from ..shared.seed_input import new_seed
 from .compute import animation, chain_messages, prepare, start_here
 from .form import NoiseForm
 
@@ -47,9 +47,6 @@ are left? Is it the same for a photograph and for a boot, at 28 and at 256 pixel
 """
 
 
-# The timestep lives in the browser; this sends it along.
-SEND_T = """(...inputs) => [...inputs.slice(0, -1),
-  Number(document.querySelector("#noise-stage .noise").dataset.t)]"""
 # What changes with the controls: the stage, and the last good picture.
 SHOWN_PARTS = ("stage", "kept")
 
@@ -133,14 +130,14 @@ def build(page: Page) -> None:
     another.click(
         None,
         outputs=controls["seed"],
-        js=f"() => Math.floor(Math.random() * {MAX_SEED})",
+        js=new_seed(),
         api_visibility="private",
     )
     walk_button.click(
         **wired(chain_messages, [controls, t_now], chain),
         show_progress="hidden",
         concurrency_limit=4,
-        js=SEND_T,
+        js=script("noise/clicks.js", "withTimestep"),
         api_visibility="private",
     )
     make.click(
@@ -150,7 +147,7 @@ def build(page: Page) -> None:
     )
     onward.click(
         **wired(start_here, [controls, t_now], start),
-        js=SEND_T,
+        js=script("noise/clicks.js", "withTimestep"),
         show_progress="hidden",
         api_visibility="private",
     )

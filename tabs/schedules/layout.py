@@ -14,7 +14,7 @@ import numpy as np
 
 from diffusion_core.data import read_picture
 
-from ..shared.components import QUIET, STATIC, component, why
+from ..shared.components import QUIET, STATIC, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
 from .compute import code, compare_message, figure, meaning, write_csv
@@ -34,21 +34,6 @@ shows something, and sampling begins with what training never saw (Lin et al. 20
 
 *Try:* point at the middle of the plot. Under which schedule can you still say what it shows?
 """
-# Writes every choice into the page's address.
-ADDRESS = """(...values) => {
-  const names = %s, query = new URLSearchParams(location.search);
-  query.set("tab", "schedules");
-  names.forEach((name, i) => query.set(name, [values[i]].flat().join(",")));
-  history.replaceState(null, "", `${location.pathname}?${query}`);
-}"""
-
-# A drawn curve is to be seen: drawing chooses "drawn" too.
-DRAWN_TO_NUMBERS = """(drawn, names) =>
-  [names.includes("drawn") ? names : [...names, "drawn"], ...JSON.parse(drawn)]"""
-NUMBERS_TO_DRAWN = """(...points) => {
-  document.querySelector("#draw-stage .draw")?.dispatchEvent(
-    new CustomEvent("draw:set", { detail: points }));
-}"""
 
 
 def update(picture: np.ndarray | None, form: ScheduleForm) -> dict[str, Any]:
@@ -150,11 +135,21 @@ def build(page: Page) -> None:
                 controls.add("code", lines)
             why(WHY)
     addressed, names = controls.inputs, controls["names"]
-    address = ADDRESS % [*controls.table]
+    address = script("lib/address.js", "writeControls", "schedules", [*controls.table])
     drawing.input(
-        None, [drawing, names], [names, *points], js=DRAWN_TO_NUMBERS, api_visibility="private"
+        None,
+        [drawing, names],
+        [names, *points],
+        js=script("draw/clicks.js", "chooseDrawn"),
+        api_visibility="private",
     ).then(None, addressed, js=address, api_visibility="private")
-    gr.on([p.change for p in points], None, points, js=NUMBERS_TO_DRAWN, api_visibility="private")
+    gr.on(
+        [p.change for p in points],
+        None,
+        points,
+        js=script("draw/clicks.js", "drawPoints"),
+        api_visibility="private",
+    )
     made = controls.add("made", gr.State(0.0))
     gr.on(
         [page.select, *(c.change for c in [picture, *addressed])],

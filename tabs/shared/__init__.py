@@ -12,6 +12,7 @@ Its files:
     limits          how much the page computes for one visitor
     picture_upload  the one door by which a user's picture enters
     picture_and_noise  both, as the browser mixes them
+    seed_input      the control of a seed
     start_image     a picture that a walk begins with
     figures         Plotly figures from arrays
     text            numbers as words
@@ -32,6 +33,7 @@ __all__ = [
     "picture_and_noise",
     "picture_upload",
     "player",
+    "seed_input",
     "sessions",
     "shutdown",
     "start_image",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -86,17 +87,40 @@ def component(
 
 
 def loader(name: str) -> str:
-    """The script that loads a component's module and mounts it.
-
-    The module's address is relative to the page, which may lie under a path of a proxy.
-    """
-    address = json.dumps(f"gradio_api/file={quote((served() / name / 'index.js').as_posix())}")
+    """The script that loads a component's module and mounts it."""
+    address = _address(f"{name}/index.js")
     events = json.dumps(EVENTS.get(name, {}))
     script = (STATIC / "load.js").read_text(encoding="utf-8")
     return (
         f"{script}\n"
         f"loadComponent(element, {{ trigger, props, server }}, watch, {address}, {events});"
     )
+
+
+def script(module: str, function: str, *first: Any) -> str:
+    """The `js=` of an event: a call of a function that a module exports.
+
+    Args:
+        module: The module's file in static/, as "player/clicks.js".
+        function: The name of the function.
+        *first: Its first arguments, which JSON can hold; the values of the event's inputs follow.
+
+    Raises:
+        ValueError: if the module exports no such function.
+    """
+    text = (STATIC / module).read_text(encoding="utf-8")
+    if not re.search(rf"^export function {re.escape(function)}\(", text, re.MULTILINE):
+        raise ValueError(f"{module} exports no function {function}.")
+    arguments = "".join(f"{json.dumps(value)}, " for value in first)
+    return (
+        f"async (...inputs) => (await import(new URL({_address(module)}, document.baseURI).href))"
+        f".{function}({arguments}...inputs)"
+    )
+
+
+def _address(module: str) -> str:
+    """A module's address as JSON, relative to the page, which may lie under a path of a proxy."""
+    return json.dumps(f"gradio_api/file={quote((served() / module).as_posix())}")
 
 
 @cache

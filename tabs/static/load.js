@@ -15,9 +15,6 @@
  * @returns {Promise<void>} Resolves when the component is mounted, or says that it cannot be.
  */
 function loadComponent(element, host, watch, address, events, load = (url) => import(url)) {
-  // The name of a run: the browser gives it, and nobody else can guess it.
-  window.newRun ??= () =>
-    [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
   const root = /** @type {HTMLElement} */ (element.firstElementChild);
   /** @type {(() => void)[] | null} */
   let early = [];

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -100,24 +99,6 @@ def suggested_patch(preset: str, request: gr.Request) -> str:
 def _found(preset: str, found: Filled) -> str:
     values = {name: getattr(found, name) for name in PRESET_PARTS}
     return json.dumps({"preset": preset, "values": values})
-
-
-def filler(names: Sequence[str]) -> str:
-    """JavaScript that fills controls in, in the page itself.
-
-    Finding what to fill in takes a while, in which somebody may type or choose another preset:
-    values for a preset that is no longer chosen are dropped, and what they typed stays.
-
-    Args:
-        names: Names of the controls.
-
-    Returns:
-        A function of the values found, the present preset, and the controls' values.
-    """
-    return f"""(found, preset, ...now) => {{
-      const of = found ? JSON.parse(found) : {{}}, names = {json.dumps(list(names))};
-      return names.map((name, i) => of.preset === preset ? of.values[name] : now[i]);
-    }}"""
 
 
 def begins(begin: str, size: int) -> Any:

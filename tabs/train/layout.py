@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
 import gradio as gr
 
 from ..shared import models
-from ..shared.components import QUIET, component, never_silent, why
+from ..shared.components import QUIET, component, never_silent, script, why
 from ..shared.forms import Controls, components, wired
 from ..shared.limits import Limits
 from ..shared.page import Page
@@ -19,7 +18,6 @@ from .datasets import SIZES
 from .estimates import (
     begins,
     facts_now,
-    filler,
     measured_presets,
     preset_values,
     refilled,
@@ -83,10 +81,6 @@ steps jitter, their average does not.
 *Try:* train for a coffee, then set training time to the middle and walk through sampling time.
 Which is learned first, where things are or what they look like?
 """
-
-
-CONFIRM = r"""(path) =>
-  path && confirm(`Delete ${path.split(/[\\/]/).pop()} for good?`) ? path : ''"""
 
 
 def forget(request: gr.Request) -> None:
@@ -189,8 +183,14 @@ def build(page: Page) -> None:
     )
     opening = page.select(**wired(opened, [sources], pictures), **QUIET)
     page.select(**wired(own_menu, components(menus), menus), **QUIET)
-    # In the page itself, so that no answer that is under way finds the preset still chosen.
-    gr.on([c.input for c in everything], None, None, preset, js=f"() => {json.dumps(OWN)}", **QUIET)
+    gr.on(
+        [c.input for c in everything],
+        None,
+        None,
+        preset,
+        js=script("training/clicks.js", "leavePreset", OWN),
+        **QUIET,
+    )
     measuring: dict[str, Any] = {
         "trigger_mode": "always_last",
         "concurrency_id": "measure",
@@ -201,7 +201,11 @@ def build(page: Page) -> None:
         """Fill the controls of these names with what `find` gives, unless changed meanwhile."""
         found, fills = gr.Textbox(visible=False), components(controls.named(*names))
         return event.then(**wired(find, inputs, found), **QUIET).then(
-            None, [found, preset, *fills], fills, js=filler(names), **QUIET
+            None,
+            [found, preset, *fills],
+            fills,
+            js=script("training/clicks.js", "fillIn", names),
+            **QUIET,
         )
 
     def measured(event: Any, find: Any) -> None:
@@ -235,7 +239,7 @@ def build(page: Page) -> None:
         delete,
         own,
         outcome,
-        js=CONFIRM,
+        js=script("training/clicks.js", "confirmDelete"),
         **QUIET,
     ).then(**wired(own_menu, components(menus), menus), **QUIET)
     page.on_unload(forget)

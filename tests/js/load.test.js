@@ -129,10 +129,3 @@ test("a module that does not come is said in a sentence", async () => {
   assert.match(page.words, /could not be loaded. Reload the page/);
   assert.match(page.errors[0], /index.js could not be loaded: Error: 403/);
 });
-
-test("a run's name is long and each another", () => {
-  const { window } = component();
-  const names = new Set(Array.from({ length: 100 }, () => window.newRun()));
-  assert.equal(names.size, 100);
-  for (const name of names) assert.match(name, /^[0-9a-z]{12,28}$/);
-});

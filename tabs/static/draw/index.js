@@ -1,6 +1,7 @@
 // A schedule drawn by hand: its points are dragged or moved by arrow keys.
 
 import { find } from "../lib/dom.js";
+import "./clicks.js"; // here before the first click
 import { LIMIT, curve, held, moveOf, pointed, xOf, yOf } from "./points.js";
 
 const TELL_MS = 250; // the server is told at most four times a second, and always of the last

@@ -3,6 +3,7 @@
 import { bytes } from "../lib/bytes.js";
 import { find, make, makeCanvas, say } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
+import "./clicks.js"; // here before the first click
 import { paintLevels } from "../lib/pixels.js";
 import { cellLabel, heeds, template, toneOf } from "./cells.js";
 

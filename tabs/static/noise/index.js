@@ -5,6 +5,7 @@ import { parse } from "../lib/messages.js";
 import { mixer, unpack } from "../lib/mixing.js";
 import { paint } from "../lib/pixels.js";
 import { Playback, oncePerFrame } from "../lib/playback.js";
+import "./clicks.js"; // here before the first click
 import {
   densityBars,
   measure,

@@ -1,6 +1,7 @@
 // The frame player's door; see shared/player.py for its messages.
 
 import { find } from "../lib/dom.js";
+import "./clicks.js"; // here before the first click
 import { wireKeeping } from "./keeping.js";
 import { wireOpening } from "./opening.js";
 import { Player } from "./player.js";

@@ -3,6 +3,7 @@
 import { find, findAll, make, makeCanvas, say } from "../lib/dom.js";
 import { duration } from "../lib/format.js";
 import { parse } from "../lib/messages.js";
+import "./clicks.js"; // here before the first click
 import { paintLevels } from "../lib/pixels.js";
 import { Playback } from "../lib/playback.js";
 import { Race, distanceTable, stamp } from "./lanes.js";

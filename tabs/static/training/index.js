@@ -6,6 +6,7 @@ import { thousands } from "../lib/format.js";
 import { parse } from "../lib/messages.js";
 import { GAP, paintLevels } from "../lib/pixels.js";
 import { Playback } from "../lib/playback.js";
+import "./clicks.js"; // here before the first click
 import { binsChart, lossChart } from "./charts.js";
 import { Job, mapRows, mapSheet, nearestRow, wordsOf } from "./milestones.js";
 

@@ -1,0 +1,26 @@
+// What the buttons of the page do in the browser before the server hears of a click. Each function
+// gets the values of its event's inputs, and gives them back with what the page adds to them.
+
+/** The name of a run: the browser gives it, and nobody else can guess it. */
+export function newRun() {
+  const parts = [...crypto.getRandomValues(new Uint32Array(4))];
+  return parts.map((n) => n.toString(36)).join("");
+}
+
+/**
+ * @param {string} selector
+ * @returns {HTMLElement | null} Null in a tab or a fold that was never opened.
+ */
+export function stage(selector) {
+  return document.querySelector(selector);
+}
+
+/**
+ * The inputs of an event with other values in place of the last ones, which only hold the places.
+ *
+ * @param {unknown[]} inputs
+ * @param {unknown[]} last
+ */
+export function withLast(inputs, ...last) {
+  return [...inputs.slice(0, -last.length), ...last];
+}

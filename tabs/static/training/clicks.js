@@ -1,0 +1,38 @@
+// What the controls of the Train tab do in the page itself.
+
+/**
+ * Fill controls in with what was found for a preset. Finding takes a while, in which somebody may
+ * type or choose another preset: values for a preset that is no longer chosen are dropped, and
+ * what they typed stays.
+ *
+ * @param {string[]} names Of the controls.
+ * @param {string} found JSON: the preset, and values by name; empty where nothing was found.
+ * @param {string} preset The one that is chosen now.
+ * @param {unknown[]} now The controls' values.
+ * @returns {unknown[]} Their values to be.
+ */
+export function fillIn(names, found, preset, ...now) {
+  const { preset: of, values } = found ? JSON.parse(found) : {};
+  return names.map((name, i) => (of === preset ? values[name] : now[i]));
+}
+
+/**
+ * The preset's name once a setting was typed: at once, so that no answer that is under way finds
+ * the preset still chosen.
+ *
+ * @param {string} own The name for settings of one's own.
+ */
+export function leavePreset(own) {
+  return own;
+}
+
+/**
+ * Ask before a model is deleted.
+ *
+ * @param {string} path Its folder.
+ * @returns {string} The path; empty if it is to stay.
+ */
+export function confirmDelete(path) {
+  const name = path?.split(/[\\/]/).pop();
+  return name && confirm(`Delete ${name} for good?`) ? path : "";
+}
