@@ -29,7 +29,7 @@ from .conditioning import null_condition
 from .denoiser import PREDICTION_TYPES, PREDICTIONS, network_output
 from .process import q_sample
 from .schedule import NoiseSchedule
-from .seeding import seeded
+from .seeding import parse_seed, seeded
 from .unet import UNet, UNetConfig
 
 if TYPE_CHECKING:
@@ -133,8 +133,9 @@ class TrainConfig:
             )
         ):
             raise ValueError("ema_decay, the dropouts and sparse_attributes must lie in [0, 1).")
-        if min(self.warmup_steps, self.decay_steps, self.seed) < 0 or self.seed >= 2**63:
-            raise ValueError("warmup_steps, decay_steps and seed must be at least 0.")
+        if min(self.warmup_steps, self.decay_steps) < 0:
+            raise ValueError("warmup_steps and decay_steps must be at least 0.")
+        parse_seed(self.seed, "seed")
 
 
 def learning_rate_at(config: TrainConfig, step: int) -> float:

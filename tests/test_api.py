@@ -262,7 +262,7 @@ BAD = [
     ("/denoise", {"steps": "many"}, "steps must be a whole number from 1 to 1000, got 'many'."),
     ("/denoise", {"num_images": 17}, "num_images must be a whole number from 1 to 16"),
     ("/denoise", {"num_images": 2.5}, "num_images must be a whole number from 1 to 16"),
-    ("/denoise", {"seed": -1}, "seed must be a whole number from 0 to 4294967295"),
+    ("/denoise", {"seed": -1}, "seed must be a whole number from 0 to 18446744073709551615"),
     ("/denoise", {"seed": None}, "seed must be a whole number"),
     ("/denoise", {"sampler": "euler"}, "There is no sampler 'euler'; choose one of"),
     ("/denoise", {"spacing": 3}, "There is no spacing 3; choose one of"),

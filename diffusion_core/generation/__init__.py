@@ -11,9 +11,10 @@ Its files:
 
 from __future__ import annotations
 
+from ..seeding import MAX_SEED
 from .export import strip, write_animation, write_pictures, write_walk
 from .recording import MAX_PICTURE_BYTES, Frame, Recording
-from .request import MAX_RESAMPLE, MAX_SEED, InitialImage, SamplingRequest
+from .request import MAX_RESAMPLE, InitialImage, SamplingRequest
 from .run import SamplerState, SamplingRun, walk
 from .run_card import RunCard
 

@@ -14,8 +14,8 @@ from ..conditioning import CLASS
 from ..denoiser import THRESHOLDS
 from ..samplers import SAMPLERS, VARIANCES, count_evaluations, sampler_named
 from ..schedule import SPACINGS
+from ..seeding import MAX_SEED, image_generators
 
-MAX_SEED = 2**32 - 1
 MAX_IMAGES = 1024
 MAX_RESAMPLE = 20
 
@@ -31,7 +31,7 @@ class SamplingRequest:
             (("head", "afro"), ("skin", "tan")).
         sampler, num_steps, eta, spacing, variance: See `samplers.sample`.
         guidance_scale: Scale of classifier-free guidance; 1.0 is off.
-        seed: Seed of image 0; image i has seed + i.
+        seed: Seed of image 0, of 64 bits; image i has seed + i, modulo 2^64.
         seed_to: The images lead from the noise of `seed` to the noise of this one; None does not.
         clip_x0: Clip x0_hat at the model's own limit; False never does.
         threshold: The way to clip it; see `samplers.sample`.
@@ -155,8 +155,9 @@ class SamplingRequest:
 
     def generators(self) -> list[torch.Generator]:
         """One generator an image, seeded seed + i; between two seeds, all seeded seed."""
-        each = 0 if self.seed_to is not None else 1
-        return [torch.Generator().manual_seed(self.seed + each * i) for i in range(self.num_images)]
+        if self.seed_to is None:
+            return image_generators(self.seed, self.num_images)
+        return [torch.Generator().manual_seed(self.seed) for _ in range(self.num_images)]
 
 
 def _whole(value: float, lowest: int, highest: int) -> bool:

@@ -19,11 +19,11 @@ from gradio.data_classes import FileDataMeta
 
 from diffusion_core.data import CROPS, fit_picture, from_uint8, to_uint8
 from diffusion_core.denoiser import THRESHOLDS
-from diffusion_core.generation import MAX_SEED, RunCard, SamplingRequest, write_pictures
+from diffusion_core.generation import RunCard, SamplingRequest, write_pictures
 from diffusion_core.process import q_sample
 from diffusion_core.samplers import SAMPLERS
 from diffusion_core.schedule import MAX_TIMESTEPS, SCHEDULES, SPACINGS, make_schedule
-from diffusion_core.seeding import draw_noise
+from diffusion_core.seeding import draw_noise, parse_seed
 
 from ..shared import models
 from ..shared.picture_upload import fetch_plainly, received
@@ -62,7 +62,7 @@ def noise(
         num_train_timesteps: T, the length of the schedule, from 2 to 10,000.
         size: Side in pixels, 8 to 512, of the square that the picture is made to.
         crop: Which square of the picture is kept; "whole picture" keeps all, on grey.
-        seed: Of the noise, a whole number from 0; the same seed gives the same noise.
+        seed: Of the noise, a whole number of 64 bits; the same seed gives the same noise.
 
     Returns:
         the noised picture (PNG)
@@ -72,7 +72,7 @@ def noise(
         T = whole(num_train_timesteps, "num_train_timesteps", 2, MAX_TIMESTEPS)
         t = whole(timestep, "timestep", 0, T - 1)
         side = whole(size, "size", SMALLEST, LARGEST)
-        generator = torch.Generator().manual_seed(whole(seed, "seed", 0, MAX_SEED))
+        generator = torch.Generator().manual_seed(parse_seed(seed, "seed"))
         made = make_schedule(str(schedule), T)
         x0 = from_uint8(fit_picture(received(picture), side, crop)[None])
         x_t = q_sample(x0, t, draw_noise(x0.shape, generator), made)
@@ -169,7 +169,7 @@ def denoise(
         num_images: How many pictures, 1 to 16; picture i has the seed + i.
         sampler: How it walks; ddim, heun and dpmpp_2m do with few steps, ddpm wants many.
         steps: How many steps it takes, 1 to the model's T (mostly 1000); 10 to 50 are usual.
-        seed: Of the first picture's noise, a whole number from 0.
+        seed: Of the first picture's noise, a whole number of 64 bits.
         guidance_scale: How hard to insist on the label, 0 to 50; 1 is off, 2 to 4 are strong.
         eta: Fresh noise that ddim adds on the way, from 0 (none) to 1 (as much as ddpm).
         spacing: Which of the model's timesteps are visited.
@@ -190,7 +190,7 @@ def denoise(
             eta=number(eta, "eta", 0, 1),
             spacing=spacing,
             guidance_scale=number(guidance_scale, "guidance_scale", 0, 50),
-            seed=whole(seed, "seed", 0, MAX_SEED),
+            seed=parse_seed(seed, "seed"),
             variance=checkpoint.config.sampling.get("variance", "posterior"),
             attributes=named(attributes),
             threshold=threshold,

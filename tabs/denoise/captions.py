@@ -5,6 +5,7 @@ from __future__ import annotations
 from diffusion_core.data import GRID_GAP, to_uint8
 from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequest
 from diffusion_core.samplers import sampler_named
+from diffusion_core.seeding import MAX_SEED
 
 from ..shared.wire import Formula, Head, as_base64
 from .form import choice_of
@@ -68,7 +69,7 @@ def _words(record: Recording) -> list[str]:
     checkpoint, settings = record.checkpoint, record.settings
     label, names = checkpoint.label(settings.label), checkpoint.config.class_names
     named = "no class" if label is None else names[label] if names else f"class {label}"
-    last_seed = settings.seed + settings.num_images - 1
+    last_seed = (settings.seed + settings.num_images - 1) % (MAX_SEED + 1)
     if settings.seed_to is not None:
         seeds = f"seed {settings.seed} leading to {settings.seed_to}"
     else:

@@ -9,7 +9,9 @@ from pathlib import Path
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.conditioning import CLASS
 from diffusion_core.generation import SamplingRequest
+from diffusion_core.seeding import MAX_SEED
 
+from ..shared.forms import parsed
 from .form import HOLE, NOISE, PICTURE, ROW, SEEDS, DenoiseForm
 
 
@@ -40,6 +42,8 @@ def lines(checkpoint: Checkpoint, form: DenoiseForm, walk: SamplingRequest) -> s
     guided = f", guidance_scale={walk.guidance_scale:g}" if walk.guidance_scale != 1 else ""
     body.append(f"denoiser = model.denoiser({shown}{guided}){words}")
     seeds = f"{walk.seed}" if form.begin == SEEDS else f"{walk.seed} + i"
+    if walk.seed + count > MAX_SEED + 1 and form.begin != SEEDS:
+        seeds = f"({seeds}) % 2**64"
     body.append(
         f"generators = [torch.Generator().manual_seed({seeds}) for i in range({count})]",
     )
@@ -58,7 +62,7 @@ def lines(checkpoint: Checkpoint, form: DenoiseForm, walk: SamplingRequest) -> s
     call = "sample(denoiser, x, model.schedule, "
     if form.begin == SEEDS:
         imports.append("from diffusion_core.process import slerp")
-        body.append(f"end = torch.Generator().manual_seed({int(form.seed_to or 0)})")
+        body.append(f"end = torch.Generator().manual_seed({parsed(form, 'seed_to')})")
         body.append(f"x = slerp(x[:1], draw_noise(x[:1].shape, end), {count})")
     elif form.begin in (PICTURE, HOLE):
         imports.insert(1, "import numpy as np")

@@ -7,7 +7,7 @@ import binascii
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 import numpy as np
@@ -15,18 +15,21 @@ import torch
 
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.data import to_uint8
-from diffusion_core.generation import MAX_RESAMPLE, MAX_SEED, InitialImage, SamplingRequest
+from diffusion_core.generation import MAX_RESAMPLE, InitialImage, SamplingRequest
 from diffusion_core.samplers import sampler_named
 from diffusion_core.schedule import SPACINGS
+from diffusion_core.seeding import parse_seed
 
 from ..shared import models
 from ..shared.components import component
 from ..shared.forms import Controls, entry, parsed, table
+from ..shared.seed_input import seed_input
 from ..shared.sessions import PUBLIC
 from ..shared.start_image import StartImage
 from ..shared.wire import HoleMessage, as_base64
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
+Value = TypeVar("Value")
 ANY = "any"
 SLOTS = 8  # menus that the page holds; a model with fewer attributes leaves the rest unseen
 
@@ -161,17 +164,17 @@ class OpenedCard:
         return None if self.walk.root.seed_to is not None else self.given
 
 
-def _filled(value: float | None) -> float:
-    """A number that must be there."""
-    if value is None:
+def _filled(value: Value | None) -> Value:
+    """A value that must be there."""
+    if value is None or value == "":
         raise ValueError("Fill in seed, steps and guidance.")
-    return float(value)
+    return value
 
 
-def _second_seed(value: float | None) -> int:
-    if value is None:
+def _second_seed(value: str | int | None) -> int:
+    if value in (None, ""):
         raise ValueError("Fill in the second seed.")
-    return whole(value, "second seed")
+    return parse_seed(value, "The second seed")
 
 
 def _class(value: str | None) -> str | None:
@@ -320,7 +323,7 @@ class DenoiseForm:
             label="Guidance",
             info="how hard to insist on the class; 1 is off, 0 ignores it",
         ),
-        parse=_filled,
+        parse=lambda value: float(_filled(value)),
         write=_write_guidance,
         read=lambda card: {"guidance": min(max(card.walk.guidance_scale, 0.0), STRONGEST_GUIDANCE)},
     )
@@ -340,20 +343,14 @@ class DenoiseForm:
             label="Steps",
             info="1 to 1000; a network look each, with heun two",
         ),
-        parse=lambda value: whole(_filled(value), "number of steps"),
+        parse=lambda value: whole(float(_filled(value)), "number of steps"),
         write=lambda form, _: {"num_steps": parsed(form, "steps")},
         read=lambda card: {"steps": min(max(card.walk.num_steps, 1), MOST_STEPS)},
     )
-    seed: float | None = entry(
+    seed: str | int | None = entry(
         7,
-        partial(
-            gr.Number,
-            label="Seed",
-            precision=None,
-            info="same seed, same noise",
-            min_width=140,
-        ),
-        parse=lambda value: whole(_filled(value), "seed"),
+        partial(seed_input, label="Seed"),
+        parse=lambda value: parse_seed(_filled(value)),
         write=lambda form, _: {"seed": parsed(form, "seed")},
         read=lambda card: {"seed": card.walk.seed},
     )
@@ -392,14 +389,9 @@ class DenoiseForm:
     begin: str = entry(
         NOISE, partial(gr.Radio, list(BEGINNINGS), label="Begin with"), read=_read_begin
     )
-    seed_to: float | None = entry(
+    seed_to: str | int | None = entry(
         42,
-        partial(
-            gr.Number,
-            label="Second seed",
-            precision=None,
-            info=f"nine pictures lead from the first seed's noise to this one's; 0 to {MAX_SEED}",
-        ),
+        partial(seed_input, label="Second seed"),
         parse=_second_seed,
         write=_write_seed_to,
         read=_read_seed_to,

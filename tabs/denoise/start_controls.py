@@ -35,6 +35,9 @@ def place(controls: Controls[DenoiseForm]) -> None:
     controls.place("begin")
     with controls.add("seeds_group", gr.Group(visible=False)):
         controls.place("seed_to")
+        gr.Markdown(
+            "nine pictures lead from the first seed's noise to this one's", elem_classes=["hint"]
+        )
     with controls.add("picture_group", gr.Group(visible=False)):
         picture = picture_input(
             value=str(FIRST_PICTURE),

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
-import torch
 from torch import Tensor
 
 from diffusion_core.data import to_uint8
-from diffusion_core.generation import MAX_SEED, write_animation
+from diffusion_core.generation import write_animation
 from diffusion_core.process import q_sample, q_step
 from diffusion_core.schedule import NoiseSchedule, make_schedule
-from diffusion_core.seeding import draw_noise
+from diffusion_core.seeding import draw_noise, image_generators, parse_seed
 
 from ..shared.picture_and_noise import message, picture_and_noise
 from ..shared.start_image import StartImage
@@ -46,7 +45,7 @@ def prepare(form: NoiseForm) -> str:
     values: NoiseMessage = {
         **message(x0, eps),
         "alpha_bars": [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()],
-        "caption": words + f"T = {len(schedule)} · noise of seed {int(form.seed or 0)}",
+        "caption": words + f"T = {len(schedule)} · noise of seed {parse_seed(form.seed)}",
     }
     return json.dumps(values)
 
@@ -77,7 +76,7 @@ def chain_messages(form: NoiseForm, t: float) -> Iterator[str]:
         last = max(0, min(int(t), len(schedule) - 1))
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    generator = torch.Generator().manual_seed((int(form.seed or 0) + 1) % (MAX_SEED + 1))
+    generator = image_generators(parse_seed(form.seed), 2)[1]
     x, sent = x0, 0.0
     for k in range(last + 1):
         x = q_step(x, k, draw_noise(x.shape, generator), schedule)

@@ -14,6 +14,7 @@ from diffusion_core.schedule import SCHEDULES
 from ..shared.forms import entry
 from ..shared.picture_and_noise import SIZES
 from ..shared.picture_upload import picture_input
+from ..shared.seed_input import seed_input
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class NoiseForm:
         picture: The picture to be noised, uint8, (H, W, C); None where there is none.
         size: Side, in pixels, of the square that the picture is fitted to.
         crop: The way to a square; see `fit_picture`.
-        seed: The seed of the noise; None where the control is empty.
+        seed: The seed of the noise, in digits; empty where the control is.
         schedule: The name of the noise schedule.
     """
 
@@ -44,5 +45,5 @@ class NoiseForm:
     )
     size: int = entry(128, partial(gr.Radio, [(str(s), s) for s in SIZES], label="Size in pixels"))
     crop: str = entry(CROPS[0], partial(gr.Dropdown, list(CROPS), label="Crop to a square"))
-    seed: float | None = entry(0, partial(gr.Number, label="Seed", precision=None, min_width=140))
+    seed: str | int | None = entry(0, partial(seed_input, label="Seed"))
     schedule: str = entry("linear", partial(gr.Dropdown, list(SCHEDULES), label="Schedule"))

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from diffusion_core.data import fit_picture, from_uint8, to_uint8
-from diffusion_core.generation import MAX_SEED
-from diffusion_core.seeding import draw_noise
+from diffusion_core.seeding import draw_noise, parse_seed
 
 from .wire import PictureAndNoiseMessage, as_base64
 
@@ -19,7 +18,7 @@ EPS_SCALE = 4096  # eps goes to the browser as int16: an error of at most 1/8192
 
 
 def picture_and_noise(
-    picture: np.ndarray | None, size: int, crop: str, seed: float | None
+    picture: np.ndarray | None, size: int, crop: str, seed: str | float | None
 ) -> tuple[Tensor, Tensor]:
     """x0 and eps, each (1, C, size, size).
 
@@ -27,7 +26,7 @@ def picture_and_noise(
         picture: uint8, (H, W, C).
         size: Side of the square that it is fitted to, in pixels.
         crop: The way to a square; see `fit_picture`.
-        seed: The seed of the noise.
+        seed: The seed of the noise; see `parse_seed`.
 
     Raises:
         ValueError: if something does not fit; one sentence.
@@ -36,10 +35,9 @@ def picture_and_noise(
         raise ValueError("Choose a picture first, or take one of those below.")
     if size not in SIZES:
         raise ValueError(f"The size must be one of {', '.join(map(str, SIZES))}, got {size}.")
-    if seed is None or int(seed) != seed or not 0 <= seed <= MAX_SEED:
-        raise ValueError(f"The seed must be a whole number from 0 to {MAX_SEED}, got {seed}.")
+    generator = torch.Generator().manual_seed(parse_seed(seed))
     x0 = from_uint8(fit_picture(picture, size, crop)[None])
-    return x0, draw_noise(x0.shape, torch.Generator().manual_seed(int(seed)))
+    return x0, draw_noise(x0.shape, generator)
 
 
 def message(x0: Tensor, eps: Tensor) -> PictureAndNoiseMessage:

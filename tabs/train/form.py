@@ -11,10 +11,12 @@ import gradio as gr
 
 from diffusion_core.denoiser import PREDICTION_TYPES
 from diffusion_core.schedule import SCHEDULES as ALL_SCHEDULES
+from diffusion_core.seeding import parse_seed
 from diffusion_core.training import PRECISIONS, WEIGHTINGS
 
 from ..shared.forms import Controls, entry
 from ..shared.limits import Limits
+from ..shared.seed_input import seed_input
 from .datasets import SHIPPED, SIZES, SOURCES
 
 FRESH = "random weights"
@@ -171,11 +173,7 @@ class TrainForm:
     flip: bool = entry(
         False, partial(gr.Checkbox, label="Mirror half of the pictures", min_width=110)
     )
-    seed: float = entry(
-        0,
-        partial(gr.Number, label="Seed of the training", precision=0),
-        parse=whole("The seed", 0),
-    )
+    seed: str | int = entry(0, partial(seed_input, label="Seed of the training"), parse=parse_seed)
 
     @classmethod
     def within(cls, limits: Limits) -> TrainForm:

@@ -1,5 +1,7 @@
 // A run card as text of an address: JSON in base64, with the letters that an address may hold.
 
+import { parseExactly, textOf } from "../lib/json.js";
+
 /** @param {string} json */
 export function toAddress(json) {
   const text = btoa(unescape(encodeURIComponent(json)));
@@ -26,12 +28,12 @@ export function fromAddress(text) {
  * @throws {Error} If the walk began with a picture, which is too large for an address.
  */
 export function linkOf(card, page) {
-  const values = JSON.parse(card);
+  const values = parseExactly(card);
   if (values.given) {
     throw new Error(
       "This walk began with a picture, which a link cannot carry; keep its run card instead.",
     );
   }
-  const query = new URLSearchParams({ tab: "denoise", run: toAddress(JSON.stringify(values)) });
+  const query = new URLSearchParams({ tab: "denoise", run: toAddress(textOf(values)) });
   return `${page}?${query}`;
 }
