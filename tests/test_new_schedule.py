@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from diffusion_core.schedule import SCHEDULES, make_schedule
-from tabs.schedules.compute import DRAWN, NAMES, PARAMETERS, Choice
+from tabs.schedules.compute import PARAMETERS, parameters
+from tabs.schedules.form import DRAWN, NAMES, ScheduleForm
 from tabs.train import form
 
 
@@ -17,8 +18,8 @@ def test_every_menu_lists_what_the_core_makes():
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_the_table_gives_a_schedule_the_parameters_that_it_takes(name):
     """With the tab's defaults, which are the core's own."""
-    made = make_schedule(name, 50, **Choice().parameters(name))
+    made = make_schedule(name, 50, **parameters(ScheduleForm(), name))
     assert torch.equal(made.betas, make_schedule(name, 50).betas)
     for parameter in {p for each in PARAMETERS.values() for p in each} - {*PARAMETERS[name]}:
         with pytest.raises(ValueError, match="has no parameter"):
-            make_schedule(name, 50, **{parameter: getattr(Choice(), parameter)})
+            make_schedule(name, 50, **{parameter: getattr(ScheduleForm(), parameter)})

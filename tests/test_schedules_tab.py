@@ -12,21 +12,25 @@ import torch
 
 from diffusion_core.schedule import make_schedule
 from tabs.schedules import layout as schedules
-from tabs.schedules.compute import NAMES, QUANTITIES, Choice, code, figure, meaning, write_csv
-from tabs.schedules.form import ScheduleForm
+from tabs.schedules.compute import code, figure, meaning, write_csv
+from tabs.schedules.compute import schedules as made_of
+from tabs.schedules.form import LINEAR, LOGARITHMIC, NAMES, QUANTITIES, ScheduleForm
 from tabs.shared.forms import table
 
-ALL = Choice(names=NAMES, T=200)
+ALL = ScheduleForm(names=NAMES, T=200)
 
 
-def form(choice: Choice, **changes) -> ScheduleForm:
-    return ScheduleForm(**{**vars(choice), **changes})
+def form(choice: ScheduleForm, **changes) -> ScheduleForm:
+    return dataclasses.replace(choice, **changes)
 
 
 @pytest.mark.parametrize("what", list(QUANTITIES))
 @pytest.mark.parametrize("log", [False, True])
 def test_every_plot_shows_every_schedule(what, log):
-    lines = {trace.name: trace for trace in figure(ALL, what, log).data}
+    lines = {
+        trace.name: trace
+        for trace in figure(form(ALL, what=what, axis=LOGARITHMIC if log else LINEAR)).data
+    }
     for name in NAMES:
         found = [line for n, line in lines.items() if n.split(" ")[0] == name]
         assert found and all(len(line.x) == 200 for line in found)
@@ -40,7 +44,7 @@ def test_the_code_makes_the_same_schedules():
     choice = dataclasses.replace(ALL, beta_end=0.03, s=0.02, tau=0.8, p2=1.5)
     space: dict = {}
     exec(code(choice), space)
-    made = choice.schedules()
+    made = made_of(choice)
     assert space["schedules"].keys() == made.keys()
     for name, s in made.items():
         assert torch.equal(space["schedules"][name].betas, s.betas)
@@ -58,12 +62,12 @@ def test_the_table_is_whole_and_exact(tmp_path):
 
 
 def test_what_it_means_is_said():
-    assert "leaves 33.8 % of the picture" in meaning(Choice(names=("scaled_linear",), T=300))
-    assert "leaves" not in meaning(Choice(names=("cosine",)))
-    assert "ends in pure noise" in meaning(Choice(names=("cosine",), zero=True))
-    assert "begins coarsely" in meaning(Choice(names=("cosine",), T=5))
-    assert "fashion-mnist** was trained with cosine" in meaning(Choice(names=("cosine",)))
-    assert "trained with another schedule" in meaning(Choice(names=("linear",)))
+    assert "leaves 33.8 % of the picture" in meaning(ScheduleForm(names=("scaled_linear",), T=300))
+    assert "leaves" not in meaning(ScheduleForm(names=("cosine",)))
+    assert "ends in pure noise" in meaning(ScheduleForm(names=("cosine",), zero=True))
+    assert "begins coarsely" in meaning(ScheduleForm(names=("cosine",), T=5))
+    assert "fashion-mnist** was trained with cosine" in meaning(ScheduleForm(names=("cosine",)))
+    assert "trained with another schedule" in meaning(ScheduleForm(names=("linear",)))
 
 
 def test_the_browser_gets_what_the_schedule_says():
@@ -97,7 +101,7 @@ def test_figures_are_made_four_times_a_second_at_most(monkeypatch):
 )
 def test_bad_choices_are_one_sentence(change, words):
     with pytest.raises(gr.Error) as caught:
-        schedules.update(None, form(Choice(names=NAMES), **change))
+        schedules.update(None, form(ScheduleForm(names=NAMES), **change))
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 

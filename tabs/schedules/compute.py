@@ -5,16 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import torch
 
 from diffusion_core.schedule import (
-    SCHEDULES,
     NoiseSchedule,
     make_schedule,
     schedule_from_log_snr,
@@ -24,9 +21,8 @@ from ..shared import models
 from ..shared.figures import Curve, curves
 from ..shared.picture_and_noise import message, picture_and_noise
 from ..shared.wire import CompareMessage, ScheduleNumbers
+from .form import DRAWN, NAMES, QUANTITIES, ScheduleForm
 
-DRAWN = "drawn"
-NAMES = (*SCHEDULES, DRAWN)
 # Which of the tab's controls each named schedule takes; one that is not listed has its defaults.
 PARAMETERS = {
     "linear": ("beta_start", "beta_end"),
@@ -35,79 +31,32 @@ PARAMETERS = {
     "sigmoid": ("start", "end", "tau"),
     "sigmoid_beta": ("beta_start", "beta_end"),
 }
-QUANTITIES = {
-    "ᾱ, how much picture is left": "alpha_bar",
-    "√ᾱ and √(1−ᾱ), signal and noise": "roots",
-    "β, noise added in a step": "beta",
-    "log-SNR, natural": "log_snr",
-    "posterior variance": "posterior",
-}
 RESIDUAL_WARNING = 1e-4  # of ᾱ at the end: 1 % of the picture's amplitude
 FIRST_STEP_WARNING = 0.02
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The values of the tab's controls; written into the page's address and read from it.
+def parameters(form: ScheduleForm, name: str) -> dict[str, float]:
+    """The named schedule's own parameters, as the controls hold them."""
+    return {parameter: getattr(form, parameter) for parameter in PARAMETERS.get(name, ())}
 
-    Attributes:
-        names: Schedules to compare.
-        T: Training timesteps.
-        zero: Zero terminal SNR.
-        beta_start, beta_end: First and last beta of linear, scaled_linear and sigmoid_beta.
-        s: Offset of cosine.
-        start, end, tau: Ends and temperature of sigmoid.
-        p0, p1, p2, p3, p4: Log-SNR of the drawn schedule's points.
+
+def schedules(form: ScheduleForm) -> dict[str, NoiseSchedule]:
+    """Every chosen schedule by its name.
+
+    Raises:
+        ValueError: if one cannot be built; one sentence.
     """
-
-    names: tuple[str, ...] = ("linear", "cosine", "sigmoid")
-    T: int = 1000
-    zero: bool = False
-    beta_start: float = 1e-4
-    beta_end: float = 0.02
-    s: float = 0.008
-    start: float = -3.0
-    end: float = 3.0
-    tau: float = 1.0
-    p0: float = 9.0
-    p1: float = 3.0
-    p2: float = 0.0
-    p3: float = -3.0
-    p4: float = -9.0
-
-    @classmethod
-    def of(cls, **given: Any) -> Choice:
-        """From the controls' values, by the names of the fields."""
-        if any(v is None for v in given.values()):
-            raise ValueError("Fill in every number.")
-        return cls(**{**given, "names": tuple(given["names"]), "T": int(given["T"])})
-
-    def parameters(self, name: str) -> dict[str, float]:
-        """The named schedule's own parameters."""
-        return {parameter: getattr(self, parameter) for parameter in PARAMETERS.get(name, ())}
-
-    @property
-    def points(self) -> list[float]:
-        """Log-SNR of the drawn schedule's points."""
-        return [self.p0, self.p1, self.p2, self.p3, self.p4]
-
-    def schedules(self) -> dict[str, NoiseSchedule]:
-        """Every chosen schedule.
-
-        Raises:
-            ValueError: if one cannot be built; one sentence.
-        """
-        if not self.names:
-            raise ValueError("Choose at least one schedule.")
-        made = {}
-        for name in self.names:
-            if name == DRAWN:
-                made[name] = schedule_from_log_snr(self.points, self.T)
-            else:
-                made[name] = make_schedule(
-                    name, self.T, zero_terminal_snr=self.zero, **self.parameters(name)
-                )
-        return made
+    if not form.names:
+        raise ValueError("Choose at least one schedule.")
+    made = {}
+    for name in form.names:
+        if name == DRAWN:
+            made[name] = schedule_from_log_snr(form.points, form.T)
+        else:
+            made[name] = make_schedule(
+                name, form.T, zero_terminal_snr=form.zero, **parameters(form, name)
+            )
+    return made
 
 
 def quantity(schedule: NoiseSchedule, kind: str) -> list[tuple[str, np.ndarray]]:
@@ -125,24 +74,24 @@ def quantity(schedule: NoiseSchedule, kind: str) -> list[tuple[str, np.ndarray]]
     return [("", schedule.posterior_variance(t, t - 1).numpy())]
 
 
-def figure(choice: Choice, what: str, log: bool) -> go.Figure:
+def figure(form: ScheduleForm) -> go.Figure:
     """The plot: the chosen schedules, and faintly those that checkpoints were trained with."""
-    kind = QUANTITIES[what]
+    kind = QUANTITIES[form.what]
     lines = []
-    for name, schedule in choice.schedules().items():
+    for name, schedule in schedules(form).items():
         for i, (suffix, y) in enumerate(quantity(schedule, kind)):
             lines.append(Curve(name + suffix, y, NAMES.index(name), faint=i > 0))
     for name, trained in models.readable():
         y = quantity(trained.schedule, kind)[0][1]
         lines.append(Curve(f"{name} was trained with this", y, len(NAMES), faint=True))
-    log = log and kind != "log_snr"
-    return curves(lines, what.split(",")[0], log=log)
+    log = form.logarithmic and kind != "log_snr"
+    return curves(lines, form.what.split(",")[0], log=log)
 
 
-def meaning(choice: Choice) -> str:
+def meaning(form: ScheduleForm) -> str:
     """The meaning of the schedules for a model, in plain sentences, as Markdown."""
     sentences = []
-    made = choice.schedules()
+    made = schedules(form)
     for name, schedule in made.items():
         left, first = float(schedule.alphas_cumprod[-1]), float(schedule.betas[0])
         if left == 0:
@@ -183,10 +132,10 @@ def meaning(choice: Choice) -> str:
     return "\n\n".join(sentences)
 
 
-def compare_message(picture: np.ndarray | None, choice: Choice) -> str:
+def compare_message(picture: np.ndarray | None, form: ScheduleForm) -> str:
     """Picture, noise and all schedules for the browser, which mixes them at the cursor."""
-    made = choice.schedules()
-    steps = torch.arange(choice.T)
+    made = schedules(form)
+    steps = torch.arange(form.T)
     numbers: list[ScheduleNumbers] = [
         {
             "name": name,
@@ -207,13 +156,13 @@ def _short(numbers: list[float]) -> list[float]:
     return [float(f"{x:.7g}") for x in numbers]
 
 
-def write_csv(choice: Choice, path: Path) -> None:
+def write_csv(form: ScheduleForm, path: Path) -> None:
     """Write the table of every timestep and schedule as a CSV file.
 
     Raises:
         ValueError: in one sentence, if a schedule cannot be built.
     """
-    made = choice.schedules()
+    made = schedules(form)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["schedule", "t", "beta", "alpha_bar", "log_snr", "posterior_variance"])
@@ -224,19 +173,19 @@ def write_csv(choice: Choice, path: Path) -> None:
                 writer.writerow([name, k, *map(repr, row)])
 
 
-def code(choice: Choice) -> str:
+def code(form: ScheduleForm) -> str:
     """The lines of Python that give the same schedules."""
     lines = ["from diffusion_core.schedule import make_schedule"]
-    if DRAWN in choice.names:
+    if DRAWN in form.names:
         lines.append("from diffusion_core.schedule import schedule_from_log_snr")
     lines += ["", "schedules = {"]
-    for name in choice.names:
+    for name in form.names:
         if name == DRAWN:
-            lines.append(f'    "drawn": schedule_from_log_snr({choice.points}, {choice.T}),')
+            lines.append(f'    "drawn": schedule_from_log_snr({form.points}, {form.T}),')
             continue
-        options = "".join(f", {k}={v!r}" for k, v in choice.parameters(name).items())
-        options += ", zero_terminal_snr=True" if choice.zero else ""
-        lines.append(f'    "{name}": make_schedule("{name}", {choice.T}{options}),')
+        options = "".join(f", {k}={v!r}" for k, v in parameters(form, name).items())
+        options += ", zero_terminal_snr=True" if form.zero else ""
+        lines.append(f'    "{name}": make_schedule("{name}", {form.T}{options}),')
     lines += [
         "}",
         "for name, s in schedules.items():",

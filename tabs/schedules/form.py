@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from ..shared.forms import entry, table
-from .compute import NAMES, QUANTITIES, Choice
+from diffusion_core.schedule import SCHEDULES
 
-DEFAULT = Choice()
+from ..shared.forms import entry, table
+
+DRAWN = "drawn"
+NAMES = (*SCHEDULES, DRAWN)
+QUANTITIES = {
+    "ᾱ, how much picture is left": "alpha_bar",
+    "√ᾱ and √(1−ᾱ), signal and noise": "roots",
+    "β, noise added in a step": "beta",
+    "log-SNR, natural": "log_snr",
+    "posterior variance": "posterior",
+}
 LINEAR, LOGARITHMIC = "linear axis", "logarithmic axis"
 
 
@@ -47,15 +56,25 @@ def _number(
     return entry(default, slider, read=read)
 
 
-def _point(number: int) -> Any:
+def _point(number: int, default: float) -> Any:
     """The log-SNR of one of the five points of the drawn schedule."""
-    default = DEFAULT.points[number]
     return _number(default, -15, 15, step=0.5, label=f"log-SNR at {number}/4")
 
 
 @dataclass(frozen=True)
 class ScheduleForm:
     """The values of the tab's controls: names, defaults, ranges.
+
+    Attributes:
+        what: The quantity that is plotted, one of `QUANTITIES`.
+        axis: `LINEAR` or `LOGARITHMIC`.
+        names: Schedules to compare, of `NAMES`.
+        T: Training timesteps.
+        zero: Zero terminal SNR.
+        beta_start, beta_end: First and last beta of linear, scaled_linear and sigmoid_beta.
+        s: Offset of cosine.
+        start, end, tau: Ends and temperature of sigmoid.
+        p0, p1, p2, p3, p4: Log-SNR of the drawn schedule's points.
 
     `read` of an entry takes the text of the address and returns the control's value; it raises
     ValueError or OverflowError where it is nonsense.
@@ -72,13 +91,13 @@ class ScheduleForm:
         read=_one_of((LINEAR, LOGARITHMIC)),
     )
     names: tuple[str, ...] = entry(
-        DEFAULT.names,
+        ("linear", "cosine", "sigmoid"),
         lambda value: gr.CheckboxGroup(list(NAMES), value=list(value), label="Schedules"),
         read=_names,
     )
-    T: int = _number(DEFAULT.T, 2, 4000, step=1, label="T", info="training timesteps, 2 to 4000")
+    T: int = _number(1000, 2, 4000, step=1, label="T", info="training timesteps, 2 to 4000")
     zero: bool = entry(
-        DEFAULT.zero,
+        False,
         partial(
             gr.Checkbox,
             label="Zero terminal SNR: end in pure noise",
@@ -87,7 +106,7 @@ class ScheduleForm:
         read=lambda text: text == "true",
     )
     beta_start: float = _number(
-        DEFAULT.beta_start,
+        1e-4,
         1e-5,
         0.01,
         step=1e-5,
@@ -95,35 +114,42 @@ class ScheduleForm:
         info="linear, scaled_linear, sigmoid_beta",
     )
     beta_end: float = _number(
-        DEFAULT.beta_end,
+        0.02,
         0.001,
         0.1,
         step=0.001,
         label="beta_end",
         info="linear, scaled_linear, sigmoid_beta",
     )
-    s: float = _number(DEFAULT.s, 0, 0.1, step=0.001, label="s", info="cosine")
-    start: float = _number(DEFAULT.start, -6, 0, step=0.1, label="start", info="sigmoid")
-    end: float = _number(DEFAULT.end, 0.1, 6, step=0.1, label="end", info="sigmoid")
-    tau: float = _number(DEFAULT.tau, 0.1, 3, step=0.1, label="tau", info="sigmoid")
-    p0: float = _point(0)
-    p1: float = _point(1)
-    p2: float = _point(2)
-    p3: float = _point(3)
-    p4: float = _point(4)
+    s: float = _number(0.008, 0, 0.1, step=0.001, label="s", info="cosine")
+    start: float = _number(-3.0, -6, 0, step=0.1, label="start", info="sigmoid")
+    end: float = _number(3.0, 0.1, 6, step=0.1, label="end", info="sigmoid")
+    tau: float = _number(1.0, 0.1, 3, step=0.1, label="tau", info="sigmoid")
+    p0: float = _point(0, 9.0)
+    p1: float = _point(1, 3.0)
+    p2: float = _point(2, 0.0)
+    p3: float = _point(3, -3.0)
+    p4: float = _point(4, -9.0)
 
     @property
     def logarithmic(self) -> bool:
         """Whether the vertical axis is logarithmic."""
         return self.axis == LOGARITHMIC
 
-    def choice(self) -> Choice:
-        """The chosen schedules.
+    @property
+    def points(self) -> list[float]:
+        """Log-SNR of the drawn schedule's points."""
+        return [self.p0, self.p1, self.p2, self.p3, self.p4]
+
+    def checked(self) -> ScheduleForm:
+        """The same values in the types of the fields, as the controls may not hold them.
 
         Raises:
             ValueError: with a sentence, if a number is missing.
         """
-        return Choice.of(**{f.name: getattr(self, f.name) for f in fields(Choice)})
+        if any(getattr(self, f.name) is None for f in fields(self)):
+            raise ValueError("Fill in every number.")
+        return replace(self, names=tuple(self.names), T=int(self.T))
 
 
 def address_updates(query: Mapping[str, str]) -> dict[str, Any]:

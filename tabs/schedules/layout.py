@@ -18,7 +18,7 @@ from ..shared.components import QUIET, STATIC, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
 from .compute import code, compare_message, figure, meaning, write_csv
-from .form import DEFAULT, ScheduleForm, address_updates
+from .form import ScheduleForm, address_updates
 
 FIRST_PICTURE = STATIC / "pictures" / "chelsea.png"
 FIGURE_SECONDS = 0.25
@@ -43,14 +43,14 @@ def update(picture: np.ndarray | None, form: ScheduleForm) -> dict[str, Any]:
         gr.Error: if a schedule cannot be built; one sentence, and what is there stays.
     """
     try:
-        choice = form.choice()
+        form = form.checked()
         updates = {
-            "plot": figure(choice, form.what, form.logarithmic),
-            "meaning": meaning(choice),
-            "code": code(choice),
+            "plot": figure(form),
+            "meaning": meaning(form),
+            "code": code(form),
         }
         if picture is not None:
-            updates["stage"] = compare_message(picture, choice)
+            updates["stage"] = compare_message(picture, form)
         return updates
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
@@ -77,7 +77,7 @@ def save_csv(form: ScheduleForm) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
         path = Path(folder) / "schedules.csv"
         try:
-            write_csv(form.choice(), path)
+            write_csv(form.checked(), path)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
         yield str(path)
@@ -113,7 +113,7 @@ def build(page: Page) -> None:
                     "Log-SNR at five times, from first to last: drag the points, or give them as "
                     "numbers. None can lie above the one before."
                 )
-                drawing = component("draw", json.dumps(DEFAULT.points), "draw-stage")
+                drawing = component("draw", json.dumps(controls.opening.points), "draw-stage")
                 points = [controls.place(name) for name in POINTS]
             gr.Markdown("The picture is that of the Noise tab.", elem_classes=["hint"])
         opening = update(read_picture(FIRST_PICTURE), controls.opening)
