@@ -7,10 +7,11 @@ import sys
 import typer
 
 from .cli import COMMANDS
+from .cli.options import Command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def main() -> int:

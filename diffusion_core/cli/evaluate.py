@@ -22,7 +22,7 @@ def evaluate(
     num: Annotated[int, typer.Option(help="Samples a row.")] = 2000,
     num_slow: Annotated[int, typer.Option(help="Samples a row of over 500 steps.")] = 1000,
     rows: Annotated[str, typer.Option(help='Which, as "ddim 25; heun 10"; else all.')] = "",
-    precision: Annotated[str, typer.Option(help="Of the samples: auto, bf16, fp32.")] = "fp32",
+    precision: Annotated[str, typer.Option(help="Of the samples: {precisions}.")] = "fp32",
     write: Annotated[
         bool, typer.Option(help="Write the table into the card, and the default.")
     ] = True,

@@ -1,9 +1,48 @@
-"""Options that several commands take."""
+"""What several commands have in common: options, and help that names what there is.
+
+The help of an option may hold a field, as {samplers}: the names are looked up in the core when the
+help is shown, for the core imports torch, which takes seconds.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 Model = Annotated[str, typer.Option(help="Checkpoint folder, or Hub id owner/name.")]
+
+# The field in a help text, and where its names are.
+NAMES = {
+    "samplers": ("samplers", "SAMPLERS"),
+    "variances": ("samplers", "VARIANCES"),
+    "spacings": ("schedule", "SPACINGS"),
+    "schedules": ("schedule", "SCHEDULES"),
+    "thresholds": ("denoiser", "THRESHOLDS"),
+    "predictions": ("denoiser", "PREDICTION_TYPES"),
+    "weightings": ("training", "WEIGHTINGS"),
+    "precisions": ("training", "PRECISIONS"),
+}
+
+
+class Command(TyperCommand):
+    """A command that fills in the fields of its options' help when that is shown."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """As the parent's."""
+        for option in self.params:
+            text = getattr(option, "help", None)
+            if text and "{" in text:
+                option.help = text.format_map(_Names())  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
+
+
+class _Names(dict[str, str]):
+    """For a field, the names that there are, as "one, two or three"."""
+
+    def __missing__(self, field: str) -> str:
+        module, table = NAMES[field]
+        names = list(getattr(import_module(f"diffusion_core.{module}"), table))
+        return " or ".join([", ".join(names[:-1]), names[-1]])

@@ -7,21 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ..samplers import SAMPLERS
-
-SAMPLER_HELP = f"{', '.join(SAMPLERS[:-1])} or {SAMPLERS[-1]}."
-
 
 def sample(
     out: Annotated[
         str,
         typer.Option(
-            metavar="PATH", help="File to write: .png, .gif, .mp4 or .npz; or FOLDER/ of PNGs."
+            metavar="<path>", help="File to write: .png, .gif, .mp4 or .npz; or FOLDER/ of PNGs."
         ),
     ],
     model: Annotated[str | None, typer.Option(help="Checkpoint folder, or Hub id.")] = None,
     num: Annotated[int, typer.Option(help="How many images.")] = 16,
-    sampler: Annotated[str, typer.Option(help=SAMPLER_HELP)] = "ddim",
+    sampler: Annotated[str, typer.Option(help="{samplers}.")] = "ddim",
     steps: Annotated[int, typer.Option(help="Steps of the walk.")] = 50,
     seed: Annotated[int, typer.Option(help="Of image 0; image i has seed + i.")] = 0,
     seed_to: Annotated[int | None, typer.Option(help="Lead from seed to this one.")] = None,
@@ -31,15 +27,11 @@ def sample(
     ] = None,
     guidance_scale: Annotated[float, typer.Option(help="1 is off.")] = 1.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
-    spacing: Annotated[
-        str, typer.Option(help="trailing, leading, linspace or karras.")
-    ] = "trailing",
+    spacing: Annotated[str, typer.Option(help="{spacings}.")] = "trailing",
     variance: Annotated[
-        str | None, typer.Option(help="Of ddpm's noise: posterior or beta; else the model's own.")
+        str | None, typer.Option(help="Of ddpm's noise: {variances}; else the model's own.")
     ] = None,
-    threshold: Annotated[str, typer.Option(help="How x0 is clipped: static or dynamic.")] = (
-        "static"
-    ),
+    threshold: Annotated[str, typer.Option(help="How x0 is clipped: {thresholds}.")] = ("static"),
     card: Annotated[
         Path | None,
         typer.Option(help="Run card to walk again; of the above, heeds --out and --model."),

@@ -37,12 +37,10 @@ def train(
         str, typer.Option(help="The same on the way up; else as on the way down.")
     ] = "",
     scale_shift: Annotated[bool, typer.Option(help="Condition by scale and shift.")] = True,
-    schedule: Annotated[str, typer.Option(help="Noise schedule.")] = "cosine",
+    schedule: Annotated[str, typer.Option(help="{schedules}.")] = "cosine",
     timesteps: Annotated[int, typer.Option(help="T of the schedule.")] = 1000,
-    prediction: Annotated[str, typer.Option(help="epsilon, v_prediction or sample.")] = "epsilon",
-    weighting: Annotated[
-        str, typer.Option(help="Loss weighting: none, min_snr or clamped_snr.")
-    ] = "none",
+    prediction: Annotated[str, typer.Option(help="{predictions}.")] = "epsilon",
+    weighting: Annotated[str, typer.Option(help="Loss weighting: {weightings}.")] = "none",
     min_snr_gamma: Annotated[float, typer.Option(help="Largest weight, where it is by SNR.")] = 5.0,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
     warmup_steps: Annotated[int, typer.Option(help="Steps of linear warm-up.")] = 500,
@@ -55,7 +53,7 @@ def train(
     sparse_attributes: Annotated[
         float, typer.Option(help="Share of pictures of which any number of attributes is left out.")
     ] = 0.0,
-    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    precision: Annotated[str, typer.Option(help="{precisions}.")] = "auto",
     even_classes: Annotated[bool, typer.Option(help="Draw every class equally often.")] = False,
     flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
