@@ -7,6 +7,7 @@ are about the start itself start Python.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
@@ -15,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 # Nothing of tabs, of which some read the environment as they are imported.
@@ -39,6 +41,65 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(PRELOADED)
 
 
+class Started:
+    """A process that runs, and the files that it writes to."""
+
+    def __init__(self, words: list[str], process: Any, place: Path) -> None:
+        self.words, self.process, self._place = words, process, place
+
+    @property
+    def stdout(self) -> str:
+        """What it has written so far; so `stderr`."""
+        return self._read("stdout")
+
+    @property
+    def stderr(self) -> str:
+        return self._read("stderr")
+
+    def _read(self, name: str) -> str:
+        file = self._place / name
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+
+    def send_signal(self, number: int) -> None:
+        if self.process.exitcode is None:
+            os.kill(self.process.pid, number)
+
+    def wait(self, timeout: float = 60) -> int:
+        """Its exit code, which is minus a signal's number where one ended it.
+
+        Raises:
+            subprocess.TimeoutExpired: if it does not end; it is then killed.
+        """
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+            raise subprocess.TimeoutExpired(self.words, timeout, self.stdout, self.stderr)
+        return self.process.exitcode
+
+
+@contextlib.contextmanager
+def started_python(
+    code_or_module: str, arguments: Iterable[object] = (), *, folder: Path = ROOT
+) -> Iterator[Started]:
+    """Start what `run_python` runs; at the end of the block it is killed, if it still runs."""
+    words = [str(word) for word in arguments]
+    with _STARTING:
+        _start_server()
+        environment = dict(os.environ)
+    with tempfile.TemporaryDirectory() as place:
+        files = (f"{place}/stdout", f"{place}/stderr")
+        given = (code_or_module, words, str(folder), environment, *files)
+        process = _FORKS.Process(target=_begin, args=given)
+        process.start()
+        try:
+            yield Started(words, process, Path(place))
+        finally:
+            if process.exitcode is None:
+                process.kill()
+            process.join()
+
+
 def run_python(
     code_or_module: str,
     arguments: Iterable[object] = (),
@@ -51,22 +112,9 @@ def run_python(
     Raises:
         subprocess.TimeoutExpired: if it does not end; it is then killed.
     """
-    words = [str(word) for word in arguments]
-    with _STARTING:
-        _start_server()
-        environment = dict(os.environ)
-    with tempfile.TemporaryDirectory() as place:
-        files = (f"{place}/stdout", f"{place}/stderr")
-        given = (code_or_module, words, str(folder), environment, *files)
-        process = _FORKS.Process(target=_begin, args=given)
-        process.start()
-        process.join(timeout)
-        out, err = (Path(file).read_text(encoding="utf-8") for file in files)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(words, timeout, out, err)
-        return subprocess.CompletedProcess(words, process.exitcode, out, err)
+    with started_python(code_or_module, arguments, folder=folder) as run:
+        code = run.wait(timeout)
+        return subprocess.CompletedProcess(run.words, code, run.stdout, run.stderr)
 
 
 def _start_server() -> None:

@@ -1,17 +1,12 @@
 """Every part of the benchmarks starts, measures what it names and prints a line for each."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from forked import run_python
 from typer.testing import CliRunner
 
 from bench.__main__ import app
-
-ROOT = Path(__file__).parents[1]
 
 
 def read(output):
@@ -45,13 +40,10 @@ def test_train_compares_the_same_network_first(tmp_path, monkeypatch):
 
 
 @pytest.mark.browser
-def test_walk_measures_the_model_that_it_names(browser, tiny_folder):
-    line = [sys.executable, "-m", "bench", "walk", "--model", "tiny", "--label", "Coat"]
-    sizes = ["--images", "1", "--steps", "3", "--rounds", "1"]
-    env = {**os.environ, "DIFFUSION_MODELS": str(tiny_folder.parent)}
-    done = subprocess.run(
-        [*line, *sizes], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300
-    )
+def test_walk_measures_the_model_that_it_names(browser, tiny_folder, monkeypatch):
+    monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))
+    line = ["walk", "--model", "tiny", "--label", "Coat"]
+    done = run_python("bench", [*line, "--images", 1, "--steps", 3, "--rounds", 1])
     assert done.returncode == 0, done.stderr
     walk = "walk of tiny, Coat, guidance 1, 3 ddim steps, 1 images: "
     assert read(done.stdout) == [f"{walk}page / bare loop", f"{walk}first frame / one step"]

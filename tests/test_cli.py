@@ -11,8 +11,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
-from conftest import last, save_tiny
-from forked import run_python
+from conftest import last, save_tiny, wait_for
+from forked import run_python, started_python
 from PIL import Image, ImageSequence
 from safetensors import safe_open
 
@@ -238,33 +238,28 @@ def test_a_training_is_logged_for_tensorboard(tmp_path):
 
 
 def test_a_training_that_is_told_to_stop_saves_first(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "diffusion_core",
+    arguments = [
         "train",
         "--dataset",
         "fashion-mnist-2000",
         "--out",
-        str(tmp_path),
+        tmp_path,
         "--channels",
         "32,32",
         "--blocks",
-        "1",
+        1,
         "--batch-size",
-        "8",
+        8,
         "--steps",
-        "100000",
+        100000,
         "--save-every",
-        "100000",
+        100000,
     ]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    read = ""
-    while "2/100000" not in read:  # a step has been done
-        read += process.stderr.read(1)
-    process.send_signal(signal.SIGTERM)
-    rest = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and "Stopped" in rest and "Traceback" not in rest
+    with started_python("diffusion_core", arguments) as run:
+        wait_for(lambda: "2/100000" in run.stderr or not run.process.is_alive())  # a step is done
+        run.send_signal(signal.SIGTERM)
+        assert run.wait() == 130, run.stderr
+        assert "Stopped" in run.stderr and "Traceback" not in run.stderr
     with safe_open(tmp_path / "state.safetensors", "pt") as file:
         assert int(file.metadata()["step"]) >= 2
 

@@ -219,27 +219,38 @@ def test_the_environment_is_heeded_from_the_command_line(tiny_folder, tmp_path):
         "HF_HUB_OFFLINE": "0",
         "NO_PROXY": "127.0.0.1",
     }
-    line = [
-        sys.executable,
-        "-m",
-        "diffusion_core",
-        "sample",
-        "--model",
-        "me/tiny",
-        "--num",
-        "1",
-        "--steps",
-        "2",
-        "--out",
-        str(tmp_path / "o.png"),
-    ]
-    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert list((tmp_path / "home" / "hub").glob("models--me--tiny/snapshots/*/model.safetensors"))
-    server.close()
-    env.pop("HF_TOKEN")
-    again = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
-    assert again.returncode == 0, again.stderr
+    # Two processes, forked from one that has read this environment: Python starts once.
+    program = """
+import os, sys
+from diffusion_core.__main__ import main
+
+def sample():
+    child = os.fork()
+    if child == 0:
+        sys.argv = ["diffusion_core", "sample", "--model", "me/tiny", "--num", "1", "--steps", "2",
+                    "--out", "o.png"]
+        os._exit(main())
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+sample()
+sys.stdin.readline()
+os.environ.pop("HF_TOKEN")
+sample()
+"""
+    pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+    line, errors = [sys.executable, "-c", program], tmp_path / "errors"
+    env["PYTHONPATH"] = str(ROOT)
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(line, cwd=tmp_path, env=env, text=True, stderr=stderr, **pipes) as process,
+    ):
+        told = [process.stdout.readline() for _ in range(2)]
+        assert told == ["o.png\n", "0\n"], errors.read_text()
+        written = (tmp_path / "home" / "hub").glob("models--me--tiny/snapshots/*/model.safetensors")
+        assert list(written)
+        server.close()
+        rest, _ = process.communicate("\n", timeout=300)
+        assert rest == "o.png\n0\n", errors.read_text()
 
 
 def test_download_alone_gives_the_folder(hub, theirs):

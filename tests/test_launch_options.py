@@ -3,8 +3,6 @@
 import dataclasses
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -164,8 +162,7 @@ def test_mcp_without_its_package_says_what_to_install(monkeypatch, capsys):
 
 
 def test_help_lists_them_from_the_command_line():
-    line = [sys.executable, "app.py", "--help"]
-    told = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    told = run_python("app", ["--help"])
     assert told.returncode == 0
     wanted = "--host --port --share --models --browser --mcp --max-train-steps GRADIO_SERVER_PORT"
     for name in [*wanted.split(), "PLAYGROUND_MAX_DOWNLOAD_MEGABYTES"]:

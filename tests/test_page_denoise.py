@@ -210,11 +210,10 @@ def test_a_second_denoise_takes_the_place_of_the_first(page, models_folder):
     expect(page.locator("#denoise-player .status")).to_contain_text("step 4 of 4")
 
 
-def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
+def test_closing_the_page_ends_the_run(page, monkeypatch, open_page, url):
     evaluations = []
     watch_steps(monkeypatch, evaluations.append)
-    context = browser.new_context()
-    other = context.new_page()
+    other = open_page()
     other.goto(url)
     other.wait_for_selector("#denoise-player .player[data-state=done]")
     delay(other, 50)
@@ -222,7 +221,7 @@ def test_closing_the_page_ends_the_run(page, monkeypatch, browser, url):
     number(other, "Steps", 1000)
     press(other, "Denoise")
     other.wait_for_selector("#denoise-player .player[data-state=running]")
-    context.close()
+    other.close()
     wait_for(lambda: not STOP_SIGNALS.signs)
     computed = len(evaluations)
     assert 0 < computed < 1000

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from conftest import wait_for, watch_steps
-from pagelib import number, press
+from pagelib import close, number, press
 from playwright.sync_api import expect
 
 from tabs.denoise.layout import CONCURRENT_WALKS
@@ -15,12 +15,11 @@ RUNNING = "#denoise-player .player[data-state=running]"
 
 
 @pytest.fixture(scope="module")
-def walking(browser, url):
+def walking(context, url):
     """Pages of others, which walk a long way, slowly and drawing little, through all tests."""
     patch = pytest.MonkeyPatch()
     watch_steps(patch, lambda _: time.sleep(0.25))
-    contexts = [browser.new_context() for _ in range(CONCURRENT_WALKS - 1)]
-    pages = [context.new_page() for context in contexts]
+    pages = [context.new_page() for _ in range(CONCURRENT_WALKS - 1)]
     for other in pages:
         other.goto(url)
         other.wait_for_selector("#denoise-player .player[data-state=done]")
@@ -30,8 +29,8 @@ def walking(browser, url):
     yield pages
     STOP_SIGNALS.close()
     wait_for(lambda: not STOP_SIGNALS.signs)  # while there is a server that goes on with them
-    for context in contexts:
-        context.close()
+    for other in pages:
+        close(other)
     patch.undo()
 
 

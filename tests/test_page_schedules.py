@@ -68,7 +68,7 @@ def test_pointing_at_the_plot_moves_the_cursor_and_asks_nobody(tab):
     assert requests == []
 
 
-def test_a_choice_changes_plot_table_words_and_address_and_a_link_reopens_it(tab, browser, url):
+def test_a_choice_changes_plot_table_words_and_address_and_a_link_reopens_it(tab, open_page):
     changed(tab, lambda: tab.get_by_label("drawn", exact=True).check())
     changed(tab, lambda: tab.get_by_label("linear", exact=True).uncheck())
     expect(tab.locator(f"{STAGE} tbody th")).to_have_text(["cosine", "sigmoid", "drawn"])
@@ -84,14 +84,12 @@ def test_a_choice_changes_plot_table_words_and_address_and_a_link_reopens_it(tab
     tab.locator(f'{STAGE} input[aria-label="Timestep"]').fill("123")
     settle(tab, 500)
     link = tab.evaluate("location.href")
-    context = browser.new_context()
-    other = context.new_page()
+    other = open_page()
     other.goto(link)
     other.wait_for_selector(READY)
     expect(other.locator(f"{STAGE} tbody th")).to_have_text(["cosine", "sigmoid", "drawn"])
     expect(other.get_by_label("Zero terminal SNR: end in pure noise")).to_be_checked()
     expect(other.locator(f"{STAGE} .now")).to_have_text("123")
-    context.close()
 
 
 def test_the_noise_tabs_picture_stands_here_too(tab, tmp_path):
@@ -176,9 +174,8 @@ def test_a_schedule_can_be_drawn_and_is_kept_monotone(tab):
     )
 
 
-def test_a_link_reopens_on_a_slow_line(browser, url):
-    context = browser.new_context()
-    page = context.new_page()
+def test_a_link_reopens_on_a_slow_line(open_page, url):
+    page = open_page()
     delay(page, 150)
     page.goto(f"{url}?tab=schedules&names=linear,drawn&T=300&t=77&p4=-12&what=log-SNR, natural")
     page.wait_for_selector(f"{STAGE} .compare[data-t='77']")
@@ -189,7 +186,6 @@ def test_a_link_reopens_on_a_slow_line(browser, url):
     page.locator(f'{STAGE} input[aria-label="Timestep"]').fill("299")
     row = page.locator(f"{STAGE} tbody tr").filter(has_text="drawn").locator("td")
     expect(row.nth(4)).to_have_text("−12.00")
-    context.close()
 
 
 def test_the_table_comes_as_a_file(tab):

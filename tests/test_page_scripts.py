@@ -17,18 +17,16 @@ PLAYER = "#denoise-player .player"
 
 
 @pytest.fixture
-def early(browser, url):
+def early(open_page, url):
     """A page whose player's module is held back, and what lets it through."""
     held = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
+    page = open_page()
     page.set_default_timeout(20_000)
     page.route("**/player/index.js", lambda route: held.append(route))
     page.goto(url)
     expect(page.get_by_role("button", name="Denoise", exact=True)).to_be_visible()
     expect(page.locator(f"{PLAYER} .play")).to_be_visible()  # the markup is there at once
-    yield page, lambda: held.pop().continue_()
-    context.close()
+    return page, lambda: held.pop().continue_()
 
 
 def until(page, holds):
@@ -79,19 +77,17 @@ def test_stop_reaches_a_run_that_began_before_the_module_came(early):
     assert page.locator(PLAYER).get_attribute("data-run") not in (run_before, run_id)
 
 
-def test_a_module_that_cannot_be_loaded_is_said_where_it_is_missing(browser, url):
-    context = browser.new_context()
-    page = context.new_page()
+def test_a_module_that_cannot_be_loaded_is_said_where_it_is_missing(open_page, url):
+    page = open_page()
     page.route("**/noise/index.js", lambda route: route.abort())
     page.goto(url)
     page.get_by_role("tab", name="Noise", exact=True).click()
     expect(page.locator("#noise-stage")).to_contain_text("Reload the page")
     page.get_by_role("tab", name="Denoise", exact=True).click()
     page.wait_for_selector(f"{PLAYER}[data-state=done]")  # the others go on
-    context.close()
 
 
-def test_the_browser_may_read_the_modules_and_pictures_and_nothing_else(browser, url):
+def test_the_browser_may_read_the_modules_and_pictures_and_nothing_else(url):
     def status(path):
         answer = httpx.get(f"{url}gradio_api/file={quote(Path(path).as_posix())}")
         if answer.status_code == 200:

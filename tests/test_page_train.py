@@ -130,8 +130,8 @@ def stage_of_player(page):
     return page.locator("#denoise-player .player").get_attribute("data-run")
 
 
-def test_stop_close_come_back_and_go_on(browser, url):
-    page = browser.new_context().new_page()
+def test_stop_close_come_back_and_go_on(open_page, url):
+    page = open_page()
     page.goto(url)
     delay(page, 50)
     open_tab(page)
@@ -142,12 +142,12 @@ def test_stop_close_come_back_and_go_on(browser, url):
     page.wait_for_function(
         f"document.querySelector('{STAGE} .error').innerText.includes('stop it first')"
     )
-    second = browser.new_context().new_page()  # another window finds it running
+    second = open_page()  # another window finds it running
     second.goto(f"{url}?tab=train")
     second.get_by_role("tab", name="Train").click()
     second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=60_000)
     before = int(second.locator(f"{STAGE} .training").get_attribute("data-done"))
-    page.context.close()
+    page.close()
     second.wait_for_function(
         f"+document.querySelector('{STAGE} .training').dataset.done > {before + 10}"
     )
@@ -168,7 +168,6 @@ def test_stop_close_come_back_and_go_on(browser, url):
     )
     second.locator("#train-stop").click()
     second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=30_000)
-    second.context.close()
 
 
 def test_pictures_of_ones_own(page, tmp_path):

@@ -130,7 +130,7 @@ def test_a_branch_stands_beside_its_parent_and_unchanged_it_is_the_same(tab):
     expect(tab.locator(f"{PLAYER} .error")).to_contain_text("its parent's model")
 
 
-def test_a_link_and_a_file_walk_the_same_walk_again(tab, browser, url, tmp_path):
+def test_a_link_and_a_file_walk_the_same_walk_again(tab, open_page, tmp_path):
     choose(tab, "Sampler", "ddpm (wants many")
     run(tab)
     tab.get_by_label("Scrubber").fill("5")
@@ -141,8 +141,7 @@ def test_a_link_and_a_file_walk_the_same_walk_again(tab, browser, url, tmp_path)
     expect(tab.locator(f"{PLAYER} .kept")).to_contain_text("address bar")
     link = tab.evaluate("location.href")
     assert "run=" in link and len(link) < 4000
-    context = browser.new_context()
-    other = context.new_page()
+    other = open_page()
     delay(other, 50)
     other.goto(link)
     note = other.locator(f"{PLAYER} .note")
@@ -150,7 +149,6 @@ def test_a_link_and_a_file_walk_the_same_walk_again(tab, browser, url, tmp_path)
     other.get_by_label("Scrubber").press("End")
     assert np.array_equal(pixels(other, "x_t"), end)
     expect(other.get_by_label("Class", exact=True).first).to_have_value("Coat")
-    context.close()
     with tab.expect_download() as download:
         press(tab, "Run card")
     download.value.save_as(tmp_path / "run-card.json")

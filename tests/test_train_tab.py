@@ -2,10 +2,7 @@
 
 import errno
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -17,6 +14,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from conftest import save_tiny, wait_for
+from forked import started_python
 from PIL import Image
 
 from diffusion_core.checkpoint import load_checkpoint
@@ -131,17 +129,13 @@ data = t.ImageDataset("some", whole.pictures[::40], whole.labels[::40], whole.cl
 job = t.a_job(data, t.Path(os.environ["DIFFUSION_MODELS"]), "k", steps=5000)
 often = dataclasses.replace(job.plan.train, save_every=5)
 job.plan = dataclasses.replace(job.plan, train=often)
-print("begins", flush=True)
 job.run()
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
-    )
-    assert process.stdout.readline() == "begins\n"
-    wait_for(lambda: (load_history(home / "k") or [None])[0] is not None, 120)
-    time.sleep(0.3)  # any moment
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with started_python(program) as run:
+        wait_for(lambda: (load_history(home / "k") or [None])[0] is not None, 120)
+        time.sleep(0.3)  # any moment
+        run.send_signal(signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL, run.stderr
     progress, growth = load_history(home / "k")
     done = load_checkpoint(home / "k").config.training["steps"]
     assert done % 5 == 0 and progress.step % 5 == 0 and abs(done - progress.step) <= 5
