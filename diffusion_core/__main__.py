@@ -6,8 +6,7 @@ import sys
 
 import typer
 
-from .cli import COMMANDS
-from .cli.options import Command
+from .cli import COMMANDS, Command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 for command in COMMANDS:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .evaluate import evaluate
 from .export import export
+from .options import Command
 from .push import push
 from .sample import sample
 from .train import train
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "Command"]
 
 COMMANDS = (train, sample, evaluate, export, push)
