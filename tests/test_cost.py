@@ -11,8 +11,8 @@ from fakehub import hub
 from measured import results, row
 
 from diffusion_core.checkpoint import RESULTS, load_checkpoint
-from diffusion_core.evaluation import ReferenceRow, Results, SamplerRow, best_value, evaluations
-from diffusion_core.samplers import SAMPLERS, sample
+from diffusion_core.evaluation import ReferenceRow, Results, SamplerRow, best_value
+from diffusion_core.samplers import SAMPLERS, count_evaluations, sample
 from diffusion_core.schedule import SPACINGS, make_schedule
 from tabs.denoise.cost import results_of, words
 from tabs.denoise.cost_figure import NOW, PLACES, figure, places
@@ -24,6 +24,11 @@ REFERENCES = (
     ReferenceRow("training images", 1000, 0.1, 0.94),
     ReferenceRow("plain noise", 1000, 37.67),
 )
+
+
+def evaluations(schedule, sampler, num_steps, spacing="trailing", t_start=None) -> int:
+    steps = schedule.timesteps(num_steps, spacing, t_start)
+    return count_evaluations(sampler, [*steps, -1], schedule)
 
 
 def measured(name: str, nfe: int, frechet: float) -> SamplerRow:

@@ -16,7 +16,7 @@ Its files:
 from __future__ import annotations
 
 from .benchmark import BENCHMARKS, Scorecard
-from .evaluate import GUIDED_ROWS, conditions_of, draw_samples, evaluations
+from .evaluate import GUIDED_ROWS, conditions_of, draw_samples
 from .judges import WIDTHS, AttributeJudge, Judge, judged, load_judge, rights
 from .metrics import frechet_distance
 from .records import (
@@ -61,7 +61,6 @@ __all__ = [
     "candidates",
     "default_words",
     "draw_samples",
-    "evaluations",
     "frechet_distance",
     "judged",
     "load_judge",

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint
 from ..data import ImageDataset
-from ..samplers import count_evaluations, sample
-from ..schedule import NoiseSchedule
+from ..samplers import sample
 from ..seeding import draw_noise, seeded
 from .judges import AttributeJudge, Judge, judged, rights
 from .metrics import blur, frechet_distance, nearest_distances
@@ -50,31 +49,6 @@ GUIDED_ROWS = (
 
 BATCH = 250
 SLICE = 5000  # training images that are floats at a time
-
-
-def evaluations(
-    schedule: NoiseSchedule,
-    sampler: str,
-    num_steps: int,
-    spacing: str = "trailing",
-    t_start: int | None = None,
-    resample: int = 1,
-) -> int:
-    """How often a walk evaluates the network; see `samplers.count_evaluations`.
-
-    Args:
-        schedule: The model's schedule.
-        sampler: One of `samplers.SAMPLERS`.
-        num_steps: Steps of the walk, from 1 to T.
-        spacing: How the timesteps are spread; see `spaced_timesteps`.
-        t_start: Timestep that the walk begins at; None is the spacing's own first.
-        resample: How often each step but the last is taken; see `inpainting.inpaint`.
-
-    Raises:
-        ValueError: if the sampler or the spacing is unknown or a number is out of range.
-    """
-    steps = schedule.timesteps(num_steps, spacing, t_start)
-    return count_evaluations(sampler, [*steps, -1], schedule, resample=resample)
 
 
 def draw_samples(

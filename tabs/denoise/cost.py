@@ -19,9 +19,9 @@ from diffusion_core.evaluation import (
     Results,
     best_value,
     candidates,
-    evaluations,
     read_results,
 )
+from diffusion_core.samplers import count_evaluations
 
 from ..shared import models
 from ..shared.text import span, times
@@ -121,14 +121,9 @@ def costs(form: DenoiseForm, run_id: str) -> tuple[go.Figure | Any, str]:
         begin = form.begin if form.start or form.begin != PICTURE else NOISE
         plain = replace(form, begin=NOISE if begin == HOLE else begin)
         walk, _ = plain.walk(checkpoint)
-        count = evaluations(
-            checkpoint.schedule,
-            walk.sampler,
-            walk.num_steps,
-            walk.spacing,
-            walk.t_start,
-            resample=int(form.resample) if begin == HOLE else 1,
-        )
+        steps = [*walk.timesteps(checkpoint), -1]
+        times_each = int(form.resample) if begin == HOLE else 1
+        count = count_evaluations(walk.sampler, steps, checkpoint.schedule, resample=times_each)
     except ValueError as error:
         return gr.skip(), str(error)
     results = results_of(checkpoint)
