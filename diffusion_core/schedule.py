@@ -33,8 +33,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+__all__ = [
+    "SCHEDULES",
+    "SPACINGS",
+    "NoiseSchedule",
+    "Schedule",
+    "make_schedule",
+    "rescale_zero_terminal_snr",
+    "schedule_from_log_snr",
+    "spaced_timesteps",
+]
+
 SPACINGS = ("trailing", "leading", "linspace", "karras")
 RHO, SIGMAS = 7.0, (0.002, 80.0)  # ρ and the range of σ of "karras", in that paper
+MAX_TIMESTEPS = 10_000
+MAX_BETA = 0.999
+LIMIT = 20.0  # largest |log-SNR| of a control point; e^20 is 485 million
+_SMALLEST = torch.finfo(torch.float32).tiny
 
 
 def spaced_timesteps(
@@ -105,22 +120,6 @@ def _karras(log_sigma: np.ndarray, N: int) -> np.ndarray:
     places = np.arange(N)
     steps = np.minimum.accumulate(steps + places) - places
     return np.maximum(steps, places[::-1])
-
-
-__all__ = [
-    "SCHEDULES",
-    "SPACINGS",
-    "NoiseSchedule",
-    "Schedule",
-    "make_schedule",
-    "rescale_zero_terminal_snr",
-    "schedule_from_log_snr",
-    "spaced_timesteps",
-]
-
-MAX_TIMESTEPS = 10_000
-MAX_BETA = 0.999
-_SMALLEST = torch.finfo(torch.float32).tiny
 
 
 class Schedule(Protocol):
@@ -375,10 +374,6 @@ def rescale_zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
     betas[:-1] = betas[:-1].clamp(torch.finfo(torch.float64).eps, 1 - 1e-6)
     betas[-1] = 1.0
     return NoiseSchedule(betas)
-
-
-LIMIT = 20.0
-"""Largest |log-SNR| of a control point; e^20 is 485 million."""
 
 
 def schedule_from_log_snr(

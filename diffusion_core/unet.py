@@ -28,6 +28,8 @@ from torch import Tensor, nn
 
 from .conditioning import ConditionEncoder
 
+__all__ = ["UNet", "UNetConfig"]
+
 ACTIVATIONS = ("silu", "mish", "gelu", "relu")
 
 
@@ -360,9 +362,6 @@ class Upsample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, 2H, 2W)."""
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-
-
-__all__ = ["UNet", "UNetConfig"]
 
 
 def _block_options(cfg: UNetConfig) -> dict[str, Any]:

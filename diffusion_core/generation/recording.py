@@ -31,10 +31,10 @@ BINS, LOWEST, HIGHEST = 60, -3.0, 3.0
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One moment of a walk.
+    """What the page shows of a walk after some of its steps: pictures and numbers.
 
     Attributes:
-        index: Steps done.
+        index: Number of steps done.
         t: Timestep of x_t; -1 is the finished picture.
         t_prev: The timestep that the step which begins here leads to.
         alpha_bar: ᾱ_t, the share of signal.
@@ -79,7 +79,7 @@ class FrameMaker:
     exact: ExactDenoiser | None = None
 
     def of_step(self, step: SamplerStep, ms: float) -> Frame:
-        """x_t as this step found it, and what it made of that.
+        """The frame of a step: the x_t that it began with, and what it estimated from that.
 
         Args:
             step: The step, as the walk yielded it.
@@ -120,10 +120,10 @@ class FrameMaker:
         )
 
     def of_end(self, step: SamplerStep, num_steps: int, ms: float) -> Frame:
-        """The finished picture: where x_t, x0_hat and any answer are one, and no noise is left.
+        """The frame of the finished pictures, where x_t and x0_hat are the same.
 
         Args:
-            step: The last one.
+            step: The last step of the walk.
             num_steps: The number of steps of the walk.
             ms: Milliseconds of computing in all.
         """
@@ -141,25 +141,27 @@ class FrameMaker:
         )
 
     def inherited(self, frame: Frame) -> Frame:
-        """A frame of the parent of a branch, with these views; where it drew no noise, grey."""
+        """A frame of a branch's parent with the views of the branch; one that it lacks is grey."""
         empty = _grey(frame.pictures["x_t"].shape)
         return replace(frame, pictures={v: frame.pictures.get(v, empty) for v in self.views})
 
     def _sheet(self, x: Tensor) -> np.ndarray:
-        """Images (B, C, H, W) in [-1, 1] as one picture, as the command line writes it."""
+        """Images (B, C, H, W) in [-1, 1] as one picture, uint8 (H', W', C)."""
         return grid(to_uint8(x), columns=self.columns)
 
 
 def _grey(shape: tuple[int, ...]) -> np.ndarray:
-    """An empty sheet: mid-grey throughout."""
+    """A sheet of this shape that is mid-grey throughout."""
     return np.full(shape, 128, np.uint8)
 
 
 def _rms(x: Tensor) -> float:
+    """Root mean square over all numbers."""
     return float(x.float().square().mean().sqrt())
 
 
 def _histogram(x: Tensor) -> tuple[int, ...]:
+    """Counts of the numbers of x in `BINS` equal bins from `LOWEST` to `HIGHEST`."""
     return tuple(int(n) for n in torch.histc(x.float().cpu(), BINS, LOWEST, HIGHEST).tolist())
 
 
@@ -168,7 +170,7 @@ MAX_STATE_BYTES = 32 * 2**20
 
 
 class Recording:
-    """Computes a walk and keeps what it showed.
+    """Computes a walk and keeps its frames, and states from which to compute on.
 
     Args:
         checkpoint: The model.
@@ -199,7 +201,7 @@ class Recording:
         stride: int | None = None,
         walker: Callable[..., SamplingRun] = SamplingRun,
     ) -> None:
-        """Check that all fits; nothing is computed until `run`.
+        """Check that settings and picture fit the model; `run` computes.
 
         Raises:
             ValueError: if settings or picture do not fit the model.
@@ -278,7 +280,7 @@ class Recording:
 
     @property
     def nbytes(self) -> int:
-        """Memory that pictures and moments take."""
+        """Bytes of memory that the recorded pictures and states take."""
         pictures = sum(p.nbytes for f in list(self.frames) for p in f.pictures.values())
         return pictures + sum(m.nbytes for m in list(self.moments.values()))
 

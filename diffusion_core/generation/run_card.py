@@ -35,13 +35,13 @@ MAX_CARD_BYTES = 4 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class RunCard:
-    """A walk, the model that it was walked with, and what came of it.
+    """The settings of a finished walk, its model, and a digest of its result.
 
     Attributes:
         model: The checkpoint's name: its folder's last part, or a Hub id.
         weights: SHA-256 of its weights file.
         schedule: Its schedule's name and parameters.
-        walk: What was computed.
+        walk: The request that was computed.
         given: The picture and mask that it began with; None where it began with noise.
         needs_given: Whether there was such a picture; a link cannot carry it.
         versions: The versions of the software that computed it, and the processor.
@@ -176,7 +176,7 @@ class RunCard:
 
 
 def versions(device: torch.device) -> dict[str, str]:
-    """What a result's last bits depend on beside the card's own numbers."""
+    """Versions and processor, on which the last bits of a result depend."""
     return {
         "torch": torch.__version__,
         "device": device.type,
@@ -187,12 +187,12 @@ def versions(device: torch.device) -> dict[str, str]:
 
 
 def digest(x: Tensor) -> str:
-    """SHA-256 of numbers, as float32 in order."""
+    """SHA-256 of a tensor's values as float32, in row-major order, hex."""
     return hashlib.sha256(x.detach().float().cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
 class _OutOfRange(ValueError):
-    pass
+    """A card in the right form that asks for what cannot be computed."""
 
 
 def _short(walk: SamplingRequest) -> dict[str, Any]:

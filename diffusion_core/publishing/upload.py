@@ -55,6 +55,17 @@ from .card import full_card
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
+SAMPLES = "samples.png"
+TAGS = ("diffusion", "ddpm", "unconditional-image-generation")
+STEPS, SHEET_PIXELS = 25, 480
+FRONT_MATTER = re.compile(r"\A\s*---\r?\n.*?\n---[ \t]*\r?\n", re.S)
+TOKENS = "https://huggingface.co/settings/tokens"
+NO_TOKEN = (
+    f"The Hub wants a token: make one with write rights at {TOKENS}, and set HF_TOKEN to it, or "
+    "give it to `hf auth login`."
+)
+Tell = Callable[[str], None]
+
 
 def stage_files(
     stage: Path,
@@ -133,20 +144,16 @@ def without_paths(config: ModelSettings) -> tuple[ModelSettings, dict[str, str]]
 
 
 def _names_a_path(word: str) -> bool:
+    """Whether a word of a command is the path of a file, or an option with one."""
     return bool(re.match(r"(--[\w-]+=)?([/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\])", word))
 
 
 def _last_name(word: str) -> str:
+    """A word of a command with the last part alone of a path in it."""
     if not _names_a_path(word):
         return word
     option, equals, path = word.rpartition("=") if word.startswith("--") else ("", "", word)
     return option + equals + (re.split(r"[/\\]", path.rstrip("/\\"))[-1] or "FOLDER")
-
-
-SAMPLES = "samples.png"
-TAGS = ("diffusion", "ddpm", "unconditional-image-generation")
-STEPS, SHEET_PIXELS = 25, 480
-FRONT_MATTER = re.compile(r"\A\s*---\r?\n.*?\n---[ \t]*\r?\n", re.S)
 
 
 def write_samples(path: Path, checkpoint: Checkpoint) -> str:
@@ -185,10 +192,10 @@ def write_samples(path: Path, checkpoint: Checkpoint) -> str:
 
 
 def eval_results(results: Results, dataset: str) -> list[EvalResult]:
-    """What the Hub lists beside a model: the measurements of the default.
+    """The measurements that the Hub lists beside a model: those of its default settings.
 
     Args:
-        results: Of the model.
+        results: The measured results of the model.
         dataset: Whose test images it was measured by.
     """
     from huggingface_hub import EvalResult
@@ -232,7 +239,7 @@ def card_for_hub(
     licence: str | None = None,
     metrics: Sequence[EvalResult] = (),
 ) -> str:
-    """A card as the Hub wants it: front matter in order, samples shown, the id where to load it.
+    """Prepare a card for the Hub: front matter, the samples, and the id to load the model by.
 
     What the card says already stays: its licence, its other tags, a picture of samples of its own.
 
@@ -282,14 +289,6 @@ def card_for_hub(
     return str(card)
 
 
-TOKENS = "https://huggingface.co/settings/tokens"
-NO_TOKEN = (
-    f"The Hub wants a token: make one with write rights at {TOKENS}, and set HF_TOKEN to it, or "
-    "give it to `hf auth login`."
-)
-Tell = Callable[[str], None]
-
-
 @dataclass(frozen=True)
 class Pushed:
     """The outcome of a push.
@@ -308,7 +307,7 @@ class Pushed:
 
     @property
     def words(self) -> str:
-        """The outcome without an end: "me/mine is on the Hub, private"."""
+        """The outcome as a sentence without its full stop: "me/mine is on the Hub, private"."""
         seen = "private" if self.private else "public"
         return f"{self.hub_id} is on the Hub, {seen}" + ("" if self.changed else ", as it was")
 
@@ -327,8 +326,8 @@ def push(
 ) -> Pushed:
     """Send a checkpoint of ours to the Hub, or what has changed of it since the last time.
 
-    Config, weights, the card, measured results and a sheet of samples; where the folder has no
-    samples.png, the model draws one. The folder itself stays as it is.
+    Sent are config, weights, card, measured results and a sheet of samples; where the folder has
+    no samples.png, the model draws one. The folder itself stays as it is.
 
     Args:
         folder: The folder of the checkpoint.
@@ -371,6 +370,7 @@ def push(
 
 
 def _checked_id(to: str) -> str:
+    """The repository's id; ValueError if the Hub would not take it."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -459,7 +459,7 @@ def _of_two_parts(api: Any, to: str) -> bool:
 
 
 def _commit(api: Any, to: str, stage: Path, files: list[Path], message: str) -> str:
-    """Send the files in one commit; its hash."""
+    """Send the files in one commit, and return its hash."""
     from huggingface_hub import CommitOperationAdd
 
     adding = [CommitOperationAdd(f.relative_to(stage).as_posix(), str(f)) for f in files]

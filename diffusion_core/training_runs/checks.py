@@ -25,6 +25,29 @@ from ..schedule import NoiseSchedule
 from ..seeding import seeded
 from ..unet import UNet
 
+__all__ = [
+    "Check",
+    "check_data",
+    "check_run",
+    "check_schedule",
+    "ema_gap",
+    "nearest_ratio",
+    "saturation",
+]
+
+FEW_PICTURES, FEW_OF_A_CLASS, IMBALANCE = 100, 10, 10
+DUPLICATES = 0.01
+ONE_VALUE = 0.95  # of all pixels; Fashion-MNIST has half of them black, line drawings 0.8 to 0.9
+TERMINAL_SIGNAL = 0.01  # Ho et al.'s linear schedule leaves 0.006
+# The median of 50 noisy losses is known to about 5 %, so a change by more than 10 % is real.
+WINDOW, ENOUGH_STEPS, LATE, FALLEN, RISEN = 50, 200, 2000, 0.9, 1.25
+# Measured from step 50 on: -0.07 to 0.15 where the average followed, 0.27 to 6 where it lagged.
+EMA_GAP = 0.2
+# In odds. Measured: 0.6 to 2.1 between one class of Fashion-MNIST and all, 7 at guidance 20. Data
+# without black or white count as 0.05, since some picture of few always has some.
+SATURATED, OWN_SATURATION = 4.0, 0.05
+# Measured: 0.99 to 1.07 for a network that generalises; copies are near 0.
+COPIED = 0.5
 _CHUNK = 2**22  # numbers held at a time
 
 
@@ -88,15 +111,18 @@ def ema_gap(
 def nearest_ratio(
     samples: Tensor, dataset: ImageDataset, *, num_real: int = 256
 ) -> tuple[float, float]:
-    """Median distance to the nearest training picture: of samples, and of training pictures.
+    """Measure how near samples, and training pictures, are to the nearest training picture.
 
-    Root mean square over pixels, 2 is black against white. A training picture is compared with all
-    others but itself.
+    Distances are root mean squares over pixels, where 2 is black against white. A training picture
+    is compared with all others but itself.
 
     Args:
         samples: Images, (B, C, H, W) in [-1, 1].
         dataset: At least two pictures; they are made floats a slice at a time.
         num_real: At most so many training pictures are measured.
+
+    Returns:
+        The median distance of the samples, and that of the training pictures.
 
     Raises:
         ValueError: if the samples are not of the data's shape, or there are too few of either.
@@ -124,34 +150,9 @@ def nearest_ratio(
     return float(rms[: len(samples)].median()), float(rms[len(samples) :].median())
 
 
-__all__ = [
-    "Check",
-    "check_data",
-    "check_run",
-    "check_schedule",
-    "ema_gap",
-    "nearest_ratio",
-    "saturation",
-]
-
-FEW_PICTURES, FEW_OF_A_CLASS, IMBALANCE = 100, 10, 10
-DUPLICATES = 0.01
-ONE_VALUE = 0.95  # of all pixels; Fashion-MNIST has half of them black, line drawings 0.8 to 0.9
-TERMINAL_SIGNAL = 0.01  # Ho et al.'s linear schedule leaves 0.006
-# The median of 50 noisy losses is known to about 5 %, so a change by more than 10 % is real.
-WINDOW, ENOUGH_STEPS, LATE, FALLEN, RISEN = 50, 200, 2000, 0.9, 1.25
-# Measured from step 50 on: -0.07 to 0.15 where the average followed, 0.27 to 6 where it lagged.
-EMA_GAP = 0.2
-# In odds. Measured: 0.6 to 2.1 between one class of Fashion-MNIST and all, 7 at guidance 20. Data
-# without black or white count as 0.05, since some picture of few always has some.
-SATURATED, OWN_SATURATION = 4.0, 0.05
-# Measured: 0.99 to 1.07 for a network that generalises; copies are near 0.
-COPIED = 0.5
-
-
 @dataclass(frozen=True)
 class Check:
-    """The result of one check.
+    """The result of one check, in words for the page.
 
     Attributes:
         name: The name of what was checked.
@@ -165,12 +166,12 @@ class Check:
 
 
 def _check(name: str, ok: bool, words: str, advice: str) -> Check:
-    """A check with its advice where it is needed."""
+    """A `Check` whose words end with the advice where it is not ok."""
     return Check(name, ok, words if ok else f"{words} {advice}")
 
 
 def check_data(dataset: ImageDataset) -> list[Check]:
-    """Is there enough, of the right kind, to learn from?
+    """Check whether a data set has enough pictures, of the right kind, to learn from.
 
     Args:
         dataset: The training data, at least one picture; read one picture at a time.
@@ -219,7 +220,7 @@ def check_data(dataset: ImageDataset) -> list[Check]:
 
 
 def _check_classes(labels: Tensor, names: tuple[str, ...]) -> list[Check]:
-    """Has each class enough pictures, and none far more than another?"""
+    """Check whether each class has enough pictures, and none far more than another."""
     counts = torch.bincount(labels, minlength=len(names)).tolist()
     names = names or tuple(str(label) for label in range(len(counts)))
     small, large = min(counts), max(counts)
@@ -246,7 +247,7 @@ def _check_classes(labels: Tensor, names: tuple[str, ...]) -> list[Check]:
 
 
 def check_schedule(schedule: NoiseSchedule, prediction_type: str) -> list[Check]:
-    """Does training end where sampling begins, and is there something to predict there?
+    """Check whether training ends where sampling begins, with something to predict there.
 
     Sampling starts from pure noise, but the noisiest picture of training still holds
     sqrt(ᾱ_{T-1}) of the clean one (Lin et al. 2023, section 3.1).
@@ -289,7 +290,7 @@ def check_run(
     data_saturated: float = 0.0,
     from_random: bool = True,
 ) -> list[Check]:
-    """Is the run going as a run should? An argument of None was not measured and is not checked.
+    """Check whether a run goes well; an argument of None was not measured and is not checked.
 
     Args:
         losses: The losses of single steps, not smoothed, from the first step on.
@@ -339,7 +340,7 @@ def check_run(
 
 
 def _check_losses(losses: Sequence[float], from_random: bool) -> list[Check]:
-    """Are the losses numbers, and do they fall? By medians of windows, as single ones are noisy."""
+    """Check whether losses are finite and fall, by medians of windows: single ones are noisy."""
     bad = next((step for step, loss in enumerate(losses, 1) if not math.isfinite(loss)), None)
     if bad is not None:
         words = f"The loss of step {bad:,} is not a number: begin again at a lower learning rate."

@@ -35,6 +35,12 @@ from ..seeding import draw_noise, seeded
 from ..training import TrainStep
 from ..unet import UNet
 
+HISTORY_FILE = "history.npz"
+WALK_STEPS = 10
+MILESTONES = 24
+LOOKS = 8
+MOST_PIXELS = 16 * 32 * 32  # of a frame, over all its pictures
+FIRST = 8  # the first milestone after the beginning
 LOSS_BINS = 20
 KEPT = 2000  # points of the smoothed curve
 FIRST_LOOK = 100  # steps after which the losses by timestep are kept, to compare later ones with
@@ -42,14 +48,14 @@ FIRST_LOOK = 100  # steps after which the losses by timestep are kept, to compar
 
 @dataclass
 class TrainingProgress:
-    """Losses and pace of the steps so far.
+    """The losses and the pace of a run's steps so far.
 
     Attributes:
-        total: Steps that there will be.
+        total: Number of steps of the whole run.
         batch_size: Images a step.
         T: Timesteps of the schedule.
         smooth: Weight of one step in the smoothed loss.
-        step: Steps done.
+        step: Number of steps done.
         loss: The smoothed loss.
         seconds: The smoothed seconds of a step.
         by_timestep: Smoothed unweighted loss in each of 20 equal parts of the timesteps; None where
@@ -72,7 +78,7 @@ class TrainingProgress:
     losses: list[float] = field(default_factory=list)
 
     def add(self, done: TrainStep) -> None:
-        """Add a step's loss, time, and losses by timestep."""
+        """Take up a step: its loss, its time, and its losses by timestep."""
         first = self.step == 0
         self.step = done.step
         self.loss = done.loss if first else self.loss + self.smooth * (done.loss - self.loss)
@@ -114,27 +120,19 @@ class TrainingProgress:
 
     @property
     def images_per_second(self) -> float:
-        """Images a second of the last steps; 0 before the first."""
+        """Smoothed number of images a second; 0 before the first step."""
         return self.batch_size / self.seconds if self.seconds else 0.0
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until the last step, at the present pace."""
+        """Estimated seconds until the last step, at the present pace."""
         return (self.total - self.step) * self.seconds
 
 
-HISTORY_FILE = "history.npz"
-WALK_STEPS = 10
-MILESTONES = 24
-LOOKS = 8
-MOST_PIXELS = 16 * 32 * 32  # of a frame, over all its pictures
-FIRST = 8  # the first milestone after the beginning
-
-
 def milestones(total: int) -> list[int]:
-    """Training steps at which samples are kept.
+    """The training steps at which samples are kept, of a run of `total` steps.
 
-    They are 0, then about 24 to the last one, evenly spread in the logarithm.
+    These are 0, then about 24 up to the last step, evenly spread in the logarithm.
     """
     if total <= FIRST:
         return sorted({0, total})
@@ -144,7 +142,7 @@ def milestones(total: int) -> list[int]:
 
 @dataclass
 class SampleHistory:
-    """What the milestones have shown, as uint8 pictures.
+    """Samples of a network at the milestones of its training, as uint8 pictures.
 
     Attributes:
         noised: Training pictures noised to `times`, (8, H, W, C); the same throughout.
@@ -235,7 +233,7 @@ class SampleHistory:
 def _task(
     dataset: ImageDataset, schedule: NoiseSchedule
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """x0, labels, t and x_t of the noised pictures; the same at every call."""
+    """The noised pictures, (x0, labels, t, x_t), which are the same at every call."""
     chosen = torch.randint(len(dataset), (LOOKS,), generator=seeded("looks"))
     x0, y = dataset.batch(chosen)[0], dataset.conditions(chosen)
     T = len(schedule)
@@ -245,7 +243,7 @@ def _task(
 
 
 def save_history(folder: Path, progress: TrainingProgress, growth: SampleHistory) -> None:
-    """Keep losses and milestones beside the state; in one file, whole or not there."""
+    """Write losses and milestones beside the state, as one file that is whole or not there."""
     arrays: dict[str, Any] = {"noised": growth.noised, "clean": growth.clean}
     if growth.steps:
         arrays |= {"walks": np.stack(growth.walks), "looks": np.stack(growth.looks)}
@@ -256,7 +254,7 @@ def save_history(folder: Path, progress: TrainingProgress, growth: SampleHistory
 
 
 def load_history(folder: Path) -> tuple[TrainingProgress, SampleHistory] | None:
-    """What `save_history` kept; None where there is none that can be read."""
+    """Read what `save_history` wrote; None where there is no file that can be read."""
     try:
         with open(folder / HISTORY_FILE, "rb") as held, np.load(held, allow_pickle=False) as file:
             said = json.loads(file["said"].tobytes())

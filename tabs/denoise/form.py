@@ -31,6 +31,19 @@ from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 Value = TypeVar("Value")
 ANY = "any"
+ATTRIBUTE_PARTS = ("attribute_group", "attribute_words", "attributes")
+NO_CLASS = "none"
+NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
+BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
+ROW = 9  # pictures from seed to seed
+SAMPLER_CHOICES = [(words.choice, name) for name, words in SAMPLER_WORDS.items()]
+WORDS = {name: words.hint for name, words in SAMPLER_WORDS.items()}
+IMAGE_COUNTS = (1, 4, 16)
+MOST_STEPS, STRONGEST_GUIDANCE = 1000, 8  # the sliders' upper ends
+THRESHOLD_CHOICES = [
+    ("static: cut at ±1", "static"),
+    ("dynamic: scaled by its own range (Imagen)", "dynamic"),
+]
 SLOTS = 8  # menus that the page holds; a model with fewer attributes leaves the rest unseen
 
 
@@ -66,9 +79,6 @@ def place_attributes(controls: Controls[DenoiseForm], model: str) -> None:
     controls.add("attribute_group", group)
     controls.add("attribute_words", gr.Markdown(words, visible=bool(words), elem_classes=["hint"]))
     controls.add("attributes", tuple(menus))
-
-
-ATTRIBUTE_PARTS = ("attribute_group", "attribute_words", "attributes")
 
 
 def attribute_updates(model: str, chosen: tuple[str | None, ...]) -> dict[str, Any]:
@@ -126,20 +136,6 @@ def _words(model: str) -> str:
 
 def _listed(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-NO_CLASS = "none"
-NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
-BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
-ROW = 9  # pictures from seed to seed
-SAMPLER_CHOICES = [(words.choice, name) for name, words in SAMPLER_WORDS.items()]
-WORDS = {name: words.hint for name, words in SAMPLER_WORDS.items()}
-IMAGE_COUNTS = (1, 4, 16)
-MOST_STEPS, STRONGEST_GUIDANCE = 1000, 8  # the sliders' upper ends
-THRESHOLD_CHOICES = [
-    ("static: cut at ±1", "static"),
-    ("dynamic: scaled by its own range (Imagen)", "dynamic"),
-]
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,9 @@ from .run_registry import OTHER_LIMIT, STOP_SIGNALS, check_cost
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 LANES = 4
+MAX_IMAGES = 4
+KEPT_STEPS = 200
+MESSAGE_SECONDS = 1 / 15
 NETWORK, EXACT = "network", "exact answer"
 OWN = "my own"
 FIRST = "ten looks at most: who comes furthest?"
@@ -142,11 +145,6 @@ def place_lane(lane: Lane, number: int) -> Controls[Lane]:
         words = "Asked in" if name == "who" else f"{name.capitalize()} of"
         controls.place(name, label=f"{words} lane {number}")
     return controls
-
-
-MAX_IMAGES = 4
-KEPT_STEPS = 200
-MESSAGE_SECONDS = 1 / 15
 
 
 @dataclass
