@@ -22,7 +22,7 @@ import {
   meanSquare,
   normalBelow,
   squarePaths,
-} from "../../tabs/static/player/theory.js";
+} from "../../tabs/static/player/charts.js";
 import { moveOf, target } from "../../tabs/static/player/transport.js";
 
 const HEAD = {

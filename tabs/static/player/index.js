@@ -2,8 +2,8 @@
 
 import { find } from "../lib/dom.js";
 import "./clicks.js"; // here before the first click
-import { wireKeeping } from "./keeping.js";
-import { wireOpening } from "./opening.js";
+import { wireKeeping } from "./exports.js";
+import { wireOpening } from "./card_input.js";
 import { Player } from "./player.js";
 import { wireTransport } from "./transport.js";
 

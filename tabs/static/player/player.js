@@ -22,7 +22,7 @@ import {
   levelsOf,
   meanSquare,
   squarePaths,
-} from "./theory.js";
+} from "./charts.js";
 
 /** @typedef {import("./run.js").DecodedFrame} DecodedFrame */
 /** @typedef {import("../lib/messages.js").Head} Head */
