@@ -220,6 +220,8 @@ def test_slerp_goes_round_in_equal_angles_and_straight_where_there_is_no_angle()
     torch.testing.assert_close(process.slerp(a, b, 4), want)
     torch.testing.assert_close(process.slerp(a, 2 * a, 3)[1], 1.5 * a[0])
     assert process.slerp(a, b, 4).dtype == torch.float32
+    behind = torch.tensor([[-1.0, 3**0.5]])  # at 120 degrees
+    torch.testing.assert_close(process.slerp(a, behind, 3)[1], torch.tensor([1.0, 3**0.5]))
     near = torch.tensor([[2.0, 2.4e-4]])  # an angle of 1.2e-4
     torch.testing.assert_close(process.slerp(a, near, 3)[1], (a + near)[0] / 2)
     images = start(1, 1, 4, 4)
@@ -521,6 +523,19 @@ def test_a_mask_has_one_channel_for_images_and_the_data_s_own_shape_for_others()
 def test_resample_is_a_whole_number_of_at_least_1():
     points, ones = start(4, 2), torch.ones(4, 2)
     assert [len(fill(points, ones, resample=n)) for n in (1, 1.0, 3)] == [2, 2, 4]
+    steps = fill(points, torch.zeros(4, 2), x=start(4, 2), spacing="leading", resample=3, eta=0.0)
+    assert [(s.index, s.t, s.t_prev, s.nfe) for s in steps] == [
+        (0, 500, 0, 1),
+        (1, 500, 0, 2),
+        (2, 500, 0, 3),
+        (3, 0, -1, 4),
+    ]
+    generator = torch.Generator().manual_seed(5)
+    z = [torch.randn(4, 2, generator=generator, dtype=torch.float64) for _ in range(2)][1]
+    ratio = LINEAR.alpha(500) / LINEAR.alpha(0)
+    back = ratio * steps[0].x_prev + LINEAR.transition_variance(500, 0).sqrt() * z
+    torch.testing.assert_close(steps[1].x_t, back)
+    assert steps[3].x_t is steps[2].x_prev
     for bad in (0, -1, 1.5, math.inf, math.nan, True, False):
         refused("resample must be a whole number of at least 1", fill, points, ones, resample=bad)
     for bad in ("heun", "euler"):
