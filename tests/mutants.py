@@ -23,6 +23,7 @@ import argparse
 import ast
 import collections
 import dataclasses
+import hashlib
 import inspect
 import json
 import math
@@ -150,12 +151,15 @@ def _session(folder: Path) -> Any:
     from cosmic_ray.work_db import WorkDB
 
     database = WorkDB(folder / "session.sqlite", WorkDB.Mode.create)
-    if not database.num_work_items:
-        init(
-            [folder / "tree" / "diffusion_core" / f"{module}.py" for module in MODULES],
-            database,
-            {},
-        )
+    sources = [folder / "tree" / "diffusion_core" / f"{module}.py" for module in MODULES]
+    seal = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    sealed = folder / "sources.sha256"
+    if database.num_work_items:
+        if sealed.read_text("utf-8") != seal:
+            raise SystemExit(f"{folder} holds mutants of other sources; take a new folder.")
+    else:
+        sealed.write_text(seal, "utf-8")
+        init(sources, database, {})
     return database
 
 
@@ -185,8 +189,8 @@ def _test_all(database: Any, modules: list[str], judge: Any, survivors: bool) ->
             continue
         operator = get_operator(mutation.operator_name)(**mutation.operator_args)
         source = mutate_code(sources[module], operator, mutation.occurrence)
-        if source is None or _meaning(source) == _meaning(sources[module]):
-            outcome = WorkResult(WorkerOutcome.SKIPPED, "Only an annotation differs.")
+        if source is None or _meaning(source) in (None, _meaning(sources[module])):
+            outcome = WorkResult(WorkerOutcome.SKIPPED, "No Python, or only an annotation differs.")
             database.set_result(job, outcome)
             continue
         started = time.monotonic()
@@ -351,9 +355,15 @@ def _forked(work: Callable[[], tuple[str, Any]], seconds: int = SECONDS) -> tupl
     return tuple(json.loads(words)) if words else ("it does not end", {})
 
 
-def _meaning(source: str) -> str:
-    """A source's syntax tree without its annotations, which are never evaluated."""
-    tree = ast.parse(source)
+def _meaning(source: str) -> str | None:
+    """A source's syntax tree without its annotations, which are never evaluated.
+
+    None if it is no Python: cosmic-ray puts `not` before an assignment expression without brackets.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return None
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign) and node.value is not None:
             node.annotation = ast.Constant(None)
