@@ -92,6 +92,8 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder.resolve()
     modules = options.modules or MODULES
+    if options.report and not (folder / "session.sqlite").is_file():
+        parser.error(f"{folder} holds no mutants yet; begin without --report")
     folder.mkdir(parents=True, exist_ok=True)
     if not options.report:
         _copy(folder / "tree")
