@@ -23,6 +23,7 @@ import argparse
 import ast
 import collections
 import dataclasses
+import difflib
 import hashlib
 import inspect
 import json
@@ -287,9 +288,12 @@ def _change(old: dict[str, Any], new: dict[str, Any], module: str, seen: set[int
     """
     for name, value in [*old.items()]:
         other = new.get(name)
-        if id(value) in seen or type(other) is not type(value):
+        if type(other).__qualname__ != type(value).__qualname__:
             continue
-        seen.add(id(value))
+        if not isinstance(value, (int, float, str)):  # of which one object stands in many places
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
         if isinstance(value, (property, classmethod, staticmethod)):
             value, other = (getattr(v, "fget", None) or v.__func__ for v in (value, other))
         if isinstance(value, FunctionType):
@@ -378,9 +382,8 @@ def _meaning(source: str) -> str | None:
 
 def _difference(before: str, after: str) -> str:
     """The lines that differ."""
-    lines = zip(before.splitlines(), after.splitlines(), strict=False)
-    pairs = [(n, a, b) for n, (a, b) in enumerate(lines, 1) if a != b]
-    return "\n".join(f"{n}: {a.strip()}\n   → {b.strip()}" for n, a, b in pairs)
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+    return "\n".join(line for line in lines if not line.startswith(("---", "+++")))
 
 
 def _report(folder: Path, database: Any, modules: list[str]) -> None:

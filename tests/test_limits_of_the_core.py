@@ -224,6 +224,9 @@ def test_slerp_goes_round_in_equal_angles_and_straight_where_there_is_no_angle()
     torch.testing.assert_close(process.slerp(a, behind, 3)[1], torch.tensor([1.0, 3**0.5]))
     near = torch.tensor([[2.0, 2.4e-4]])  # an angle of 1.2e-4
     torch.testing.assert_close(process.slerp(a, near, 3)[1], (a + near)[0] / 2)
+    g = torch.Generator().manual_seed(0)
+    for same in torch.randn(50, 1, 7, generator=g, dtype=torch.float64):  # of some the cosine is
+        assert process.slerp(same, same, 3).isfinite().all()  # more than 1, by rounding
     images = start(1, 1, 4, 4)
     assert process.slerp(images, images.flip(3), 5).shape == (5, 1, 4, 4)
 
@@ -285,6 +288,15 @@ def test_defaults_are_those_that_are_promised(function):
     assert {k: type(v) for k, v in found.items()} == {
         k: type(v) for k, v in DEFAULTS[function].items()
     }
+
+
+def test_what_a_walk_is_told_beside_its_data_is_told_by_name():
+    functions = (sample, inpainting.inpaint, samplers.take_step, step_weights)
+    for function in (*functions, samplers.count_evaluations):
+        for p in inspect.signature(function).parameters.values():
+            assert p.kind is not p.POSITIONAL_ONLY
+            if p.default is not p.empty and p.name != "schedule":
+                assert p.kind is p.KEYWORD_ONLY, (function, p.name)
 
 
 @pytest.mark.parametrize("timesteps", [[5, 5], [5, 6], [5, -1], []])
