@@ -6,6 +6,7 @@ others let live; see mutants.py.
 
 import inspect
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -554,3 +555,45 @@ def test_resample_is_a_whole_number_of_at_least_1():
         refused("Only ddim and ddpm can inpaint", fill, points, ones, sampler=bad)
     refused("no threshold", fill, points, ones, threshold="soft")
     refused("eta must lie", fill, points, ones, eta=1.5)
+
+
+class Network:
+    """Gives the condition of each image, or x_t times what it is told of the time."""
+
+    def __init__(self, **changes):
+        known = {"num_classes": 4, "null_label": True, "time_embedding": "positional"}
+        self.config = SimpleNamespace(**{**known, **changes})
+
+    def __call__(self, x_t, t, y=None):
+        if y is None:
+            return x_t * t.reshape(-1, 1, 1, 1)
+        return torch.zeros_like(x_t) + y.reshape(-1, 1, 1, 1)
+
+
+def test_guidance_goes_from_the_null_label_beyond_the_condition():
+    x, t = start(), torch.tensor([300, 700])
+    conditional = denoiser.ModelDenoiser(Network(), LINEAR, "epsilon", torch.tensor([2, 3]))
+    for scale, wanted in ((1.0, (2, 3)), (0.0, (4, 4)), (3.0, (-2, 1))):
+        eps = torch.tensor(wanted, dtype=x.dtype).reshape(2, 1, 1, 1).expand_as(x)
+        guided = denoiser.ClassifierFreeGuidance(conditional, scale)
+        assert guided.schedule is LINEAR and torch.equal(guided(x, t), eps)
+        torch.testing.assert_close(guided.predict(x, t)[1], process.predict_x0(x, t, eps, LINEAR))
+    for network, y in (
+        (Network(), None),
+        (Network(num_classes=None), 2),
+        (Network(null_label=False), 2),
+    ):
+        plain = denoiser.ModelDenoiser(network, LINEAR, "epsilon", y)
+        refused("Guidance needs a label", denoiser.ClassifierFreeGuidance, plain, 2.0)
+
+
+def test_a_network_of_noise_levels_is_told_their_logarithm_and_divided_by_them():
+    x, t = start(), torch.tensor([3, 700])
+    fourier, plain = Network(time_embedding="fourier"), Network()
+    seen = denoiser.network_output(fourier, fourier.config, x, t)
+    times = t.reshape(2, 1, 1, 1).float()
+    torch.testing.assert_close(seen, x * times.log() / times)
+    assert torch.equal(
+        denoiser.network_output(plain, plain.config, x, t), x * t.reshape(2, 1, 1, 1)
+    )
+    assert torch.equal(denoiser.ModelDenoiser(plain, LINEAR, "epsilon")(x, t), x * times)
