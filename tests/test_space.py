@@ -90,6 +90,7 @@ def space(place):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    assert everything_in(place / "app", place / "home") == before, "it was written to"
 
 
 def visit(browser, url, **options):
