@@ -79,6 +79,11 @@ class Options(NamedTuple):
         reach = _reach(self)
         if os.environ.get("SPACE_ID"):
             return "Public: this is a Space, whose visitors are strangers to each other."
+        if self.public and reach == ONLY_HERE:
+            return (
+                f"Public: {reach}, but for whom a proxy lets in; visitors are strangers to each "
+                "other.\n--private trusts all of them with your folders and models."
+            )
         if self.public:
             trusts = "--private trusts all of them" if not self.auth else "--private trusts them"
             return (
@@ -266,9 +271,9 @@ def _name_and_password(text: str | None) -> tuple[str, str] | None:
 
 def _reach_itself(host: str | None) -> None:
     """Except this computer from the environment's proxies: Gradio asks whether the page is up."""
-    known = [name for name in os.environ.get("no_proxy", os.environ.get("NO_PROXY", "")).split(",")]
-    own = [name for name in ("localhost", HERE, host) if name and name not in known]
-    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join([*filter(None, known), *own])
+    known = os.environ.get("no_proxy", os.environ.get("NO_PROXY", "")).split(",")
+    every = filter(None, dict.fromkeys([*known, "localhost", HERE, host]))
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(every)
 
 
 def _can_listen(host: str | None, port: int) -> None:

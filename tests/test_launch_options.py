@@ -1,6 +1,7 @@
 """What `python app.py` can be told: by options and variables; what is wrong is a sentence."""
 
 import dataclasses
+import json
 import os
 import socket
 from pathlib import Path
@@ -141,7 +142,8 @@ def test_who_comes_from_elsewhere_is_a_stranger_unless_the_owner_says_else(line,
     assert told.startswith("Public: " if public else "Private: ") and told.count("\n") <= 1
     assert max(map(len, told.splitlines())) <= 140 and "secret" not in told
     only_here = "nobody but this computer" in told
-    assert only_here == (not {"--share", "--root-path", "0.0.0.0", "::"} & {*line} and not public)
+    far = {"--share", "--root-path", "0.0.0.0", "::", "no.such.host.invalid"}
+    assert only_here == (not far & {*line})
     os.environ["SPACE_ID"] = "me/space"
     assert launch_options.read(line).public and "Space" in launch_options.read(line).described
 
@@ -154,10 +156,27 @@ def test_the_variable_and_the_page_agree_on_who_is_public(value):
     assert launch_options.read([]).public == (value in ("1", "true"))
 
 
-def test_no_variable_of_gradio_and_no_host_overrules_the_options(monkeypatch, capsys):
-    """Kaggle and Colab ask for a public link by themselves; variables open files, or share."""
-    import gradio as gr
+LAUNCH = """
+import json, os, sys
+import gradio as gr
+from tabs import launch_options
+asked = []
+gr.networking.setup_tunnel = lambda **where: asked.append(where)
+options = launch_options.read(sys.argv[1:])
+with gr.Blocks() as demo:
+    gr.Markdown("x")
+demo.launch(prevent_thread_lock=True, quiet=True, **options.launching())
+print(json.dumps([
+    options.public, demo.share, demo.share_url, asked, demo.allowed_paths, demo.root_path,
+    demo.server_name, bool(demo.mcp_server), demo.vibe_mode, os.environ["NO_PROXY"],
+]))
+sys.stdout.flush()
+os._exit(0)
+"""
 
+
+def test_no_variable_of_gradio_and_no_host_overrules_the_options(monkeypatch):
+    """Kaggle and Colab ask for a public link by themselves; variables open files, or share."""
     for name, value in (
         ("KAGGLE_KERNEL_RUN_TYPE", "Interactive"),
         ("GRADIO_SHARE", "true"),
@@ -171,24 +190,14 @@ def test_no_variable_of_gradio_and_no_host_overrules_the_options(monkeypatch, ca
         ("no_proxy", "intranet"),
     ):
         monkeypatch.setenv(name, value)
-    asked = []
-    monkeypatch.setattr(gr.networking, "setup_tunnel", lambda **where: asked.append(where))
     line = ["--no-share", "--host", "127.0.0.1", "--root-path", "", "--no-mcp", "--no-browser"]
-    options = launch_options.read([*line, "--port", str(free_port())])
-    assert not options.public
-    assert capsys.readouterr().err.split() == [
-        word for name in launch_options.NOT_HEEDED for word in f"{name} is not heeded here.".split()
-    ]
-    with gr.Blocks() as demo:
-        gr.Markdown("x")
-    demo.launch(prevent_thread_lock=True, quiet=True, **options.launching())
-    try:
-        assert not demo.share and demo.share_url is None and asked == []
-        assert demo.allowed_paths == [] and demo.root_path == "" and demo.server_name == "127.0.0.1"
-        assert not demo.mcp_server and not demo.vibe_mode
-        assert os.environ["NO_PROXY"] == "intranet,localhost,127.0.0.1"
-    finally:
-        demo.close()
+    done = run_python(LAUNCH, [*line, "--port", free_port()])
+    assert done.returncode == 0, done.stderr
+    for name in launch_options.NOT_HEEDED:
+        assert f"{name} is not heeded here." in done.stderr.splitlines()
+    proxies = "intranet,localhost,127.0.0.1"
+    own = [False, False, None, [], [], "", "127.0.0.1", False, False, proxies]
+    assert json.loads(done.stdout.splitlines()[-1]) == own
 
 
 def test_on_a_space_no_browser_opens(monkeypatch):
