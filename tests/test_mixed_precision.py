@@ -1,5 +1,8 @@
 """Half precision: too large a scale is no divergence; bf16 only where it is not emulated."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -64,6 +67,7 @@ def test_a_gpu_that_only_emulates_bf16_computes_in_fp32(monkeypatch, real, faste
     assert device.fastest_precision(torch.device("cuda")) == fastest
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="what is mapped is listed on Linux alone")
 def test_a_state_that_was_resumed_is_not_bound_to_its_file(cpu, tmp_path, monkeypatch):
     """What the next save replaces: on Windows it could not, and elsewhere it would change."""
     list(train_resumably(CONFIG, TINY, SCHEDULE, DATA, tmp_path))
@@ -74,13 +78,9 @@ def test_a_state_that_was_resumed_is_not_bound_to_its_file(cpu, tmp_path, monkey
     )
     longer = TrainConfig(num_steps=9, batch_size=2, precision="fp32", save_every=100)
     steps = train_resumably(longer, TINY, SCHEDULE, DATA, tmp_path)
-    with open(tmp_path / STATE_FILE, "rb+") as file:
-        size = file.seek(0, 2)
-        next(steps)
-        kept = [v.clone() for s in begun[0].optimizer.state.values() for v in s.values()]
-        file.seek(0)
-        file.write(b"\xff" * size)  # in place: what is mapped to it changes
-    now = [v for s in begun[0].optimizer.state.values() for v in s.values()]
-    assert all(torch.equal(a, b) for a, b in zip(kept, now, strict=True)) and len(kept) > 10
     next(steps)
+    moments = [v for s in begun[0].optimizer.state.values() for v in s.values()]
+    assert len(moments) > 10
+    mapped = Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert str(tmp_path / STATE_FILE) not in mapped
     steps.close()
