@@ -1,46 +1,52 @@
-"""Diffusion Playground: composes the tabs and launches. Run `python app.py`; --help says more."""
+"""Diffusion Playground: composes the tabs and launches. Run `python app.py`; --help says more.
+
+Gradio is imported once the options are read and the folders prepared, which it reads on its import.
+"""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import gradio as gr
+import tabs
+from tabs import launch_options, working_folders
 
-from tabs import launch_options
+if TYPE_CHECKING:
+    import gradio as gr
 
-CSS = Path(__file__).parent / "tabs" / "static" / "theme.css"
-THEME = gr.themes.Default(
-    primary_hue="violet",
-    neutral_hue="zinc",
-    font=["system-ui", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif"],
-    font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
-    text_size="lg",
-).set(
-    block_info_text_color="*neutral_600",
-    block_info_text_color_dark="*neutral_300",
-    block_label_text_color="*neutral_700",
-)
-
+CSS = Path(tabs.__path__[0]) / "static" / "theme.css"
 
 # The tabs in their order: the id, which is the package's name and stands in addresses, and title.
 TABS = {"noise": "Noise", "schedules": "Schedules", "denoise": "Denoise", "train": "Train"}
 FIRST = "denoise"
 
 
-def opened_tab(request: gr.Request) -> Any:
-    """The tab that the page's address names."""
-    name = request.query_params.get("tab")
-    return gr.Tabs(selected=name) if name in TABS else gr.skip()
+def theme() -> gr.themes.Base:
+    """The page's own look, of which theme.css is the rest."""
+    import gradio as gr
+
+    return gr.themes.Default(
+        primary_hue="violet",
+        neutral_hue="zinc",
+        font=["system-ui", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif"],
+        font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+        text_size="lg",
+    ).set(
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+    )
 
 
 def build() -> gr.Blocks:
     """The whole page."""
+    import gradio as gr
+
     from tabs.api import endpoints  # only now: this and the tabs read the options
     from tabs.shared.components import script
-    from tabs.shared.page import Page
+    from tabs.shared.page import Page, tab_of_address
 
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
@@ -48,15 +54,15 @@ def build() -> gr.Blocks:
         with gr.Row(visible=False):
             endpoints.build()
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
-        with gr.Tabs(selected=FIRST) as tabs:
-            page = Page(tabs)
+        with gr.Tabs(selected=FIRST) as all_tabs:
+            page = Page(all_tabs)
             for name, title in TABS.items():
                 with gr.Tab(title, id=name) as tab:
                     import_module(f"tabs.{name}").build(page.within(tab))
         for event in page.loads:
             demo.load(**event)
         demo.load(js=script("lib/seeds.js", "markSeeds"), api_visibility="private")
-        demo.load(opened_tab, outputs=tabs, api_visibility="private")
+        demo.load(tab_of_address(TABS), outputs=all_tabs, api_visibility="private")
         for closed in page.unloads:
             demo.unload(closed)
     return demo.queue(max_size=128)
@@ -64,15 +70,19 @@ def build() -> gr.Blocks:
 
 def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     """Launch with the page's own looks and limits; the options are those of `gr.Blocks.launch`."""
+    from starlette.middleware import Middleware
+
+    from tabs.shared.login import LoginFirst
     from tabs.shared.sessions import PUBLIC
 
     return demo.launch(
         run_history=False,
         enable_monitoring=False,
         max_file_size="100mb" if PUBLIC else "2gb",
-        theme=THEME,
+        theme=theme(),
         css_paths=[CSS],
         footer_links=[],
+        app_kwargs={"middleware": [Middleware(LoginFirst)]},
         **options,
     )
 
@@ -82,12 +92,17 @@ def main() -> int:
     options = launch_options.read()
     if isinstance(options, int):
         return options
+    told = launch_options.in_a_sentence(lambda: working_folders.prepare(options.public))
+    if isinstance(told, int):
+        return told
+    print(*told, options.described, sep="\n", flush=True)
+    from tabs.shared import shutdown
+
+    shutdown.heed_signals()
     try:
         done = launch_options.in_a_sentence(lambda: launch(build(), **options.launching()))
     except KeyboardInterrupt:  # before the page was there
         done = 130
-    from tabs.shared import shutdown
-
     return shutdown.leave(done if isinstance(done, int) else 0)
 
 

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from .cli import COMMANDS, Command
+from .files import ensure_home
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 for command in COMMANDS:
@@ -16,6 +17,7 @@ for command in COMMANDS:
 def main() -> int:
     """Run; bad input is one sentence on stderr and exit code 2."""
     try:
+        ensure_home()
         return int(app(standalone_mode=False) or 0)
     except (typer.Abort, KeyboardInterrupt):
         print("Stopped.", file=sys.stderr)

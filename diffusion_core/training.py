@@ -370,6 +370,10 @@ def train(
         precision: "fp32", or "bf16" for the forward pass and its gradient.
         accelerator: Accelerate's handle on processes and devices; None makes one.
 
+    Under fp16 (`accelerate launch --mixed_precision fp16`) the loss is scaled before its gradient
+    is taken. A scale that is too large for fp16 is no divergence: the step is taken again with a
+    lower one.
+
     Raises:
         FloatingPointError: if the gradient is not finite; the state is that of the step before.
     """
@@ -400,6 +404,9 @@ def train(
         accelerator.backward(loss)
         norm = accelerator.clip_grad_norm_(model.parameters(), config.grad_clip)
         if not bool(torch.isfinite(norm)):
+            if _overflowed(accelerator.scaler, loss, model):
+                optimizer.step()  # leaves the weights as they are, and lowers the scale
+                continue
             raise FloatingPointError(
                 f"Training diverged at step {done + 1}: the gradient is not finite. "
                 "Lower the learning rate; the same command then goes on from the last save."
@@ -418,3 +425,11 @@ def train(
             cast(UNet, state.ema.module),
             state.unet,
         )
+
+
+def _overflowed(scaler: torch.amp.GradScaler | None, loss: Tensor, model: torch.nn.Module) -> bool:
+    """Whether a gradient is not finite because its scale, which is then lowered, is too large."""
+    if scaler is None or scaler.get_scale() < 1 or not bool(torch.isfinite(loss)):
+        return False
+    gradients = (p.grad for p in model.parameters() if p.grad is not None)
+    return any(not bool(torch.isfinite(each).all()) for each in gradients)

@@ -1,6 +1,7 @@
 """What `python app.py` can be told: by options and variables; what is wrong is a sentence."""
 
 import dataclasses
+import json
 import os
 import socket
 from pathlib import Path
@@ -24,6 +25,9 @@ OURS = (
     "SPACE_ID",
     "PLAYGROUND_PUBLIC",
     "PLAYGROUND_OPENS_WITH",
+    "PLAYGROUND_AUTH",
+    "GRADIO_ROOT_PATH",
+    *launch_options.NOT_HEEDED,
 )
 
 
@@ -59,7 +63,7 @@ def test_options_and_variables_say_the_same(monkeypatch, tmp_path):
             "--public",
         ]
     )
-    assert by_options == launch_options.Options("127.0.0.1", port, True, False, False)
+    assert by_options == launch_options.Options("127.0.0.1", port, True, False, False, public=True)
     assert os.environ["DIFFUSION_MODELS"] == str(tmp_path)
     assert os.environ["TRAIN_MAX_STEPS"] == "70" and os.environ["PLAYGROUND_PUBLIC"] == "1"
     from tabs.shared.limits import Bounds, Limits
@@ -109,10 +113,91 @@ def test_the_owner_says_what_the_page_opens_with(tmp_path, monkeypatch):
         models.first()
 
 
-def test_who_has_a_shared_link_is_a_stranger(monkeypatch):
-    for line, public in ((["--share"], "1"), (["--share", "--no-public"], ""), ([], "")):
-        launch_options.read(line)
-        assert os.environ["PLAYGROUND_PUBLIC"] == public
+@pytest.mark.parametrize(
+    ("line", "public"),
+    [
+        ([], ""),
+        (["--host", "localhost"], ""),
+        (["--host", "[::1]"], ""),
+        (["--host", "127.0.0.7"], ""),
+        (["--share"], "1"),
+        (["--share", "--no-public"], ""),
+        (["--share", "--private"], ""),
+        (["--host", "0.0.0.0"], "1"),
+        (["--host", "::"], "1"),
+        (["--host", "no.such.host.invalid"], "1"),
+        (["--host", "0.0.0.0", "--private"], ""),
+        (["--host", "0.0.0.0", "--auth", "class:secret"], ""),
+        (["--host", "0.0.0.0", "--auth", "class:secret", "--public"], "1"),
+        (["--root-path", "/play"], "1"),
+        (["--root-path", "/play", "--private"], ""),
+        (["--public"], "1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_who_comes_from_elsewhere_is_a_stranger_unless_the_owner_says_else(line, public):
+    options = launch_options.read(line)
+    assert os.environ["PLAYGROUND_PUBLIC"] == public and options.public == bool(public)
+    told = options.described
+    assert told.startswith("Public: " if public else "Private: ") and told.count("\n") <= 1
+    assert max(map(len, told.splitlines())) <= 140 and "secret" not in told
+    only_here = "nobody but this computer" in told
+    far = {"--share", "--root-path", "0.0.0.0", "::", "no.such.host.invalid"}
+    assert only_here == (not far & {*line})
+    os.environ["SPACE_ID"] = "me/space"
+    assert launch_options.read(line).public and "Space" in launch_options.read(line).described
+
+
+@pytest.mark.parametrize("value", ["0", "false", "no", "1", "true"])
+def test_the_variable_and_the_page_agree_on_who_is_public(value):
+    os.environ["PLAYGROUND_PUBLIC"] = value
+    code = "\nfrom tabs.shared.sessions import PUBLIC\nprint(PUBLIC)\n"
+    assert run_python(code).stdout.strip() == str(value in ("1", "true"))
+    assert launch_options.read([]).public == (value in ("1", "true"))
+
+
+LAUNCH = """
+import json, os, sys
+import gradio as gr
+from tabs import launch_options
+asked = []
+gr.networking.setup_tunnel = lambda **where: asked.append(where)
+options = launch_options.read(sys.argv[1:])
+with gr.Blocks() as demo:
+    gr.Markdown("x")
+demo.launch(prevent_thread_lock=True, quiet=True, **options.launching())
+print(json.dumps([
+    options.public, demo.share, demo.share_url, asked, demo.allowed_paths, demo.root_path,
+    demo.server_name, bool(demo.mcp_server), demo.vibe_mode, os.environ["NO_PROXY"],
+]))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_no_variable_of_gradio_and_no_host_overrules_the_options(monkeypatch):
+    """Kaggle and Colab ask for a public link by themselves; variables open files, or share."""
+    for name, value in (
+        ("KAGGLE_KERNEL_RUN_TYPE", "Interactive"),
+        ("GRADIO_SHARE", "true"),
+        ("GRADIO_SERVER_NAME", "0.0.0.0"),
+        ("GRADIO_ROOT_PATH", "/elsewhere"),
+        ("GRADIO_ALLOWED_PATHS", "/"),
+        ("GRADIO_VIBE_MODE", "1"),
+        ("GRADIO_MCP_SERVER", "true"),
+        ("HTTP_PROXY", "http://no.such.proxy.invalid:3128"),
+        ("http_proxy", "http://no.such.proxy.invalid:3128"),
+        ("no_proxy", "intranet"),
+    ):
+        monkeypatch.setenv(name, value)
+    line = ["--no-share", "--host", "127.0.0.1", "--root-path", "", "--no-mcp", "--no-browser"]
+    done = run_python(LAUNCH, [*line, "--port", free_port()])
+    assert done.returncode == 0, done.stderr
+    for name in launch_options.NOT_HEEDED:
+        assert f"{name} is not heeded here." in done.stderr.splitlines()
+    proxies = "intranet,localhost,127.0.0.1"
+    own = [False, False, None, [], [], "", "127.0.0.1", False, False, proxies]
+    assert json.loads(done.stdout.splitlines()[-1]) == own
 
 
 def test_on_a_space_no_browser_opens(monkeypatch):
@@ -130,13 +215,17 @@ def test_on_a_space_no_browser_opens(monkeypatch):
         (["--models", str(ROOT / "app.py")], "--models"),
         (["--host", "no.such.host.invalid", "--port", "7999"], "Nobody can listen on"),
         (["extra"], "extra"),
+        (["--auth", "secret"], "--auth"),
+        (["--auth", "class:"], "--auth"),
+        (["--auth", ":secret"], "--auth"),
+        (["--auth", "class:secret", "--mcp"], "--mcp"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value)[:20],
 )
 def test_what_is_wrong_is_one_sentence_and_exit_code_2(line, words, capsys):
     assert launch_options.read(line) == 2
     said = capsys.readouterr().err.strip()
-    assert words in said and "\n" not in said and "Traceback" not in said
+    assert "secret" not in said and words in said and "\n" not in said and "Traceback" not in said
 
 
 def test_a_variable_that_is_no_number_is_refused_too(monkeypatch, capsys):
@@ -159,6 +248,13 @@ def test_mcp_without_its_package_says_what_to_install(monkeypatch, capsys):
     assert 'pip install "gradio[mcp]"' in capsys.readouterr().err
     monkeypatch.setattr(launch_options, "find_spec", lambda name: object())
     assert launch_options.read(["--mcp"]).launching()["mcp_server"] is True
+
+
+def test_the_password_is_not_handed_to_other_programs(monkeypatch):
+    assert launch_options.read(["--auth", "class:se:cret"]).auth == ("class", "se:cret")
+    assert "PLAYGROUND_AUTH" not in os.environ
+    monkeypatch.setenv("PLAYGROUND_AUTH", "class:secret")
+    assert launch_options.read([]).launching()["auth"] == ("class", "secret")
 
 
 def test_help_lists_them_from_the_command_line():

@@ -7,13 +7,12 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..files import replace_file, write_text
+from ..files import own_folder, replace_file, shipped_folder, write_text
 from ..unet import UNet, num_parameters
 from .config import CONFIG, CheckpointConfig
 from .formats import (
@@ -111,11 +110,5 @@ def without_table(card: str) -> str:
 
 
 def checkpoint_folders() -> list[Path]:
-    """The folders that hold checkpoints: pretrained/, and the folder of one's own."""
-    return [Path(__file__).parents[2] / "pretrained", own_folder()]
-
-
-def own_folder() -> Path:
-    """Where one's own models are kept: the folder that DIFFUSION_MODELS names, else runs/."""
-    extra = os.environ.get("DIFFUSION_MODELS")
-    return Path(extra) if extra else Path(__file__).parents[2] / "runs"
+    """The folders that hold checkpoints: those that ship, and the folder of one's own."""
+    return [shipped_folder(), own_folder()]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..conditioning import AttributeNames
+from ..files import printable
 from .images import fit_picture, from_uint8
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -149,15 +150,15 @@ def gather(
         try:
             picture = fit_picture(read(), size)
         except ValueError as error:
-            unreadable.append(f"{shown}: {error}")
+            unreadable.append(f"{printable(shown)}: {error}")
         else:
             grey = grey and bool((picture == picture[..., :1]).all())
             stack[len(classes)] = picture
-            classes.append(label)
+            classes.append(printable(label))
         if progress is not None:
             progress(done, len(sources))
     pictures = stack[: len(classes), ..., :1].copy() if grey else stack[: len(classes)]
-    names = tuple(sorted(set(classes)))
+    name, names = printable(name), tuple(sorted(set(classes)))
     if len(names) < 2 or "" in names:
         return ImageDataset(name, pictures, unreadable=tuple(unreadable))
     number = {label: index for index, label in enumerate(names)}

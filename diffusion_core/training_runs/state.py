@@ -102,7 +102,9 @@ def read_state(
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in _below("optimizer.", tensors).items():
         index, name = key.split(".")
-        moments.setdefault(int(index), {})[name] = value
+        # A tensor of safetensors stays mapped to its file, which the next save then could not
+        # replace on Windows, and which may change under it elsewhere.
+        moments.setdefault(int(index), {})[name] = value.clone()
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     state.step = step

@@ -10,6 +10,7 @@ from pathlib import Path
 from diffusion_core.data import to_pil
 from diffusion_core.generation import strip, write_animation
 
+from ..shared.errors import FILE, sentence_of
 from ..shared.wire import KeepAnswer, KeepRequest, as_base64
 from .run_registry import recorded
 
@@ -43,6 +44,6 @@ def keep(request: KeepRequest) -> str:
                 write_animation(path, sheets)
                 name, content = path.name, path.read_bytes()
         answer = {"name": name, "data": as_base64(content)}
-    except ValueError as error:
-        answer = {"error": str(error)}
+    except (ValueError, OSError) as error:
+        answer = {"error": sentence_of(error, FILE)}
     return json.dumps(answer)

@@ -18,6 +18,7 @@ from diffusion_core.process import q_sample, q_step
 from diffusion_core.schedule import NoiseSchedule, make_schedule
 from diffusion_core.seeding import draw_noise, image_generators, parse_seed
 
+from ..shared.errors import FILE, sentence_of
 from ..shared.picture_and_noise import message, picture_and_noise
 from ..shared.start_image import StartImage
 from ..shared.wire import ChainMessage, Moments, NoiseMessage, as_base64
@@ -124,11 +125,11 @@ def animation(form: NoiseForm) -> Iterator[str]:
     """Write a GIF of the picture dissolving, 60 timesteps; the file's path, while it is needed."""
     try:
         x0, eps, schedule = parts(form)
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
-    timesteps = np.linspace(0, len(schedule) - 1, 60).round().astype(int)
-    frames = [to_uint8(q_sample(x0, int(t), eps, schedule))[0] for t in timesteps]
-    with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
-        path = Path(folder) / "noising.gif"
-        write_animation(path, frames, fps=20)
-        yield str(path)
+        timesteps = np.linspace(0, len(schedule) - 1, 60).round().astype(int)
+        frames = [to_uint8(q_sample(x0, int(t), eps, schedule))[0] for t in timesteps]
+        with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
+            path = Path(folder) / "noising.gif"
+            write_animation(path, frames, fps=20)
+            yield str(path)
+    except (ValueError, OSError) as error:
+        raise gr.Error(sentence_of(error, FILE), print_exception=False) from None

@@ -15,6 +15,7 @@ import numpy as np
 from diffusion_core.data import read_picture
 
 from ..shared.components import QUIET, STATIC, component, script, why
+from ..shared.errors import FILE, sentence_of
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
 from .compute import code, compare_message, figure, meaning, write_csv
@@ -74,13 +75,13 @@ def paced_update(last: float, picture: np.ndarray | None, form: ScheduleForm) ->
 
 def save_csv(form: ScheduleForm) -> Iterator[str]:
     """The table as a file, for the controls' values; its path, while it is needed."""
-    with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
-        path = Path(folder) / "schedules.csv"
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
+            path = Path(folder) / "schedules.csv"
             write_csv(form.checked(), path)
-        except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        yield str(path)
+            yield str(path)
+    except (ValueError, OSError) as error:
+        raise gr.Error(sentence_of(error, FILE), print_exception=False) from None
 
 
 def from_address(request: gr.Request) -> dict[str, Any]:

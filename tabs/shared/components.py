@@ -11,12 +11,9 @@ and nothing else, so that nothing else of static/ becomes readable by it.
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from pathlib import Path
@@ -24,6 +21,8 @@ from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
+
+from diffusion_core.files import temporary_folder
 
 STATIC = Path(__file__).parents[1] / "static"
 # Options of events internal to the page: nothing blinks, and they cannot be called from outside.
@@ -126,19 +125,12 @@ def _address(module: str) -> str:
 @cache
 def served() -> Path:
     """The folder from which this process serves the modules; it goes with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="playground-modules-"))
+    folder = temporary_folder("playground-modules-")
     for path in STATIC.glob("*/*.js"):
         copy = folder / path.relative_to(STATIC)
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, copy)
     gr.set_static_paths(folder)
-    owner = os.getpid()
-
-    def remove() -> None:
-        if os.getpid() == owner:  # a forked worker leaves it
-            shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(remove)
     return folder
 
 

@@ -10,7 +10,7 @@ later takes it from there. Given are:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -74,3 +74,17 @@ class Page:
 def open_tab(tab_id: str) -> gr.Tabs:
     """The update of `Page.tabs` that goes over to a tab."""
     return gr.Tabs(selected=tab_id)
+
+
+def tab_of_address(known: Collection[str]) -> Callable[..., Any]:
+    """A handler whose update of `Page.tabs` goes to the tab that the page's address names.
+
+    Args:
+        known: The ids of all tabs; any other name in the address changes nothing.
+    """
+
+    def opened_tab(request: gr.Request) -> Any:
+        name = request.query_params.get("tab")
+        return open_tab(name) if name in known else gr.skip()
+
+    return opened_tab

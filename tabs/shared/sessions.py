@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -17,8 +16,12 @@ from pathlib import Path
 
 from diffusion_core.checkpoint import own_folder
 from diffusion_core.data import ImageDataset
+from diffusion_core.files import temporary_folder
 
-PUBLIC = bool(os.environ.get("SPACE_ID") or os.environ.get("PLAYGROUND_PUBLIC"))
+# Read once: `launch_options` decides it, and writes the variable before this is imported.
+PUBLIC = bool(os.environ.get("SPACE_ID")) or os.environ.get(
+    "PLAYGROUND_PUBLIC", ""
+).lower() not in ("", "0", "f", "false", "n", "no", "off")
 MOST_HELD = 4 * 2**30  # bytes of all sessions' pictures together
 
 
@@ -43,7 +46,7 @@ class Sessions:
             return own_folder()
         with self.lock:
             if session not in self.folders:
-                self.folders[session] = Path(tempfile.mkdtemp(prefix="diffusion-"))
+                self.folders[session] = temporary_folder("diffusion-")
             return self.folders[session]
 
     def keep(self, session: str, dataset: ImageDataset) -> None:

@@ -2,18 +2,21 @@
 
 A thread that is inside torch while the interpreter goes down takes the process with it: an abort
 and a core dump, where the person only pressed Ctrl+C. Whoever starts threads that compute registers
-here how they are stopped, and whether any is left.
+here how they are stopped, and whether any is left. SIGTERM, which ends a service or a container,
+and SIGHUP, which comes when a terminal is closed, end the page as Ctrl+C does.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from diffusion_core.device import MEASURING
+from diffusion_core.files import remove_temporary_folders
 
 PATIENCE = 30.0  # seconds to wait for what computes
 
@@ -33,6 +36,14 @@ class Worker(NamedTuple):
 
 
 WORKERS = [Worker(lambda: None, MEASURING.locked)]
+
+
+def heed_signals() -> None:
+    """Let SIGTERM and SIGHUP interrupt the main thread as Ctrl+C does, unless they are ignored."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def close(patience: float = PATIENCE) -> bool:
@@ -64,6 +75,7 @@ def leave(code: int) -> int:
             return code
     except KeyboardInterrupt:
         code = 130
+    remove_temporary_folders()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from ..shared import models
-from ..shared.errors import TRAINING, sentence_of
+from ..shared.errors import DELETION, FILE, TRAINING, sentence_of
 from ..shared.limits import Limits
 from ..shared.page import open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
@@ -158,12 +158,12 @@ ZIP_PARTS = ("file", "outcome")
 
 def zip_file(path: str | None, request: gr.Request) -> Iterator[dict[str, Any]]:
     """The chosen model as a zip to download; updates of `ZIP_PARTS`."""
-    with tempfile.TemporaryDirectory() as into:  # Gradio keeps a copy, and lets it go in time
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as into:  # Gradio keeps a copy, and lets it go in time
             made = my_models.zipped(path, request.session_hash or "", Path(into))
             yield {"file": gr.update(value=made, visible=True)}
-        except ValueError as error:
-            yield {"outcome": str(error)}
+    except (ValueError, OSError) as error:
+        yield {"outcome": sentence_of(error, FILE)}
 
 
 # What "Denoise with it" changes: the Denoise tab's menu, and which tab is seen.
@@ -181,8 +181,8 @@ def delete(path: str | None, request: gr.Request) -> Any:
         return gr.skip()
     try:
         return f"{my_models.deleted(path, request.session_hash or '')} is deleted."
-    except ValueError as error:
-        return str(error)
+    except (ValueError, OSError) as error:
+        return sentence_of(error, DELETION)
 
 
 def first_pictures() -> str:

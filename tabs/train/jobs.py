@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 import shutil
 import threading
 import time
@@ -21,7 +20,7 @@ import numpy as np
 import torch
 
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.files import replace_file, write_text
+from diffusion_core.files import folder_name, replace_file, write_text
 from diffusion_core.schedule import make_schedule
 from diffusion_core.training import TrainStep
 from diffusion_core.training_runs import (
@@ -102,8 +101,7 @@ def kept_pictures(folder: Path) -> ImageDataset:
 
 def free_folder(within: Path, name: str) -> Path:
     """A folder of that name, or with a number after it where there is one already."""
-    plain = re.sub(r"[^\w.-]+", "-", name.strip().lower(), flags=re.ASCII).strip("-.") or "my-model"
-    plain, number = plain[:40], 1
+    plain, number = folder_name(name) or "my-model", 1
     folder = within / plain
     while folder.exists():
         number += 1
