@@ -27,7 +27,7 @@ from ..checkpoint import (
 from ..data import ImageDataset
 from ..device import fastest_precision
 from ..fields import Kind, check_fields, flag, mapping, number, optional, parse_json, text, whole
-from ..schedule import NoiseSchedule
+from ..schedule import NoiseSchedule, make_schedule
 from ..training import TrainConfig, TrainingState, TrainStep, check_fit, fresh_unet, train
 from ..unet import UNet, UNetConfig
 from .state import STATE_FILE, load_average, read_state, write_state
@@ -169,6 +169,16 @@ class TrainingPlan:
                 "choose another schedule by its name, or leave the timesteps out."
             )
         return cls(train, unet, {**known, **asked}, init, command)
+
+    def schedule(self) -> NoiseSchedule:
+        """The noise schedule of the run.
+
+        Raises:
+            ValueError: if there is no such schedule.
+        """
+        if BETAS in self.noise:
+            return schedule_from(self.noise)
+        return make_schedule(**self.noise)
 
     def to_json(self) -> str:
         """The plan as JSON."""
@@ -356,7 +366,7 @@ def fit(
     steps = train_resumably(
         plan.train,
         plan.unet,
-        schedule_from(plan.noise),
+        plan.schedule(),
         dataset,
         out,
         initial=initial,
