@@ -14,7 +14,8 @@ To learn how it works, read these ten files, in this order:
     training      the loss and the loop
 
 They import nothing else from here but the type of a data set. Beside them lie `files` (written
-whole or not at all) and `device` (which one computes, and how fast). What a user of the mathematics
+whole or not at all), `fields` (what a file may hold) and `device` (which one computes, and how
+fast). What a user of the mathematics
 needs stands in packages: `data`, `checkpoint`, `generation`, `training_runs`, `evaluation`,
 `publishing`, and `cli` for the command line.
 """
@@ -31,6 +32,7 @@ __all__ = [
     "inpainting",
     "training",
     "files",
+    "fields",
     "device",
     "data",
     "checkpoint",

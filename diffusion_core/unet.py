@@ -112,6 +112,14 @@ class UNetConfig:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         levels = len(self.channels)
+        if len(self.image_size) != 2 or min(self.image_size) < 1:
+            raise ValueError(
+                f"image_size is {self.image_size}, and must be height and width, each at least 1."
+            )
+        if min(self.in_channels, self.out_channels) < 1:
+            raise ValueError("in_channels and out_channels must be at least 1.")
+        if not 0 <= self.dropout < 1 or not self.norm_eps > 0:
+            raise ValueError("dropout must be from 0 to below 1, and norm_eps above 0.")
         if not levels or any(len(a) != levels for a in (self.attention, self.up_attention)):
             raise ValueError("attention must say yes or no for each of the channels' levels.")
         counts = (self.blocks_per_level, self.patch_size, self.norm_groups, *self.channels)
@@ -145,6 +153,37 @@ class UNetConfig:
             raise ValueError("A network with attributes needs classes and a null label.")
         if min(self.attributes, default=1) < 1:
             raise ValueError("Each of the attributes must have at least 1 value.")
+        half = self.channels[0] // 2
+        if self.time_embedding == "positional" and half and not self.freq_shift < half:
+            raise ValueError(
+                f"freq_shift is {self.freq_shift}, and must be below {half}, half of the first "
+                "level's channels."
+            )
+
+    def check_image_size(self) -> None:
+        """Refuse an image size that the network cannot take, before pictures of it are made.
+
+        Raises:
+            ValueError: if the levels do not divide it, or leave a group norm a single number,
+                which has no variance.
+        """
+        if bad := [side for side in self.image_size if side % self.divisor]:
+            raise ValueError(
+                f"image_size is {self.image_size}, and its sides must be multiples of "
+                f"{self.divisor}, the patch size {self.patch_size} times 2 for each further level, "
+                f"got {bad[0]}."
+            )
+        height, width = (side // self.patch_size for side in self.image_size)
+        shapes = [(c, self.norm_groups, i) for i, c in enumerate(self.channels)]
+        if self.mid_attention and self.mid_norm_groups:
+            shapes.append((self.channels[-1], self.mid_norm_groups, len(self.channels) - 1))
+        for c, groups, i in shapes:
+            if c // groups * (height >> i) * (width >> i) < 2:
+                raise ValueError(
+                    f"{groups} groups of {c} channels at {height >> i} × {width >> i} pixels hold "
+                    "one number each, which cannot be normed; there must be fewer groups, or "
+                    "larger pictures."
+                )
 
     @property
     def up_attention(self) -> tuple[bool, ...]:

@@ -192,7 +192,7 @@ def test_schedules_agree_with_diffusers(settings, tmp_path):
         ("scheduler", {"timestep_spacing": "odd"}, "timestep_spacing"),
         ("scheduler", {"trained_betas": [0.1, 0.2]}, "2 trained_betas for 1000"),
         ("scheduler", {"beta_end": 2}, "betas|beta"),
-        ("scheduler", {"clip_sample_range": -1}, "clip_x0"),
+        ("scheduler", {"clip_sample_range": -1}, "clip_sample_range is -1"),
         ("scheduler", {"num_train_timesteps": "many"}, "cannot be used"),
         (".", {"vqvae": ["diffusers", "VQModel"], "_class_name": "LDMPipeline"}, "'vqvae'"),
     ],

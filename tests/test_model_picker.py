@@ -334,7 +334,7 @@ def test_settings_that_ask_for_far_more_than_the_weights_hold_take_no_memory(
 ):
     folder = Path(shutil.copytree(tiny_folder, tmp_path / "huge"))
     values = json.loads((folder / "config.json").read_text())
-    values["unet"]["channels"] = [2**16, 2**17]
+    values["unet"]["channels"] = [2**14, 2**14]
     (folder / "config.json").write_text(json.dumps(values))
     made = []
     real = torch.nn.Linear.__init__
@@ -372,21 +372,31 @@ def test_the_controls_stand_at_what_suits_the_model(tiny_folder, monkeypatch):
     assert "is set" not in model_picker.model_summary(own)
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        {},
-        {"sampler": "magic", "num_steps": "ten", "guidance_scale": [], "label": 4},
-        {"num_steps": 0, "guidance_scale": float("nan"), "spacing": None, "label": None},
-    ],
-)
-def test_what_files_say_wrongly_leaves_the_page_its_own(said, tiny_folder, monkeypatch):
-    own = with_sampling(tiny_folder, **said)
+def test_what_files_leave_open_the_page_decides(tiny_folder, monkeypatch):
+    own = with_sampling(tiny_folder)
     monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.001)
     monkeypatch.setattr(models, "get", lambda name: own)
     at = defaults.opening("own")
     assert (at.label, at.guidance, at.sampler, at.steps) == ("Bag", 1.0, "ddim", 25)
     assert at.walk(own)[0].num_steps == 25 and "25" not in model_picker.model_summary(own)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"sampler": "magic"}, "its sampling.sampler is 'magic', and must be one of ddpm"),
+        ({"num_steps": "ten"}, "its sampling.num_steps is 'ten', and must be a whole number"),
+        ({"num_steps": 0}, "its sampling.num_steps is 0"),
+        ({"guidance_scale": []}, "its sampling.guidance_scale is []"),
+        ({"guidance_scale": float("nan")}, "its sampling.guidance_scale is nan"),
+        ({"spacing": None}, "its sampling.spacing is None"),
+        ({"label": [4]}, "its sampling.label is [4]"),
+    ],
+)
+def test_what_files_say_wrongly_is_refused_by_name(said, words, tiny_folder):
+    with pytest.raises(ValueError) as caught:
+        with_sampling(tiny_folder, **said)
+    assert words in str(caught.value)
 
 
 def test_guidance_ends_where_there_is_nothing_to_guide_to(tiny_folder, avatars_folder, monkeypatch):

@@ -5,7 +5,8 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
 
     model             a loaded checkpoint, and its denoiser
     store             reads and writes folders
-    config            everything but the weights, as JSON
+    config            everything but the weights, as JSON, and what each of its fields may hold
+    weights           compared with the settings, then read
     formats           where files lie in a folder: ours, and diffusers'
     diffusers_import  what diffusers' configuration files say, in our words
     diffusers_export  a checkpoint as a folder of diffusers
@@ -14,7 +15,7 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
 
 from __future__ import annotations
 
-from .config import CONFIG, CheckpointConfig
+from .config import BETAS, CONFIG, CheckpointConfig, schedule_from, unet_from
 from .diffusers_export import export_diffusers
 from .formats import INDEX, RESULTS, WEIGHTS, is_checkpoint
 from .hub import (
@@ -27,6 +28,7 @@ from .hub import (
     failures,
     known_digest,
     plain_id,
+    reason_left_out,
     status,
     weights_in,
 )
@@ -41,6 +43,7 @@ from .store import (
 )
 
 __all__ = [
+    "BETAS",
     "CARD",
     "CONFIG",
     "INDEX",
@@ -64,7 +67,10 @@ __all__ = [
     "load_checkpoint",
     "own_folder",
     "plain_id",
+    "reason_left_out",
     "save_checkpoint",
+    "schedule_from",
     "status",
+    "unet_from",
     "weights_in",
 ]

@@ -15,10 +15,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from ..fields import (
+    Kind,
+    check_fields,
+    either,
+    flag,
+    listed,
+    number,
+    optional,
+    text,
+    whole,
+)
+from ..schedule import MAX_TIMESTEPS
 from ..unet import ACTIVATIONS, UNetConfig
-from .config import BETAS
+from .config import BETA, BETAS, LEVELS, MAX_CLASSES, MAX_SIDE, UNET
 
-UNET, SCHEDULERS = "UNet2DModel", ("DDPMScheduler", "DDIMScheduler")
+UNET2D, SCHEDULERS = "UNet2DModel", ("DDPMScheduler", "DDIMScheduler")
 SCHEDULES = {
     "linear": "linear",
     "scaled_linear": "scaled_linear",
@@ -33,6 +45,56 @@ VARIANCES = {
 }
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
 WITH_DIFFUSERS = "use this model with diffusers itself"
+
+NAME = text(200, least=1)
+NETWORK: dict[str, Kind] = {  # of a UNet2DModel's config.json, as far as it is read here
+    "_class_name": NAME,
+    "sample_size": optional(either(whole(1, MAX_SIDE), listed(whole(1, MAX_SIDE), 2, 2))),
+    "in_channels": whole(1, 1024),
+    "out_channels": whole(1, 1024),
+    "center_input_sample": flag(),
+    "time_embedding_type": NAME,
+    "time_embedding_dim": optional(whole(1, 65_536)),
+    "freq_shift": UNET["freq_shift"],
+    "flip_sin_to_cos": flag(),
+    "down_block_types": listed(NAME, **LEVELS),
+    "mid_block_type": optional(NAME),
+    "up_block_types": listed(NAME, **LEVELS),
+    "block_out_channels": UNET["channels"],
+    "layers_per_block": UNET["blocks_per_level"],
+    "mid_block_scale_factor": UNET["mid_scale"],
+    "downsample_padding": UNET["downsample_padding"],
+    "downsample_type": optional(NAME),
+    "upsample_type": optional(NAME),
+    "dropout": UNET["dropout"],
+    "act_fn": NAME,
+    "attention_head_dim": UNET["head_dim"],
+    "norm_num_groups": UNET["norm_groups"],
+    "attn_norm_num_groups": optional(whole(1, 16_384)),
+    "norm_eps": UNET["norm_eps"],
+    "resnet_time_scale_shift": NAME,
+    "class_embed_type": optional(NAME),
+    "num_class_embeds": optional(whole(1, MAX_CLASSES)),
+    "add_attention": flag(),
+}
+SCHEDULER: dict[str, Kind] = {  # of a scheduler_config.json, as far as it is read here
+    "_class_name": NAME,
+    "num_train_timesteps": whole(2, MAX_TIMESTEPS),
+    "beta_start": BETA,
+    "beta_end": BETA,
+    "beta_schedule": NAME,
+    "trained_betas": optional(listed(BETA, 2, MAX_TIMESTEPS)),
+    "variance_type": NAME,
+    "clip_sample": optional(flag()),
+    "clip_sample_range": number(0, 1000, above=True),
+    "prediction_type": NAME,
+    "predict_epsilon": optional(flag()),
+    "thresholding": optional(flag()),
+    "timestep_spacing": NAME,
+    "steps_offset": whole(0, MAX_TIMESTEPS),
+    "set_alpha_to_one": optional(flag()),
+    "rescale_betas_zero_snr": optional(flag()),
+}
 
 
 def _refuse(key: str, value: Any, then: str = WITH_DIFFUSERS) -> NoReturn:
@@ -56,8 +118,10 @@ def unet_config(values: Mapping[str, Any]) -> UNetConfig:
     Raises:
         ValueError: if the network here cannot be that, by the name of the setting.
     """
-    if (kind := values.get("_class_name", UNET)) != UNET:
+    values = check_fields(values, {"_class_name": NAME}, others=True)
+    if (kind := values.get("_class_name", UNET2D)) != UNET2D:
         _refuse("network", kind, "only UNet2DModel is read")
+    check_fields(values, NETWORK, others=True)
     channels = tuple(values.get("block_out_channels", (224, 448, 672, 896)))
     levels = len(channels)
     down = _blocks(values, "down", ("DownBlock2D", *["AttnDownBlock2D"] * 3))
@@ -83,6 +147,7 @@ def unet_config(values: Mapping[str, Any]) -> UNetConfig:
             f"it takes {into} channels and gives {out}, while here as many come out as go in; "
             + WITH_DIFFUSERS
         )
+    UNET["in_channels"].check("its in_channels", into)
     classes = values.get("num_class_embeds")
     mid_groups = values.get("attn_norm_num_groups")
     if mid_groups is None and shift == "scale_shift":
@@ -95,14 +160,14 @@ def unet_config(values: Mapping[str, Any]) -> UNetConfig:
         in_channels=into,
         out_channels=out,
         channels=channels,
-        blocks_per_level=_whole(values, "layers_per_block", 2),
+        blocks_per_level=values.get("layers_per_block", 2),
         attention=tuple(attend for attend, _ in down),
         attention_up=_unless_same([a for a, _ in up], [a for a, _ in down]),
         mid_attention=bool(values.get("add_attention", True)),
         mid_norm_groups=mid_groups,
         mid_scale=values.get("mid_block_scale_factor", 1),
         head_dim=values.get("attention_head_dim", 8),
-        norm_groups=_whole(values, "norm_num_groups", 32),
+        norm_groups=values.get("norm_num_groups", 32),
         norm_eps=values.get("norm_eps", 1e-5),
         activation=activation,
         dropout=values.get("dropout", 0.0),
@@ -119,11 +184,6 @@ def unet_config(values: Mapping[str, Any]) -> UNetConfig:
         num_classes=classes,
         null_label=False,
     )
-
-
-def _whole(values: Mapping[str, Any], key: str, default: int) -> int:
-    value = values.get(key, default)
-    return value if isinstance(value, int) else _refuse(key, value)
 
 
 def _unless_same(values: list[Any], usual: list[Any]) -> tuple[Any, ...] | None:
@@ -164,6 +224,7 @@ def scheduler_config(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: if schedule, prediction or walk cannot be that here, by name.
     """
+    values = check_fields(values, {"_class_name": NAME}, others=True)
     kind = values.get("_class_name", SCHEDULERS[0])
     if kind not in SCHEDULERS:
         _refuse(
@@ -172,6 +233,7 @@ def scheduler_config(values: Mapping[str, Any]) -> dict[str, Any]:
             "if the model was trained as a DDPM, save it with "
             "DDPMScheduler.from_config(pipeline.scheduler.config)",
         )
+    check_fields(values, SCHEDULER, others=True)
     if values.get("thresholding"):
         _refuse("thresholding", True, f"set it to false in its file, or {WITH_DIFFUSERS}")
     # Before there was a prediction_type, there was this.

@@ -9,12 +9,13 @@ A pipeline's `unet/` holds what diffusers would sample with. Where averaged weig
 taken: such a `unet/` is the state of a training in the middle of its way, while samples are to be
 drawn from the average, which is also what the finished pipeline holds. A note says so.
 
-Only safetensors are read, since a pickle can run code.
+Only safetensors are read, since a pickle can run code. A file that is a link out of the folder can
+be refused (`links`): the folder of a stranger must not name other files of this machine.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,16 +24,18 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from torch import Tensor, nn
 
+from ..fields import MAX_BYTES, check_fields, parse_json, printable, shown, text
 from .config import CONFIG, CheckpointConfig
 from .diffusers_import import scheduler_config, unet_config
+from .weights import check_size
 
 WEIGHTS = "model.safetensors"
 RESULTS = "results.json"  # what was measured of the weights; see `evaluation.records`
 INDEX, SCHEDULER = "model_index.json", "scheduler_config.json"
 THEIRS = "diffusion_pytorch_model.safetensors"
 THEIRS_EMA = "diffusion_pytorch_model.ema.safetensors"
+THEIRS_HALF = "diffusion_pytorch_model.fp16.safetensors"  # the same in half precision
 UNETS = ("unet_ema", "unet", ".")
 SETTINGS = (
     CONFIG,
@@ -78,7 +81,31 @@ def read_settings(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
         ValueError: if the folder holds something else, or what cannot be represented.
         FileNotFoundError: if a file of settings is missing.
     """
-    return next(layout for layout in LAYOUTS if layout.recognise(folder)).read(folder)
+    config, names = next(layout for layout in LAYOUTS if layout.recognise(folder)).read(folder)
+    check_size(config.unet)
+    return config, names
+
+
+def check_links(folder: Path, names: Iterable[str]) -> None:
+    """Refuse files of a checkpoint that are links to somewhere else.
+
+    The Hub's cache keeps each file elsewhere in the repository's own folder, which is allowed.
+
+    Args:
+        folder: The folder of the checkpoint.
+        names: The files that are read, as far as they are there.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    home = folder.resolve()
+    places = [home]
+    if home.parent.name == "snapshots":
+        places.append(home.parents[1] / "blobs")
+    for name in names:
+        file = folder / name
+        if file.exists() and not any(file.resolve().is_relative_to(place) for place in places):
+            raise ValueError(f"its {name} is a link out of its folder; put the file itself there.")
 
 
 def _is_ours(folder: Path) -> bool:
@@ -90,8 +117,7 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _read_ours(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
-    text = (folder / CONFIG).read_text(encoding="utf-8")
-    return CheckpointConfig.from_json(text), (WEIGHTS,)
+    return CheckpointConfig.from_json(_bytes(folder / CONFIG)), (WEIGHTS,)
 
 
 def _read_diffusers(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
@@ -109,7 +135,8 @@ def _read_diffusers(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
         raise FileNotFoundError(2, "missing", f"{folder}/{SCHEDULER}")
     rest = scheduler_config(_read(scheduler) if scheduler else {})
     notes = [*rest.pop("notes"), *([] if scheduler else [NO_SCHEDULER])]
-    names = [f"{place}/{name}".removeprefix("./") for name in (THEIRS_EMA, THEIRS)]
+    kinds = (THEIRS_EMA, THEIRS, THEIRS_HALF)
+    names = [f"{place}/{name}".removeprefix("./") for name in kinds]
     if place == "unet_ema" or (folder / names[0]).is_file():
         notes.append(AVERAGED)
     return CheckpointConfig(unet, **rest, notes=tuple(notes)), tuple(names)
@@ -122,24 +149,27 @@ LAYOUTS = (  # the first that recognises a folder reads it; the last says what i
 
 
 def _check_index(index: dict[str, Any]) -> None:
+    check_fields(index, {"_class_name": text()}, of=f"its {INDEX}", others=True)
     parts = {k: v for k, v in index.items() if not k.startswith("_") and isinstance(v, list)}
-    extra = [k for k, v in parts.items() if k not in ("unet", "scheduler") and v[-1] is not None]
+    extra = [k for k, v in parts.items() if k not in ("unet", "scheduler") and v[-1:] != [None]]
     if extra:
         raise ValueError(
-            f"it is a {index.get('_class_name', 'pipeline')} with a part {extra[0]!r}, so its UNet "
-            "alone makes no pictures; use it with diffusers itself"
+            f"it is a {index.get('_class_name', 'pipeline')} with a part "
+            f"{shown(printable(extra[0]))}, so its UNet alone makes no pictures; use it with "
+            "diffusers itself"
         )
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    values = json.loads(text)
-    if not isinstance(values, dict):
-        raise ValueError(f"its {CONFIG} holds no settings")
-    return values
+def _bytes(file: Path) -> bytes:
+    with open(file, "rb") as opened:
+        return opened.read(MAX_BYTES + 1)  # of more the reader says that it is too large
 
 
 def _read(file: Path) -> dict[str, Any]:
-    return _parsed(file.read_text(encoding="utf-8"))
+    values = parse_json(_bytes(file), f"its {file.name}")
+    if not isinstance(values, dict):
+        raise ValueError(f"its {file.name} holds no settings.")
+    return values
 
 
 def weights_file(folder: Path, names: Iterable[str], there: Iterable[str], name: str) -> Path:
@@ -158,7 +188,7 @@ def weights_file(folder: Path, names: Iterable[str], there: Iterable[str], name:
     for candidate in names:
         if (folder / candidate).is_file():
             return folder / candidate
-    wanted = names[-1]
+    wanted = next((n for n in names if n.endswith(THEIRS)), names[-1])
     stem = wanted.removesuffix(".safetensors")
     there = set(there)
     if f"{wanted}.index.json" in there:
@@ -183,28 +213,11 @@ def files_in(folder: Path) -> Iterator[str]:
             yield from (f.relative_to(folder).as_posix() for f in place.iterdir())
 
 
-def modern_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under today's names: attention once was query, key, value and proj_attn."""
-    named = {}
-    for key, value in tensors.items():
-        key = re.sub(r"\.(query|key|value|proj_attn)\.", lambda m: f".{_OLD[m[1]]}.", key)
-        if key == "time_proj.W":  # beside it, or instead of it, stands .weight
-            key = "time_proj.weight"
-        named[key] = value
-    return named
-
-
-def fill(unet: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load weights into a network; ValueError, by name, if they are not its own."""
-    own = {k: tuple(v.shape) for k, v in unet.state_dict().items()}
-    given = {k: tuple(v.shape) for k, v in tensors.items()}
-    for key in [*own, *given]:
-        if own.get(key) != given.get(key):
-            raise ValueError(
-                f"its weights are not those that its {CONFIG} describes: {key} is "
-                f"{given.get(key, 'missing')}, where {own.get(key, 'nothing')} is expected"
-            )
-    unet.load_state_dict({k: v.float() for k, v in tensors.items()})
+def modern_name(key: str) -> str:
+    """A parameter under today's name: attention once was query, key, value and proj_attn."""
+    if key == "time_proj.W":  # beside it, or instead of it, stands .weight
+        return "time_proj.weight"
+    return re.sub(r"\.(query|key|value|proj_attn)\.", lambda m: f".{_OLD[m[1]]}.", key)
 
 
 @contextmanager
@@ -215,8 +228,17 @@ def in_a_sentence(name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         missing = Path(error.filename or WEIGHTS).name
         raise ValueError(f"{name} is no checkpoint: it lacks {missing}.") from error
-    except (SafetensorError, json.JSONDecodeError, RuntimeError, OSError) as error:
+    except (SafetensorError, RuntimeError, OSError) as error:
         raise ValueError(f"The checkpoint {name} is broken; copy or download it again.") from error
-    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+    except ValueError as error:
         words = str(error).rstrip(".")
         raise ValueError(f"The checkpoint {name} cannot be used: {words}.") from error
+    except (TypeError, LookupError, ArithmeticError, AttributeError) as error:
+        logging.error("The checkpoint %s breaks its reader", name, exc_info=error)
+        raise ValueError(
+            f"The checkpoint {name} cannot be used: its settings do not fit together."
+        ) from error
+    except MemoryError as error:
+        raise ValueError(
+            f"The checkpoint {name} cannot be used: there is not enough memory for it."
+        ) from error

@@ -11,6 +11,7 @@ are there.
 from __future__ import annotations
 
 import io
+import logging
 import math
 import re
 import threading
@@ -22,7 +23,17 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .formats import RESULTS, SETTINGS, in_a_sentence, read_settings, weights_file
+from ..fields import printable
+from .formats import (
+    RESULTS,
+    SETTINGS,
+    THEIRS_HALF,
+    check_links,
+    files_in,
+    in_a_sentence,
+    read_settings,
+    weights_file,
+)
 
 CARD = "README.md"
 LISTING_SECONDS = 2.0  # for which a listing of the cache holds
@@ -72,13 +83,19 @@ def download(
     folder = _fetch(hub_id, texts, None, token)
     with in_a_sentence(hub_id):
         _, names = read_settings(folder)
-    size = sum(sizes.get(name, 0) for name in names)
+    # The first name is the best; where the repository's files are known, only that one is fetched.
+    # Else the half precision, the last name, is fetched where there is no other.
+    wanted = [name for name in names if name in sizes][:1] or list(names)
+    size = sum(sizes.get(name, 0) for name in wanted)
     if bounded and size > most and not any((folder / name).is_file() for name in names):
         raise ValueError(
             f"The weights of {hub_id} are {size / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} "
             "MB may be fetched here; run the playground on your own machine for it."
         )
-    folder = _fetch(hub_id, names, folder.name, token, progress)
+    half = [name for name in wanted if name.endswith(THEIRS_HALF)] if len(wanted) > 1 else []
+    folder = _fetch(hub_id, [n for n in wanted if n not in half], folder.name, token, progress)
+    if half and not any((folder / name).is_file() for name in names):
+        folder = _fetch(hub_id, half, folder.name, token, progress)
     if not any((folder / name).is_file() for name in names):
         weights_file(folder, names, _files_of(hub_id, token), hub_id)
     return folder
@@ -308,32 +325,67 @@ def _listed(cache: Path, changed: int, period: int, change: object) -> dict[str,
     return found
 
 
-def weights_in(folder: Path) -> Path | None:
+def weights_in(folder: Path, links: bool = True) -> Path | None:
     """The weights file of a checkpoint folder in any layout; None where it is no checkpoint.
 
-    Whether the file can be read is not checked.
+    Whether the file can be read is not checked. Never raises: why a folder is left out says
+    `reason_left_out`.
+
+    Args:
+        folder: The folder.
+        links: Whether its files may be links out of it; see `load_checkpoint`.
     """
+    return _look(folder, links)[0]
+
+
+def reason_left_out(folder: Path, links: bool = True) -> str | None:
+    """Why a folder with the settings of a checkpoint is left out of lists, in one sentence.
+
+    None where it is a checkpoint, or has no such settings at all.
+
+    Args:
+        folder: The folder.
+        links: Whether its files may be links out of it; see `load_checkpoint`.
+    """
+    return _look(folder, links)[1]
+
+
+def _look(folder: Path, links: bool) -> tuple[Path | None, str | None]:
+    """The weights file of a folder, or why there is none."""
+    name = printable(folder.name)
     try:
         stamps = tuple(
-            (name, file.stat().st_mtime_ns)
-            for name in SETTINGS
-            if (file := folder / name).is_file()
+            (each, file.stat().st_mtime_ns)
+            for each in SETTINGS
+            if (file := folder / each).is_file()
         )
-        names = _names(folder, stamps)
-        return next((file for name in names if (file := folder / name).is_file()), None)
-    except OSError:
-        return None
+        if not stamps:
+            return None, None
+        names, reason = _names(folder, stamps)
+        if reason is None:
+            file = weights_file(folder, names, files_in(folder), name)
+            with in_a_sentence(name):
+                if not links:
+                    check_links(folder, [*SETTINGS, file.relative_to(folder).as_posix()])
+            return file, None
+        return None, reason
+    except (OSError, ValueError) as error:
+        words = str(error) if isinstance(error, ValueError) else f"{name} cannot be read."
+        return None, words
 
 
 @lru_cache(maxsize=1024)
-def _names(folder: Path, stamps: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    """The names that the weights may have; none where the settings are of something else."""
-    if not stamps:
-        return ()
+def _names(folder: Path, stamps: tuple[tuple[str, int], ...]) -> tuple[tuple[str, ...], str | None]:
+    """The names that the weights may have; or none, and why the settings cannot be used."""
+    name = printable(folder.name)
     try:
-        return read_settings(folder)[1]
-    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, OSError):
-        return ()
+        with in_a_sentence(name):
+            return read_settings(folder)[1], None
+    except ValueError as error:
+        return (), str(error)
+    except Exception as error:  # a list must stand, whatever one of its folders holds
+        logging.error("The settings of %s cannot be read", name, exc_info=error)
+        return (), f"The checkpoint {name} cannot be used: its settings cannot be read."
 
 
 def known_digest(weights: Path) -> str | None:

@@ -6,33 +6,39 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
+from ..fields import printable
 from ..files import own_folder, replace_file, shipped_folder, write_text
-from ..unet import UNet, num_parameters
+from ..unet import UNet
 from .config import CONFIG, CheckpointConfig
 from .formats import (
     RESULTS,
+    SETTINGS,
     WEIGHTS,
+    check_links,
     files_in,
-    fill,
     in_a_sentence,
-    modern_names,
+    modern_name,
     read_settings,
     weights_file,
 )
 from .hub import CARD, DownloadProgress, check_cached, download, plain_id
 from .model import Checkpoint
+from .weights import digest_of, read_weights
 
 TABLE_BEGIN, TABLE_END = "<!-- table -->", "<!-- /table -->"
 
 
 def load_checkpoint(
-    folder_or_hub_id: str | Path, progress: DownloadProgress | None = None, name: str | None = None
+    folder_or_hub_id: str | Path,
+    progress: DownloadProgress | None = None,
+    name: str | None = None,
+    *,
+    links: bool = True,
 ) -> Checkpoint:
     """Read a checkpoint from a folder, or from the Hugging Face Hub ("owner/name").
 
@@ -46,28 +52,28 @@ def load_checkpoint(
         folder_or_hub_id: A folder goes before a Hub id of the same name.
         progress: Called as progress(bytes done, bytes in all) while weights are fetched.
         name: What to call it, where not by its folder or its Hub id.
+        links: Whether its files may be links out of its folder, as on one's own machine.
 
     Raises:
         ValueError: if it is not there, is broken, or cannot be represented, in one sentence.
     """
-    name = name or plain_id(str(folder_or_hub_id))
+    name = printable(name or plain_id(str(folder_or_hub_id)))
     folder = Path(folder_or_hub_id)
     if not folder.is_dir():
         folder = download(str(folder_or_hub_id), progress)
     with in_a_sentence(name):
+        if not links:
+            check_links(folder, SETTINGS)
         config, names = read_settings(folder)
         schedule = config.noise()
     file = weights_file(folder, names, files_in(folder), name)
     with in_a_sentence(name):
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        if not links:
+            check_links(folder, [file.relative_to(folder).as_posix()])
+        digest = digest_of(file)
     check_cached(file, digest, name)
     with in_a_sentence(name):
-        tensors = load_file(str(file))
-        # Settings that ask for far more than is there are refused before memory is given to them.
-        if num_parameters(config.unet) > 2 * sum(x.numel() for x in tensors.values()):
-            raise ValueError(f"its weights are not those that its {CONFIG} describes: they are few")
-        unet = UNet(config.unet)
-        fill(unet, tensors if file.name == WEIGHTS else modern_names(tensors))
+        unet = read_weights(file, config.unet, str if file.name == WEIGHTS else modern_name)
     # The weights are read once and then only read, by several sessions at a time.
     return Checkpoint(unet.eval().requires_grad_(False), schedule, config, name, digest)
 

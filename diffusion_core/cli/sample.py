@@ -46,7 +46,7 @@ def sample(
 
     given, known = None, None
     if card is not None:
-        known = RunCard.from_json(card.read_text(encoding="utf-8", errors="replace"))
+        known = RunCard.from_json(card.read_bytes())
         settings, given = known.walk, known.given
         checkpoint = load_checkpoint(model) if model else known.checkpoint(checkpoint_folders())
     elif model is None:

@@ -8,12 +8,16 @@ import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from ..checkpoint import CheckpointConfig
+
 
 def train(
+    context: typer.Context,
     dataset: Annotated[
         str,
         typer.Option(
@@ -22,7 +26,10 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint and of the resumable state.")],
     init: Annotated[
-        str | None, typer.Option(help="Checkpoint whose weights to begin with.")
+        str | None,
+        typer.Option(
+            help="Checkpoint whose weights to begin with; what no option names is as there."
+        ),
     ] = None,
     steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 10_000,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 64,
@@ -72,6 +79,16 @@ def train(
         widths = tuple(int(c) for c in channels.split(","))
     except ValueError:
         raise ValueError(f"channels must be whole numbers and commas, got {channels!r}.") from None
+    origin = None if init is None else _settings_to_begin_with(init, out)
+
+    def given(name: str) -> bool:
+        """Whether an option stands on the command line."""
+        source = context.get_parameter_source(name)
+        return source is not None and source.name != "DEFAULT"
+
+    if origin is not None:
+        size = size if given("size") else origin.unet.image_size[0]
+        prediction = prediction if given("prediction") else origin.prediction_type
     config = TrainConfig(
         num_steps=steps,
         batch_size=batch_size,
@@ -98,26 +115,46 @@ def train(
     data = load_dataset(dataset, size=size)
     for reason in data.unreadable[:5]:
         typer.echo(f"left out: {reason}", err=True)
-    plan = TrainingPlan.for_data(
-        data,
-        config,
-        {"name": schedule, "num_train_timesteps": timesteps},
-        widths,
-        blocks=blocks,
-        patch_size=patch_size,
-        scale_shift=scale_shift,
-        init=init,
-        attention=_yes_no(attention, "attention"),
-        attention_up=_yes_no(attention_up, "attention_up"),
-        command=shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
-    )
+    command = shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]])
+    shape: dict[str, Any] = {
+        "channels": widths,
+        "blocks_per_level": blocks,
+        "patch_size": patch_size,
+        "scale_shift": scale_shift,
+        "attention": _yes_no(attention, "attention"),
+        "attention_up": _yes_no(attention_up, "attention_up"),
+    }
+    noise: dict[str, Any] = {"name": schedule, "num_train_timesteps": timesteps}
+    if origin is None:
+        blocks_per_level = shape.pop("blocks_per_level")
+        plan = TrainingPlan.for_data(
+            data,
+            config,
+            noise,
+            shape.pop("channels"),
+            blocks=blocks_per_level,
+            **shape,
+            command=command,
+        )
+    else:
+        options = {"blocks_per_level": "blocks"}
+        of_noise = {"name": "schedule", "num_train_timesteps": "timesteps"}
+        plan = TrainingPlan.from_checkpoint(
+            origin,
+            data,
+            config,
+            changes={k: v for k, v in shape.items() if given(options.get(k, k))},
+            noise={k: noise[k] for k, option in of_noise.items() if given(option)},
+            init=init,
+            command=command,
+        )
     accelerator = Accelerator(log_with=log or None, project_dir=out / "logs" if log else None)
     if log:
         accelerator.init_trackers("train", config=dataclasses.asdict(config))
     steps_done = fit(plan, data, out, accelerator=accelerator)
     signals = _stop_signs()
     bar = tqdm(total=steps, unit="step", disable=not accelerator.is_main_process)
-    progress = TrainingProgress(steps, batch_size, timesteps)
+    progress = TrainingProgress(steps, batch_size, len(plan.schedule()))
     for s in steps_done:
         progress.add(s)
         bar.update(s.step - bar.n)
@@ -134,6 +171,18 @@ def train(
     if signals:
         typer.echo("Stopped; the state is saved, and the same command goes on from it.", err=True)
         raise typer.Exit(130)
+
+
+def _settings_to_begin_with(init: str, out: Path) -> CheckpointConfig:
+    """The settings of a checkpoint; of a run that goes on, its own, for the other may be gone."""
+    from ..checkpoint import CONFIG, CheckpointConfig, load_checkpoint
+    from ..training_runs import STATE_FILE
+
+    own = (out / STATE_FILE).exists() and (out / CONFIG).exists()
+    config = load_checkpoint(out if own else init).config
+    if not isinstance(config, CheckpointConfig):
+        raise ValueError(f"{init} is no model of images; choose another to begin with.")
+    return config
 
 
 def _yes_no(text: str, name: str) -> tuple[bool, ...] | None:

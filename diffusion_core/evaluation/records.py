@@ -19,6 +19,7 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from pydantic import Field, FiniteFloat, TypeAdapter
 
+from ..fields import parse_json
 from ..samplers import SAMPLERS
 from ..schedule import SPACINGS
 
@@ -262,7 +263,7 @@ class Results:
         return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Results:
+    def from_json(cls, text: str | bytes) -> Results:
         """Read what `to_json` wrote; rows of samplers that are not known here are left out.
 
         Raises:
@@ -270,10 +271,7 @@ class Results:
         """
         if len(text) > MAX_CHARACTERS:
             raise ValueError("These results are longer than any that an evaluation writes.")
-        try:
-            values = json.loads(text)
-        except RecursionError as error:
-            raise ValueError("These results are nested too deeply.") from error
+        values = parse_json(text, "This file of results")
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise ValueError(f"These results are not of the form {FORMAT}.")
         results = _adapter().validate_python(values)

@@ -13,7 +13,7 @@ from ..checkpoint import CARD, RESULTS
 from ..files import write_text
 from .evaluate import GUIDED_ROWS
 from .legacy_card import read_legacy_card
-from .records import TRAINING_IMAGES, Results, SamplerRow
+from .records import MAX_CHARACTERS, TRAINING_IMAGES, Results, SamplerRow
 
 WITHIN = 1.05  # of the smallest Frechet distance: as good
 SHOWN = 0.95  # of the attributes that the judge reads in real images: enough
@@ -34,7 +34,8 @@ def read_results(folder: Path, weights_hash: str) -> Results | None:
     """
     results = None
     try:
-        results = Results.from_json((folder / RESULTS).read_text(encoding="utf-8"))
+        with open(folder / RESULTS, "rb") as file:
+            results = Results.from_json(file.read(MAX_CHARACTERS + 1))
     except (OSError, ValueError):
         try:
             results = read_legacy_card((folder / CARD).read_text(encoding="utf-8"))

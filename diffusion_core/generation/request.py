@@ -12,12 +12,13 @@ from torch import Tensor
 from ..checkpoint import Checkpoint
 from ..conditioning import CLASS
 from ..denoiser import THRESHOLDS
-from ..samplers import SAMPLERS, VARIANCES, count_evaluations, sampler_named
-from ..schedule import SPACINGS
+from ..samplers import SAMPLERS, VARIANCES, check_chance, count_evaluations, sampler_named
+from ..schedule import MAX_TIMESTEPS, SPACINGS
 from ..seeding import MAX_SEED, image_generators
 
 MAX_IMAGES = 1024
 MAX_RESAMPLE = 20
+MAX_GUIDANCE = 100
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,16 @@ class SamplingRequest:
         """Refuse what cannot be computed with any model, in one sentence."""
         limits = {
             "num_images": ("number of images", 1, MAX_IMAGES),
+            "num_steps": ("number of steps", 1, MAX_TIMESTEPS),
             "seed": ("seed", 0, MAX_SEED),
             "seed_to": ("second seed", 0, MAX_SEED),
             "resample": ("number of resamplings", 0, MAX_RESAMPLE),
+            "t_start": ("timestep t_start", 0, MAX_TIMESTEPS - 1),
+            "branch_step": ("step of a branch", 0, MAX_TIMESTEPS),
         }
         for name, (words, lowest, highest) in limits.items():
             value = getattr(self, name)
-            if value is None and name == "seed_to":
+            if value is None and name in ("seed_to", "t_start"):
                 continue
             if not _whole(value, lowest, highest):
                 raise ValueError(
@@ -85,6 +89,12 @@ class SamplingRequest:
         ):
             if value not in known:
                 raise ValueError(f"There is no {name} {value!r}; choose one of {', '.join(known)}.")
+        check_chance(self.sampler, self.eta, self.variance)
+        if not 0 <= self.guidance_scale <= MAX_GUIDANCE:
+            raise ValueError(
+                f"The guidance scale must lie between 0 and {MAX_GUIDANCE}, "
+                f"got {self.guidance_scale}."
+            )
         object.__setattr__(self, "attributes", _pairs(self.attributes))
         if self.parent is not None:
             if self.parent.resample or self.resample:

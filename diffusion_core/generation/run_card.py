@@ -11,7 +11,6 @@ import dataclasses
 import hashlib
 import io
 import json
-import math
 import platform
 import re
 from collections.abc import Sequence
@@ -26,11 +25,61 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint, is_checkpoint, load_checkpoint
 from ..data import from_uint8, to_pil, to_uint8
+from ..fields import (
+    Kind,
+    check_fields,
+    either,
+    flag,
+    listed,
+    mapping,
+    number,
+    optional,
+    pair,
+    parse_json,
+    text,
+    whole,
+)
 from .request import InitialImage, SamplingRequest
 
 FORMAT = "diffusion-playground/run-1"
 MAX_BRANCHES = 20
 MAX_CARD_BYTES = 4 * 2**20
+MAX_SIDE = 1024  # of the picture that a walk began with
+
+# What the fields may be. In which bounds a number must lie says `SamplingRequest`, for all doors.
+_WHOLE = whole(-(10**30), 10**30, floats=True)
+_NUMBER = number(-1e30, 1e30)
+_NAME = text(300, least=1)
+_PICTURE = text(MAX_CARD_BYTES, lines=True)
+WALK: dict[str, Kind] = {
+    "num_images": _WHOLE,
+    "label": optional(either(_NAME, whole(0, 10**9))),
+    "sampler": _NAME,
+    "num_steps": _WHOLE,
+    "eta": _NUMBER,
+    "spacing": _NAME,
+    "guidance_scale": _NUMBER,
+    "seed": _WHOLE,
+    "seed_to": optional(_WHOLE),
+    "clip_x0": flag(),
+    "variance": _NAME,
+    "t_start": optional(_WHOLE),
+    "resample": _WHOLE,
+    "parent": optional(mapping()),
+    "branch_step": _WHOLE,
+    "attributes": listed(pair(_NAME, _NAME), 0, 100),
+    "threshold": _NAME,
+}
+CARD: dict[str, Kind] = {
+    "format": _NAME,
+    "model": _NAME,
+    "weights": text(200),
+    "schedule": mapping(),
+    "walk": mapping(),
+    "versions": mapping(),
+    "result": text(200),
+    "given": either(flag(), mapping({"picture": _PICTURE, "mask": _PICTURE})),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,48 +147,51 @@ class RunCard:
         return json.dumps(values, indent=indent, separators=None if indent else (",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> RunCard:
+    def from_json(cls, text: str | bytes) -> RunCard:
         """Read what `to_json` wrote.
 
         Raises:
             ValueError: if it is something else, in a sentence.
         """
         try:
-            if len(text) > MAX_CARD_BYTES:
-                raise ValueError
-            values = json.loads(text)
-            if values["format"] != FORMAT:
-                raise ValueError
+            values = parse_json(text, "it", MAX_CARD_BYTES)
+            if not isinstance(values, dict) or values.get("format") != FORMAT:
+                raise ValueError(f"it is no JSON file of the form {FORMAT}.")
+            check_fields(values, CARD, required=("model", "weights", "schedule", "walk"))
             given = values.get("given")
             card = cls(
-                str(values["model"]),
-                str(values["weights"]),
-                dict(values["schedule"]),
+                values["model"],
+                values["weights"],
+                values["schedule"],
                 _walk(values["walk"]),
                 _decode(given) if isinstance(given, dict) else None,
                 bool(given),
-                {str(k): str(v) for k, v in values["versions"].items()},
-                str(values["result"]),
+                {k: str(v) for k, v in values.get("versions", {}).items()},
+                values.get("result", ""),
             )
-        except _OutOfRange as error:
-            raise ValueError(f"The run card asks for what there is not. {error}") from None
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            OSError,
-            OverflowError,
-            SyntaxError,
-            Image.DecompressionBombError,
-        ):
-            raise ValueError(f"This is no run card: a JSON file of the form {FORMAT}.") from None
+        except ValueError as error:
+            words = str(error)
+            raise ValueError(
+                f"This is no run card that can be walked: {words[:1].lower()}{words[1:]}"
+            ) from None
         if card.needs_given and card.given is None:
             raise ValueError(
                 "This walk began with a picture, which a link cannot carry; open its run card file."
             )
         return card
+
+    def check(self, checkpoint: Checkpoint) -> None:
+        """Refuse a card whose walk cannot be walked with a model, before anything is computed.
+
+        Raises:
+            ValueError: in one sentence.
+        """
+        self.walk.timesteps(checkpoint)
+        for each in self.walk.chain:
+            checkpoint.denoiser(each.condition, each.guidance_scale)
+        shape = (1, *checkpoint.sample_shape)
+        if self.given is not None and self.given.picture.shape != shape:
+            raise ValueError("The run card's picture is not of the model's own size.")
 
     def checkpoint(self, folders: Sequence[Path]) -> Checkpoint:
         """The model, from these folders of checkpoints or the Hub.
@@ -191,10 +243,6 @@ def digest(x: Tensor) -> str:
     return hashlib.sha256(x.detach().float().cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
-class _OutOfRange(ValueError):
-    """A card in the right form that asks for what cannot be computed."""
-
-
 def _short(walk: SamplingRequest) -> dict[str, Any]:
     """The fields of a request that differ from their defaults, by name."""
     values = {}
@@ -209,33 +257,12 @@ def _short(walk: SamplingRequest) -> dict[str, Any]:
 
 def _walk(values: dict[str, Any], depth: int = 0) -> SamplingRequest:
     if depth > MAX_BRANCHES:
-        raise _OutOfRange(f"It branches more than {MAX_BRANCHES} times.")
-    kinds: dict[str, tuple[type, ...]] = {
-        "label": (str, int, type(None)),
-        "sampler": (str,),
-        "spacing": (str,),
-        "variance": (str,),
-        "clip_x0": (bool,),
-        "parent": (SamplingRequest,),
-        "attributes": (list,),
-        "threshold": (str,),
-    }
-    values = dict(values)
+        raise ValueError(f"It branches more than {MAX_BRANCHES} times.")
+    prefix = "its " + "parent." * depth
+    values = check_fields(values, WALK, of=f"{prefix}walk", prefix=prefix)
     if values.get("parent") is not None:
         values["parent"] = _walk(values["parent"], depth + 1)
-    known = {f.name for f in dataclasses.fields(SamplingRequest)}
-    for name, value in values.items():
-        wanted = kinds.get(name, (int, float))
-        if isinstance(value, bool) and bool not in wanted:
-            raise ValueError(name)
-        if name not in known or not isinstance(value, wanted):
-            raise ValueError(name)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(name)
-    try:
-        return SamplingRequest(**values)
-    except ValueError as error:
-        raise _OutOfRange(str(error)) from None
+    return SamplingRequest(**values)
 
 
 def _encode(given: InitialImage) -> dict[str, str]:
@@ -251,11 +278,20 @@ def _encode(given: InitialImage) -> dict[str, str]:
 
 
 def _decode(values: dict[str, str]) -> InitialImage:
+    if "picture" not in values:
+        raise ValueError("its given.picture is missing, and must be a PNG in base64.")
+
     def picture(name: str) -> Tensor:
-        image = Image.open(io.BytesIO(base64.b64decode(values[name])), formats=["PNG"])
-        if max(image.size) > 1024:
-            raise ValueError("too large")
-        array = np.array(image.convert("L" if image.mode == "L" else "RGB"))
+        try:
+            image = Image.open(io.BytesIO(base64.b64decode(values[name])), formats=["PNG"])
+            if max(image.size) > MAX_SIDE:
+                raise ValueError
+            array = np.array(image.convert("L" if image.mode == "L" else "RGB"))
+        except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):
+            raise ValueError(
+                f"its given.{name} must be a PNG in base64, of at most {MAX_SIDE} × {MAX_SIDE} "
+                "pixels."
+            ) from None
         return from_uint8(array.reshape(1, *array.shape[:2], -1))
 
     mask = (picture("mask")[:, :1] > 0).float() if "mask" in values else None

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import re
 import shlex
 import shutil
@@ -47,6 +46,7 @@ from ..checkpoint import (
 )
 from ..data import grid, to_pil, to_uint8
 from ..evaluation import Results, best_value, read_results
+from ..fields import parse_json
 from ..files import replace_file, write_text
 from ..samplers import sample
 from ..seeding import draw_noise
@@ -434,8 +434,8 @@ def _refuse_other(api: Any, to: str, there: Any, private: bool, layout: str) -> 
         with _in_a_sentence(to), tempfile.TemporaryDirectory() as place:
             text = Path(api.hf_hub_download(to, CONFIG, local_dir=place)).read_bytes()
         try:
-            CheckpointConfig.from_json(text.decode())
-        except (ValueError, TypeError, KeyError):
+            CheckpointConfig.from_json(text)
+        except ValueError:
             ours = False
     if layout == INDEX:
         ours = INDEX in names and not any(name.startswith("unet_ema/") for name in names)
@@ -451,7 +451,7 @@ def _of_two_parts(api: Any, to: str) -> bool:
     with _in_a_sentence(to), tempfile.TemporaryDirectory() as place:
         text = Path(api.hf_hub_download(to, INDEX, local_dir=place)).read_bytes()
     try:
-        index = json.loads(text)
+        index = parse_json(text, "it")
         parts = {name for name, value in index.items() if isinstance(value, list)}
         return index["_class_name"] == "DDPMPipeline" and parts == {"unet", "scheduler"}
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -19,7 +19,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from torch import Tensor
 
 from ..data import ImageDataset, grid, to_uint8
 from ..denoiser import ModelDenoiser
+from ..fields import Kind, check_fields, listed, mapping, number, optional, pair, parse_json, whole
 from ..files import replace_file
 from ..process import q_sample
 from ..samplers import sample
@@ -44,6 +45,28 @@ FIRST = 8  # the first milestone after the beginning
 LOSS_BINS = 20
 KEPT = 2000  # points of the smoothed curve
 FIRST_LOOK = 100  # steps after which the losses by timestep are kept, to compare later ones with
+MOST_BYTES = 2**28  # that a history may unpack to; the longest that is kept has a tenth
+_STEP = whole(0, 10**12)
+_LOSS = Kind.of("a number", lambda value: type(value) in (int, float))  # also of a diverged run
+_BINS = listed(optional(_LOSS), 0, LOSS_BINS)
+_SAID: dict[str, Kind] = {
+    "progress": mapping(),
+    "times": listed(_STEP, 0, 100),
+    "steps": listed(_STEP, 0, 1000),
+}
+_PROGRESS: dict[str, Kind] = {
+    "total": _STEP,
+    "batch_size": _STEP,
+    "T": whole(1, 10**6),
+    "smooth": number(0, 1),
+    "step": _STEP,
+    "loss": _LOSS,
+    "seconds": number(0, 1e9),
+    "by_timestep": _BINS,
+    "first_look": _BINS,
+    "history": listed(pair(_STEP, _LOSS), 0, 2 * KEPT),
+    "losses": listed(_LOSS, 0, 10**8),
+}
 
 
 @dataclass
@@ -256,11 +279,43 @@ def save_history(folder: Path, progress: TrainingProgress, growth: SampleHistory
 def load_history(folder: Path) -> tuple[TrainingProgress, SampleHistory] | None:
     """Read what `save_history` wrote; None where there is no file that can be read."""
     try:
-        with open(folder / HISTORY_FILE, "rb") as held, np.load(held, allow_pickle=False) as file:
-            said = json.loads(file["said"].tobytes())
-            growth = SampleHistory(file["noised"], said["times"], file["clean"], said["steps"])
-            if growth.steps:
-                growth.walks, growth.looks = list(file["walks"]), list(file["looks"])
+        with open(folder / HISTORY_FILE, "rb") as held:
+            with ZipFile(held) as packed:  # what it unpacks to is told before any of it is read
+                if sum(each.file_size for each in packed.infolist()) > MOST_BYTES:
+                    return None
+            held.seek(0)
+            with np.load(held, allow_pickle=False) as file:
+                said = check_fields(
+                    parse_json(file["said"].tobytes(), "it", MOST_BYTES),
+                    _SAID,
+                    required=tuple(_SAID),
+                )
+                growth = SampleHistory(file["noised"], said["times"], file["clean"], said["steps"])
+                if growth.steps:
+                    growth.walks, growth.looks = list(file["walks"]), list(file["looks"])
+        check_fields(said["progress"], _PROGRESS, required=("total", "batch_size", "T"))
+        if not _fits(growth):
+            return None
         return TrainingProgress.from_dict(said["progress"]), growth
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):
         return None
+    except (NotImplementedError, RuntimeError, MemoryError):  # packed in a way that is not read
+        return None
+
+
+def _fits(growth: SampleHistory) -> bool:
+    """Whether the pictures are of one size, as many as the milestones, and can be shown."""
+    looks = growth.noised.shape
+    walks = {walk.shape for walk in growth.walks}
+    return (
+        all(x.dtype == np.uint8 for x in (growth.noised, growth.clean, *growth.walks))
+        and all(x.dtype == np.uint8 and x.shape == looks for x in growth.looks)
+        and len(looks) == 4
+        and looks[3] in (1, 3)
+        and min(looks) > 0
+        and growth.clean.shape == looks
+        and len(growth.times) == looks[0]
+        and len(growth.walks) == len(growth.looks) == len(growth.steps)
+        and len(walks) <= 1
+        and all(len(s) == 4 and min(s) > 0 and s[3] == looks[3] for s in walks)
+    )

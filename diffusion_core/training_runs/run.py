@@ -9,23 +9,48 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
-from ..checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from ..checkpoint import (
+    BETAS,
+    CheckpointConfig,
+    load_checkpoint,
+    save_checkpoint,
+    schedule_from,
+    unet_from,
+)
 from ..data import ImageDataset
 from ..device import fastest_precision
+from ..fields import Kind, check_fields, flag, mapping, number, optional, parse_json, text, whole
 from ..schedule import NoiseSchedule, make_schedule
 from ..training import TrainConfig, TrainingState, TrainStep, check_fit, fresh_unet, train
 from ..unet import UNet, UNetConfig
 from .state import STATE_FILE, load_average, read_state, write_state
 
+_KINDS = {bool: flag(), int: whole(0, 2**64 - 1), float: number(0, 1e12), str: text()}
+_TRAIN = {each.name: _KINDS[type(each.default)] for each in dataclasses.fields(TrainConfig)}
+_PLAN: dict[str, Kind] = {
+    "train": mapping(),
+    "unet": mapping(),
+    "noise": mapping(),
+    "init": optional(text(10_000)),
+    "command": text(100_000, lines=True),
+}
 # In what a network may differ from the checkpoint that it begins with.
-FREE = ("image_size", "num_classes", "attributes", "attention", "attention_up")
+FREE = (
+    "image_size",
+    "num_classes",
+    "null_label",
+    "attributes",
+    "attention",
+    "attention_up",
+    "dropout",
+)
 
 
 @dataclass(frozen=True)
@@ -93,23 +118,89 @@ class TrainingPlan:
         )
         return cls(train, unet, noise, init, command)
 
+    @classmethod
+    def from_checkpoint(
+        cls,
+        config: CheckpointConfig,
+        dataset: ImageDataset,
+        train: TrainConfig,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        noise: Mapping[str, Any] | None = None,
+        init: str | None = None,
+        command: str = "",
+    ) -> TrainingPlan:
+        """The network of a checkpoint, for these pictures: their size, classes and attributes.
+
+        Args:
+            config: The settings of the checkpoint.
+            dataset: The training data.
+            train: The settings of the training.
+            changes: Fields of `UNetConfig` that shall be otherwise.
+            noise: Arguments of `make_schedule` that shall be otherwise; with another name, of the
+                checkpoint's only the number of timesteps is taken over.
+            init: The checkpoint, to begin with its weights.
+            command: The command that makes the same run, for the card.
+
+        Raises:
+            ValueError: if the pictures have other channels than the network, or a size that its
+                levels do not divide, or the timesteps are not those of its betas.
+        """
+        C, H, W = dataset.shape
+        if config.unet.in_channels != C:
+            raise ValueError(
+                f"{dataset.name} has pictures of {C} channels, and the network of {init} takes "
+                f"{config.unet.in_channels}; choose pictures, or a checkpoint, of the same."
+            )
+        fitting: dict[str, Any] = {
+            "image_size": (H, W),
+            "num_classes": len(dataset.class_names) or None,
+            "null_label": True,
+            "attributes": tuple(len(values) for _, values in dataset.attribute_names),
+        }
+        unet = dataclasses.replace(config.unet, **fitting, **(changes or {}))
+        unet.check_image_size()
+        asked, known, T = dict(noise or {}), dict(config.schedule), len(config.noise())
+        if "name" in asked:
+            known = {"num_train_timesteps": T}
+        elif BETAS in known and asked.get("num_train_timesteps", T) != T:
+            raise ValueError(
+                f"The schedule of {init} is a list of {T} betas, so there are {T} timesteps; "
+                "choose another schedule by its name, or leave the timesteps out."
+            )
+        return cls(train, unet, {**known, **asked}, init, command)
+
+    def schedule(self) -> NoiseSchedule:
+        """The noise schedule of the run.
+
+        Raises:
+            ValueError: if there is no such schedule.
+        """
+        if BETAS in self.noise:
+            return schedule_from(self.noise)
+        return make_schedule(**self.noise)
+
     def to_json(self) -> str:
         """The plan as JSON."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> TrainingPlan:
+    def from_json(cls, text: str | bytes) -> TrainingPlan:
         """Read what `to_json` wrote.
 
         Raises:
             ValueError: if it is something else.
         """
         try:
-            values = json.loads(text)
-            train, unet = TrainConfig(**values["train"]), UNetConfig.from_dict(values["unet"])
+            values = check_fields(
+                parse_json(text, "it"), _PLAN, required=("train", "unet", "noise")
+            )
+            train = TrainConfig(**check_fields(values["train"], _TRAIN, prefix="its train."))
+            unet = unet_from(values["unet"])
+            schedule_from(values["noise"])
             return cls(**{**values, "train": train, "unet": unet})
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError("This is no plan of a training run.") from error
+        except ValueError as error:
+            raise ValueError(f"This is no plan of a training run: {error}") from error
 
     def checkpoint_config(self, dataset: ImageDataset, steps: int) -> CheckpointConfig:
         """The settings of the checkpoint after so many steps."""
@@ -154,12 +245,24 @@ def beginning(plan: TrainingPlan) -> UNet:
     if dataclasses.replace(known.config, **free) != plan.unet or any(
         ".attentions." in name and name not in own for name in theirs
     ):
-        raise ValueError(f"The network of {plan.init} has another shape than the one asked for.")
+        raise ValueError(
+            f"The network of {plan.init} has another shape than the one asked for"
+            f"{_difference(known.config, plan.unet)}."
+        )
     fit_in = {k: v for k, v in theirs.items() if k in own and v.shape == own[k].shape}
     if known.config.num_classes != plan.unet.num_classes:  # as many, by chance, are not the same
         fit_in = {k: v for k, v in fit_in.items() if not k.startswith("class_embedding.")}
     unet.load_state_dict(own | fit_in)
     return unet
+
+
+def _difference(known: UNetConfig, asked: UNetConfig) -> str:
+    """The first setting in which a network differs from the one that is asked for, in words."""
+    for each in dataclasses.fields(UNetConfig):
+        theirs, ours = getattr(known, each.name), getattr(asked, each.name)
+        if each.name not in FREE and theirs != ours:
+            return f": its {each.name} is {theirs}, and {ours} is asked for"
+    return ": it attends where the other does not"
 
 
 def train_resumably(
@@ -263,7 +366,7 @@ def fit(
     steps = train_resumably(
         plan.train,
         plan.unet,
-        make_schedule(**plan.noise),
+        plan.schedule(),
         dataset,
         out,
         initial=initial,

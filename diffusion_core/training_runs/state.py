@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..fields import check_fields, mapping, parse_json
 from ..files import replace_file
 from ..schedule import NoiseSchedule
 from ..training import TrainConfig, TrainingState
@@ -20,6 +21,7 @@ from ..unet import UNetConfig
 STATE_FILE = "state.safetensors"
 # What a resumed run may change; all else must be the same.
 _FREE = ("num_steps", "decay_steps", "save_every", "precision", "learning_rate")
+_SETTINGS = {part: mapping() for part in ("train", "unet", "data")}
 _DEFAULTS = {
     part: json.loads(json.dumps(dataclasses.asdict(config)))
     for part, config in (("train", TrainConfig()), ("unet", UNetConfig()))
@@ -67,15 +69,18 @@ def read_state(
     Raises:
         ValueError: if the file is broken or belongs to a run with other settings.
     """
+    broken = f"{path} is not a readable training state; remove it to start anew."
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        theirs, step = json.loads(metadata["settings"]), int(metadata["step"])
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise ValueError(
-            f"{path} is not a readable training state; remove it to start anew."
-        ) from error
+        theirs = check_fields(parse_json(metadata["settings"], "it"), _SETTINGS, others=True)
+        step, precision = int(metadata["step"]), metadata["precision"]
+        betas = tensors.pop("betas")
+        if step < 0 or precision not in ("fp32", "bf16"):
+            raise ValueError(f"step {step}, precision {precision}")
+    except (SafetensorError, KeyError, ValueError, OSError, MemoryError) as error:
+        raise ValueError(broken) from error
     ours = json.loads(json.dumps(settings))
     for part in ours:
         for name, value in ours[part].items():
@@ -93,31 +98,58 @@ def read_state(
                     f"{path.parent} holds a run with {name} = {other}, not {value}; choose "
                     "another folder, or the same settings."
                 )
-    if not torch.equal(tensors.pop("betas"), schedule.betas):
+    if not torch.equal(betas, schedule.betas):
         raise ValueError(f"{path.parent} holds a run with another noise schedule.")
     if step > settings["train"]["num_steps"]:
         raise ValueError(f"{path.parent} holds a run that already did {step} steps.")
-    state.unet.load_state_dict(_below("unet.", tensors))
-    state.ema.load_state_dict(_below("ema.", tensors))
+    try:
+        moments = _moments(_below("optimizer.", tensors), list(state.unet.parameters()))
+        state.unet.load_state_dict(_below("unet.", tensors))
+        state.ema.load_state_dict(_below("ema.", tensors))
+        groups = state.optimizer.state_dict()["param_groups"]
+        state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise ValueError(broken) from error
+    state.step = step
+    return precision
+
+
+def _moments(
+    tensors: dict[str, Tensor], parameters: list[nn.Parameter]
+) -> dict[int, dict[str, Tensor]]:
+    """The optimiser's state of each parameter, by its number.
+
+    Raises:
+        ValueError: if one has another shape than its parameter, or there is no such parameter.
+    """
     moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in _below("optimizer.", tensors).items():
-        index, name = key.split(".")
+    for key, value in tensors.items():
+        number, name = key.split(".")
+        index = int(number)
+        if not 0 <= index < len(parameters) or value.shape not in ((), parameters[index].shape):
+            raise ValueError(f"{key} has the shape {tuple(value.shape)}")
         # A tensor of safetensors stays mapped to its file, which the next save then could not
         # replace on Windows, and which may change under it elsewhere.
-        moments.setdefault(int(index), {})[name] = value.clone()
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    state.step = step
-    return metadata["precision"]
+        moments.setdefault(index, {})[name] = value.clone()
+    return moments
 
 
 def load_average(path: Path, average: nn.Module) -> int:
-    """Load a state's averaged weights into a network; the number of steps done."""
-    with safe_open(str(path), framework="pt") as file:
-        prefix = "ema.module."
-        keys = [key for key in file.keys() if key.startswith(prefix)]  # noqa: SIM118
-        average.load_state_dict({key[len(prefix) :]: file.get_tensor(key) for key in keys})
-        return int(file.metadata()["step"])
+    """Load a state's averaged weights into a network; the number of steps done.
+
+    Raises:
+        ValueError: if the file is broken or holds those of another network.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            prefix = "ema.module."
+            keys = [key for key in file.keys() if key.startswith(prefix)]  # noqa: SIM118
+            average.load_state_dict({key[len(prefix) :]: file.get_tensor(key) for key in keys})
+            return int((file.metadata() or {})["step"])
+    except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
+        raise ValueError(
+            f"{path} is not a readable training state; remove it to start anew."
+        ) from error
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

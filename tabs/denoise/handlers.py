@@ -118,6 +118,7 @@ def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[st
     def prepare() -> tuple[Recording, str]:
         card = RunCard.from_json(str(event.card))
         checkpoint = found(card, request.session_hash or "")
+        card.check(checkpoint)
         check_cost(card.walk, checkpoint, REPLAY_LIMIT)
         cards.append(card)
         walker = models.walker(checkpoint)

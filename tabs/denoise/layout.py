@@ -62,6 +62,7 @@ def build(page: Page) -> None:
     """
     choices = models.available()
     first = models.first() if choices else ""
+    models.log_left_out()
     controls = Controls(DenoiseForm, defaults.opening(first))
     gr.Markdown(
         "A network that has only ever learnt to see noise in pictures turns noise into a picture. "

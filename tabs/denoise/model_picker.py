@@ -15,6 +15,7 @@ from diffusion_core.checkpoint import Checkpoint, plain_id
 
 from ..shared import models
 from ..shared.errors import COMPUTATION, sentence_of
+from ..shared.sessions import SESSIONS
 from ..shared.text import span
 from .defaults import (
     OWN,
@@ -26,6 +27,7 @@ from .defaults import (
 )
 from .run_registry import STOP_SIGNALS
 
+SHOWN_REASONS = 3  # of folders that are left out of the menu
 SECONDS = 0.2  # between two checks of a download
 ARRIVED_PARTS = ("loaded", "label", "model_summary", "guidance")
 CHOSEN_PARTS = (*ARRIVED_PARTS, "model", "sampler", "steps", "spacing", "images")
@@ -171,4 +173,15 @@ def model_summary(checkpoint: Checkpoint) -> str:
             f"four pictures here, so {OWN.sampler} with {OWN.steps} is set."
         )
     words += checkpoint.config.notes
+    words += _left_out()
     return "".join(f"<p>{html.escape(each)}</p>" for each in words)
+
+
+def _left_out() -> list[str]:
+    """What the menu lacks, and why, where the owner reads it: on a page at home."""
+    if SESSIONS.public:
+        return []
+    reasons = models.left_out()
+    more = len(reasons) - SHOWN_REASONS
+    words = [f"Not in the menu: {each}" for each in reasons[:SHOWN_REASONS]]
+    return words + ([f"{more:,} more folders are not in the menu."] if more > 0 else [])

@@ -28,9 +28,7 @@ def card_values(event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         return {}
     path, checkpoint = known
     try:
-        checkpoint.label(card.walk.label)
-        checkpoint.condition(card.walk.condition)
-        card.walk.timesteps(checkpoint)
+        card.check(checkpoint)  # the replay says in a sentence what does not fit
     except ValueError:
         return {}
     return card_updates(OpenedCard(path, checkpoint, card.walk, card.given))

@@ -6,11 +6,12 @@ fetched first, which `fetch` alone does. On a public page no visitor names a pat
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from diffusion_core.checkpoint import (
@@ -21,7 +22,9 @@ from diffusion_core.checkpoint import (
     download,
     known_digest,
     load_checkpoint,
+    own_folder,
     plain_id,
+    reason_left_out,
     weights_in,
 )
 from diffusion_core.device import evaluation_seconds
@@ -41,15 +44,59 @@ _MEASURING = threading.Lock()
 
 
 def available(session: str = "") -> list[tuple[str, str]]:
-    """(name, path or Hub id) of every checkpoint at hand, for a menu.
+    """(name, path or Hub id) of every checkpoint at hand, for a menu; see `left_out`.
 
     Args:
         session: The session whose own models are included, where visitors are strangers.
     """
-    own = [SESSIONS.folder(session)] if SESSIONS.public and session else []
-    folders = [each for place in [*checkpoint_folders(), *own] for each in sorted(place.glob("*"))]
-    found = [(each.name, str(each)) for each in folders if weights_in(each) is not None]
+    found = [
+        (each.name, str(each))
+        for each in _folders(session)
+        if weights_in(each, links=not SESSIONS.public) is not None
+    ]
     return found + [(hub_id, hub_id) for hub_id in cached()]
+
+
+def left_out(session: str = "") -> list[str]:
+    """Why folders that look like checkpoints are not among the `available`, a sentence each.
+
+    Asked is the folder of one's own models. What ships is known, and the Hub's cache also holds
+    what other programs fetched for themselves.
+
+    Args:
+        session: The session whose own models are included. On a public page only these are
+            reported: the others are the owner's, who reads of them in the server's log.
+    """
+    return _left_out(_own(session) if SESSIONS.public else _within(own_folder()))
+
+
+def log_left_out() -> None:
+    """Tell in the server's log which folders are left out, and why."""
+    for sentence in _left_out(_within(own_folder())):
+        logging.warning("A model is left out. %s", sentence)
+
+
+def _left_out(folders: Iterable[Path]) -> list[str]:
+    reasons = (reason_left_out(each, links=not SESSIONS.public) for each in folders)
+    return [reason for reason in reasons if reason is not None]
+
+
+def _own(session: str) -> list[Path]:
+    """The folders in the session's own place, where visitors are strangers."""
+    place = [SESSIONS.folder(session)] if SESSIONS.public and session else []
+    return [each for each in place for each in _within(each)]
+
+
+def _folders(session: str) -> list[Path]:
+    """All folders that may hold a checkpoint."""
+    return [each for place in checkpoint_folders() for each in _within(place)] + _own(session)
+
+
+def _within(place: Path) -> list[Path]:
+    try:
+        return sorted(place.glob("*"))
+    except OSError:  # a folder of models that cannot be read has none
+        return []
 
 
 def first() -> str:
@@ -119,12 +166,22 @@ def get(name_or_path: str) -> Checkpoint:
             if key in _HELD:
                 _HELD.move_to_end(key)
                 return _HELD[key]
-        checkpoint = load_checkpoint(folder, name=name).to(gpu.home())
+        checkpoint = _load(folder, name).to(gpu.home())
         with _LOCK:
             _HELD[key] = checkpoint
             while len(_HELD) > 1 and sum(c.num_bytes for c in _HELD.values()) > MOST_HELD:
                 _HELD.popitem(last=False)
     return checkpoint
+
+
+def _load(folder: Path, name: str) -> Checkpoint:
+    """Read a checkpoint; on a public page no sentence names a path, and no link is followed."""
+    if not SESSIONS.public:
+        return load_checkpoint(folder, name=name)
+    try:
+        return load_checkpoint(folder, name=name, links=False)
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(folder), folder.name)) from error
 
 
 def fetch(text: str, progress: DownloadProgress | None = None) -> str:

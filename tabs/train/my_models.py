@@ -112,7 +112,7 @@ def resumed(path: str | None, session: str, limits: Limits) -> Job:
         ValueError: if it is over, or a file that it needs is missing.
     """
     folder = chosen(path, session)
-    plan = TrainingPlan.from_json((folder / PLAN_FILE).read_text(encoding="utf-8"))
+    plan = TrainingPlan.from_json((folder / PLAN_FILE).read_bytes())
     job = Job(folder.name, session, plan, kept_pictures(folder), folder, limits.minutes)
     if job.progress.step >= plan.train.num_steps and (folder / STATE_FILE).exists():
         raise ValueError(
