@@ -6,11 +6,15 @@ A file is written beside its name first, then renamed into place.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
 
 NAME = "diffusion-playground"
 
@@ -31,6 +35,29 @@ def replace_file(path: Path, write: Any) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file beside its name, then rename it into place.
+
+    Args:
+        path: The file to write; folders on the way to it are made.
+        tensors: On the CPU, contiguous.
+        metadata: Texts by name, for the file's header.
+
+    Raises:
+        OSError: if it cannot be written, with the system's own number, as of a full disk.
+    """
+
+    def write(file: Path) -> None:
+        try:
+            save_file(tensors, str(file), metadata)
+        except SafetensorError as error:
+            if (number := re.search(r"os error (\d+)", str(error))) is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+
+    replace_file(path, write)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,9 +11,9 @@ import os
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from ..files import replace_file, write_text
+from ..files import save_tensors, write_text
 from ..unet import UNet, num_parameters
 from .config import CONFIG, CheckpointConfig
 from .formats import (
@@ -94,7 +94,7 @@ def save_checkpoint(
     if not all(bool(torch.isfinite(v).all()) for v in half.values()):
         raise ValueError("A weight is not finite in half precision; the network has diverged.")
     folder = Path(folder)
-    replace_file(folder / WEIGHTS, lambda file: save_file(half, str(file), {"format": "pt"}))
+    save_tensors(folder / WEIGHTS, half, {"format": "pt"})
     write_text(folder / CONFIG, config.to_json())
     # What was measured of other weights is not true of these.
     (folder / RESULTS).unlink(missing_ok=True)
