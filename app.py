@@ -39,9 +39,11 @@ def opened_tab(request: gr.Request) -> Any:
 def build() -> gr.Blocks:
     """The whole page."""
     from tabs.api import endpoints  # only now: this and the tabs read the options
+    from tabs.shared import memory
     from tabs.shared.components import script
     from tabs.shared.page import Page
 
+    memory.begin()
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
     ) as demo:

@@ -9,6 +9,7 @@ Its files:
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
     errors          the page's sentence for an error
+    memory          how much the page keeps in memory, and giving back what is free
     limits          how much the page computes for one visitor
     picture_upload  the one door by which a user's picture enters
     picture_and_noise  both, as the browser mixes them
@@ -28,6 +29,7 @@ __all__ = [
     "forms",
     "gpu",
     "limits",
+    "memory",
     "models",
     "page",
     "picture_and_noise",

@@ -11,6 +11,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from diffusion_core.training_runs import TrainingEnded
+
+# Windows has no quota's number.
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 DISK_FULL = "The disk is full: free some space, then go on; the training stands at its last save."
 OUT_OF_MEMORY = "There is not enough memory for this: choose a smaller batch, or fewer channels."
 
@@ -35,8 +39,8 @@ class Work:
 
 
 def disk_is_full(error: Exception) -> bool:
-    """Whether an error means that the disk has no space left."""
-    return isinstance(error, OSError) and error.errno == errno.ENOSPC
+    """Whether an error means that no more can be written: space, quota or a file's size."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def memory_ran_out(error: Exception) -> bool:
@@ -57,7 +61,7 @@ ENDPOINT = Work(
 TRAINING = Work(
     "A training",
     "The training broke off, for a reason that is in the server's log; the last save is kept.",
-    shown=(ValueError, FloatingPointError),
+    shown=(ValueError, FloatingPointError, TrainingEnded),
     causes=((disk_is_full, DISK_FULL), (memory_ran_out, OUT_OF_MEMORY)),
 )
 PUSH = Work("A push", "The push broke off; try it again.", secret=True)

@@ -18,8 +18,9 @@ from pathlib import Path
 from diffusion_core.checkpoint import own_folder
 from diffusion_core.data import ImageDataset
 
+from . import memory
+
 PUBLIC = bool(os.environ.get("SPACE_ID") or os.environ.get("PLAYGROUND_PUBLIC"))
-MOST_HELD = 4 * 2**30  # bytes of all sessions' pictures together
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Sessions:
         with self.lock:
             self.pictures[session] = dataset
             self.pictures.move_to_end(session)
-            while len(self.pictures) > 1 and self._held() > MOST_HELD:
+            while len(self.pictures) > 1 and self._held() > memory.PICTURES:
                 self.pictures.popitem(last=False)
 
     def drop(self, session: str) -> None:
