@@ -30,7 +30,7 @@ __all__ = ["bench_memory"]
 ROOT = Path(__file__).parents[1]
 MODELS = ("avatars", "fashion-mnist")
 SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp_2m")
-PATIENCE = 120.0  # seconds for the page to open, and for one answer
+PATIENCE = 600.0  # seconds for the page to open, and for one answer
 MB = 1e6
 
 
@@ -242,7 +242,7 @@ def bench_memory(
             most = max(most, line("memory, in use", *megabytes()))
         over.set()
         for thread in threads:
-            thread.join(2 * PATIENCE)
+            thread.join(PATIENCE)
         most = max(most, line("memory, at the end of use", *megabytes()))
         time.sleep(rest)
         last = line("memory, after all have left", *megabytes())

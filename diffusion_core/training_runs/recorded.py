@@ -134,9 +134,7 @@ def record(
                 shown, end = milestone(last.step, last.unet)
                 yield shown
                 if last.step >= CHECKED_FROM:
-                    yield ChecksReport(
-                        tuple(_checked(plan, dataset, schedule, progress, last, end))
-                    )
+                    yield _checked(plan, dataset, schedule, progress, last, end)
             if last.step % plan.train.save_every == 0:
                 save_history(folder, progress, growth)
             if stopped():
