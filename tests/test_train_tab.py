@@ -13,19 +13,13 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
-from conftest import save_tiny, wait_for
+from conftest import record_here, save_tiny, wait_for
 from forked import started_python
 from PIL import Image
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.training_runs import (
-    MilestoneReport,
-    kept_run,
-    load_history,
-    milestones,
-    record,
-)
+from diffusion_core.training_runs import MilestoneReport, load_history, milestones
 from tabs.shared import errors, limits, models, text
 from tabs.shared.limits import PUBLIC_LIMITS, Limits
 from tabs.shared.sessions import SESSIONS, Sessions
@@ -55,10 +49,6 @@ YOU = SimpleNamespace(session_hash="you")
 def dataset():
     whole = load_dataset("fashion-mnist-2000")
     return ImageDataset("some", whole.pictures[::40], whole.labels[::40], whole.class_names)
-
-
-def record_here(folder, stop, **_):
-    yield from record(*kept_run(folder), folder, stop.is_set)
 
 
 @pytest.fixture(autouse=True)
