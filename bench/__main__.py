@@ -93,11 +93,13 @@ def memory(
     use: Annotated[
         str, typer.Option(help="What they do; what is named twice, twice as often.")
     ] = "noise,noise,chain,denoise,denoise,denoise,race,train,leave,leave",
+    url: Annotated[str, typer.Option(help="Of a page that runs already; else one starts.")] = "",
+    pid: Annotated[int, typer.Option(help="Its process.")] = 0,
 ) -> None:
     """The page's memory while visitors come, use it and leave."""
     from .memory import bench_memory
 
-    bench_memory(visitors, minutes, every, steps, rest, public, use)
+    bench_memory(visitors, minutes, every, steps, rest, public, use, url.rstrip("/"), pid)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class Visitor:
 
     def _send(self, event: dict[str, Any], changes: dict[str, Any]) -> int:
         data = [self._value(part, changes) for part in event["inputs"]]
-        if "click" in [kind for _, kind in event["targets"]] and data[-1:] == [""]:
+        if "click" in [kind for _, kind in event["targets"]] and data[-1:] in ([""], [None]):
             data[-1] = f"{self.session} {random.getrandbits(32)}"  # the name of a run
         body = {"data": data, "fn_index": event["id"], "session_hash": self.session}
         self.client.post("queue/join", json=body).raise_for_status()
@@ -106,9 +106,11 @@ class Visitor:
                     continue
                 message = json.loads(line[5:])
                 came += message["msg"] in ("process_generating", "process_completed")
+                if '"error": "' in (said := str(message.get("output"))):
+                    raise ValueError(f"The page answered {said[:300]}.")
                 if message["msg"] in ("process_completed", "close_stream", "unexpected_error"):
                     if not message.get("success", True):
-                        raise ValueError(f"The page answered {message}.")
+                        raise ValueError(f"The page answered {said[:300]}.")
                     return came
         return came
 
@@ -130,6 +132,7 @@ def _use(visitor: Visitor, what: str, chance: random.Random, steps: int) -> None
             "denoise-run",
             Model=_path_of(visitor, chance.choice(MODELS)),
             Class=None,
+            Guidance=1.0,
             Sampler=chance.choice(SAMPLERS),
             Steps=chance.choice((steps, 2 * steps)),
             Seed=chance.randrange(1000),
@@ -151,8 +154,8 @@ def _path_of(visitor: Visitor, name: str) -> Any:
 
 
 @contextmanager
-def _page(public: bool) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The page in a process of its own, as `python app.py` starts it, with a folder for models."""
+def _page(public: bool) -> Iterator[tuple[int, str]]:
+    """Id and address of a page as `python app.py` starts it, with an empty folder for models."""
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         port = door.getsockname()[1]
@@ -171,7 +174,7 @@ def _page(public: bool) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
                     if process.poll() is not None or time.monotonic() > end:
                         raise ValueError("The page did not open.") from None
                     time.sleep(0.2)
-            yield process, url
+            yield process.pid, url
         finally:
             process.terminate()
             try:
@@ -181,7 +184,15 @@ def _page(public: bool) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 
 
 def bench_memory(
-    visitors: int, minutes: float, every: float, steps: int, rest: float, public: bool, use: str
+    visitors: int,
+    minutes: float,
+    every: float,
+    steps: int,
+    rest: float,
+    public: bool,
+    use: str,
+    url: str = "",
+    pid: int = 0,
 ) -> None:
     """Print the resident memory of the page's process over time, in megabytes, and a last line.
 
@@ -194,11 +205,13 @@ def bench_memory(
         public: Whether the page is a public one, whose sessions take with them what was theirs.
         use: What visitors do, with commas between: noise, chain, denoise, race, train, leave.
             What is named twice is done twice as often.
+        url: Address of a page that runs already; else one is started.
+        pid: Its process.
     """
     done: Counter[str] = Counter()
-    with _page(public) as (process, url):
-        page, began = psutil.Process(process.pid), time.monotonic()
-        over = threading.Event()
+    with nullcontext((pid, url)) if url else _page(public) as (pid, url):
+        page, began = psutil.Process(pid), time.monotonic()
+        over, here = threading.Event(), dict[int, Visitor]()
 
         def megabytes() -> tuple[float, float]:
             beside = 0.0
@@ -211,19 +224,20 @@ def bench_memory(
 
         def live(number: int) -> None:
             chance, visitor = random.Random(number), Visitor(url)
+            here[number] = visitor
             while not over.is_set():
                 what = chance.choice(use.split(","))
                 try:
                     if what == "leave":
                         visitor.leave()
-                        visitor = Visitor(url)
+                        here[number] = visitor = Visitor(url)
                     else:
                         _use(visitor, what, chance, steps)
                     done[what] += 1
-                except (httpx.HTTPError, ValueError) as error:
-                    done[f"{what} refused"] += 1
-                    if not isinstance(error, httpx.HTTPError):
-                        print(f"{what}: {error}"[:300], file=sys.stderr, flush=True)
+                except (httpx.HTTPError, RuntimeError, ValueError) as error:
+                    if not over.is_set():  # else the page was closed under it
+                        done[f"{what} refused"] += 1
+                        print(f"{what}: {error}"[:400], file=sys.stderr, flush=True)
             visitor.leave()
 
         def line(what: str, page_mb: float, beside: float) -> float:
@@ -241,8 +255,10 @@ def bench_memory(
             time.sleep(min(every, left))
             most = max(most, line("memory, in use", *megabytes()))
         over.set()
+        for visitor in list(here.values()):
+            visitor.leave()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(60)
         most = max(most, line("memory, at the end of use", *megabytes()))
         time.sleep(rest)
         last = line("memory, after all have left", *megabytes())

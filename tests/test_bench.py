@@ -47,3 +47,15 @@ def test_walk_measures_the_model_that_it_names(browser, tiny_folder, monkeypatch
     assert done.returncode == 0, done.stderr
     walk = "walk of tiny, Coat, guidance 1, 3 ddim steps, 1 images: "
     assert read(done.stdout) == [f"{walk}page / bare loop", f"{walk}first frame / one step"]
+
+
+@pytest.mark.browser
+def test_memory_is_that_of_the_page_while_visitors_use_it(url):
+    sizes = ["--visitors", "1", "--minutes", "0.05", "--every", "1", "--rest", "0", "--steps", "2"]
+    page = ["--url", url, "--pid", str(os.getpid()), "--use", "noise,denoise"]
+    done = CliRunner().invoke(app, ["memory", *sizes, *page], catch_exceptions=False)
+    assert done.exit_code == 0 and done.stderr == "", done.output
+    *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[0]["what"] == "memory, at the start" and lines[-1]["done"]
+    assert not any("refused" in what for what in lines[-1]["done"])
+    assert last["MB"][0] == lines[0]["MB"] and last["MB"][2] == lines[-1]["MB"] > 100
