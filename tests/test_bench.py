@@ -1,6 +1,7 @@
 """Every part of the benchmarks starts, measures what it names and prints a line for each."""
 
 import json
+import os
 
 import pytest
 from forked import run_python
