@@ -1,12 +1,17 @@
 """Every part of the benchmarks starts, measures what it names and prints a line for each."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from forked import run_python
 from typer.testing import CliRunner
 
 from bench.__main__ import app
+
+ROOT = Path(__file__).parents[1]
 
 
 def read(output):
