@@ -45,9 +45,11 @@ def build() -> gr.Blocks:
     import gradio as gr
 
     from tabs.api import endpoints  # only now: this and the tabs read the options
+    from tabs.shared import memory
     from tabs.shared.components import script
     from tabs.shared.page import Page, tab_of_address
 
+    memory.begin()
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
     ) as demo:

@@ -8,10 +8,13 @@
                                      configuration, weights and inputs
     python -m bench train            a training step of ours against diffusers' and lucidrains'
                                      loops; see bench/training.py
+    python -m bench memory           the page's memory while visitors come, use it and leave; not
+                                     among "all parts", since it takes minutes
 
 Each measurement is one line of JSON: `what` names the two sides as "first / second", `ratio` is
 the median over the rounds of first / second (below 1, the first is faster), `ms` the median
-milliseconds of each side. `--help` after a part lists its sizes; docs/bench.md explains each line.
+milliseconds of each side; `memory` prints megabytes. `--help` after a part lists its sizes;
+docs/bench.md explains each line.
 """
 
 from __future__ import annotations
@@ -77,6 +80,26 @@ def train(
     from .training import bench_train
 
     bench_train(batch, steps, rounds)
+
+
+@app.command()
+def memory(
+    visitors: Annotated[int, typer.Option(help="How many at once.", min=1)] = 10,
+    minutes: Annotated[float, typer.Option(help="Minutes of use.", min=0)] = 10.0,
+    every: Annotated[float, typer.Option(help="Seconds between two lines.", min=0.1)] = 30.0,
+    steps: Annotated[int, typer.Option(help="Steps of the shorter walks.", min=1)] = 20,
+    rest: Annotated[float, typer.Option(help="Seconds from the last leaving to the end.")] = 20.0,
+    public: Annotated[bool, typer.Option(help="A public page, else one at home.")] = True,
+    use: Annotated[
+        str, typer.Option(help="What they do; what is named twice, twice as often.")
+    ] = "noise,noise,chain,denoise,denoise,denoise,race,train,leave,leave",
+    url: Annotated[str, typer.Option(help="Of a page that runs already; else one starts.")] = "",
+    pid: Annotated[int, typer.Option(help="Its process.")] = 0,
+) -> None:
+    """The page's memory while visitors come, use it and leave."""
+    from .memory import bench_memory
+
+    bench_memory(visitors, minutes, every, steps, rest, public, use, url.rstrip("/"), pid)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,12 @@ import tempfile
 import time
 import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NAME = "diffusion-playground"
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)  # a file may not be written
@@ -53,6 +56,31 @@ def _rename(temporary: Path, path: Path) -> None:
                 raise
             time.sleep(seconds)
     os.replace(temporary, path)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file beside its name, then rename it into place.
+
+    Args:
+        path: The file to write; folders on the way to it are made.
+        tensors: On the CPU, contiguous.
+        metadata: Texts by name, for the file's header.
+
+    Raises:
+        OSError: if it cannot be written, with the system's own number, as of a full disk.
+    """
+    from safetensors import SafetensorError  # only now: this imports torch, which takes seconds
+    from safetensors.torch import save_file
+
+    def write(file: Path) -> None:
+        try:
+            save_file(tensors, str(file), metadata)
+        except SafetensorError as error:
+            if (number := re.search(r"os error (\d+)", str(error))) is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+
+    replace_file(path, write)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -224,6 +224,9 @@ def _playground(
     max_train_reading: Annotated[
         float | None, _limit("TRAIN_MAX_READING", "Seconds that uploads may take to be read.")
     ] = None,
+    max_train_gigabytes: Annotated[
+        float | None, _limit("TRAIN_MAX_GIGABYTES", "Of memory, as expected.", 1)
+    ] = None,
 ) -> Options:
     settings = {
         option.envvar: context.params[str(option.name)]

@@ -103,6 +103,13 @@ def watch_steps(monkeypatch: pytest.MonkeyPatch, look: Callable[[Any], None]) ->
     monkeypatch.setattr(run.SamplingRun, "__iter__", watched)
 
 
+def record_here(folder: Path, stop: Any, **_: Any) -> Iterator[Any]:
+    """`record_apart` without a process of its own, which takes seconds to start."""
+    from diffusion_core.training_runs import kept_run, record
+
+    yield from record(*kept_run(folder), folder, stop.is_set)
+
+
 def save_tiny(
     folder: Path,
     seed: int = 0,

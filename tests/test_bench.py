@@ -1,12 +1,17 @@
 """Every part of the benchmarks starts, measures what it names and prints a line for each."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from forked import run_python
 from typer.testing import CliRunner
 
 from bench.__main__ import app
+
+ROOT = Path(__file__).parents[1]
 
 
 def read(output):
@@ -47,3 +52,15 @@ def test_walk_measures_the_model_that_it_names(browser, tiny_folder, monkeypatch
     assert done.returncode == 0, done.stderr
     walk = "walk of tiny, Coat, guidance 1, 3 ddim steps, 1 images: "
     assert read(done.stdout) == [f"{walk}page / bare loop", f"{walk}first frame / one step"]
+
+
+@pytest.mark.long
+def test_memory_is_that_of_a_page_while_visitors_use_it():
+    line = [sys.executable, "-m", "bench", "memory", "--visitors", "1", "--minutes", "0.05"]
+    sizes = ["--every", "1", "--rest", "0", "--steps", "2", "--use", "noise,noise,denoise"]
+    done = subprocess.run([*line, *sizes], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[0]["what"] == "memory, at the start" and lines[-1]["done"]
+    assert not any("refused" in what for what in lines[-1]["done"])
+    assert last["MB"][0] == lines[0]["MB"] and last["MB"][2] == lines[-1]["MB"] > 100

@@ -7,14 +7,22 @@ import zipfile
 
 import numpy as np
 import pytest
+from conftest import record_here
 from pagelib import beyond, choose, delay, faults, in_light_and_dark, pixels, press, settle
 from PIL import Image
 
-from tabs.train import estimates, plan
+from tabs.train import estimates, jobs, plan
 
 pytestmark = pytest.mark.browser
 STAGE = "#train-stage"
 FACTS_SAY = """words => document.querySelector("#train-facts").innerText.includes(words)"""
+
+
+@pytest.fixture(autouse=True)
+def _here(request, monkeypatch):
+    """Trainings stay in this process, but where a test is about a long one."""
+    if "go_on" not in request.node.name:
+        monkeypatch.setattr(jobs, "record_apart", record_here)
 
 
 def open_tab(page):

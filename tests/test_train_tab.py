@@ -13,13 +13,13 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
-from conftest import save_tiny, wait_for
+from conftest import record_here, save_tiny, wait_for
 from forked import started_python
 from PIL import Image
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.training_runs import load_history, milestones
+from diffusion_core.training_runs import MilestoneReport, load_history, milestones
 from tabs.shared import errors, limits, models, text
 from tabs.shared.limits import PUBLIC_LIMITS, Limits
 from tabs.shared.sessions import SESSIONS, Sessions
@@ -53,8 +53,12 @@ def dataset():
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch, dataset):
-    """A folder for models, and pictures chosen by me."""
+    """A folder for models, and pictures chosen by me; trainings stay in this process.
+
+    To start one takes seconds; test_training_process has those that are about that.
+    """
     monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(jobs, "record_apart", record_here)
     SESSIONS.keep("me", dataset)
     yield tmp_path / "models"
     for job in list(QUEUE.jobs):
@@ -96,18 +100,18 @@ def test_stopped_and_gone_on_ends_where_an_unbroken_one_does(home, dataset, monk
     whole = a_job(dataset, home, "whole")
     whole.run()
     broken = a_job(dataset, home, "broken")
-    grow = Job._grow
+    take = Job._take
 
-    def stops(self, step, unet):
-        grow(self, step, unet)
-        if step == 9:
+    def stops(self, report):
+        take(self, report)
+        if isinstance(report, MilestoneReport) and report.step == 9:
             self.stop.set()
 
-    monkeypatch.setattr(Job, "_grow", stops)
+    monkeypatch.setattr(Job, "_take", stops)
     broken.run()
     assert broken.state == "stopped" and broken.progress.step == 9
     assert "go on" in messages_module.line(broken)
-    monkeypatch.setattr(Job, "_grow", grow)
+    monkeypatch.setattr(Job, "_take", take)
     again = my_models.resumed(str(home / "broken"), "me", Limits())
     assert again.growth.steps == [0, 8, 9] and again.progress.step == 9
     again.run()
@@ -126,6 +130,7 @@ sys.path[:0] = [".", "tests"]
 import test_train_tab as t
 whole = t.load_dataset("fashion-mnist-2000")
 data = t.ImageDataset("some", whole.pictures[::40], whole.labels[::40], whole.class_names)
+t.jobs.record_apart = t.record_here
 job = t.a_job(data, t.Path(os.environ["DIFFUSION_MODELS"]), "k", steps=5000)
 often = dataclasses.replace(job.plan.train, save_every=5)
 job.plan = dataclasses.replace(job.plan, train=often)

@@ -12,10 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import Tensor
 
-from ..files import replace_file, write_text
+from ..files import save_tensors, write_text
 from ..unet import UNetConfig
 from .config import CONFIG
 from .diffusers_import import SCHEDULES, VARIANCES
@@ -70,9 +69,7 @@ def export_diffusers(
         _fold(tensors, config.num_classes if label is None else label)
         settings["num_class_embeds"] = None
     tensors = {k: v.contiguous().clone() for k, v in tensors.items()}
-    replace_file(
-        folder / "unet" / THEIRS, lambda file: save_file(tensors, str(file), {"format": "pt"})
-    )
+    save_tensors(folder / "unet" / THEIRS, tensors, {"format": "pt"})
     _write(folder / "unet" / "config.json", {"_class_name": "UNet2DModel"} | settings)
     _write(folder / "scheduler" / SCHEDULER, {"_class_name": "DDPMScheduler"} | scheduler)
     kinds = {"scheduler": "DDPMScheduler", "unet": "UNet2DModel"}

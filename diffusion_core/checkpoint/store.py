@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from ..fields import printable
-from ..files import own_folder, replace_file, shipped_folder, write_text
+from ..files import own_folder, save_tensors, shipped_folder, write_text
 from ..unet import UNet
 from .config import CONFIG, CheckpointConfig
 from .formats import (
@@ -99,7 +98,7 @@ def save_checkpoint(
     if not all(bool(torch.isfinite(v).all()) for v in half.values()):
         raise ValueError("A weight is not finite in half precision; the network has diverged.")
     folder = Path(folder)
-    replace_file(folder / WEIGHTS, lambda file: save_file(half, str(file), {"format": "pt"}))
+    save_tensors(folder / WEIGHTS, half, {"format": "pt"})
     write_text(folder / CONFIG, config.to_json())
     # What was measured of other weights is not true of these.
     (folder / RESULTS).unlink(missing_ok=True)

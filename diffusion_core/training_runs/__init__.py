@@ -5,6 +5,10 @@ Its files:
     run      a plan, the loop, and its checkpoints
     state    the resumable state in one file
     history  losses and samples so far
+    pictures the pictures of a run, kept beside it
+    recorded the loop with its history, as a row of reports
+    reports  these reports, and how they cross from one process to another
+    process  the same in a process of its own; child is what runs there
     checks   health checks in plain words
     cost     seconds and memory, known before a run begins
 """
@@ -12,7 +16,7 @@ Its files:
 from __future__ import annotations
 
 from .checks import Check, check_data, check_run, check_schedule, ema_gap, nearest_ratio, saturation
-from .cost import known_step_seconds, memory_of_training, step_seconds
+from .cost import known_step_seconds, memory_of_process, memory_of_training, step_seconds
 from .history import (
     MOST_PIXELS,
     SampleHistory,
@@ -21,28 +25,46 @@ from .history import (
     milestones,
     save_history,
 )
+from .pictures import NAME_FILE, PICTURES_FILE, keep_pictures, kept_pictures
+from .process import TrainingEnded, record_apart
+from .recorded import PLAN_FILE, TrainingRecord, kept_run, record
+from .reports import MilestoneReport, Report, StepReport
 from .run import TrainingPlan, beginning, fit, train_resumably
 from .state import STATE_FILE, read_state, write_state
 
 __all__ = [
     "MOST_PIXELS",
+    "NAME_FILE",
+    "PICTURES_FILE",
+    "PLAN_FILE",
     "STATE_FILE",
     "Check",
+    "MilestoneReport",
+    "Report",
     "SampleHistory",
+    "StepReport",
+    "TrainingEnded",
     "TrainingPlan",
     "TrainingProgress",
+    "TrainingRecord",
     "beginning",
     "check_data",
     "check_run",
     "check_schedule",
     "ema_gap",
     "fit",
+    "keep_pictures",
+    "kept_pictures",
+    "kept_run",
     "known_step_seconds",
     "load_history",
+    "memory_of_process",
     "memory_of_training",
     "milestones",
     "nearest_ratio",
     "read_state",
+    "record",
+    "record_apart",
     "saturation",
     "save_history",
     "step_seconds",

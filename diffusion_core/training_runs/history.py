@@ -35,6 +35,7 @@ from ..schedule import NoiseSchedule
 from ..seeding import draw_noise, seeded
 from ..training import TrainStep
 from ..unet import UNet
+from .reports import StepReport
 
 HISTORY_FILE = "history.npz"
 WALK_STEPS = 10
@@ -100,8 +101,8 @@ class TrainingProgress:
     history: list[tuple[int, float]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
 
-    def add(self, done: TrainStep) -> None:
-        """Take up a step: its loss, its time, and its losses by timestep."""
+    def add(self, done: TrainStep | StepReport) -> None:
+        """Add a step's loss, time, and losses by timestep."""
         first = self.step == 0
         self.step = done.step
         self.loss = done.loss if first else self.loss + self.smooth * (done.loss - self.loss)
@@ -240,12 +241,27 @@ class SampleHistory:
         finally:
             unet.train(training)
         frames.append(grid(to_uint8(end)))
+        self.put(step, np.stack(frames), to_uint8(x0_hat))
+        return end
+
+    def put(self, step: int, walk: np.ndarray, look: np.ndarray) -> None:
+        """Add a milestone that was computed elsewhere; one that is there already is replaced.
+
+        Args:
+            step: The step of the training.
+            walk: Frames of its walk, uint8 (11, H', W', C).
+            look: x0_hat of the noised pictures, uint8 (8, H, W, C).
+        """
         if self.steps and self.steps[-1] == step:
             self.cut(step - 1)
         self.steps.append(step)
-        self.walks.append(np.stack(frames))
-        self.looks.append(to_uint8(x0_hat))
-        return end
+        self.walks.append(walk)
+        self.looks.append(look)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that its pictures take."""
+        return sum(x.nbytes for x in (self.noised, self.clean, *self.walks, *self.looks))
 
     def cut(self, step: int) -> None:
         """Remove the milestones after a step."""

@@ -9,11 +9,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..fields import check_fields, mapping, parse_json
-from ..files import replace_file
+from ..files import save_tensors
 from ..schedule import NoiseSchedule
 from ..training import TrainConfig, TrainingState
 from ..unet import UNetConfig
@@ -55,7 +54,7 @@ def write_state(
         "precision": precision,
         "settings": json.dumps(settings, sort_keys=True),
     }
-    replace_file(path, lambda file: save_file(tensors, str(file), metadata))
+    save_tensors(path, tensors, metadata)
 
 
 def read_state(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.generation import Recording, RunCard, SamplingRequest
 
-from ..shared import models
+from ..shared import memory, models
 from ..shared.sessions import SESSIONS
 from ..shared.shutdown import WORKERS, Worker
 
@@ -88,7 +88,7 @@ class RecordingCache:
     A run's name is known to the browser that made it, and to no other.
     """
 
-    limit: int = 256 * 2**20
+    limit: int = memory.RECORDINGS
     records: OrderedDict[str, Recording] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

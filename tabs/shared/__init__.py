@@ -10,6 +10,7 @@ Its files:
     sessions        what belongs to one visitor
     errors          the page's sentence for an error
     login           the password that `--auth` asks for, at every door
+    memory          how much the page keeps in memory, and giving back what is free
     limits          how much the page computes for one visitor
     picture_upload  the one door by which a user's picture enters
     picture_and_noise  both, as the browser mixes them
@@ -30,6 +31,7 @@ __all__ = [
     "gpu",
     "limits",
     "login",
+    "memory",
     "models",
     "page",
     "picture_and_noise",

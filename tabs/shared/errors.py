@@ -14,11 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from diffusion_core.files import NOT_ALLOWED, printable
+from diffusion_core.training_runs import TrainingEnded
 
 MOST_LETTERS = 160  # of a reason
 # Paths of POSIX and of Windows, as they stand in the messages of errors.
 _PATH = re.compile(r"""(?<![\w/])(~?/|[A-Za-z]:[\\/])[^\s'",;)\]]+""")
 _QUOTED_PATH = re.compile(r"""(['"])(~?/|[A-Za-z]:[\\/]).*?\1""")
+# Windows has no quota's number.
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 DISK_FULL = "The disk is full: free some space, then go on; the training stands at its last save."
 OUT_OF_MEMORY = "There is not enough memory for this: choose a smaller batch, or fewer channels."
 
@@ -43,8 +46,8 @@ class Work:
 
 
 def disk_is_full(error: Exception) -> bool:
-    """Whether an error means that the disk has no space left."""
-    return isinstance(error, OSError) and error.errno == errno.ENOSPC
+    """Whether an error means that no more can be written: space, quota or a file's size."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def is_not_allowed(error: Exception) -> bool:
@@ -88,7 +91,7 @@ FILE = Work(
 TRAINING = Work(
     "A training",
     "The training broke off ({reason}); the last save is kept.",
-    shown=(ValueError, FloatingPointError),
+    shown=(ValueError, FloatingPointError, TrainingEnded),
     causes=(
         (disk_is_full, DISK_FULL),
         (memory_ran_out, OUT_OF_MEMORY),

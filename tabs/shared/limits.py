@@ -75,6 +75,7 @@ class Limits:
         minutes: Minutes of training, after which it ends as by Stop.
         megabytes: Megabytes of pictures, unpacked.
         reading: Seconds that uploads may take to be read.
+        gigabytes: Gigabytes of memory that the training's process is expected to take.
     """
 
     steps: int = 1_000_000
@@ -85,6 +86,7 @@ class Limits:
     minutes: float = math.inf
     megabytes: int = 2048
     reading: float = math.inf
+    gigabytes: float = math.inf
 
     @classmethod
     def here(cls) -> Limits:
@@ -93,5 +95,13 @@ class Limits:
 
 
 PUBLIC_LIMITS = Limits(
-    steps=4000, batch=64, size=64, pictures=2000, millions=6, minutes=10, megabytes=100, reading=60
+    steps=4000,
+    batch=64,
+    size=64,
+    pictures=2000,
+    millions=6,
+    minutes=10,
+    megabytes=100,
+    reading=60,
+    gigabytes=6,
 )

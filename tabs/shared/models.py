@@ -30,12 +30,11 @@ from diffusion_core.checkpoint import (
 from diffusion_core.device import evaluation_seconds
 from diffusion_core.generation import SamplingRequest, SamplingRun
 
-from . import gpu
+from . import gpu, memory
 from .limits import Bounds
 from .sessions import SESSIONS
 
 OPENS_WITH = "PLAYGROUND_OPENS_WITH"
-MOST_HELD = 4 * 2**30  # bytes of all weights that are held in memory
 Key = tuple[str, str, int, int]
 _HELD: OrderedDict[Key, Checkpoint] = OrderedDict()
 _LOCK, _LOCKS = threading.Lock(), defaultdict[Key, threading.Lock](threading.Lock)
@@ -169,7 +168,7 @@ def get(name_or_path: str) -> Checkpoint:
         checkpoint = _load(folder, name).to(gpu.home())
         with _LOCK:
             _HELD[key] = checkpoint
-            while len(_HELD) > 1 and sum(c.num_bytes for c in _HELD.values()) > MOST_HELD:
+            while len(_HELD) > 1 and sum(c.num_bytes for c in _HELD.values()) > memory.MODELS:
                 _HELD.popitem(last=False)
     return checkpoint
 

@@ -18,11 +18,12 @@ from diffusion_core.checkpoint import own_folder
 from diffusion_core.data import ImageDataset
 from diffusion_core.files import temporary_folder
 
+from . import memory
+
 # Read once: `launch_options` decides it, and writes the variable before this is imported.
 PUBLIC = bool(os.environ.get("SPACE_ID")) or os.environ.get(
     "PLAYGROUND_PUBLIC", ""
 ).lower() not in ("", "0", "f", "false", "n", "no", "off")
-MOST_HELD = 4 * 2**30  # bytes of all sessions' pictures together
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Sessions:
         with self.lock:
             self.pictures[session] = dataset
             self.pictures.move_to_end(session)
-            while len(self.pictures) > 1 and self._held() > MOST_HELD:
+            while len(self.pictures) > 1 and self._held() > memory.PICTURES:
                 self.pictures.popitem(last=False)
 
     def drop(self, session: str) -> None:

@@ -1,102 +1,60 @@
 """Trainings in the background: a run's folder, one job, and the queue in which jobs wait.
 
 A job outlives the page that began it. One runs at a time, the others wait. The folder of a run
-holds, beside state and checkpoint, what it needs to go on after a restart.
+holds, beside state and checkpoint, what it needs to go on after a restart; so it is also what the
+training's own process is given, whose memory and whose end are not the page's. That process is no
+fork, so it is started alike where a page's GPU is borrowed: there it trains on the CPU.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
-import torch
 
-from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.files import folder_name, replace_file, write_text
-from diffusion_core.schedule import make_schedule
-from diffusion_core.training import TrainStep
+from diffusion_core.data import ImageDataset
+from diffusion_core.files import folder_name, write_text
 from diffusion_core.training_runs import (
+    NAME_FILE,
+    PICTURES_FILE,
+    PLAN_FILE,
     Check,
+    Report,
     SampleHistory,
+    StepReport,
     TrainingPlan,
     TrainingProgress,
-    beginning,
-    check_run,
-    ema_gap,
-    fit,
-    load_history,
-    milestones,
-    nearest_ratio,
-    saturation,
-    save_history,
+    TrainingRecord,
+    keep_pictures,
+    kept_pictures,
+    record_apart,
 )
 from diffusion_core.unet import num_parameters
 
+from ..shared import gpu, memory
 from ..shared.errors import TRAINING, sentence_of
 from ..shared.shutdown import WORKERS, Worker
+from .datasets import sheet
+from .plan import most_memory
 
-PLAN_FILE, PICTURES_FILE, NAME_FILE = "plan.json", "pictures.npz", "pictures.txt"
-
-
-class _Numbers(TypedDict, total=False):
-    """What a data set may hold beside its pictures, by its names in the file of kept pictures."""
-
-    labels: np.ndarray
-    attributes: np.ndarray
-
-
-def keep_pictures(folder: Path, dataset: ImageDataset) -> None:
-    """Keep the pictures of a run, or the name that stands for them, so that it can go on later."""
-    write_text(folder / NAME_FILE, dataset.name)
-    try:
-        if load_dataset(dataset.name).content == dataset.content:
-            return
-    except ValueError:
-        pass
-    numbers: _Numbers = {}
-    if dataset.labels is not None:
-        numbers["labels"] = dataset.labels.numpy()
-    if dataset.attributes is not None:
-        numbers["attributes"] = dataset.attributes.numpy()
-    names = json.dumps([dataset.name, dataset.class_names, dataset.attribute_names])
-
-    def write(path: Path) -> None:
-        with open(path, "wb") as file:
-            np.savez(file, pictures=dataset.pictures, names=np.array(names), **numbers)
-
-    replace_file(folder / PICTURES_FILE, write)
-
-
-def kept_pictures(folder: Path) -> ImageDataset:
-    """The pictures of a run: kept beside it, else those that their name stands for.
-
-    Raises:
-        ValueError: if they cannot be read.
-    """
-    if not (folder / PICTURES_FILE).exists():
-        try:
-            return load_dataset((folder / NAME_FILE).read_text(encoding="utf-8").strip())
-        except OSError as error:
-            raise ValueError(f"The pictures of {folder.name} are gone.") from error
-    with np.load(folder / PICTURES_FILE, allow_pickle=False) as file:
-        name, classes, attributes = json.loads(str(file["names"]))
-        numbers = {k: torch.from_numpy(file[k]) for k in ("labels", "attributes") if k in file}
-        return ImageDataset(
-            name,
-            file["pictures"],
-            labels=numbers.get("labels"),
-            class_names=tuple(classes),
-            attributes=numbers.get("attributes"),
-            attribute_names=tuple((each, tuple(values)) for each, values in attributes),
-        )
+__all__ = [
+    "NAME_FILE",
+    "PICTURES_FILE",
+    "PLAN_FILE",
+    "QUEUE",
+    "Job",
+    "JobQueue",
+    "free_folder",
+    "keep_pictures",
+    "kept_pictures",
+]
 
 
 def free_folder(within: Path, name: str) -> Path:
@@ -109,8 +67,9 @@ def free_folder(within: Path, name: str) -> Path:
     return folder
 
 
-CHECKED_FROM = 50  # steps; earlier the checks mean nothing
 STATE_TIMES = 3  # so many states' bytes must be free on the disk
+# Where a GPU is borrowed there is none for a training.
+ON_CPU = {"ACCELERATE_USE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 @dataclass(eq=False)
@@ -120,43 +79,53 @@ class Job:
     Attributes:
         name: Name of the model.
         session: The session that owns it.
-        plan, dataset: The settings of the training, and its pictures.
+        plan, dataset: The settings of the training, and its pictures; None once they are kept in
+            the folder.
         folder: The folder of its state and checkpoint.
         minutes: Minutes after which it ends.
         state: "waiting", "running", "stopped", "done" or "failed".
         words: The reason why it failed or ended early.
-        progress, growth, checks: Losses, samples and health checks so far.
         seconds: Seconds that it has run, this time.
         stop, ended: Set when it is to end; set when it has, and nothing is written any more.
+        record: Losses, samples and health checks so far.
+        sheet: Some of the pictures, uint8 (H, W, C).
     """
 
     name: str
     session: str
     plan: TrainingPlan
-    dataset: ImageDataset
+    dataset: ImageDataset | None
     folder: Path
     minutes: float
     state: str = "waiting"
     words: str = ""
-    checks: list[Check] = field(default_factory=list)
     seconds: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     ended: threading.Event = field(default_factory=threading.Event)
+    record: TrainingRecord = field(init=False)
+    sheet: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin where the folder's history ends, or with an empty history."""
-        train = self.plan.train
-        self.schedule = make_schedule(**self.plan.noise)
-        known = load_history(self.folder)
-        if known is None:
-            T = len(self.schedule)
-            known = (
-                TrainingProgress(train.num_steps, train.batch_size, T),
-                SampleHistory.of(self.dataset, self.schedule),
-            )
-        self.progress, self.growth = known
-        self.progress.total = train.num_steps
+        assert self.dataset is not None
+        self.record = TrainingRecord.of(self.plan, self.dataset, self.folder)
+        self.sheet = sheet(self.dataset)
+
+    @property
+    def progress(self) -> TrainingProgress:
+        """Losses and pace so far."""
+        return self.record.progress
+
+    @property
+    def growth(self) -> SampleHistory:
+        """Samples so far."""
+        return self.record.growth
+
+    @property
+    def checks(self) -> list[Check]:
+        """The latest health checks."""
+        return self.record.checks
 
     @property
     def over(self) -> bool:
@@ -176,6 +145,7 @@ class Job:
             self.words = sentence_of(error, TRAINING)
             self.state = "failed"
         finally:
+            self.dataset = None
             self.ended.set()
 
     def _keep_plan(self) -> None:
@@ -184,66 +154,33 @@ class Job:
         self.folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.folder).free < STATE_TIMES * 16 * weights:
             raise OSError(errno.ENOSPC, "no space")
-        if (self.folder / PLAN_FILE).exists():
-            return
-        keep_pictures(self.folder, self.dataset)
-        write_text(self.folder / PLAN_FILE, self.plan.to_json())
+        if not (self.folder / PLAN_FILE).exists():
+            assert self.dataset is not None
+            keep_pictures(self.folder, self.dataset)
+            write_text(self.folder / PLAN_FILE, self.plan.to_json())
+        self.dataset = None  # from now on the other process has them
 
     def _train(self) -> str:
-        began, wanted = time.monotonic(), set(milestones(self.plan.train.num_steps))
-        if not self.growth.steps:
-            self._grow(0, beginning(self.plan))
-        steps = fit(self.plan, self.dataset, self.folder)
-        last: TrainStep | None = None
-        try:
-            for last in steps:
-                with self.lock:
-                    if last.step <= self.progress.step:  # the state is older than the history
-                        self.progress.cut(last.step - 1)
-                        self.growth.cut(last.step - 1)
-                    self.progress.add(last)
-                    self.seconds = time.monotonic() - began
-                if last.step in wanted:
-                    self._grow(last.step, last.unet)
-                    if last.step >= CHECKED_FROM:
-                        self._check(last)
-                if last.step % self.plan.train.save_every == 0:
-                    save_history(self.folder, self.progress, self.growth)
-                if self.seconds > 60 * self.minutes:
-                    self.words = (
-                        f"It had the {self.minutes:g} minutes that a training may take here."
-                    )
-                    self.stop.set()
-                if self.stop.is_set():
-                    break
-        finally:
-            steps.close()
-            if last is not None:
-                if self.growth.steps[-1] != last.step and self.stop.is_set():
-                    self._grow(last.step, last.unet)
-                save_history(self.folder, self.progress, self.growth)
+        began = time.monotonic()
+        reports = record_apart(
+            self.folder,
+            self.stop,
+            most=most_memory(self.plan),
+            environment=ON_CPU if gpu.BORROWED else None,
+        )
+        with closing(reports):
+            for report in reports:
+                self.seconds = time.monotonic() - began
+                self._take(report)
         return "stopped" if self.stop.is_set() else "done"
 
-    def _grow(self, step: int, unet: torch.nn.Module) -> None:
-        kind = self.plan.train.prediction_type
+    def _take(self, report: Report) -> None:
+        """Add what the training's process reports; end it when its minutes are over."""
         with self.lock:
-            self.end = self.growth.add(step, unet, self.dataset, self.schedule, kind)  # type: ignore[arg-type]
-
-    def _check(self, last: TrainStep) -> None:
-        """Measure what the health checks need."""
-        real, _ = self.dataset.batch(torch.arange(min(64, len(self.dataset))))
-        near, usual = nearest_ratio(self.end, self.dataset)
-        kind = self.plan.train.prediction_type
-        gap = ema_gap(last.raw, last.unet, self.dataset, self.schedule, kind)
-        self.checks = check_run(
-            self.progress.losses,
-            ema_gap=gap,
-            x0_saturated=saturation(self.end),
-            nearest=near,
-            nearest_real=usual,
-            data_saturated=saturation(real),
-            from_random=not self.plan.init,
-        )
+            self.record.take(report)
+        if self.seconds > 60 * self.minutes and isinstance(report, StepReport):
+            self.words = f"It had the {self.minutes:g} minutes that a training may take here."
+            self.stop.set()
 
 
 @dataclass
@@ -252,11 +189,14 @@ class JobQueue:
 
     Attributes:
         jobs: The jobs, in order.
-        late: The last finished job of each session, to show its outcome.
+        late: The last job of each session, to show its outcome, the latest last; of those that are
+            over, the oldest are let go where they hold too much.
+        most: Bytes that the samples of jobs that are over may take together.
     """
 
     jobs: deque[Job] = field(default_factory=deque)
-    late: dict[str, Job] = field(default_factory=dict)
+    late: OrderedDict[str, Job] = field(default_factory=OrderedDict)
+    most: int = memory.TRAININGS
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def enter(self, job: Job, most: int = 8) -> None:
@@ -274,6 +214,7 @@ class JobQueue:
                 raise ValueError(f"{most} trainings wait already; try again later.")
             self.jobs.append(job)
             self.late[job.session] = job
+            self.late.move_to_end(job.session)
             if len(self.jobs) == 1:
                 threading.Thread(target=self._work, name="training", daemon=True).start()
 
@@ -284,7 +225,19 @@ class JobQueue:
             job.run()
             with self.lock:  # at once: who enters an empty line begins a thread of its own
                 self.jobs.remove(job)
+                self._let_go(job)
                 job = self.jobs[0] if self.jobs else None
+            memory.give_back()
+
+    def _let_go(self, latest: Job) -> None:
+        """Forget the oldest outcomes where all hold too much; the latest stays."""
+        over = [(name, job) for name, job in self.late.items() if job.over]
+        held = sum(job.growth.nbytes for _, job in over)
+        for name, job in over:
+            if held <= self.most or job is latest:
+                return
+            held -= job.growth.nbytes
+            del self.late[name]
 
     def stop(self, job: Job) -> None:
         """End a training after the step being computed; one that waits leaves the line at once."""

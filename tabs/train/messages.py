@@ -112,7 +112,7 @@ class Watch:
             }
         if self.count < 3:
             H, W, C = growth.clean.shape[1:]
-            values["sheet"] = picture(sheet(job.dataset))
+            values["sheet"] = picture(job.sheet)
             task: Task = {
                 "width": W,
                 "height": H,
@@ -149,7 +149,7 @@ def line(job: Job) -> str:
         return f"In line: {len(ahead)} {words} before yours, about {rough_duration(left)} in all."
     if job.state == "running":
         if not p.seconds:
-            return "The network is being made."
+            return "Its process starts, and the network is made: a few seconds."
         rate = p.images_per_second
         end = "It ends with this page" if SESSIONS.public else "It goes on when this page is closed"
         rest = rough_duration(p.seconds_left)

@@ -8,6 +8,8 @@ measured; from it follow how wide a network the minutes can teach, and how many 
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,6 +24,7 @@ from diffusion_core.training_runs import (
     TrainingPlan,
     check_schedule,
     known_step_seconds,
+    memory_of_process,
     memory_of_training,
     step_seconds,
 )
@@ -29,6 +32,7 @@ from diffusion_core.unet import UNet, num_parameters
 
 from ..shared import models
 from ..shared.forms import parsed
+from ..shared.gpu import home
 from ..shared.limits import Limits
 from ..shared.sessions import SESSIONS
 from ..shared.text import rough_duration
@@ -36,6 +40,7 @@ from .form import ATTENTION, FRESH, OWN, PRESETS, TrainForm, ema_for
 
 BESIDE = 1.1  # samples at the milestones take about 8 % of ten minutes, saves 2 %
 SAVE_SECONDS = 30
+THREAD_BYTES = 32 * 2**20  # of a thread's stack, and of what its heap grows by
 
 
 def patch_for(size: int) -> int:
@@ -126,6 +131,11 @@ def plan_of(
             f"Here a network has at most {limits.millions:g} million parameters, and this has "
             f"{millions:.1f}; choose fewer channels."
         )
+    if limits.gigabytes < math.inf and (needed := memory_needed(plan) / 1e9) > limits.gigabytes:
+        raise ValueError(
+            f"Here a training may take {limits.gigabytes:g} GB of memory, and this takes about "
+            f"{needed:.1f}; choose a smaller batch, or fewer channels."
+        )
     return plan, dataset
 
 
@@ -164,6 +174,22 @@ def with_saves(plan: TrainingPlan, seconds: float) -> TrainingPlan:
     return dataclasses.replace(plan, train=train)
 
 
+def memory_needed(plan: TrainingPlan) -> int:
+    """Bytes that the process of a training takes, about; on a GPU most of them are the GPU's."""
+    return memory_of_process(memory_of_training(UNet(plan.unet), plan.train.batch_size))
+
+
+def most_memory(plan: TrainingPlan) -> int:
+    """Bytes at which the process of a training is refused more; 0 where that cannot be told.
+
+    Twice the forecast, and more for the stacks of threads: it is there against what grows without
+    end. CUDA reserves far more than it takes.
+    """
+    if home().type != "cpu":
+        return 0
+    return 2 * memory_needed(plan) + (os.cpu_count() or 1) * THREAD_BYTES
+
+
 def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> str:
     """Parameters, megabytes, memory, time, and points to mind: Markdown.
 
@@ -172,8 +198,7 @@ def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> s
         dataset: The pictures to train on.
         seconds: Seconds of one step, of `seconds_a_step`; None where they are not known.
     """
-    count, train = num_parameters(plan.unet), plan.train
-    memory = memory_of_training(UNet(plan.unet), train.batch_size)
+    count, train, memory = num_parameters(plan.unet), plan.train, memory_needed(plan)
     epochs = train.num_steps * train.batch_size / len(dataset)
     takes = (
         "its time is not measured while another training runs"
@@ -183,8 +208,9 @@ def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> s
     )
     text = (
         f"**{count / 1e6:.2f} million parameters**, {2 * count / 1e6:.1f} MB on disk; training "
-        f"takes about {memory / 1e9:.2g} GB of memory. {train.num_steps:,} steps of "
-        f"{train.batch_size} pictures see each picture {epochs:,.1f} times; {takes}."
+        f"takes about {memory / 1e9:.2g} GB of memory, in a process of its own. "
+        f"{train.num_steps:,} steps of {train.batch_size} pictures see each picture "
+        f"{epochs:,.1f} times; {takes}."
     )
     if plan.init:
         text += (
