@@ -28,6 +28,7 @@ THEME = gr.themes.Default(
 # The tabs in their order: the id, which is the package's name and stands in addresses, and title.
 TABS = {"noise": "Noise", "schedules": "Schedules", "denoise": "Denoise", "train": "Train"}
 FIRST = "denoise"
+THREADS = 200  # of handlers: those that wait in line have one each, and the others are quick
 
 
 def opened_tab(request: gr.Request) -> Any:
@@ -39,9 +40,11 @@ def opened_tab(request: gr.Request) -> Any:
 def build() -> gr.Blocks:
     """The whole page."""
     from tabs.api import endpoints  # only now: this and the tabs read the options
+    from tabs.shared import crossing
     from tabs.shared.components import script
     from tabs.shared.page import Page
 
+    crossing.install()
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
     ) as demo:
@@ -59,11 +62,12 @@ def build() -> gr.Blocks:
         demo.load(opened_tab, outputs=tabs, api_visibility="private")
         for closed in page.unloads:
             demo.unload(closed)
-    return demo.queue(max_size=128)
+    return demo.queue(max_size=256)
 
 
 def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     """Launch with the page's own looks and limits; the options are those of `gr.Blocks.launch`."""
+    from tabs.shared import crossing
     from tabs.shared.sessions import PUBLIC
 
     return demo.launch(
@@ -73,6 +77,8 @@ def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
         theme=THEME,
         css_paths=[CSS],
         footer_links=[],
+        max_threads=THREADS,
+        app_kwargs=crossing.options(),
         **options,
     )
 

@@ -16,12 +16,14 @@ from diffusion_core.data import read_picture
 
 from ..shared.components import QUIET, STATIC, component, script, why
 from ..shared.forms import Controls, wired
+from ..shared.line import LINE
 from ..shared.page import Page
 from .compute import code, compare_message, figure, meaning, write_csv
 from .form import ScheduleForm, address_updates
 
 FIRST_PICTURE = STATIC / "pictures" / "chelsea.png"
 FIGURE_SECONDS = 0.25
+CONCURRENT_FIGURES = 16  # each sleeps most of its time
 SHOWN_PARTS = ("plot", "stage", "meaning", "code")
 POINTS = ("p0", "p1", "p2", "p3", "p4")
 WHY = r"""
@@ -77,7 +79,9 @@ def save_csv(form: ScheduleForm) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
         path = Path(folder) / "schedules.csv"
         try:
-            write_csv(form.checked(), path)
+            choice = form.checked()
+            with LINE.slot():
+                write_csv(choice, path)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
         yield str(path)
@@ -155,7 +159,7 @@ def build(page: Page) -> None:
         [page.select, *(c.change for c in [picture, *addressed])],
         **wired(paced_update, [made, picture, controls], controls.named(*SHOWN_PARTS, "made")),
         trigger_mode="always_last",
-        concurrency_limit=None,
+        concurrency_limit=CONCURRENT_FIGURES,
         **QUIET,
     )
     gr.on(

@@ -30,8 +30,10 @@ from diffusion_core.generation import SamplingRequest, SamplingRun
 from . import gpu
 from .limits import Bounds
 from .sessions import SESSIONS
+from .text import LONGEST_NAME, echo, path_of, path_text, printable
 
 OPENS_WITH = "PLAYGROUND_OPENS_WITH"
+MOST_NAMED = 8  # names in a sentence
 MOST_HELD = 4 * 2**30  # bytes of all weights that are held in memory
 Key = tuple[str, str, int, int]
 _HELD: OrderedDict[Key, Checkpoint] = OrderedDict()
@@ -48,7 +50,11 @@ def available(session: str = "") -> list[tuple[str, str]]:
     """
     own = [SESSIONS.folder(session)] if SESSIONS.public and session else []
     folders = [each for place in [*checkpoint_folders(), *own] for each in sorted(place.glob("*"))]
-    found = [(each.name, str(each)) for each in folders if weights_in(each) is not None]
+    found = [
+        (printable(each.name, LONGEST_NAME), path_text(each))
+        for each in folders
+        if weights_in(each) is not None
+    ]
     return found + [(hub_id, hub_id) for hub_id in cached()]
 
 
@@ -164,7 +170,12 @@ def listed(name: str) -> Checkpoint:
     known = dict(available())
     text = isinstance(name, str)
     if not text or (name not in known and (SESSIONS.public or "/" not in name)):
-        raise ValueError(f"There is no model {name!r} here; choose from: {', '.join(known)}.")
+        names = [*known]
+        more = f", and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else ""
+        raise ValueError(
+            f"There is no model {echo(name)} here; choose from: "
+            f"{', '.join(names[:MOST_NAMED])}{more}."
+        )
     return get(fetch(name))
 
 
@@ -221,7 +232,7 @@ def place(name_or_path: str) -> tuple[Path, str]:
     hub = cached()
     if path in hub and path in listed:
         return hub[path], path
-    folder = Path(path)
+    folder = path_of(path)
     if SESSIONS.public:
         # The names of sessions' folders are random, and no other session learns them.
         if path in listed.values() or folder.parent in SESSIONS.folders.values():

@@ -14,6 +14,7 @@ import gradio as gr
 from ..shared import models
 from ..shared.errors import TRAINING, sentence_of
 from ..shared.limits import Limits
+from ..shared.line import LINE
 from ..shared.page import open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
 from . import my_models
@@ -57,14 +58,18 @@ def chosen_pictures(
     def note(done: int, total: int) -> None:
         seen[:] = [done, total]
 
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(
-            read, form.source, form.files, form.folder, int(form.size), Limits.here(), note
-        )
-        while wait([reading], timeout=TELL_SECONDS).not_done:
-            far = f" {seen[0]:,} of {seen[1]:,}" if seen else ""
-            yield {"words": f"Reading the pictures{far} …"}
     try:
+        with LINE.place() as place, ThreadPoolExecutor(1) as pool:
+            while not place.wait(TELL_SECONDS):
+                if place.given_up():
+                    return
+                yield {"words": "The pictures wait until others have been computed …"}
+            reading = pool.submit(
+                read, form.source, form.files, form.folder, int(form.size), Limits.here(), note
+            )
+            while wait([reading], timeout=TELL_SECONDS).not_done:
+                far = f" {seen[0]:,} of {seen[1]:,}" if seen else ""
+                yield {"words": f"Reading the pictures{far} …"}
         dataset = reading.result()
     except Exception as error:
         yield {
@@ -160,7 +165,8 @@ def zip_file(path: str | None, request: gr.Request) -> Iterator[dict[str, Any]]:
     """The chosen model as a zip to download; updates of `ZIP_PARTS`."""
     with tempfile.TemporaryDirectory() as into:  # Gradio keeps a copy, and lets it go in time
         try:
-            made = my_models.zipped(path, request.session_hash or "", Path(into))
+            with LINE.slot():
+                made = my_models.zipped(path, request.session_hash or "", Path(into))
             yield {"file": gr.update(value=made, visible=True)}
         except ValueError as error:
             yield {"outcome": str(error)}
