@@ -6,6 +6,7 @@ test can hold the line and see who waits in it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import json
@@ -17,7 +18,8 @@ import pytest
 from conftest import save_tiny, wait_for
 from pagelib import free_port
 
-from diffusion_core.generation import RunCard
+from diffusion_core.generation import RunCard, run
+from tabs.denoise import run_registry
 from tabs.denoise.form import PICTURE
 from tabs.shared import models, sessions
 from tabs.shared.line import LINE
@@ -211,3 +213,144 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
 def unmeasured(monkeypatch):
     """Nothing of this network was measured before."""
     monkeypatch.setattr("diffusion_core.training_runs.cost._TOOK", {})
+
+
+def test_a_tool_waits_in_the_line_and_leaves_it_with_its_client(url, held):
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    waited = threading.Event()
+
+    async def go() -> None:
+        async with (
+            httpx.AsyncClient(timeout=TIMEOUT) as http,
+            streamable_http_client(f"{url}/gradio_api/mcp/", http_client=http) as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            call = asyncio.create_task(session.call_tool("denoise", {"model": "tiny", "steps": 2}))
+            while not held.waiting:
+                assert not call.done(), call.result()
+                await asyncio.sleep(0.05)
+            waited.set()
+            call.cancel()
+            await http.aclose()  # as a client does that is closed
+
+    def run_client() -> None:
+        with contextlib.suppress(BaseException):
+            asyncio.run(go())
+
+    thread = threading.Thread(target=run_client)
+    thread.start()
+    assert waited.wait(60) and {p.caller.address for p in held.waiting} == {"127.0.0.1"}
+    wait_for(lambda: not held.waiting, 60)
+    thread.join(60)
+
+
+def test_a_kept_walk_waits_in_the_line_and_leaves_it_with_its_caller(page, held):
+    demo, url = page
+    place, body = f"{url}/gradio_api/component_server", keeping(demo, 4)
+
+    def call() -> None:
+        with contextlib.suppress(httpx.TimeoutException):
+            httpx.post(place, json=body, timeout=2)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    wait_for(lambda: held.waiting, 30)
+    thread.join(30)
+    wait_for(lambda: not held.waiting, 30)
+
+
+def test_a_flood_that_hung_up_leaves_nothing_behind(page, held):
+    """45 callers of the function that keeps a walk, whom nobody served before they went."""
+    demo, url = page
+    place = f"{url}/gradio_api/component_server"
+    bodies = [keeping(demo, 300, seed=i) for i in range(45)]
+
+    def call(body) -> None:
+        with contextlib.suppress(httpx.TimeoutException):
+            httpx.post(place, json=body, timeout=10)
+
+    threads = [threading.Thread(target=call, args=(body,)) for body in bodies]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(held.waiting) == 45, 30)
+    assert httpx.get(url, timeout=20).status_code == 200  # the page is there for others
+    for thread in threads:
+        thread.join(30)
+    wait_for(lambda: not held.waiting, 30)
+
+
+def test_more_than_a_visitor_may_ask_for_is_refused_in_a_sentence(page, held, monkeypatch):
+    demo, url = page
+    monkeypatch.setenv("PLAYGROUND_MAX_ADDRESS", "0")
+    place = f"{url}/gradio_api/component_server"
+    answer = httpx.post(place, json=keeping(demo, 4), timeout=TIMEOUT)
+    said = json.loads(answer.json())["error"]
+    assert answer.status_code == 200 and "As many computations of yours as this page" in said
+    assert "As many computations of yours" in called(url, "schedule", {"points": 5})[1]
+
+
+def test_what_is_beyond_a_page_is_refused_before_it_waits(page, held, monkeypatch):
+    demo, url = page
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 60.0)
+    place = f"{url}/gradio_api/component_server"
+    answer = httpx.post(place, json=keeping(demo, 300), timeout=TIMEOUT)
+    assert "this page gives 300 s to each" in answer.text and not held.waiting
+    assert "this page gives 300 s" in called(url, "denoise", {"model": "tiny", "steps": 50})[1]
+
+
+def called(url: str, name: str, values, version: str = "v2/") -> tuple[str, str]:
+    """(event, data) that an endpoint ends with; ("refused", body) where it does not begin."""
+    content = values if isinstance(values, str) else json.dumps(values)
+    headers = {"content-type": "application/json"}
+    answer = httpx.post(
+        f"{url}/gradio_api/call/{version}{name}", content=content, headers=headers, timeout=TIMEOUT
+    )
+    if answer.status_code != 200:
+        return f"refused {answer.status_code}", answer.text
+    place = f"{url}/gradio_api/call/{name}/{answer.json()['event_id']}"
+    text = httpx.get(place, timeout=TIMEOUT).text
+    event, data = text.strip().split("\n\n")[-1].split("\n", 1)
+    return event.removeprefix("event: "), data.removeprefix("data: ")
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """(the indices of the steps that are computed, what is set when the fifth is)."""
+    computed, fifth = [], threading.Event()
+    real = run.SamplingRun.__iter__
+
+    def watch(self):
+        for step in real(self):
+            computed.append(step.index)
+            if len(computed) == 5:
+                fifth.set()
+            yield step
+
+    monkeypatch.setattr(run.SamplingRun, "__iter__", watch)
+    return computed, fifth
+
+
+def test_a_walk_of_a_component_ends_when_its_caller_has_hung_up(page, steps):
+    demo, url = page
+    computed, fifth = steps
+    place, body = f"{url}/gradio_api/component_server", keeping(demo, 1000, seed=77)
+    with contextlib.suppress(httpx.TimeoutException):
+        httpx.post(place, json=body, timeout=httpx.Timeout(TIMEOUT, read=1))
+    assert fifth.wait(60)
+    wait_for(lambda: not LINE.running, 30)
+    assert len(computed) < 1000
+    assert run_registry.RECORDINGS.get("r77") is None
+
+
+def test_a_call_that_nobody_listens_to_is_given_up(page, steps, monkeypatch):
+    monkeypatch.setattr("tabs.shared.line.UNHEARD", 0.5)
+    _, url = page
+    computed, fifth = steps
+    body = {"model": "tiny", "steps": 1000, "num_images": 1}
+    httpx.post(f"{url}/gradio_api/call/v2/denoise", json=body, timeout=TIMEOUT)
+    assert fifth.wait(60)
+    wait_for(lambda: not LINE.running, 60)
+    assert len(computed) < 1000

@@ -10,7 +10,8 @@ And what a client asked for would be computed to its end when the client has hun
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -54,19 +55,20 @@ class Tools(gradio.mcp.GradioMCPServer):
 
     async def _execute_tool_without_progress(self, job: Any) -> list[Any]:
         """The result; where the client hangs up, the work ends."""
-        while not job.done():
-            if await self._hung_up(job):
+        async with _ending(job):
+            while not job.done() and not await self._hung_up():
+                await anyio.sleep(LOOK)
+            if not job.done():
                 raise ValueError(HUNG_UP)
-            await anyio.sleep(LOOK)
-        return await super()._execute_tool_without_progress(job)
+            return await super()._execute_tool_without_progress(job)
 
     async def _execute_tool_with_progress(self, job: Any, progress_token: str | int) -> Any:
         """The same, with progress on the way."""
         told: Any = None
-        async with anyio.create_task_group() as group:
+        async with _ending(job), anyio.create_task_group() as group:
 
             async def watch() -> None:
-                while not await self._hung_up(job):
+                while not await self._hung_up():
                     await anyio.sleep(LOOK)
                 group.cancel_scope.cancel()
 
@@ -77,12 +79,9 @@ class Tools(gradio.mcp.GradioMCPServer):
             raise ValueError(HUNG_UP)
         return told
 
-    async def _hung_up(self, job: Any) -> bool:
-        """Whether the client's connection was closed; then the job is cancelled."""
-        gone = await self.mcp_server.request_context.request.is_disconnected()
-        if gone:
-            await anyio.to_thread.run_sync(job.cancel)
-        return bool(gone)
+    async def _hung_up(self) -> bool:
+        """Whether the client's connection was closed."""
+        return bool(await self.mcp_server.request_context.request.is_disconnected())
 
     def get_input_schema(
         self, tool_name: str, parameters: dict[str, str] | None = None
@@ -116,6 +115,17 @@ class Tools(gradio.mcp.GradioMCPServer):
     @property
     def _file_data_tool_description(self) -> str:
         return " A file of your own machine goes there by upload_file_to_gradio, if you have it."
+
+
+@asynccontextmanager
+async def _ending(job: Any) -> AsyncIterator[None]:
+    """End what a job asked for where it is left before it is done, as by a client that has gone."""
+    try:
+        yield
+    finally:
+        if not job.done():
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(job.cancel)
 
 
 def _own_file(address: Any) -> str | None:
