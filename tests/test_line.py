@@ -193,3 +193,21 @@ def test_a_space_has_a_proxy_and_a_word_is_no_number(monkeypatch):
     monkeypatch.setenv("PLAYGROUND_PROXIES", "many")
     with pytest.raises(ValueError, match="PLAYGROUND_PROXIES must be a number"):
         limits.proxies()
+
+
+def test_the_place_of_one_who_went_while_nothing_ran_is_taken_away(monkeypatch):
+    """As a generator that is left between two answers, which nobody closes."""
+    monkeypatch.setattr(line, "IDLE", 0.0)
+    monkeypatch.setattr(line.Caller, "now", lambda: line.Caller("1.1.1.1", "a", gone.is_set))
+    gone, one = threading.Event(), Line(slots=1)
+    left = one.place()
+    assert left.__enter__().wait()
+    one.sweep()
+    assert one.running
+    gone.set()
+    one.sweep()
+    assert not one.running
+    left.__exit__(None, None, None)
+    gone.clear()
+    with one.slot():
+        assert len(one.running) == 1

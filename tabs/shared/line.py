@@ -33,6 +33,7 @@ from .limits import Places, proxies
 
 SLICE = 2.0  # seconds of computing after which others may go first
 LOOK = 0.2  # seconds between two looks at whether the caller is still there
+IDLE = 5.0  # seconds in which a place that is in use is looked at
 UNHEARD = 60.0  # seconds in which nobody takes any message, and then nobody is there
 SERVED = 4096  # visitors of whom it is remembered when they had a slot
 
@@ -93,12 +94,13 @@ class _Heard:
 
     def __init__(self, queue: Any, event: str, session: str) -> None:
         self._queue, self._event, self._session = queue, event, session
+        self._known = event in queue.event_ids_to_events
         self._waiting, self._since = 0, time.monotonic()
 
     def gone(self) -> bool:
-        """Gradio has no public interface for this; an event that it does not know is computed."""
+        """Gradio has no public interface for this; an event that it never knew is computed."""
         event = self._queue.event_ids_to_events.get(self._event)
-        if event is not None and not event.alive:
+        if self._known if event is None else not event.alive:
             return True
         every = self._queue.pending_messages_per_session
         waiting = every[self._session].qsize() if self._session in every else 0
@@ -135,6 +137,7 @@ class Place:
     number: int
     began: float | None = None
     _looked: float = float("-inf")
+    _seen: float = field(default_factory=time.monotonic)
     _gone: bool = False
 
     def wait(self, seconds: float = float("inf")) -> bool:
@@ -148,6 +151,7 @@ class Place:
             left = end - time.monotonic()
             if left <= 0:
                 break
+            self.line.sweep()
             with self.line.changed:
                 if self.began is None:
                     self.line.changed.wait(min(left, LOOK))
@@ -155,6 +159,7 @@ class Place:
 
     def given_up(self) -> bool:
         """Whether the work was given up, or its caller has gone; looked up every `LOOK` seconds."""
+        self._seen = time.monotonic()
         if self.ended():
             return True
         if not self._gone and time.monotonic() - self._looked >= LOOK:
@@ -205,6 +210,7 @@ class Line:
             ValueError: in one sentence, if the visitor has too many places, or too many wait.
         """
         place = Place(self, Caller.now(), ended, next(self._numbers))
+        self.sweep()
         with self.changed:
             self._admit(place)
             self.waiting.append(place)
@@ -213,10 +219,7 @@ class Line:
             yield place
         finally:
             with self.changed:
-                for places in (self.running, self.waiting):
-                    if place in places:
-                        places.remove(place)
-                self._serve()
+                self._leave(place)
 
     @contextmanager
     def slot(self) -> Iterator[Place]:
@@ -236,15 +239,38 @@ class Line:
             began, others = place.began, any(p.visitor != place.visitor for p in self.waiting)
             if began is not None and others and time.monotonic() - began >= SLICE:
                 place.began = None
-                self.running.remove(place)
+                if place in self.running:  # unless it was swept away
+                    self.running.remove(place)
                 self.waiting.append(place)
                 self._serve()
+
+    def sweep(self) -> None:
+        """Take away the places of those who went while nothing of theirs ran.
+
+        A handler that Gradio cancels between two of its answers stays as it is until Python's
+        garbage collector comes to it, and would keep its slot so long.
+        """
+        now = time.monotonic()
+        with self.changed:
+            idle = [p for p in (*self.running, *self.waiting) if now - p._seen > IDLE]
+        for place in idle:
+            place._seen = now
+            if place.caller.gone():
+                with self.changed:
+                    self._leave(place)
 
     def resume(self) -> None:
         """End a pause."""
         with self.changed:
             self.paused = False
             self._serve()
+
+    def _leave(self, place: Place) -> None:
+        for places in (self.running, self.waiting):
+            if place in places:
+                places.remove(place)
+        place._gone = True
+        self._serve()
 
     def _admit(self, place: Place) -> None:
         most, (address, session) = Places.here(), place.visitor
