@@ -28,6 +28,7 @@ import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from gradio.exceptions import Error, InvalidPathError
+from gradio.route_utils import FnIndexInferError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
@@ -74,7 +75,7 @@ def options() -> dict[str, Any]:
         "exception_handlers": {
             RequestValidationError: _unfit,
             HTTPException: _http_error,
-            **{kind: _unfit for kind in (*unforeseen, RecursionError)},
+            **{kind: _unfit for kind in (*unforeseen, RecursionError, FnIndexInferError)},
         },
     }
 
