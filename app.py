@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -88,6 +89,10 @@ def main() -> int:
     options = launch_options.read()
     if isinstance(options, int):
         return options
+    from tabs.shared.sessions import PUBLIC
+
+    if PUBLIC:  # what visitors leave in files is for this process alone, whoever else is here
+        os.umask(0o077)
     try:
         done = launch_options.in_a_sentence(lambda: launch(build(), **options.launching()))
     except KeyboardInterrupt:  # before the page was there

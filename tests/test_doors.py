@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -354,3 +356,128 @@ def test_a_call_that_nobody_listens_to_is_given_up(page, steps, monkeypatch):
     assert fifth.wait(60)
     wait_for(lambda: not LINE.running, 60)
     assert len(computed) < 1000
+
+
+CLOSED = [
+    "/gradio_api/proxy=http://127.0.0.1:1/x",
+    "/gradio_api/proxy=https://x.hf.space/",
+    "/gradio_api/file=http://127.0.0.1:1/x",
+    "/gradio_api/file=https://example.com/x",
+    "/gradio_api/deep_link?session_hash=x",
+    "/gradio_api/vibe-code",
+    "/gradio_api/runs",
+    "/gradio_api/stream/a/b/c/playlist.m3u8",
+    "/monitoring",
+    "/monitoring/summary",
+    "/monitoring/key",
+]
+NEVER_SERVED = [
+    "/etc/passwd",
+    str(ROOT / "app.py"),
+    str(ROOT / "tabs" / "static" / "theme.css"),
+    str(ROOT / "pretrained" / "fashion-mnist" / "model.safetensors"),
+    str(ROOT / "tabs" / "static" / "pictures" / ".." / ".." / ".." / "api" / "mcp.py"),
+    "../../../../etc/passwd",
+    "..%2f..%2f..%2fetc%2fpasswd",
+    "%2e%2e/%2e%2e/etc/passwd",
+    "\\..\\..\\etc\\passwd",
+    "/proc/self/environ",
+]
+
+
+@pytest.mark.parametrize("path", CLOSED)
+def test_doors_that_are_not_used_are_closed(url, path):
+    answer = httpx.get(f"{url}{path}", timeout=TIMEOUT)
+    assert answer.status_code == 404 and answer.json() == {"detail": "This page has no such door."}
+
+
+@pytest.mark.parametrize("path", NEVER_SERVED)
+def test_no_file_is_served_that_is_not_the_page_s_own(url, path):
+    for route in ("/gradio_api/file=", "/gradio_api/file/", "/file=", "/static/", "/assets/"):
+        answer = httpx.get(f"{url}{route}{path}", timeout=TIMEOUT)
+        assert answer.status_code in (403, 404, 405), (route, path)
+        assert "root:" not in answer.text and "Traceback" not in answer.text
+
+
+def test_every_route_of_the_server_is_known(page):
+    """A new version of Gradio may bring new doors: then decide whether the page wants them."""
+    demo, _ = page
+    words = {
+        "api app_id assets call cancel component_server config favicon.ico file heartbeat info",
+        "login_check logout manifest.json mcp openapi.json pwa_icon queue reset robots.txt run",
+        "startup-events static svelte theme.css token upload upload_progress user",
+        "deep_link dev monitoring process_recording proxy runs stream vibe-code vibe-edit",
+        "undo-vibe-edit vibe-starter-queries custom_component run-history profiling login",
+        "agents docs redoc",
+    }
+    known = {word for line in words for word in line.split()}
+    paths = {getattr(route, "path", "") for route in demo.app.routes}
+    first = {p.removeprefix("/gradio_api").strip("/").split("/")[0].split("=")[0] for p in paths}
+    assert {f for f in first if f and not f.startswith("{")} <= known
+
+
+def test_no_address_is_fetched_for_a_stranger(url, monkeypatch):
+    """Neither a private address nor any other, by an endpoint or by a picture of the page."""
+    asked_for = []
+
+    async def get(address):
+        asked_for.append(address)
+        raise OSError
+
+    monkeypatch.setattr("gradio.processing_utils.async_ssrf_protected_get", get)
+    for address in ("http://127.0.0.1:9/x.png", "http://169.254.169.254/", "https://8.8.8.8/x"):
+        picture = {"path": address, "url": address, "meta": {"_type": "gradio.FileData"}}
+        event, said = called(url, "noise", {"picture": picture, "timestep": 5})
+        assert event == "error" and "fetch" in json.loads(said)["error"]
+    assert asked_for == []
+
+
+def test_nobody_chooses_by_path_what_belongs_to_another(url, tmp_path):
+    """A session's models are found by its folder's random name alone."""
+    theirs = save_tiny(sessions.SESSIONS.folder("somebody") / "theirs")
+    elsewhere = save_tiny(tmp_path / "elsewhere")
+    for name in ("theirs", str(elsewhere), f"{theirs}/../theirs", "../theirs"):
+        event, said = called(url, "denoise", {"model": name, "steps": 1})
+        assert event == "error" and "There is no model" in said
+    assert str(theirs) not in str(models.available("another"))
+    assert str(theirs) in str(models.available("somebody"))
+    sessions.SESSIONS.forget("somebody")
+    assert not theirs.exists()
+
+
+def test_what_a_visitor_gave_or_got_goes_with_the_page(page, tmp_path):
+    from gradio.utils import get_upload_folder
+
+    from tabs.shared.visitor_files import VisitorFiles
+
+    files = VisitorFiles()
+    shared = Path(get_upload_folder()) / "ab12" / "cat.png"
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    shared.write_bytes(b"x")
+    mine = tmp_path / "mine.png"
+    mine.write_bytes(b"x")
+    for session in ("a", "b"):
+        files.keep(session, [str(shared), str(mine)])
+    made = files.folder("a")
+    (made / "model.zip").write_bytes(b"x")
+    if os.name == "posix":
+        assert made.stat().st_mode & 0o77 == 0
+    files.forget("a")
+    assert not made.exists() and shared.exists() and mine.exists()
+    files.forget("b")
+    assert not shared.exists() and mine.exists() and not files.owners
+
+
+def test_a_zip_goes_when_its_page_is_closed(page):
+    from tabs.shared.visitor_files import VISITOR_FILES
+    from tabs.train import handlers, layout
+    from tabs.train.jobs import PLAN_FILE
+
+    request = SimpleNamespace(session_hash="zipper")
+    model = save_tiny(sessions.SESSIONS.folder("zipper") / "mine")
+    (model / PLAN_FILE).write_text("{}")
+    (updates,) = handlers.zip_file(str(model), request)
+    made = Path(updates["file"]["value"])
+    assert made.exists() and VISITOR_FILES.owners
+    layout.forget(request)
+    assert not made.exists() and not model.exists()

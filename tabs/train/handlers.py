@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -17,6 +15,7 @@ from ..shared.limits import Limits
 from ..shared.line import LINE
 from ..shared.page import open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
+from ..shared.visitor_files import VISITOR_FILES
 from . import my_models
 from .datasets import FOLDER, MINE, SHIPPED, read, words
 from .estimates import planned, seconds_of
@@ -53,6 +52,7 @@ def chosen_pictures(
     if no_files or (form.source == FOLDER and not form.folder.strip()):
         yield {"words": "Choose a zip, pictures or a folder; they will be shown here."}
         return
+    VISITOR_FILES.keep(session, form.files or [])
     seen: list[int] = []
 
     def note(done: int, total: int) -> None:
@@ -163,13 +163,14 @@ ZIP_PARTS = ("file", "outcome")
 
 def zip_file(path: str | None, request: gr.Request) -> Iterator[dict[str, Any]]:
     """The chosen model as a zip to download; updates of `ZIP_PARTS`."""
-    with tempfile.TemporaryDirectory() as into:  # Gradio keeps a copy, and lets it go in time
-        try:
-            with LINE.slot():
-                made = my_models.zipped(path, request.session_hash or "", Path(into))
-            yield {"file": gr.update(value=made, visible=True)}
-        except ValueError as error:
-            yield {"outcome": str(error)}
+    session = request.session_hash or ""
+    try:
+        my_models.saved(path, session)
+        with LINE.slot():
+            made = my_models.zipped(path, session, VISITOR_FILES.folder(session))
+        yield {"file": gr.update(value=made, visible=True)}
+    except ValueError as error:
+        yield {"outcome": str(error)}
 
 
 # What "Denoise with it" changes: the Denoise tab's menu, and which tab is seen.
