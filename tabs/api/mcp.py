@@ -81,7 +81,8 @@ class Tools(gradio.mcp.GradioMCPServer):
 
     async def _hung_up(self) -> bool:
         """Whether the client's connection was closed."""
-        return bool(await self.mcp_server.request_context.request.is_disconnected())
+        request = self.mcp_server.request_context.request
+        return request is not None and bool(await request.is_disconnected())
 
     def get_input_schema(
         self, tool_name: str, parameters: dict[str, str] | None = None
