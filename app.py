@@ -5,6 +5,7 @@ Gradio is imported once the options are read and the folders prepared, which it 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +22,7 @@ CSS = Path(tabs.__path__[0]) / "static" / "theme.css"
 # The tabs in their order: the id, which is the package's name and stands in addresses, and title.
 TABS = {"noise": "Noise", "schedules": "Schedules", "denoise": "Denoise", "train": "Train"}
 FIRST = "denoise"
+THREADS = 200  # of handlers: those that wait in line have one each, and the others are quick
 
 
 def theme() -> gr.themes.Base:
@@ -45,11 +47,12 @@ def build() -> gr.Blocks:
     import gradio as gr
 
     from tabs.api import endpoints  # only now: this and the tabs read the options
-    from tabs.shared import memory
+    from tabs.shared import crossing, memory
     from tabs.shared.components import script
     from tabs.shared.page import Page, tab_of_address
 
     memory.begin()
+    crossing.install()
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
     ) as demo:
@@ -67,14 +70,12 @@ def build() -> gr.Blocks:
         demo.load(tab_of_address(TABS), outputs=all_tabs, api_visibility="private")
         for closed in page.unloads:
             demo.unload(closed)
-    return demo.queue(max_size=128)
+    return demo.queue(max_size=256)
 
 
 def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     """Launch with the page's own looks and limits; the options are those of `gr.Blocks.launch`."""
-    from starlette.middleware import Middleware
-
-    from tabs.shared.login import LoginFirst
+    from tabs.shared import crossing
     from tabs.shared.sessions import PUBLIC
 
     return demo.launch(
@@ -84,7 +85,8 @@ def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
         theme=theme(),
         css_paths=[CSS],
         footer_links=[],
-        app_kwargs={"middleware": [Middleware(LoginFirst)]},
+        max_threads=THREADS,
+        app_kwargs=crossing.options(),
         **options,
     )
 
@@ -101,6 +103,8 @@ def main() -> int:
     from tabs.shared import shutdown
 
     shutdown.heed_signals()
+    if options.public:  # what visitors leave in files is for this process alone, whoever is here
+        os.umask(0o077)
     try:
         done = launch_options.in_a_sentence(lambda: launch(build(), **options.launching()))
     except KeyboardInterrupt:  # before the page was there

@@ -204,6 +204,21 @@ def _playground(
     max_walk_seconds: Annotated[
         float | None, _limit("PLAYGROUND_MAX_WALK_SECONDS", "A walk, as expected.")
     ] = None,
+    max_session: Annotated[
+        float | None, _limit("PLAYGROUND_MAX_SESSION", "Computations of one page at once.")
+    ] = None,
+    max_address: Annotated[
+        float | None, _limit("PLAYGROUND_MAX_ADDRESS", "Those of one address.")
+    ] = None,
+    max_waiting: Annotated[
+        float | None, _limit("PLAYGROUND_MAX_WAITING", "Those of all that wait.")
+    ] = None,
+    max_at_work: Annotated[
+        int | None, _limit("PLAYGROUND_MAX_AT_WORK", "Those of all that run; 0: one a core.")
+    ] = None,
+    proxies: Annotated[
+        int | None, _limit("PLAYGROUND_PROXIES", "Proxies before the page, which are believed.")
+    ] = None,
     max_train_steps: Annotated[
         int | None, _limit("TRAIN_MAX_STEPS", "Steps of a training.", 1)
     ] = None,

@@ -376,11 +376,10 @@ def test_a_walk_whose_caller_has_gone_ends_too(url, watched):
     assert len(computed) < 1000
 
 
-def test_programs_take_no_place_of_the_page():
+def test_programs_wait_in_the_line_of_the_page_and_in_no_other():
     with gr.Blocks() as demo:
         endpoints.build()
-    (walks,) = (fn for fn in demo.fns.values() if fn.api_name == "denoise")
-    assert walks.concurrency_limit == 1 and walks.concurrency_id != "model"
+    assert [fn.concurrency_limit for fn in demo.fns.values()] == [None] * 3
 
 
 def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):

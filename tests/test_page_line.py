@@ -7,10 +7,11 @@ from conftest import wait_for, watch_steps
 from pagelib import close, number, press
 from playwright.sync_api import expect
 
-from tabs.denoise.layout import CONCURRENT_WALKS
 from tabs.denoise.run_registry import STOP_SIGNALS
+from tabs.shared.line import LINE
 
 pytestmark = pytest.mark.browser
+CONCURRENT_WALKS = 4
 RUNNING = "#denoise-player .player[data-state=running]"
 
 
@@ -18,6 +19,7 @@ RUNNING = "#denoise-player .player[data-state=running]"
 def walking(context, url):
     """Pages of others, which walk a long way, slowly and drawing little, through all tests."""
     patch = pytest.MonkeyPatch()
+    patch.setattr(LINE, "slots", CONCURRENT_WALKS)
     watch_steps(patch, lambda _: time.sleep(0.25))
     pages = [context.new_page() for _ in range(CONCURRENT_WALKS - 1)]
     for other in pages:

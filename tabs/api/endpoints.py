@@ -26,13 +26,26 @@ from diffusion_core.schedule import MAX_TIMESTEPS, SCHEDULES, SPACINGS, make_sch
 from diffusion_core.seeding import draw_noise, parse_seed
 
 from ..shared import models
+from ..shared.line import LINE
 from ..shared.picture_upload import fetch_plainly, received
 from . import mcp
-from .validation import labelled, listed, named, number, said_plainly, summary, whole
+from .validation import (
+    labelled,
+    listed,
+    named,
+    number,
+    one_of,
+    said_plainly,
+    summary,
+    text,
+    truth,
+    whole,
+)
 
 SMALLEST, LARGEST = 8, 512
 MOST_IMAGES, MOST_EVALUATIONS = 16, 50_000
 TELL_EVERY = 0.1  # seconds; a cancelled call ends when the next progress is sent
+TELL_WAITING = 1.0  # seconds between two messages of a call that waits in line
 
 
 class PictureFile(TypedDict):
@@ -73,9 +86,11 @@ def noise(
         t = whole(timestep, "timestep", 0, T - 1)
         side = whole(size, "size", SMALLEST, LARGEST)
         generator = torch.Generator().manual_seed(parse_seed(seed, "seed"))
-        made = make_schedule(str(schedule), T)
-        x0 = from_uint8(fit_picture(received(picture), side, crop)[None])
-        x_t = q_sample(x0, t, draw_noise(x0.shape, generator), made)
+        made = make_schedule(one_of(schedule, "schedule", SCHEDULES), T)
+        crop = one_of(crop, "crop", CROPS)
+        with LINE.slot():
+            x0 = from_uint8(fit_picture(received(picture), side, crop)[None])
+            x_t = q_sample(x0, t, draw_noise(x0.shape, generator), made)
         alpha_bar = float(made.alpha_bar(t))
         numbers = {
             "timestep": t,
@@ -131,13 +146,16 @@ def schedule(
             "tau": tau,
         }
         parameters = {k: number(v, k) for k, v in given.items() if v is not None}
-        made = make_schedule(str(name), T, zero_terminal_snr=bool(zero_terminal_snr), **parameters)
+        zero = truth(zero_terminal_snr, "zero_terminal_snr")
+        name = one_of(name, "schedule", SCHEDULES)
+        with LINE.slot():
+            made = make_schedule(name, T, zero_terminal_snr=zero, **parameters)
         t = torch.linspace(0, T - 1, count, dtype=torch.float64).round().long()
         return {
             "name": name,
             "num_train_timesteps": T,
             "parameters": parameters,
-            "zero_terminal_snr": bool(zero_terminal_snr),
+            "zero_terminal_snr": zero,
             "t": t.tolist(),
             "betas": made.betas[t].tolist(),
             "alphas_cumprod": made.alphas_cumprod[t].tolist(),
@@ -181,19 +199,19 @@ def denoise(
         the run card as JSON: all that it takes to walk to the same pictures again
     """
     with said_plainly():
-        checkpoint = models.listed(model)
+        checkpoint = models.listed(text(model, "model"))
         settings = SamplingRequest(
             num_images=whole(num_images, "num_images", 1, MOST_IMAGES),
             label=labelled(label),
-            sampler=sampler,
+            sampler=one_of(sampler, "sampler", SAMPLERS),
             num_steps=whole(steps, "steps", 1, len(checkpoint.schedule)),
             eta=number(eta, "eta", 0, 1),
-            spacing=spacing,
+            spacing=one_of(spacing, "spacing", SPACINGS),
             guidance_scale=number(guidance_scale, "guidance_scale", 0, 50),
             seed=parse_seed(seed, "seed"),
             variance=checkpoint.config.sampling.get("variance", "posterior"),
             attributes=named(attributes),
-            threshold=threshold,
+            threshold=one_of(threshold, "threshold", THRESHOLDS),
         )
         if (cost := settings.cost(checkpoint)) > MOST_EVALUATIONS:
             raise ValueError(
@@ -202,13 +220,19 @@ def denoise(
             )
         models.bounded(settings, checkpoint)
         walker = models.walker(checkpoint)(checkpoint, settings)
-        progress, told = gr.Progress(), time.monotonic()
-        for step in walker:
-            if time.monotonic() - told >= TELL_EVERY:
-                told = time.monotonic()
-                done = (step.index + 1, walker.num_evaluated)
-                progress(done, unit="steps")
-                yield None, {"step": done[0], "of": done[1]}
+        progress, told, of = gr.Progress(), time.monotonic(), walker.num_evaluated
+        with LINE.place() as place:
+            while not place.wait(TELL_WAITING):
+                if place.given_up():
+                    return
+                yield None, {"step": 0, "of": of}
+            for step in walker:
+                if place.over():
+                    return
+                if time.monotonic() - told >= TELL_EVERY:
+                    told = time.monotonic()
+                    progress((step.index + 1, of), unit="steps")
+                    yield None, {"step": step.index + 1, "of": of}
         card = RunCard.of(checkpoint, settings, None, step.x_prev)
         with tempfile.TemporaryDirectory() as folder:
             yield _sheet(Path(folder) / "denoised.png", step.x_prev), card.values()
@@ -217,14 +241,14 @@ def denoise(
 def build() -> None:
     """Open the endpoints; called inside the page's gr.Blocks, before a tab takes their names."""
     mcp.install()
-    # Walks of programs have a queue of one, beside the page's own, so that none delays the page.
-    for function, places, answers in (
-        (noise, 2, ("picture", "numbers")),
-        (schedule, 2, ("schedule",)),
-        (denoise, 1, ("pictures", "card")),
+    for function, answers in (
+        (noise, ("picture", "numbers")),
+        (schedule, ("schedule",)),
+        (denoise, ("pictures", "card")),
     ):
         _plain_answer(function)
-        event = gr.api(function, api_name=function.__name__, concurrency_limit=places)
+        # They wait in the one line for all that computes, beside the page's own events.
+        event = gr.api(function, api_name=function.__name__, concurrency_limit=None)
         first, *_ = mcp.explain(function, event, answers)
         if function is noise:
             fetch_plainly(first)

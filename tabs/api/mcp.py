@@ -2,18 +2,22 @@
 
 Of several results Gradio 6.31 gives each as it is only to a client that asks for progress; all
 others get one text, the Python tuple, and never see the picture. A JSON result comes as the text of
-a Python dictionary. What explains an argument would stand in a tool's schema twice. And a picture
+a Python dictionary. What explains an argument would stand in a tool's schema twice. A picture
 that one tool made could not go into another: Gradio fetches nothing from this machine's addresses.
+And what a client asked for would be computed to its end when the client has hung up.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import anyio
+import anyio.to_thread
 import gradio as gr
 import gradio.mcp
 from gradio.blocks import Block
@@ -23,6 +27,10 @@ from gradio.utils import get_function_description, is_in_or_equal
 from gradio_client import handle_file
 from gradio_client.utils import is_file_obj_with_meta
 
+from ..shared.line import address_of
+
+LOOK = 0.1  # seconds between two looks at a job and its client
+HUNG_UP = "The client has hung up."
 EXPLAINED = "additional_description"  # Gradio's name for what its page and its client show
 
 
@@ -37,6 +45,44 @@ class Tools(gradio.mcp.GradioMCPServer):
             x if is_file_obj_with_meta(x) or isinstance(x, str) else json.dumps(x) for x in data
         )
         return super().postprocess_output_data(list(plain), root_url)
+
+    def _prepare_tool_call_args(self, name: str, arguments: dict[str, Any]) -> Any:
+        """As Gradio; the call goes on by this machine's own address, and says whose it is."""
+        prepared = super()._prepare_tool_call_args(name, arguments)
+        endpoint, values, headers, function = prepared
+        caller = address_of(self.mcp_server.request_context.request)
+        return endpoint, values, {**headers, "x-forwarded-for": caller}, function
+
+    async def _execute_tool_without_progress(self, job: Any) -> list[Any]:
+        """The result; where the client hangs up, the work ends."""
+        async with _ending(job):
+            while not job.done() and not await self._hung_up():
+                await anyio.sleep(LOOK)
+            if not job.done():
+                raise ValueError(HUNG_UP)
+            return await super()._execute_tool_without_progress(job)
+
+    async def _execute_tool_with_progress(self, job: Any, progress_token: str | int) -> Any:
+        """The same, with progress on the way."""
+        told: Any = None
+        async with _ending(job), anyio.create_task_group() as group:
+
+            async def watch() -> None:
+                while not await self._hung_up():
+                    await anyio.sleep(LOOK)
+                group.cancel_scope.cancel()
+
+            group.start_soon(watch)
+            told = await super()._execute_tool_with_progress(job, progress_token)
+            group.cancel_scope.cancel()
+        if told is None:
+            raise ValueError(HUNG_UP)
+        return told
+
+    async def _hung_up(self) -> bool:
+        """Whether the client's connection was closed."""
+        request = self.mcp_server.request_context.request
+        return request is not None and bool(await request.is_disconnected())
 
     def get_input_schema(
         self, tool_name: str, parameters: dict[str, str] | None = None
@@ -70,6 +116,17 @@ class Tools(gradio.mcp.GradioMCPServer):
     @property
     def _file_data_tool_description(self) -> str:
         return " A file of your own machine goes there by upload_file_to_gradio, if you have it."
+
+
+@asynccontextmanager
+async def _ending(job: Any) -> AsyncIterator[None]:
+    """End what a job asked for where it is left before it is done, as by a client that has gone."""
+    try:
+        yield
+    finally:
+        if not job.done():
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(job.cancel)
 
 
 def _own_file(address: Any) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,9 @@ from torch import Tensor
 from diffusion_core.schedule import NoiseSchedule
 
 from ..shared.errors import ENDPOINT, sentence_of
+from ..shared.text import LONGEST_NAME, echo, fits_utf8, sentence
+
+MOST_CLASSES, MOST_ATTRIBUTES = 10**6, 64
 
 
 @contextmanager
@@ -28,7 +31,7 @@ def said_plainly() -> Iterator[None]:
     except gr.Error:
         raise
     except Exception as error:
-        raise gr.Error(sentence_of(error, ENDPOINT), print_exception=False) from None
+        raise gr.Error(sentence(sentence_of(error, ENDPOINT)), print_exception=False) from None
 
 
 def number(value: Any, name: str, lowest: float = -math.inf, highest: float = math.inf) -> float:
@@ -38,9 +41,13 @@ def number(value: Any, name: str, lowest: float = -math.inf, highest: float = ma
         ValueError: with a sentence, if it is none.
     """
     fits = isinstance(value, int | float) and not isinstance(value, bool)
-    if not fits or not math.isfinite(value) or not lowest <= value <= highest:
+    try:
+        fits = fits and math.isfinite(value) and lowest <= value <= highest
+    except OverflowError:  # an integer beyond all floats
+        fits = False
+    if not fits:
         bounds = f" from {lowest:g} to {highest:g}" if math.isfinite(lowest) else ""
-        raise ValueError(f"{name} must be a number{bounds}, got {_short(value)}.")
+        raise ValueError(f"{name} must be a number{bounds}, got {echo(value)}.")
     return float(value)
 
 
@@ -53,9 +60,44 @@ def whole(value: Any, name: str, lowest: int, highest: int) -> int:
     fits = isinstance(value, int | float) and not isinstance(value, bool)
     if not fits or not lowest <= value <= highest or int(value) != value:
         raise ValueError(
-            f"{name} must be a whole number from {lowest} to {highest}, got {_short(value)}."
+            f"{name} must be a whole number from {lowest} to {highest}, got {echo(value)}."
         )
     return int(value)
+
+
+def truth(value: Any, name: str) -> bool:
+    """True or false; text is neither, whatever it says.
+
+    Raises:
+        ValueError: with a sentence, if it is something else.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, got {echo(value)}.")
+    return value
+
+
+def one_of(value: Any, name: str, choices: Sequence[str]) -> str:
+    """One of several names.
+
+    Raises:
+        ValueError: with a sentence that lists them, if it is none.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"There is no {name} {echo(value)}; choose one of {', '.join(choices)}.")
+    return value
+
+
+def text(value: Any, name: str) -> str:
+    """Text that may be a name.
+
+    Raises:
+        ValueError: with a sentence, if it is something else, or longer than names are.
+    """
+    if not isinstance(value, str) or len(value) > LONGEST_NAME or not fits_utf8(value):
+        raise ValueError(
+            f"{name} must be text of at most {LONGEST_NAME} characters, got {echo(value)}."
+        )
+    return value
 
 
 def labelled(value: Any) -> str | int | None:
@@ -66,8 +108,10 @@ def labelled(value: Any) -> str | int | None:
     """
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"label must be the name or the number of a class, got {_short(value)}.")
+    if isinstance(value, str):
+        return text(value, "label")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MOST_CLASSES:
+        raise ValueError(f"label must be the name or the number of a class, got {echo(value)}.")
     return value
 
 
@@ -77,9 +121,14 @@ def named(value: Any) -> tuple[tuple[str, str], ...]:
     Raises:
         ValueError: with a sentence, if it is something else.
     """
-    if value is not None and not isinstance(value, dict):
-        raise ValueError('attributes must be names with values, like {"head": "afro"}.')
-    return tuple((value or {}).items())
+    if value is None:
+        return ()
+    parts = [*value.items()] if isinstance(value, dict) and len(value) <= MOST_ATTRIBUTES else [0]
+    if not all(isinstance(p, tuple) and isinstance(p[1], str) for p in parts):
+        raise ValueError(
+            'attributes must be names with values, like {"head": "afro"}, got ' + f"{echo(value)}."
+        )
+    return tuple((text(k, "attributes"), text(v, "attributes")) for k, v in value.items())
 
 
 def listed(values: Tensor) -> list[float | None]:
@@ -99,8 +148,3 @@ def summary(schedule: NoiseSchedule) -> list[str]:
     left = 100 * math.sqrt(float(schedule.alphas_cumprod[-1]))
     digits = 2 if left < 99.5 else 4
     return [balance, f"The last timestep leaves {left:.{digits}g} % of the picture's amplitude."]
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -7,14 +7,18 @@ import json
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from diffusion_core.data import to_pil
 from diffusion_core.generation import strip, write_animation
 
 from ..shared.errors import FILE, sentence_of
+from ..shared.line import LINE
 from ..shared.wire import KeepAnswer, KeepRequest, as_base64
 from .run_registry import recorded
 
 KINDS = ("gif", "mp4", "strip")
+NO_SUCH_FILE = "There is no such file to be kept."
 
 
 def keep(request: KeepRequest) -> str:
@@ -30,20 +34,27 @@ def keep(request: KeepRequest) -> str:
     answer: KeepAnswer
     try:
         kind, view = str(request.get("kind")), str(request.get("view"))
+        if kind not in KINDS:
+            raise ValueError(NO_SUCH_FILE)
         record = recorded(str(request.get("run")), str(request.get("card") or ""))
-        if kind not in KINDS or view not in record.views:
-            raise ValueError("There is no such file to be kept.")
+        if view not in record.views:
+            raise ValueError(NO_SUCH_FILE)
         sheets = [frame.pictures[view] for frame in record.frames]
-        if kind == "strip":
-            buffer = io.BytesIO()
-            to_pil(strip(sheets)).save(buffer, format="PNG")
-            name, content = f"walk-{view}.png", buffer.getvalue()
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"walk-{view}.{kind}"
-                write_animation(path, sheets)
-                name, content = path.name, path.read_bytes()
+        with LINE.slot():
+            name, content = _file(sheets, kind, view)
         answer = {"name": name, "data": as_base64(content)}
-    except (ValueError, OSError) as error:
+    except Exception as error:
         answer = {"error": sentence_of(error, FILE)}
     return json.dumps(answer)
+
+
+def _file(sheets: list[np.ndarray], kind: str, view: str) -> tuple[str, bytes]:
+    """Name and content of a file of these sheets, each (H, W, C), uint8."""
+    if kind == "strip":
+        buffer = io.BytesIO()
+        to_pil(strip(sheets)).save(buffer, format="PNG")
+        return f"walk-{view}.png", buffer.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"walk-{view}.{kind}"
+        write_animation(path, sheets)
+        return path.name, path.read_bytes()

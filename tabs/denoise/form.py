@@ -26,6 +26,7 @@ from ..shared.forms import Controls, entry, parsed, table
 from ..shared.seed_input import seed_input
 from ..shared.sessions import PUBLIC
 from ..shared.start_image import StartImage
+from ..shared.text import LONGEST_NAME, original, printable
 from ..shared.wire import HoleMessage, as_base64
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
@@ -177,13 +178,18 @@ def _class(value: str | None) -> str | None:
     return None if value in (None, "", NO_CLASS) else value
 
 
+def _write_class(form: DenoiseForm, checkpoint: Checkpoint) -> dict[str, Any]:
+    label = parsed(form, "label")
+    return {"label": label and original(label, checkpoint.config.class_names)}
+
+
 def _read_class(card: OpenedCard) -> dict[str, Any]:
     checkpoint = card.checkpoint
     label, names = checkpoint.label(card.walk.label), checkpoint.config.class_names
     if label is None or label >= checkpoint.num_classes:
         named = NO_CLASS
     else:
-        named = names[label] if names else str(label)
+        named = printable(names[label], LONGEST_NAME) if names else str(label)
     return {"label": gr.Dropdown(classes(card.path), value=named)}
 
 
@@ -306,7 +312,7 @@ class DenoiseForm:
             allow_custom_value=True,  # an unknown value is refused by the walk
         ),
         parse=_class,
-        write=lambda form, _: {"label": parsed(form, "label")},
+        write=_write_class,
         read=_read_class,
     )
     guidance: float | None = entry(
@@ -487,7 +493,8 @@ def classes(model: str) -> list[str]:
     except ValueError:
         return [NO_CLASS]
     names = checkpoint.config.class_names or [str(i) for i in range(checkpoint.num_classes)]
-    return [*([] if names and not checkpoint.null_label else [NO_CLASS]), *names]
+    shown = [printable(name, LONGEST_NAME) for name in names]
+    return [*([] if names and not checkpoint.null_label else [NO_CLASS]), *shown]
 
 
 def sampler_of(choice: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from diffusion_core.generation import Recording, RunCard
 
 from ..shared import models
 from ..shared.errors import COMPUTATION, sentence_of
+from ..shared.line import LINE
 from ..shared.player import Run, failure
 from . import defaults
 from .captions import head
@@ -152,15 +153,18 @@ def stream(
         with STOP_SIGNALS.sign_of(f"{session} player", run_id) as sign:
             if run_id == OPENING_RUN:
                 raise ValueError("A run cannot be called so; press Denoise again.")
-            record, prefix = prepare()
+            record, prefix = prepare()  # what cannot be is refused before it waits
             run = Run(head(record, prefix), run_id)
             RECORDINGS.put(run_id, record)
-            for frame in record.run(sign.is_set):
-                if sign.is_set():
+            with LINE.place(sign.is_set) as place:
+                if not place.wait():
                     return
-                run.add(frame)
-                if run.due() and not behind(session):
-                    yield run.message()
+                for frame in record.run(place.over):
+                    if place.given_up():
+                        return
+                    run.add(frame)
+                    if run.due() and not behind(session):
+                        yield run.message()
             if record.result is None:  # stopped between two frames that are kept
                 return
             card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)

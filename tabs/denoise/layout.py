@@ -20,7 +20,6 @@ from .handlers import branch, denoise, forget, give_up, opening, replay, stop
 from .model_picker import arrived, choose
 from .run_card_controls import card_values
 
-CONCURRENT_WALKS = 4
 WHY = r"""
 At every step the network looks at the noisy picture $x_t$ and says what noise $\hat\epsilon$ it
 sees. Take it away, and what is left is its guess of the finished picture:
@@ -72,8 +71,7 @@ def build(page: Page) -> None:
     run_id, parent_id, parent_card = (gr.Textbox(visible=False) for _ in range(3))
     step_index = gr.Number(visible=False)
     runs: dict[str, Any] = {
-        "concurrency_id": "model",
-        "concurrency_limit": CONCURRENT_WALKS,
+        "concurrency_limit": None,  # they wait in the one line for all that computes
         "trigger_mode": "multiple",
         **QUIET,
     }

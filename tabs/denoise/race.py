@@ -23,6 +23,7 @@ from diffusion_core.schedule import SPACINGS
 from ..shared.components import QUIET, component, never_silent, script
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, components, entry, wired
+from ..shared.line import LINE
 from ..shared.wire import Failure, RaceFrame, RaceHead, RaceMessage, as_base64
 from .exact import exact_of
 from .form import NOISE, DenoiseForm, takes_eta
@@ -242,27 +243,31 @@ def race(form: DenoiseForm, race_form: RaceForm, run_id: str, request: gr.Reques
             waiting: list[RaceFrame] = []
             repeated: list[RaceFrame] = []
             sent = 0.0
-            while running := [i for i, r in enumerate(runners) if r.result is None]:
-                if sign.is_set():
+            with LINE.place(sign.is_set) as place:
+                if not place.wait():
                     return
-                lane = min(running, key=lambda i: runners[i].ms)
-                if frame := runners[lane].advance(lane):
-                    waiting.append(frame)
-                if waiting and time.monotonic() - sent >= MESSAGE_SECONDS and not behind(session):
-                    some: RaceMessage = {
-                        "run": run_id,
-                        "head": head,
-                        "frames": repeated + waiting,
-                    }
-                    yield json.dumps(some)
-                    repeated, waiting, sent = waiting, [], time.monotonic()
-            last: RaceMessage = {
-                "run": run_id,
-                "head": head,
-                "frames": repeated + waiting,
-                "done": True,
-            }
-            _add_distances(last, checkpoint, runners)
+                while running := [i for i, r in enumerate(runners) if r.result is None]:
+                    if place.over():
+                        return
+                    lane = min(running, key=lambda i: runners[i].ms)
+                    if frame := runners[lane].advance(lane):
+                        waiting.append(frame)
+                    due = waiting and time.monotonic() - sent >= MESSAGE_SECONDS
+                    if due and not behind(session):
+                        some: RaceMessage = {
+                            "run": run_id,
+                            "head": head,
+                            "frames": repeated + waiting,
+                        }
+                        yield json.dumps(some)
+                        repeated, waiting, sent = waiting, [], time.monotonic()
+                last: RaceMessage = {
+                    "run": run_id,
+                    "head": head,
+                    "frames": repeated + waiting,
+                    "done": True,
+                }
+                _add_distances(last, checkpoint, runners)
             yield json.dumps(last)
     except Exception as error:
         failed: Failure = {"run": run_id, "error": sentence_of(error, COMPUTATION)}

@@ -31,6 +31,7 @@ from ..shared.components import QUIET, component, script
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.figures import Curve, curves
 from ..shared.forms import Controls, Named, wired
+from ..shared.line import LINE
 from ..shared.wire import Failure, GalleryMessage, as_base64
 from .form import PICTURE, DenoiseForm
 from .handlers import give_up, stop
@@ -72,12 +73,15 @@ def lead_to_noise(
             rounds = 2 + int(refine)
             check_cost(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // rounds)
             x0 = given.picture
-            for way in there_and_back(checkpoint, walk, x0, int(refine)):
-                if sign.is_set():
-                    yield _both_ways(x0, way, "Stopped.", run_id, "stopped")
+            with LINE.place(sign.is_set) as place:
+                if not place.wait():
                     return
-                if way.index % 8 == 7:
-                    yield _both_ways(x0, way, way.words, run_id)
+                for way in there_and_back(checkpoint, walk, x0, int(refine)):
+                    if place.over():
+                        yield _both_ways(x0, way, "Stopped.", run_id, "stopped")
+                        return
+                    if way.index % 8 == 7:
+                        yield _both_ways(x0, way, way.words, run_id)
             words = _ends(x0, way) + (EVEN if karras else "")
             yield _both_ways(x0, way, words, run_id, "done")
     except Exception as error:
@@ -203,21 +207,24 @@ def come_back(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[d
             noised: list[Tensor] = []
             estimates: list[Tensor] = []
             walks: list[Tensor] = []
-            for t in times:
-                x_t = q_sample(x0, t, eps, schedule)
-                with torch.no_grad():
-                    _, x0_hat = estimate(denoiser, x_t.to(device), t, limit, walk.threshold)
-                noised.append(x_t)
-                estimates.append(x0_hat.cpu())
-                yield {"gallery": _gallery(x0, times, noised, estimates, walks, run_id)}
-                for step in _walked(checkpoint, walk, given, t):
-                    if sign.is_set():
-                        seen = _gallery(x0, times, noised, estimates, walks, run_id, "stopped")
-                        yield {"gallery": seen}
-                        return
-                    if step.index % 16 == 15:
-                        yield {}  # where Gradio, too, can end it
-                walks.append(step.x_prev.cpu())
+            with LINE.place(sign.is_set) as place:
+                if not place.wait():
+                    return
+                for t in times:
+                    x_t = q_sample(x0, t, eps, schedule)
+                    with torch.no_grad():
+                        _, x0_hat = estimate(denoiser, x_t.to(device), t, limit, walk.threshold)
+                    noised.append(x_t)
+                    estimates.append(x0_hat.cpu())
+                    yield {"gallery": _gallery(x0, times, noised, estimates, walks, run_id)}
+                    for step in _walked(checkpoint, walk, given, t):
+                        if place.over():
+                            seen = _gallery(x0, times, noised, estimates, walks, run_id, "stopped")
+                            yield {"gallery": seen}
+                            return
+                        if step.index % 16 == 15:
+                            yield {}  # where Gradio, too, can end it
+                    walks.append(step.x_prev.cpu())
             plot = curve(times, errors(estimates, x0), errors(walks, x0))
             seen = _gallery(x0, times, noised, estimates, walks, run_id, "done")
             yield {"plot": gr.update(value=plot, visible=True), "gallery": seen}

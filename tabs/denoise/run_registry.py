@@ -12,6 +12,7 @@ from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.generation import Recording, RunCard, SamplingRequest
 
 from ..shared import memory, models
+from ..shared.line import LINE
 from ..shared.sessions import SESSIONS
 from ..shared.shutdown import WORKERS, Worker
 
@@ -110,7 +111,6 @@ class RecordingCache:
 
 STOP_SIGNALS, RECORDINGS = StopSignals(), RecordingCache()
 WORKERS.append(Worker(STOP_SIGNALS.close, lambda: bool(STOP_SIGNALS.signs)))
-ONE_AT_A_TIME = threading.Semaphore(1)
 OPENING_RUN = "opening"  # no browser may call a run so
 WALK_LIMIT = 100_000
 REPLAY_LIMIT = 20_000 if SESSIONS.public else WALK_LIMIT  # what a stranger's link may request
@@ -170,8 +170,11 @@ def recorded(run_id: str, card_text: str) -> Recording:
         raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
     check_cost(card.walk, checkpoint, WALK_LIMIT)  # the limit of the walk itself
     record = Recording(checkpoint, card.walk, card.given)
-    with ONE_AT_A_TIME:
-        for _ in record.run():
-            pass
+    with LINE.place() as place:
+        if place.wait():
+            for _ in record.run(place.over):
+                pass
+    if record.result is None:
+        raise ValueError("The page that asked for this file has gone.")
     RECORDINGS.put(run_id, record)
     return record

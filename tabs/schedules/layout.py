@@ -17,12 +17,14 @@ from diffusion_core.data import read_picture
 from ..shared.components import QUIET, STATIC, component, script, why
 from ..shared.errors import FILE, sentence_of
 from ..shared.forms import Controls, wired
+from ..shared.line import LINE
 from ..shared.page import Page
 from .compute import code, compare_message, figure, meaning, write_csv
 from .form import ScheduleForm, address_updates
 
 FIRST_PICTURE = STATIC / "pictures" / "chelsea.png"
 FIGURE_SECONDS = 0.25
+CONCURRENT_FIGURES = 16  # each sleeps most of its time
 SHOWN_PARTS = ("plot", "stage", "meaning", "code")
 POINTS = ("p0", "p1", "p2", "p3", "p4")
 WHY = r"""
@@ -76,9 +78,11 @@ def paced_update(last: float, picture: np.ndarray | None, form: ScheduleForm) ->
 def save_csv(form: ScheduleForm) -> Iterator[str]:
     """The table as a file, for the controls' values; its path, while it is needed."""
     try:
+        choice = form.checked()
         with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
             path = Path(folder) / "schedules.csv"
-            write_csv(form.checked(), path)
+            with LINE.slot():
+                write_csv(choice, path)
             yield str(path)
     except (ValueError, OSError) as error:
         raise gr.Error(sentence_of(error, FILE), print_exception=False) from None
@@ -156,7 +160,7 @@ def build(page: Page) -> None:
         [page.select, *(c.change for c in [picture, *addressed])],
         **wired(paced_update, [made, picture, controls], controls.named(*SHOWN_PARTS, "made")),
         trigger_mode="always_last",
-        concurrency_limit=None,
+        concurrency_limit=CONCURRENT_FIGURES,
         **QUIET,
     )
     gr.on(

@@ -8,16 +8,19 @@ Its files:
     player          the frame player
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
+    visitor_files   what a visitor gave or was given, which goes when the page is closed
     errors          the page's sentence for an error
     login           the password that `--auth` asks for, at every door
     memory          how much the page keeps in memory, and giving back what is free
     limits          how much the page computes for one visitor
+    line            the one line in which all that computes waits
+    crossing        the one way out of every answer, and closed doors
     picture_upload  the one door by which a user's picture enters
     picture_and_noise  both, as the browser mixes them
     seed_input      the control of a seed
     start_image     a picture that a walk begins with
     figures         Plotly figures from arrays
-    text            numbers as words
+    text            numbers as words, and any text as text that can be shown
     wire            the messages between page and server, and bytes as text
     gpu             long walks on a borrowed GPU
     shutdown        the end: computations stop, what was learned is kept
@@ -25,11 +28,13 @@ Its files:
 
 __all__ = [
     "components",
+    "crossing",
     "errors",
     "figures",
     "forms",
     "gpu",
     "limits",
+    "line",
     "login",
     "memory",
     "models",
@@ -42,5 +47,6 @@ __all__ = [
     "shutdown",
     "start_image",
     "text",
+    "visitor_files",
     "wire",
 ]

@@ -35,6 +35,7 @@ WORTH = 10.0  # seconds on the CPU; what takes less is not worth waiting for a G
 START = 15.0  # seconds to begin: the process, the weights, the first kernels
 GUESS = 0.05  # share of the CPU's time, until it was measured
 MOST = 120.0  # seconds that are requested at once
+MOST_AT_WORK = 8  # computations at once, however many cores there are
 _PACES: dict[str, float] = {}  # seconds of evaluating one picture, by folder
 TENSORS = ("x_t", "eps_hat", "x0_hat", "noise", "x_prev")
 
@@ -42,6 +43,17 @@ TENSORS = ("x_t", "eps_hat", "x0_hat", "noise", "x_prev")
 def home() -> torch.device:
     """The device of networks in this process, which does not own a borrowed GPU."""
     return torch.device("cpu") if BORROWED else best_device()
+
+
+def bears() -> int:
+    """How many computations this machine bears at once: one on a GPU, else one a core.
+
+    Every computation uses all cores by itself; more of them share the time and need more memory.
+    """
+    if home().type != "cpu":
+        return 1
+    own = getattr(os, "sched_getaffinity", None)  # cores of this process, where that is known
+    return min(MOST_AT_WORK, len(own(0)) if own else os.cpu_count() or 1)
 
 
 def seconds_of(folder: str, evaluations: int, evaluation_seconds: float) -> float:

@@ -1,6 +1,7 @@
 """Limits of what one visitor may compute: wide at home, narrow in public.
 
-`Bounds` limit models and walks, `Limits` one training; environment variables set each of them.
+`Bounds` limit models and walks, `Limits` one training, `Places` how many computations wait and run;
+environment variables set each of them.
 """
 
 from __future__ import annotations
@@ -105,3 +106,44 @@ PUBLIC_LIMITS = Limits(
     reading=60,
     gigabytes=6,
 )
+
+
+@dataclass(frozen=True)
+class Places:
+    """Limits of the line for all that computes; each is set by PLAYGROUND_MAX_ and its name.
+
+    Attributes:
+        at_work: Computations at once; 0 is what the machine bears.
+        waiting: Those that wait.
+        session: Those of one session that wait or run.
+        address: Those of one address, behind which a whole class may sit.
+    """
+
+    at_work: int = 0
+    waiting: float = 96
+    session: float = math.inf
+    address: float = math.inf
+
+    @classmethod
+    def here(cls) -> Places:
+        """The limits of this page."""
+        return from_environment(PUBLIC_PLACES if SESSIONS.public else cls(), "PLAYGROUND_MAX_")
+
+
+PUBLIC_PLACES = Places(session=8, address=48)
+
+
+def proxies() -> int:
+    """How many proxies stand before the page, whose X-Forwarded-For is believed.
+
+    A Space has one. Elsewhere there is none unless PLAYGROUND_PROXIES says so, since a visitor may
+    write anything there; what a proxy on this machine wrote, the server has read already.
+
+    Raises:
+        ValueError: if the variable is no number.
+    """
+    text = os.environ.get("PLAYGROUND_PROXIES") or ("1" if os.environ.get("SPACE_ID") else "0")
+    try:
+        return max(0, int(text))
+    except ValueError:
+        raise ValueError(f"PLAYGROUND_PROXIES must be a number, not {text!r}.") from None

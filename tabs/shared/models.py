@@ -33,8 +33,10 @@ from diffusion_core.generation import SamplingRequest, SamplingRun
 from . import gpu, memory
 from .limits import Bounds
 from .sessions import SESSIONS
+from .text import LONGEST_NAME, echo, path_of, path_text, printable
 
 OPENS_WITH = "PLAYGROUND_OPENS_WITH"
+MOST_NAMED = 8  # names in a sentence
 Key = tuple[str, str, int, int]
 _HELD: OrderedDict[Key, Checkpoint] = OrderedDict()
 _LOCK, _LOCKS = threading.Lock(), defaultdict[Key, threading.Lock](threading.Lock)
@@ -49,7 +51,7 @@ def available(session: str = "") -> list[tuple[str, str]]:
         session: The session whose own models are included, where visitors are strangers.
     """
     found = [
-        (each.name, str(each))
+        (printable(each.name, LONGEST_NAME), path_text(each))
         for each in _folders(session)
         if weights_in(each, links=not SESSIONS.public) is not None
     ]
@@ -220,7 +222,12 @@ def listed(name: str) -> Checkpoint:
     known = dict(available())
     text = isinstance(name, str)
     if not text or (name not in known and (SESSIONS.public or "/" not in name)):
-        raise ValueError(f"There is no model {name!r} here; choose from: {', '.join(known)}.")
+        names = [*known]
+        more = f", and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else ""
+        raise ValueError(
+            f"There is no model {echo(name)} here; choose from: "
+            f"{', '.join(names[:MOST_NAMED])}{more}."
+        )
     return get(fetch(name))
 
 
@@ -277,7 +284,7 @@ def place(name_or_path: str) -> tuple[Path, str]:
     hub = cached()
     if path in hub and path in listed:
         return hub[path], path
-    folder = Path(path)
+    folder = path_of(path)
     if SESSIONS.public:
         # The names of sessions' folders are random, and no other session learns them.
         if path in listed.values() or folder.parent in SESSIONS.folders.values():

@@ -1,6 +1,23 @@
-"""Numbers as words that one reads in passing."""
+"""Numbers as words that one reads in passing; and any text at all as text that can be shown."""
 
 from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from reprlib import Repr
+from typing import Any
+
+LONGEST_NAME = 200  # characters of a name that is shown
+LONGEST_ECHO = 60  # characters of what a caller sent, in the sentence that refuses it
+LONGEST_SENTENCE = 300
+# Categories of characters that are not shown: controls, formats such as those that turn the
+# direction of writing, halves of surrogate pairs, private and unassigned ones.
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
+JOINERS = "\u200c\u200d"  # parts of words and of emoji in many scripts
+
+_ECHO = Repr()
+_ECHO.maxlevel, _ECHO.maxstring, _ECHO.maxother, _ECHO.maxlong = 2, LONGEST_ECHO, LONGEST_ECHO, 40
 
 
 def span(ms: float) -> str:
@@ -25,3 +42,72 @@ def rough_duration(seconds: float) -> str:
 def times(count: int) -> str:
     """So many evaluations, in words."""
     return f"{count:,} evaluation{'' if count == 1 else 's'}"
+
+
+def printable(text: str, most: int | None = None) -> str:
+    r"""The same text as a person can read it and UTF-8 can hold it.
+
+    A name from a disk, an archive or a checkpoint may hold anything: bytes that are no text,
+    control characters, marks that turn the direction of writing. Each of these becomes its code, as
+    \x1b or \udcff, so that two names stay two. What can be shown already stays as it is.
+
+    Args:
+        text: Any text.
+        most: Characters after which it is cut, with an ellipsis in the middle; None keeps all.
+    """
+    if most is not None and len(text) > most:  # first: a name may be as long as a file
+        text = f"{text[: most - most // 3 - 1]}…{text[-(most // 3) :]}"
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in text)
+
+
+def _is_shown(character: str) -> bool:
+    return character in JOINERS or unicodedata.category(character) not in UNSEEN
+
+
+def original(shown: str, texts: Iterable[str]) -> str:
+    """The text among these that is shown so; where there is none, what was shown."""
+    every = [*texts]
+    return next((t for t in every if printable(t, LONGEST_NAME) == shown), shown)
+
+
+_PATHS: dict[str, Path] = {}  # of those paths that cannot be shown as they are
+
+
+def path_text(path: Path) -> str:
+    """A path as a value of a menu, which comes back as it went: printable, and known here."""
+    text, shown = str(path), printable(str(path))
+    if shown != text:
+        _PATHS[shown] = path
+    return shown
+
+
+def path_of(text: str) -> Path:
+    """The path that `path_text` gave as this text; of any other text, the path that it names."""
+    return _PATHS.get(text) or Path(text)
+
+
+def fits_utf8(text: str) -> bool:
+    """Whether UTF-8 can hold the text; it cannot hold halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def echo(value: Any) -> str:
+    """A value that was sent, as Python writes it, in at most `LONGEST_ECHO` characters."""
+    try:
+        written = _ECHO.repr(value)
+    except Exception:  # such as a number with more digits than Python writes
+        written = f"a value of type {type(value).__name__}"
+    written = printable(written)
+    return written if len(written) <= LONGEST_ECHO else f"{written[: LONGEST_ECHO - 3]}..."
+
+
+def sentence(text: str) -> str:
+    """A sentence for whoever asked: in one line, printable, and no longer than it is read."""
+    one = printable(" ".join(text[: 4 * LONGEST_SENTENCE].split()))
+    return one if len(one) <= LONGEST_SENTENCE else f"{one[: LONGEST_SENTENCE - 4]} ..."

@@ -14,6 +14,7 @@ from diffusion_core.training_runs import TrainingPlan
 from ..shared import models
 from ..shared.errors import TRAINING, sentence_of
 from ..shared.limits import Limits
+from ..shared.line import LINE
 from ..shared.sessions import PUBLIC, SESSIONS
 from .form import FRESH, OWN, PRESET_PARTS, PRESETS, TrainForm
 from .jobs import QUEUE
@@ -47,7 +48,11 @@ def facts_now(form: TrainForm, request: gr.Request) -> str:
 
 def seconds_of(plan: TrainingPlan) -> float | None:
     """Seconds of a step; while a training runs, only if they were measured before."""
-    return seconds_a_step(plan, known=QUEUE.busy)
+    seconds = seconds_a_step(plan, known=True)
+    if seconds is None and not QUEUE.busy:
+        with LINE.slot():
+            seconds = seconds_a_step(plan, known=QUEUE.busy)
+    return seconds
 
 
 def _filled(name: str, form: TrainForm, session: str) -> Filled:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,8 +12,10 @@ import gradio as gr
 from ..shared import models
 from ..shared.errors import DELETION, FILE, TRAINING, sentence_of
 from ..shared.limits import Limits
+from ..shared.line import LINE
 from ..shared.page import open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
+from ..shared.visitor_files import VISITOR_FILES
 from . import my_models
 from .datasets import FOLDER, MINE, SHIPPED, read, words
 from .estimates import planned, seconds_of
@@ -52,19 +52,24 @@ def chosen_pictures(
     if no_files or (form.source == FOLDER and not form.folder.strip()):
         yield {"words": "Choose a zip, pictures or a folder; they will be shown here."}
         return
+    VISITOR_FILES.keep(session, form.files or [])
     seen: list[int] = []
 
     def note(done: int, total: int) -> None:
         seen[:] = [done, total]
 
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(
-            read, form.source, form.files, form.folder, int(form.size), Limits.here(), note
-        )
-        while wait([reading], timeout=TELL_SECONDS).not_done:
-            far = f" {seen[0]:,} of {seen[1]:,}" if seen else ""
-            yield {"words": f"Reading the pictures{far} …"}
     try:
+        with LINE.place() as place, ThreadPoolExecutor(1) as pool:
+            while not place.wait(TELL_SECONDS):
+                if place.given_up():
+                    return
+                yield {"words": "The pictures wait until others have been computed …"}
+            reading = pool.submit(
+                read, form.source, form.files, form.folder, int(form.size), Limits.here(), note
+            )
+            while wait([reading], timeout=TELL_SECONDS).not_done:
+                far = f" {seen[0]:,} of {seen[1]:,}" if seen else ""
+                yield {"words": f"Reading the pictures{far} …"}
         dataset = reading.result()
     except Exception as error:
         yield {
@@ -158,10 +163,12 @@ ZIP_PARTS = ("file", "outcome")
 
 def zip_file(path: str | None, request: gr.Request) -> Iterator[dict[str, Any]]:
     """The chosen model as a zip to download; updates of `ZIP_PARTS`."""
+    session = request.session_hash or ""
     try:
-        with tempfile.TemporaryDirectory() as into:  # Gradio keeps a copy, and lets it go in time
-            made = my_models.zipped(path, request.session_hash or "", Path(into))
-            yield {"file": gr.update(value=made, visible=True)}
+        my_models.saved(path, session)
+        with LINE.slot():
+            made = my_models.zipped(path, session, VISITOR_FILES.folder(session))
+        yield {"file": gr.update(value=made, visible=True)}
     except (ValueError, OSError) as error:
         yield {"outcome": sentence_of(error, FILE)}
 

@@ -13,6 +13,7 @@ from ..shared.forms import Controls, components, wired
 from ..shared.limits import Limits
 from ..shared.page import Page
 from ..shared.sessions import PUBLIC, SESSIONS
+from ..shared.visitor_files import VISITOR_FILES
 from . import publish
 from .datasets import SIZES
 from .estimates import (
@@ -87,6 +88,7 @@ def forget(request: gr.Request) -> None:
     """A page was closed: what belonged to it alone goes, as the public page promises."""
     session = request.session_hash or ""
     FOLLOWED.pop(session, None)
+    VISITOR_FILES.forget(session)
     job = QUEUE.forget(session) if SESSIONS.public else None
     if job is None or job.ended.is_set():
         SESSIONS.forget(session)

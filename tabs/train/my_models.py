@@ -12,6 +12,7 @@ from diffusion_core.training_runs import STATE_FILE, TrainingPlan
 
 from ..shared.limits import Limits
 from ..shared.sessions import SESSIONS
+from ..shared.text import LONGEST_NAME, path_of, path_text, printable
 from .jobs import PLAN_FILE, QUEUE, Job, kept_pictures
 
 
@@ -20,7 +21,7 @@ def own_models(session: str) -> list[tuple[str, str]]:
     folder = SESSIONS.folder(session)
     found = [each for each in folder.glob("*") if (each / PLAN_FILE).exists()]
     found.sort(key=lambda each: (each / PLAN_FILE).stat().st_mtime, reverse=True)
-    return [(each.name, str(each)) for each in found]
+    return [(printable(each.name, LONGEST_NAME), path_text(each)) for each in found]
 
 
 def chosen(path: str | None, session: str) -> Path:
@@ -31,7 +32,7 @@ def chosen(path: str | None, session: str) -> Path:
     """
     if not path or path not in [p for _, p in own_models(session)]:
         raise ValueError("Choose one of your models first; Train makes one.")
-    return Path(path)
+    return path_of(path)
 
 
 def saved(path: str | None, session: str) -> Path:
