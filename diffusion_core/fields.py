@@ -24,6 +24,11 @@ _SHOWN = reprlib.Repr()
 _SHOWN.maxlist = _SHOWN.maxtuple = _SHOWN.maxdict = 3
 _SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxlong, _SHOWN.maxother = 2, 40, 40, 40
 
+# Categories of characters that are not shown: controls, formats such as those that turn the
+# direction of writing, halves of surrogate pairs, private and unassigned ones.
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
+JOINERS = "\u200c\u200d"  # parts of words and of emoji in many scripts
+
 
 def shown(value: Any) -> str:
     """A value in a few printable characters, to be quoted in a sentence."""
@@ -33,10 +38,26 @@ def shown(value: Any) -> str:
         return "a number of thousands of digits"
 
 
-def printable(text: str) -> str:
-    """Text that every page and terminal can show; what UTF-8 cannot hold is escaped."""
-    escaped = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if unicodedata.category(c) != "Cc" else repr(c)[1:-1] for c in escaped)
+def printable(text: str, most: int | None = None) -> str:
+    r"""The same text as a person can read it and UTF-8 can hold it.
+
+    A name from a disk, an archive or a checkpoint may hold anything: bytes that are no text,
+    control characters, marks that turn the direction of writing. Each of these becomes its code, as
+    \x1b or \udcff, so that two names stay two. What can be shown already stays as it is.
+
+    Args:
+        text: Any text.
+        most: Characters after which it is cut, with an ellipsis in the middle; None keeps all.
+    """
+    if most is not None and len(text) > most:  # first: a name may be as long as a file
+        text = f"{text[: most - most // 3 - 1]}…{text[-(most // 3) :]}"
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in text)
+
+
+def _is_shown(character: str) -> bool:
+    return character in JOINERS or unicodedata.category(character) not in UNSEEN
 
 
 @dataclass(frozen=True)

@@ -154,17 +154,6 @@ def _in_a_name(character: str) -> bool:
     return character in "_.-" or unicodedata.category(character)[0] in "LNM"
 
 
-def printable(text: str) -> str:
-    r"""A text that UTF-8 can hold, on one line: each other character as its escape, as \udcff.
-
-    Names of files whose bytes are not UTF-8 reach Python with lone surrogates in them.
-    """
-    return "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Cs") else c
-        for c in text
-    )
-
-
 def why_not_writable(folder: Path) -> str | None:
     """The reason why no file can be written in a folder; None where one can.
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from diffusion_core import files
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.files import folder_name, printable, why_not_writable, write_text
+from diffusion_core.fields import printable
+from diffusion_core.files import folder_name, why_not_writable, write_text
 from tabs import working_folders
 from tabs.shared.errors import COMPUTATION, DISK, FILE, TRAINING, reason_of, sentence_of
 from tabs.train.jobs import free_folder, keep_pictures, kept_pictures

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..conditioning import AttributeNames
-from ..files import printable
+from ..fields import printable
 from .images import fit_picture, from_uint8
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")

@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from diffusion_core.files import NOT_ALLOWED, printable
+from diffusion_core.fields import printable
+from diffusion_core.files import NOT_ALLOWED
 from diffusion_core.training_runs import TrainingEnded
 
 MOST_LETTERS = 160  # of a reason

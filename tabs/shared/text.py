@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
+from diffusion_core.fields import printable
+
 LONGEST_NAME = 200  # characters of a name that is shown
 LONGEST_ECHO = 60  # characters of what a caller sent, in the sentence that refuses it
 LONGEST_SENTENCE = 300
-# Categories of characters that are not shown: controls, formats such as those that turn the
-# direction of writing, halves of surrogate pairs, private and unassigned ones.
-UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
-JOINERS = "\u200c\u200d"  # parts of words and of emoji in many scripts
 
 _ECHO = Repr()
 _ECHO.maxlevel, _ECHO.maxstring, _ECHO.maxother, _ECHO.maxlong = 2, LONGEST_ECHO, LONGEST_ECHO, 40
@@ -42,28 +39,6 @@ def rough_duration(seconds: float) -> str:
 def times(count: int) -> str:
     """So many evaluations, in words."""
     return f"{count:,} evaluation{'' if count == 1 else 's'}"
-
-
-def printable(text: str, most: int | None = None) -> str:
-    r"""The same text as a person can read it and UTF-8 can hold it.
-
-    A name from a disk, an archive or a checkpoint may hold anything: bytes that are no text,
-    control characters, marks that turn the direction of writing. Each of these becomes its code, as
-    \x1b or \udcff, so that two names stay two. What can be shown already stays as it is.
-
-    Args:
-        text: Any text.
-        most: Characters after which it is cut, with an ellipsis in the middle; None keeps all.
-    """
-    if most is not None and len(text) > most:  # first: a name may be as long as a file
-        text = f"{text[: most - most // 3 - 1]}…{text[-(most // 3) :]}"
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in text)
-
-
-def _is_shown(character: str) -> bool:
-    return character in JOINERS or unicodedata.category(character) not in UNSEEN
 
 
 def original(shown: str, texts: Iterable[str]) -> str:
