@@ -95,6 +95,7 @@ def test_betas_are_2_to_10_000_numbers_above_0_and_at_most_1():
         assert field.dtype == torch.float64 and field.device.type == "cpu"
     with pytest.raises(AttributeError):
         LINEAR.betas = None
+    assert LINEAR != make_schedule("linear")  # compared as objects, not tensor by tensor
     assert repr(NoiseSchedule([0.1, 0.2])).count("tensor") == 1
 
 
@@ -221,6 +222,8 @@ def test_slerp_goes_round_in_equal_angles_and_straight_where_there_is_no_angle()
     torch.testing.assert_close(process.slerp(a, b, 4), want)
     torch.testing.assert_close(process.slerp(a, 2 * a, 3)[1], 1.5 * a[0])
     assert process.slerp(a, b, 4).dtype == torch.float32
+    beside = torch.tensor([[3**0.5, 1.0]])  # at 30 degrees
+    torch.testing.assert_close(process.slerp(a, beside, 3).norm(dim=1), torch.full((3,), 2.0))
     behind = torch.tensor([[-1.0, 3**0.5]])  # at 120 degrees
     torch.testing.assert_close(process.slerp(a, behind, 3)[1], torch.tensor([1.0, 3**0.5]))
     near = torch.tensor([[2.0, 2.4e-4]])  # an angle of 1.2e-4
