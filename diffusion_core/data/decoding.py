@@ -137,7 +137,10 @@ def _check(image: Image.Image, data: bytes, side: int) -> int:
     kind = str(image.format)
     if kind in ("JPEG", "MPO"):
         return _check_jpeg(image, data, side)
-    cost = 4 if kind == "TIFF" and image.mode in ("1", "L", "P", "I;16", "I;16B") else _COSTS[kind]
+    cost: float = _COSTS[kind]
+    if kind == "TIFF":
+        cost = 4 if image.mode in ("1", "L", "P", "I;16", "I;16B") else cost
+        cost *= 1 if _tags(image).get(_ORIENTATION, 1) == 1 else 1.5  # Pillow turns a copy
     if pixels * cost > MAX_MEMORY:
         raise Refused(_too_large(MAX_MEMORY // cost, kind))
     return _factor(image.width, image.height, side)

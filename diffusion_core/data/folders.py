@@ -32,7 +32,9 @@ def walk(
     found: list[tuple[Parts, Path]] = []
     left, seen = LeftOut(), 0
     try:
-        open_folders = [(os.fspath(folder), (), (_identity(os.stat(folder)),))]
+        open_folders: list[tuple[str, Parts, tuple[tuple[int, int], ...]]] = [
+            (os.fspath(folder), (), (_identity(os.stat(folder)),))
+        ]
         os.scandir(folder).close()
     except OSError:
         raise ValueError(

@@ -159,7 +159,9 @@ def fit_picture(picture: np.ndarray, size: int, crop: str = "centre") -> np.ndar
         at = round((size - width) / 2), round((size - height) / 2)
         square.paste(image.resize((width, height), Image.Resampling.LANCZOS), at)
     else:
-        at = _ALIGN[crop], _ALIGN[crop]
-        square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS, centering=at)
+        align = _ALIGN[crop]
+        square = ImageOps.fit(
+            image, (size, size), Image.Resampling.LANCZOS, centering=(align, align)
+        )
     pixels = np.asarray(square)
     return pixels[..., None] if pixels.ndim == 2 else pixels

@@ -173,7 +173,9 @@ class Placed:
         tops = self._tops()
         loose = [i for i, parts in enumerate(self.places) if parts and len(parts) == 1]
         inside = sum(parts is not None for parts in self.places) - len(loose)
-        found = [parts and (parts[0] if len(parts) > 1 else "") for parts in self.places]
+        found = [
+            None if parts is None else parts[0] if len(parts) > 1 else "" for parts in self.places
+        ]
         if len(tops) < 2 or not loose:
             return ["" if each is not None and len(tops) < 2 else each for each in found]
         many = _count(len(loose), "picture lies", "pictures lie")
