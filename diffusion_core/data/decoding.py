@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
@@ -27,6 +28,7 @@ MAX_MEMORY = 250_000_000  # bytes that a decoder may hold at a time
 MAX_READS = 100_000  # of a file's header and parts; a whole file of 10 MB takes at most 10,000
 MAX_SCANS = 200  # of a JPEG; usual are 1 to 12
 MAX_SCANNED = 800_000_000  # pixels times scans; 40 million pixels in 18 scans take a second
+MAX_STRIPS = 50_000  # of a TIFF; usual is one for some rows
 MAX_PROFILE = 4 * 1024 * 1024
 GAP = 3  # a picture is reduced to no less than 3 times the square that is made of it
 MAX_KEPT = 2**23  # pixels of a picture that is handed on, whatever its shape
@@ -46,6 +48,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_OFFSETS = (273, 324)  # of the strips and of the tiles of a TIFF
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339
 _ALPHA = ("LA", "PA", "RGBA", "RGBa", "La")
 _UNUSUAL = "The picture is packed in an unusual way; save it again as PNG or JPEG."
@@ -91,6 +94,7 @@ def decode(data: bytes, side: int) -> RawPicture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _check_strips(data)
             with Image.open(_Counted(data), formats=formats()) as image:
                 factor = _check(image, data, side)
                 return _decoded(image, factor, side)
@@ -169,6 +173,29 @@ def _check_jpeg(image: Any, data: bytes, side: int) -> int:
     return _factor(image.width, image.height, side)
 
 
+def _check_strips(data: bytes) -> None:
+    """Refuse a TIFF of endlessly many strips or tiles, each of which Pillow makes an object of.
+
+    Raises:
+        Refused: with the sentence.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None or len(data) < 16:
+        return
+    big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    try:
+        (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+        (entries,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
+        first, size = at + (8 if big else 2), 20 if big else 12
+        for entry in range(min(entries, 1000)):
+            place = first + size * entry
+            tag, _, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, place)
+            if tag in _OFFSETS and count > MAX_STRIPS:
+                raise Refused(_UNUSUAL)
+    except struct.error:
+        return  # cut off: Pillow says so
+
+
 def _factor(width: int, height: int, side: int) -> int:
     """By how much a picture may be reduced: 1 leaves it as it is."""
     factor = max(1, min(width, height) // (GAP * side))
@@ -203,15 +230,23 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _boxes(width: int, height: int, factor: int) -> Iterator[tuple[int, int, int, int]]:
-    """Tiles of at most `TILE` pixels or so, whose sides are multiples of the factor."""
+    """Tiles of at most `TILE` pixels or so, whose sides are multiples of the factor.
+
+    What is left over is cut off on both sides alike, less than half a pixel of the reduced picture:
+    as a pixel of its own it would be stretched. A side smaller than the factor is one tile.
+    """
     if factor == 1:
         yield 0, 0, width, height
         return
     wide = min(width, TILE // factor) // factor * factor + factor
     high = max(1, TILE // wide // factor) * factor
-    for top in range(0, height, high):
-        for left in range(0, width, wide):
-            yield left, top, min(left + wide, width), min(top + high, height)
+    x, y = (length % factor // 2 if length >= factor else 0 for length in (width, height))
+    right, bottom = (
+        length // factor * factor if length >= factor else length for length in (width, height)
+    )
+    for top in range(0, bottom, high):
+        for left in range(0, right, wide):
+            yield x + left, y + top, x + min(left + wide, right), y + min(top + high, bottom)
 
 
 def _tiles(image: Image.Image, factor: int) -> Iterator[Image.Image]:
@@ -223,7 +258,7 @@ def _joined(image: Image.Image, factor: int, tiles: list[Image.Image]) -> Image.
     """The reduced tiles as one picture."""
     if len(tiles) == 1:
         return tiles[0]
-    width, height = (-(-length // factor) for length in image.size)
+    width, height = (max(1, length // factor) for length in image.size)
     whole = Image.new(tiles[0].mode, (width, height))
     for box, tile in zip(_boxes(*image.size, factor), tiles, strict=True):
         whole.paste(tile, (box[0] // factor, box[1] // factor))

@@ -62,7 +62,9 @@ def walk(
                         left.links += 1
                     else:
                         open_folders.append((entry.path, place, (*above, own)))
-                elif entry.is_file():
+                elif not entry.is_file():
+                    left.links += linked  # to nowhere; what else it may be is no picture
+                else:
                     seen += 1
                     if PurePosixPath(place[-1]).suffix.lower() in SUFFIXES:
                         found.append((place, Path(entry.path)))

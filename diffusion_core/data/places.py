@@ -187,7 +187,8 @@ class Placed:
                 f"{'is' if len(loose) == 1 else 'are'} left out: {name[0]}"
                 f"{'' if len(loose) == 1 else ' and others'}."
             )
-            return [None if i in {*loose} else each for i, each in enumerate(found)]
+            beside = {*loose}
+            return [None if i in beside else each for i, each in enumerate(found)]
         self.notes.append(
             f"No classes are used, for {many} beside the folders that would name them, and "
             f"{inside:,} in them."

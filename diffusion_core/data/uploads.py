@@ -105,7 +105,8 @@ def load_uploads(
             placed = Placed([parts for parts, _ in found], whole=len(paths) == 1)
             places += placed.places
             notes += placed.notes
-            readers += [(lead + "/".join(parts), read) for parts, read in found]
+            shorter = zip(placed.places, found, strict=True)
+            readers += [(lead + "/".join(at or parts), read) for at, (parts, read) in shorter]
         try:
             unpacker.check()
             placed = Placed(places)
