@@ -90,7 +90,7 @@ def test_every_format_and_mode_is_read_right_or_refused_in_a_sentence():
     for form, mode, data in WRITTEN:
         got = judged(data)
         seen.setdefault((form in READ) or isinstance(got, np.ndarray), []).append((form, mode))
-        if form not in READ:
+        if form not in READ or (form, mode) == ("TIFF", "YCbCr"):  # which Pillow writes unreadably
             assert isinstance(got, str), (form, mode)
             continue
         assert isinstance(got, np.ndarray) and got.shape[:2] == (24, 36), (form, mode, got)
@@ -420,7 +420,7 @@ def test_thirty_nine_million_pixels_of_16_bits_take_less_than_300_megabytes(tmp_
     file = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data)
     most, told = peak(tmp_path, file + chunk(b"IEND", b""))
     assert width * height < MAX_PIXELS and len(file) < 10**7
-    assert "(2000, 2167, 1)" in told and most < 300
+    assert "(2000, 2166, 1)" in told and most < 300
 
 
 @linux
