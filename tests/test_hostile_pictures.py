@@ -376,7 +376,8 @@ def test_what_is_reduced_looks_like_what_is_not():
         small, whole = read_picture(data, 8), read_picture(data, 450)
         assert min(whole.shape[:2]) == 450 and 24 <= min(small.shape[:2]) < 65
         a, b = (fit_picture(each, 8).astype(int) for each in (small, whole))
-        assert np.abs(a - b).max() <= 4, (image.mode, form)
+        # A JPEG at a fraction has a last pixel of which only a part is in the picture.
+        assert np.abs(a - b).max() <= (8 if form == "JPEG" else 4), (image.mode, form)
 
 
 MEMORY = """

@@ -96,9 +96,8 @@ def decode(data: bytes, side: int) -> RawPicture:
             warnings.simplefilter("ignore")
             _check_strips(data)
             with Image.open(_Counted(data), formats=formats()) as image:
-                size = image.size
                 factor = _check(image, data, side)
-                return _decoded(_unpadded(image, size), factor)
+                return _decoded(image, factor, side)
     except Refused:
         raise
     except (MemoryError, Image.DecompressionBombError):
@@ -205,22 +204,8 @@ def _factor(width: int, height: int, side: int) -> int:
     return factor
 
 
-def _unpadded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture loaded, without the pixels at its edge that a JPEG of a fraction only half has.
-
-    Args:
-        image: The picture, perhaps to be decoded at a fraction.
-        size: Its whole size.
-    """
+def _decoded(image: Image.Image, factor: int, side: int) -> RawPicture:
     image.load()
-    for fraction in (2, 4, 8):
-        if image.size == (-(-size[0] // fraction), -(-size[1] // fraction)) != size:
-            full = max(1, size[0] // fraction), max(1, size[1] // fraction)
-            return image if full == image.size else image.crop((0, 0, *full))
-    return image
-
-
-def _decoded(image: Image.Image, factor: int) -> RawPicture:
     turn = _TURNS.get(_orientation(image))
     mode = image.mode
     if mode.startswith("I") or mode == "F":
