@@ -16,7 +16,7 @@ import numpy as np
 
 AUTOMATIC = "automatic"
 RANGES = {
-    AUTOMATIC: "automatic: the bit depth that is used",
+    AUTOMATIC: "automatic (bit depth)",
     "format": "as the format says",
     "largest": "up to the largest value",
     "percentiles": "1st to 99th percentile",
