@@ -44,7 +44,7 @@ def test_a_folder_of_pictures_with_one_that_is_broken(tmp_path):
     d = load_dataset(tmp_path, size=16)
     assert len(d) == 3 and d.shape == (3, 16, 16)
     assert d.class_names == ("a", "b") and d.labels.tolist() == [0, 0, 1]
-    assert len(d.unreadable) == 1 and d.unreadable[0].startswith("4.png")
+    assert len(d.unreadable) == 1 and d.unreadable[0].startswith("b/4.png: ")
 
 
 def test_data_that_is_not_there_is_one_sentence(tmp_path):

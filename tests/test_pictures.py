@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffusion_core.data import fit_picture, images, read_picture
+from diffusion_core.data import decoding, fit_picture, read_picture
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
@@ -103,7 +103,7 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path, content, words):
 
 
 def test_large_and_missing_files_are_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "MAX_BYTES", 20)
+    monkeypatch.setattr(decoding, "MAX_BYTES", 20)
     with pytest.raises(ValueError, match="at most"):
         read_picture(save(tmp_path, Image.fromarray(RAMP), "x.png"))
     with pytest.raises(ValueError, match="no such picture"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffusion_core.data import load_dataset, load_uploads, uploads
+from diffusion_core.data import load_dataset, load_uploads, uploads, zips
 
 MB = 2**20
 
@@ -93,10 +93,10 @@ def test_what_systems_leave_behind_is_passed_over_and_one_top_folder_seen_throug
     members = {name: b"x" for name in litter} | two("pets/cats/1.png", "./pets/dogs/2.png")
     d = load_uploads([zipped(tmp_path / "x.zip", members)], size=8)
     assert len(d) == 2 and d.unreadable == () and d.class_names == ("cats", "dogs")
-    # One class is no class; pictures beside folders have none, so that none is used.
-    for names in (("pets/1.png", "pets/2.png"), ("1.png", "cats/2.png", "dogs/3.png")):
-        d = load_uploads([zipped(tmp_path / "x.zip", two(*names))], size=8)
-        assert len(d) == len(names) and d.labels is None and d.class_names == ()
+    assert d.notes == ("1 file was left out: 1 .txt.",)
+    # One class is no class.
+    d = load_uploads([zipped(tmp_path / "x.zip", two("pets/1.png", "pets/2.png"))], size=8)
+    assert len(d) == 2 and d.labels is None and d.class_names == () and d.notes == ()
     # Folders in folders, as of a downloaded data set.
     d = load_uploads([zipped(tmp_path / "x.zip", two("a/b/c/0/1.png", "a/b/c/1/1.png"))], size=8)
     assert d.class_names == ("0", "1")
@@ -111,8 +111,15 @@ def test_several_zips_and_loose_pictures_together(tmp_path):
     assert d.class_names == ("birds", "cats", "dogs") and d.labels.tolist() == [1, 2, 0, 1]
     assert d.pictures[:, 0, 0, 2].tolist() == [0, 10, 80, 70]
     d = load_uploads([tmp_path / "z.png", b, tmp_path / "m.txt", a], size=8)
-    assert d.pictures[:, 0, 0, 2].tolist() == [0, 10, 80, 70, 90] and d.labels is None
-    assert len(d.unreadable) == 1 and d.unreadable[0].startswith("m.txt: ")
+    assert d.pictures[:, 0, 0, 2].tolist() == [0, 10, 80, 70] and d.class_names[0] == "birds"
+    assert d.notes == (
+        "1 file was left out: 1 .txt.",
+        "1 picture lies beside the folders that name the classes, and is left out: z.png.",
+    )
+    # A zip a class, as they are sent one by one.
+    c = zipped(tmp_path / "c.zip", {"fish/1.png": png(50)})
+    d = load_uploads([c, zipped(tmp_path / "d.zip", {"owls/1.png": png(60)})], size=8)
+    assert d.class_names == ("fish", "owls") and d.labels.tolist() == [0, 1]
 
 
 def test_the_order_is_that_of_the_names(tmp_path):
@@ -177,8 +184,9 @@ def test_a_broken_member_is_named_and_the_rest_is_used(tmp_path):
 def test_zips_inside_a_zip_are_named_and_not_opened(tmp_path):
     inner = zipped(tmp_path / "i.zip", two("3.png", "4.png")).read_bytes()
     d = load_uploads([zipped(tmp_path / "x.zip", two() | {"inner.zip": inner})], size=8)
-    assert len(d) == 2 and d.unreadable == ("inner.zip: A zip inside a zip is not opened.",)
-    refused([zipped(tmp_path / "x.zip", {"inner.zip": inner})], "inside a zip is not opened")
+    words = "1 file was left out: 1 .zip. A zip inside is not opened; unpack it first."
+    assert len(d) == 2 and d.unreadable == () and d.notes == (words,)
+    refused([zipped(tmp_path / "x.zip", {"inner.zip": inner})], words)
 
 
 def test_nothing_to_read_is_one_sentence(tmp_path):
@@ -274,8 +282,8 @@ def test_a_bomb_that_lies_is_stopped_by_what_comes_out(tmp_path):
 
 def test_the_ratio_counts_what_comes_out(tmp_path, monkeypatch):
     path = lying(tmp_path / "x.zip", 3, 100)
-    monkeypatch.setattr(uploads, "FREE_BYTES", 20 * MB)
-    monkeypatch.setattr(uploads, "MAX_RATIO", 30)
+    monkeypatch.setattr(zips, "FREE_BYTES", 20 * MB)
+    monkeypatch.setattr(zips, "MAX_RATIO", 30)
     refused([path], "over 30 times its size")
 
 
@@ -320,29 +328,34 @@ def test_names_that_lead_out_are_refused_and_nothing_is_written(tmp_path, name):
 
 
 def test_dots_in_names_are_no_way_out(tmp_path):
-    names = ("a..b/1...png", "a../2.png", "c:4.png")
+    names = ("a..b/1...png", "a../2.png", "a../c:4.png")
     assert len(load_uploads([zipped(tmp_path / "x.zip", two(*names))], size=8)) == 3
 
 
-def test_no_member_is_written_by_its_name(tmp_path, monkeypatch):
+def test_no_member_is_written(tmp_path, monkeypatch):
+    """Neither by its name nor by another: a full disk or a folder of others changes nothing."""
     written = []
-    real = Path.write_bytes
+    real = io.open
 
-    def watched(self, data):
-        written.append(self)
-        return real(self, data)
+    def watched(file, mode="r", *args, **kwargs):
+        if set(mode) & set("wax+"):
+            written.append(file)
+        return real(file, mode, *args, **kwargs)
 
     path = zipped(tmp_path / "x.zip", two("cats/1.png", "dogs/2.png"))
-    monkeypatch.setattr(Path, "write_bytes", watched)
+    monkeypatch.setattr(io, "open", watched)
+    monkeypatch.setattr("builtins.open", watched)
     load_uploads([path], size=8)
-    assert len(written) == 2 and len(set(written)) == 1 and written[0].name == "picture"
+    assert written == []
 
 
 def test_too_many_too_few_and_sizes_out_of_range_are_one_sentence(tmp_path, monkeypatch):
     path = zipped(tmp_path / "x.zip", two("1.png", "2.png", "3.png"))
-    assert "leave some out" in refused(
-        [path], "There are 3 pictures, and at most 2", max_pictures=2
+    drawn = load_uploads([path], size=8, max_pictures=2)
+    assert len(drawn) == 2 and drawn.notes == (
+        "Of 3 pictures 2 are taken, drawn at random; more are not allowed here.",
     )
+    assert drawn.content == load_uploads([path], size=8, max_pictures=2).content
     one = zipped(tmp_path / "y.zip", {"1.png": png(), "2.png": b"x"})
     refused([one], "only repeat it; give at least 2")
     for size in (0, -8, 1025):

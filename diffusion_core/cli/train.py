@@ -21,7 +21,9 @@ def train(
     dataset: Annotated[
         str,
         typer.Option(
-            help="fashion-mnist[-2000], avatars[-3000], mnist, kmnist, cifar10, or a folder."
+            "--dataset",
+            "--data",
+            help="fashion-mnist[-2000], avatars[-3000], mnist, kmnist, cifar10, a folder or a zip.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint and of the resumable state.")],
@@ -34,6 +36,13 @@ def train(
     steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 10_000,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 64,
     size: Annotated[int, typer.Option(help="Side of a folder's pictures, in pixels.")] = 32,
+    value_range: Annotated[
+        str,
+        typer.Option(
+            help="Of a folder's 16-bit and float pictures, which values are black and white: "
+            "automatic, format, largest, percentiles, or the value that is white."
+        ),
+    ] = "automatic",
     channels: Annotated[str, typer.Option(help="Feature channels of each level.")] = "64,128",
     blocks: Annotated[int, typer.Option(help="Residual blocks a level.")] = 2,
     patch_size: Annotated[int, typer.Option(help="Fold p × p pixels into channels.")] = 2,
@@ -112,9 +121,9 @@ def train(
         raise ValueError(f"There is no log {log!r}; choose tensorboard, or leave it out.")
     if log and find_spec("tensorboard") is None:
         raise ValueError("TensorBoard is not installed; run `pip install tensorboard` first.")
-    data = load_dataset(dataset, size=size)
-    for reason in data.unreadable[:5]:
-        typer.echo(f"left out: {reason}", err=True)
+    data = load_dataset(dataset, size=size, value_range=value_range)
+    for remark in data.remarks:
+        typer.echo(remark, err=True)
     command = shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]])
     shape: dict[str, Any] = {
         "channels": widths,

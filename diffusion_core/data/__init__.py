@@ -3,37 +3,59 @@
 Its files:
 
     dataset   what a data set is, and how one is gathered from pictures
-    named     data sets by name or folder
+    named     data sets by name, folder or zip
     avatars   the drawn faces and their attributes
-    uploads   zips and pictures that a person gives
-    images    picture files, and the crossing between uint8 pictures and tensors
+    uploads   folders, zips and pictures that a person gives
+    places    what follows from where pictures lie: classes, and what is left out
+    folders   a folder and what is below it
+    zips      a zip, which may be hostile
+    images    the one door for picture files, and between uint8 pictures and tensors
+    decoding  picture files decoded, right or in one sentence, in bounded memory
+    ranges    from values of more than 8 bits to levels, by one range for a set
 """
 
 from __future__ import annotations
 
 from .avatars import CREDIT, EMBEDDED_AVATARS, FILE, RECIPE, AvatarFile, find_avatars
 from .dataset import ImageDataset
-from .images import CROPS, GRID_GAP, fit_picture, from_uint8, grid, read_picture, to_pil, to_uint8
+from .images import (
+    CROPS,
+    GRID_GAP,
+    fit_picture,
+    from_uint8,
+    grid,
+    read_picture,
+    read_raw,
+    to_pil,
+    to_uint8,
+)
 from .named import EMBEDDED_FASHION, load_dataset
+from .ranges import AUTOMATIC, RANGES, RawPicture, parse_range, to_levels
 from .uploads import load_uploads
 
 __all__ = [
+    "AUTOMATIC",
     "CREDIT",
     "CROPS",
     "EMBEDDED_AVATARS",
     "EMBEDDED_FASHION",
     "FILE",
     "GRID_GAP",
+    "RANGES",
     "RECIPE",
     "AvatarFile",
     "ImageDataset",
+    "RawPicture",
     "find_avatars",
     "fit_picture",
     "from_uint8",
     "grid",
     "load_dataset",
     "load_uploads",
+    "parse_range",
     "read_picture",
+    "read_raw",
+    "to_levels",
     "to_pil",
     "to_uint8",
 ]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,11 +18,21 @@ from torch import Tensor
 from ..conditioning import AttributeNames
 from ..fields import printable
 from .images import fit_picture, from_uint8
+from .ranges import AUTOMATIC, RawPicture, find_range, range_words
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
-Source = tuple[str, str, Callable[[], np.ndarray]]
-"""A picture to be read: its name for messages, its class or "", and what reads it."""
+class Source(NamedTuple):
+    """A picture to be read.
+
+    Attributes:
+        shown: Its name in messages.
+        read: Reads it for a square of a given side; raises ValueError where that cannot be done.
+        label: The name of its class; "" where it has none.
+    """
+
+    shown: str
+    read: Callable[[int], RawPicture]
+    label: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +48,7 @@ class ImageDataset:
         attributes: int64, (N, K), or None: what each picture shows beside its class; -1 where an
             attribute does not apply.
         attribute_names: The names of the K attributes, each with the names of its values.
+        notes: Sentences on what else was left out, and on how the values were read.
     """
 
     name: str
@@ -46,6 +58,7 @@ class ImageDataset:
     unreadable: tuple[str, ...] = ()
     attributes: Tensor | None = None
     attribute_names: AttributeNames = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """N, the number of pictures."""
@@ -56,6 +69,15 @@ class ImageDataset:
         """(C, H, W) of one image."""
         H, W, C = self.pictures.shape[1:]
         return C, H, W
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on how the pictures were read, and on what was left out."""
+        if not self.unreadable:
+            return self.notes
+        count = len(self.unreadable)
+        first = "; ".join(self.unreadable[:5]) + (f"; and {count - 5} more" if count > 5 else "")
+        return (*self.notes, f"Left out, as they cannot be read: {count:,}. {first}")
 
     @cached_property
     def content(self) -> str:
@@ -112,31 +134,25 @@ def check_size(size: int) -> None:
         raise ValueError(f"The size of a picture must be from 1 to 1024 pixels, got {size}.")
 
 
-def passed_over(parts: Sequence[str]) -> bool:
-    """Whether the file at this path is hidden, or what macOS and Windows leave behind.
-
-    Args:
-        parts: Folders and name, below the folder or zip that a person named.
-    """
-    litter = parts[-1].lower() in ("thumbs.db", "desktop.ini")
-    return litter or "__MACOSX" in parts or any(part.startswith(".") for part in parts)
-
-
 def gather(
     name: str,
     sources: Sequence[Source],
     size: int,
+    value_range: str | float = AUTOMATIC,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageDataset:
     """Read pictures one after the other, and make a data set of those that can be read.
 
     Grey stays grey only if all are. Classes count only if every picture has one and there are at
-    least two. In memory are the pictures at size × size, and one at a time as it came.
+    least two. In memory are the pictures at size × size, and one at a time as it came. Pictures
+    with more than 8 bits a value become levels when all are read, by one range for all whole
+    numbers among them and one for all floats.
 
     Args:
         name: The name of the data set.
-        sources: Where the pictures come from, in order; what cannot be read raises ValueError.
+        sources: The pictures, in order; what cannot be read raises ValueError.
         size: Each is cropped to a square and resized to size × size.
+        value_range: A key of `RANGES`, or the value that is white.
         progress: Called with (done, total) after each.
 
     Returns:
@@ -145,22 +161,38 @@ def gather(
     stack = np.empty((len(sources), size, size, 3), np.uint8)
     classes: list[str] = []
     unreadable: list[str] = []
+    deep: dict[int, RawPicture] = {}  # by the place in the stack
     grey = True
-    for done, (shown, label, read) in enumerate(sources, start=1):
+    for done, (shown, read, label) in enumerate(sources, start=1):
         try:
-            picture = fit_picture(read(), size)
+            picture = read(size)
+            square = fit_picture(picture.values, size)
         except ValueError as error:
             unreadable.append(f"{printable(shown)}: {error}")
         else:
-            grey = grey and bool((picture == picture[..., :1]).all())
-            stack[len(classes)] = picture
+            if picture.deep:
+                clipped = square.clip(picture.low, picture.high)  # the resampling overshoots
+                deep[len(classes)] = replace(picture, values=clipped)
+            else:
+                grey = grey and bool((square == square[..., :1]).all())
+                stack[len(classes)] = square
             classes.append(printable(label))
         if progress is not None:
             progress(done, len(sources))
+    notes = []
+    for floats in (False, True):
+        alike = {at: picture for at, picture in deep.items() if picture.floats == floats}
+        if alike:
+            every = list(alike.values())
+            found = find_range(every, value_range)
+            notes.append(range_words(every, found))
+            for at, picture in alike.items():
+                stack[at] = found.levels(picture.values)
     pictures = stack[: len(classes), ..., :1].copy() if grey else stack[: len(classes)]
     name, names = printable(name), tuple(sorted(set(classes)))
+    told = (tuple(unreadable), None, (), tuple(notes))
     if len(names) < 2 or "" in names:
-        return ImageDataset(name, pictures, unreadable=tuple(unreadable))
+        return ImageDataset(name, pictures, None, (), *told)
     number = {label: index for index, label in enumerate(names)}
     labels = torch.tensor([number[label] for label in classes])
-    return ImageDataset(name, pictures, labels, names, tuple(unreadable))
+    return ImageDataset(name, pictures, labels, names, *told)

@@ -3,23 +3,23 @@
 A tensor is (B, C, H, W) float in [-1, 1]; a picture is (H, W, C) uint8, a batch of them
 (B, H, W, C). Level k of 0 … 255 is the number k / 127.5 - 1.
 
-`read_picture` gives the right picture, or one sentence: EXIF rotation is applied, 16 bits are
-scaled to 8, CMYK and palettes become RGB, transparency is laid on white, an animation gives its
-first frame. What is too large is refused undecoded.
+`read_picture` gives the right picture, or one sentence: how a file is decoded stands in `decoding`,
+and which values of more than 8 bits are black and white in `ranges`. Page, endpoints and command
+line read pictures by it alone.
 """
 
 from __future__ import annotations
 
 import math
-import struct
-import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
+
+from . import decoding
+from .ranges import AUTOMATIC, RawPicture, to_levels
 
 GAP_LEVEL = 128
 GRID_GAP = 2  # pixels between the pictures of a grid
@@ -75,30 +75,54 @@ def grid(pictures: np.ndarray, columns: int | None = None, gap: int = GRID_GAP) 
     return sheet
 
 
-MAX_BYTES = 10 * 1024 * 1024
-MAX_PIXELS = 40_000_000
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # others may call programs of the system
+SIDE = 1024  # of the largest square that is made of a picture, where nothing else is said
 CROPS = ("centre", "top or left", "bottom or right", "whole picture")
 _ALIGN = {"centre": 0.5, "top or left": 0.0, "bottom or right": 1.0}
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-)
 
 
-def read_picture(file: str | Path) -> np.ndarray:
-    """Read a picture file.
+def read_raw(file: str | Path | bytes, side: int = SIDE) -> RawPicture:
+    """Read a picture file, with its values as they are: the one door for pictures.
 
     Args:
-        file: PNG, JPEG, WebP, GIF, BMP or TIFF.
+        file: PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF; its path, or its content.
+        side: Side of the largest square that will be made of it: it is decoded no larger than that
+            needs.
+
+    Raises:
+        ValueError: if it is missing, empty, too large, broken or no picture; one sentence.
+    """
+    if isinstance(file, bytes):
+        size, data = len(file), file
+    else:
+        try:
+            file = Path(file)
+            if not file.is_file():
+                raise ValueError("There is no such picture; upload it again.")
+            size = file.stat().st_size
+            data = file.read_bytes() if size <= decoding.MAX_BYTES else b""
+        except OSError:
+            raise ValueError("The file cannot be opened; choose another picture.") from None
+    if size > decoding.MAX_BYTES:
+        raise ValueError(
+            f"The file has {size / 1e6:.0f} MB; choose one of at most "
+            f"{decoding.MAX_BYTES // 2**20} MB."
+        )
+    if not data:
+        raise ValueError("The file is empty; choose another picture.")
+    return decoding.decode(data, side)
+
+
+def read_picture(
+    file: str | Path | bytes, side: int = SIDE, value_range: str | float = AUTOMATIC
+) -> np.ndarray:
+    """Read a picture file as levels.
+
+    Args:
+        file: PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF; its path, or its content.
+        side: Side of the largest square that will be made of it: it is decoded no larger than that
+            needs.
+        value_range: Of more than 8 bits a value, which are black and white: a key of `RANGES`, or
+            the value that is white.
 
     Returns:
         uint8, (H, W, 1) for a grey picture, else (H, W, 3).
@@ -106,66 +130,20 @@ def read_picture(file: str | Path) -> np.ndarray:
     Raises:
         ValueError: if it is missing, empty, too large, broken or no picture; one sentence.
     """
-    file = Path(file)
-    if not file.is_file():
-        raise ValueError("There is no such picture; upload it again.")
-    size = file.stat().st_size
-    if size == 0:
-        raise ValueError("The file is empty; choose another picture.")
-    if size > MAX_BYTES:
-        raise ValueError(
-            f"The file has {size / 1e6:.0f} MB; choose one of at most {MAX_BYTES // 2**20} MB."
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(file, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError
-                return _decode(image)
-    except (MemoryError, Image.DecompressionBombError):
-        limit = MAX_PIXELS // 1_000_000
-        raise ValueError(f"Choose a picture of at most {limit} million pixels.") from None
-    except Image.UnidentifiedImageError:
-        raise ValueError("This file is no picture that can be read; use PNG or JPEG.") from None
-    except _BROKEN:
-        raise ValueError(
-            "The picture is broken or cut off; save it again as PNG or JPEG."
-        ) from None
-
-
-def _decode(image: Image.Image) -> np.ndarray:
-    """The first frame as uint8, (H, W, 1 or 3)."""
-    image.seek(0)
-    image.load()
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        return _eight_bits(np.asarray(image).astype(np.float64))[..., None]
-    if image.mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
-    return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """Scale grey of more than 8 bits, or floats, to 256 levels by the range the values suggest."""
-    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
-    top = values.max()
-    full = next((r for r in (1.0, 255.0, 65535.0) if top <= r), top)
-    return np.round(values.clip(0, full) * (255 / full)).astype(np.uint8)
+    return to_levels(read_raw(file, side), value_range)[0]
 
 
 def fit_picture(picture: np.ndarray, size: int, crop: str = "centre") -> np.ndarray:
     """Make a picture square and size × size, by area-true resampling.
 
     Args:
-        picture: uint8, (H, W, C).
+        picture: (H, W, C) uint8; or (H, W, 1) float32, which is not clipped.
         size: Side of the result.
-        crop: Which square is kept: one of `CROPS`; "whole picture" keeps all, on mid-grey.
+        crop: Which square is kept: one of `CROPS`; "whole picture" keeps all, on mid-grey, and of
+            a picture of any shape at least one row or column of pixels.
 
     Returns:
-        uint8, (size, size, C).
+        The picture's type, (size, size, C).
 
     Raises:
         ValueError: if the crop is unknown.
@@ -174,10 +152,16 @@ def fit_picture(picture: np.ndarray, size: int, crop: str = "centre") -> np.ndar
         raise ValueError(f"There is no crop {crop!r}; choose one of {', '.join(CROPS)}.")
     image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
     if crop == "whole picture":
-        grey = 128 if picture.shape[2] == 1 else (128, 128, 128)
-        square = ImageOps.pad(image, (size, size), Image.Resampling.LANCZOS, color=grey)
+        long = max(image.size)
+        width, height = (max(1, round(size * length / long)) for length in image.size)
+        grey = GAP_LEVEL if picture.shape[2] == 1 else (GAP_LEVEL,) * 3
+        square = Image.new(image.mode, (size, size), grey)
+        at = round((size - width) / 2), round((size - height) / 2)
+        square.paste(image.resize((width, height), Image.Resampling.LANCZOS), at)
     else:
-        at = _ALIGN[crop]
-        square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS, centering=(at, at))
+        align = _ALIGN[crop]
+        square = ImageOps.fit(
+            image, (size, size), Image.Resampling.LANCZOS, centering=(align, align)
+        )
     pixels = np.asarray(square)
     return pixels[..., None] if pixels.ndim == 2 else pixels

@@ -5,15 +5,16 @@ fashion-mnist        the whole set, 60,000 + 10,000 pictures; read from disk, el
 mnist, kmnist, cifar10   as torchvision downloads them
 avatars              90,000 + 10,000 drawn faces with attributes; made by a recipe
 avatars-3000         3,000 of its training pictures, embedded in this package
-a folder             of pictures; subfolders, if there are any, name the classes
+a folder or zip      of pictures; subfolders, if there are any, name the classes
 """
 
 from __future__ import annotations
 
 import gzip
 import os
+import unicodedata
 import zlib
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,10 @@ from torch import Tensor
 
 from ..files import cache_folder
 from .avatars import AvatarFile, find_avatars
-from .dataset import SUFFIXES, ImageDataset, Source, check_size, gather, passed_over
-from .images import read_picture
+from .dataset import ImageDataset
+from .places import shown_name
+from .ranges import AUTOMATIC
+from .uploads import load_uploads
 
 DIGITS = tuple("0123456789")
 KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
@@ -97,14 +100,26 @@ _IDX_FILES = {"train": "train", "test": "t10k"}
 
 
 def load_dataset(
-    name_or_folder: str | Path, *, split: str = "train", size: int | None = None
+    name_or_folder: str | Path,
+    *,
+    split: str = "train",
+    size: int | None = None,
+    value_range: str | float = AUTOMATIC,
+    max_pictures: int = 1_000_000,
+    follow_links: bool = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ImageDataset:
-    """Load a data set by name, or the pictures of a folder.
+    """Load a data set by name, or the pictures of a folder or a zip.
 
     Args:
         name_or_folder: One of `DATASETS`, or a path.
         split: "train" or "test"; only whole sets have a test split.
         size: Pictures of a folder are cropped to a square and resized to size × size; None is 32.
+        value_range: Of a folder's pictures with more than 8 bits a value, which are black and
+            white: see `load_uploads`.
+        max_pictures: Of a folder with more, so many are drawn at random.
+        follow_links: Whether links in a folder are followed.
+        progress: Called while a folder is read: see `load_uploads`.
 
     Raises:
         ValueError: if there is no such data set, folder or split, or nothing in it can be read.
@@ -128,17 +143,36 @@ def load_dataset(
         with np.load(EMBEDDED_FASHION, allow_pickle=False) as file:
             pictures, labels = file["pictures"][..., None], torch.from_numpy(file["labels"]).long()
         return ImageDataset(name, pictures, labels, FASHION_CLASSES)
-    folder = Path(name_or_folder)
-    if not folder.exists():
+    path = _found(Path(name_or_folder))
+    if path is None:
         raise ValueError(
-            f"There is no data set or folder {name!r}; "
-            f"give a folder of pictures or one of {', '.join(DATASETS)}."
+            f"There is no data set or folder {name!r}; give a folder of pictures, a zip, or one of "
+            f"{', '.join(DATASETS)}."
         )
-    if not folder.is_dir():
-        raise ValueError(f"{name} is a file; give the folder that holds the pictures.")
-    size = 32 if size is None else size
-    check_size(size)
-    return _folder(folder, size)
+    if not path.is_dir() and path.suffix.lower() != ".zip":
+        raise ValueError(f"{name} is a file; give the folder that holds the pictures, or a zip.")
+    shown = shown_name(path)
+    return load_uploads(
+        [path],
+        size=32 if size is None else size,
+        name=shown if path.is_dir() else shown[: -len(path.suffix)],
+        max_pictures=max_pictures,
+        value_range=value_range,
+        follow_links=follow_links,
+        progress=progress,
+    )
+
+
+def _found(path: Path) -> Path | None:
+    """The path as it is typed, or as macOS writes it (decomposed); None where there is nothing."""
+    for form in (None, "NFC", "NFD"):
+        tried = path if form is None else Path(unicodedata.normalize(form, str(path)))  # type: ignore[arg-type]
+        try:
+            if tried.exists():
+                return tried
+        except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+            return None
+    return None
 
 
 def _fashion_mnist(split: str) -> ImageDataset:
@@ -175,22 +209,3 @@ def _avatars(name: str, file: AvatarFile) -> ImageDataset:
     return ImageDataset(
         name, file.pictures, labels, file.class_names, (), attributes, file.attribute_names
     )
-
-
-def _folder(folder: Path, size: int) -> ImageDataset:
-    """Every readable picture below a folder; the first level of subfolders names the classes.
-
-    What is hidden is passed over, as in a zip.
-    """
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    files = sorted(p for p in found if not passed_over(p.relative_to(folder).parts))
-    inside = [file.relative_to(folder).parts for file in files]
-    sources: list[Source] = [
-        (file.name, parts[0] if len(parts) > 1 else "", partial(read_picture, file))
-        for file, parts in zip(files, inside, strict=True)
-    ]
-    dataset = gather(folder.name, sources, size)
-    if not len(dataset):
-        seen = f"none of its {len(files)} pictures can be read" if files else "it holds no pictures"
-        raise ValueError(f"{folder} cannot be used: {seen} ({', '.join(SUFFIXES)}).")
-    return dataset

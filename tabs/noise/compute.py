@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 from torch import Tensor
 
-from diffusion_core.data import to_uint8
+from diffusion_core.data import parse_range, to_levels, to_uint8
 from diffusion_core.generation import write_animation
 from diffusion_core.process import q_sample, q_step
 from diffusion_core.schedule import NoiseSchedule, make_schedule
@@ -42,20 +42,28 @@ def prepare(form: NoiseForm) -> str:
         x0, eps, schedule = parts(form)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
+    told = levels_of(form)[1]
+    ranged = f" · {told}" if told else ""
     kind = "grey" if x0.shape[1] == 1 else "colour"
     words = f"{form.size} × {form.size} pixels, {kind} · {form.schedule} schedule, "
     values: NoiseMessage = {
         **message(x0, eps),
         "alpha_bars": [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()],
-        "caption": words + f"T = {len(schedule)} · noise of seed {parse_seed(form.seed)}",
+        "caption": words + f"T = {len(schedule)} · noise of seed {parse_seed(form.seed)}" + ranged,
     }
     return json.dumps(values)
 
 
 def parts(form: NoiseForm) -> tuple[Tensor, Tensor, NoiseSchedule]:
     """x0 and eps, each (1, C, size, size), and the schedule; ValueError as `picture_and_noise`."""
-    x0, eps = picture_and_noise(form.picture, form.size, form.crop, form.seed)
+    x0, eps = picture_and_noise(form.picture, form.size, form.crop, form.seed, form.value_range)
     return x0, eps, make_schedule(form.schedule)
+
+
+def levels_of(form: NoiseForm) -> tuple[np.ndarray, str]:
+    """The picture as uint8, (H, W, C), and the sentence on its range; "" where it needs none."""
+    assert form.picture is not None
+    return to_levels(form.picture, parse_range(form.value_range))
 
 
 def moments(residual: Tensor) -> Moments:

@@ -8,7 +8,7 @@ from functools import partial
 import gradio as gr
 import numpy as np
 
-from diffusion_core.data import CROPS
+from diffusion_core.data import AUTOMATIC, CROPS, RANGES, RawPicture
 from diffusion_core.schedule import SCHEDULES
 
 from ..shared.forms import entry
@@ -25,17 +25,21 @@ class NoiseForm:
     `make_schedule`.
 
     Attributes:
-        picture: The picture to be noised, uint8, (H, W, C); None where there is none.
+        picture: The picture to be noised, uint8, (H, W, C), or with more than 8 bits a value; None
+            where there is none.
         size: Side, in pixels, of the square that the picture is fitted to.
         crop: The way to a square; see `fit_picture`.
+        value_range: Of more than 8 bits a value, which are black and white: a key of `RANGES`, or
+            the value that is white.
         seed: The seed of the noise, in digits; empty where the control is.
         schedule: The name of the noise schedule.
     """
 
-    picture: np.ndarray | None = entry(
+    picture: np.ndarray | RawPicture | None = entry(
         None,
         partial(  # its control takes the path of a file
             picture_input,
+            raw=True,
             label="Picture",
             height=220,
             buttons=["fullscreen"],
@@ -47,3 +51,13 @@ class NoiseForm:
     crop: str = entry(CROPS[0], partial(gr.Dropdown, list(CROPS), label="Crop to a square"))
     seed: str | int | None = entry(0, partial(seed_input, label="Seed"))
     schedule: str = entry("linear", partial(gr.Dropdown, list(SCHEDULES), label="Schedule"))
+    value_range: str = entry(
+        AUTOMATIC,
+        partial(
+            gr.Dropdown,
+            [(words, key) for key, words in RANGES.items()],
+            label="Value range",
+            info="of 16-bit and float pictures: which values are black and white; or type white's",
+            allow_custom_value=True,
+        ),
+    )

@@ -13,7 +13,7 @@ from ..shared.components import STATIC, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
-from .compute import animation, chain_messages, prepare, start_here
+from .compute import animation, chain_messages, levels_of, prepare, start_here
 from .form import NoiseForm
 
 PICTURES = STATIC / "pictures"
@@ -59,7 +59,7 @@ def refresh(form: NoiseForm) -> dict[str, Any]:
     if form.picture is None:
         return {}
     try:
-        return {"stage": prepare(form), "kept": form.picture}
+        return {"stage": prepare(form), "kept": levels_of(form)[0]}
     except gr.Error as error:
         gr.Warning(error.message)
         return {}
@@ -95,6 +95,7 @@ def build(page: Page) -> None:
                 another = gr.Button("New noise", min_width=80, elem_classes=["beside"])
             with gr.Accordion("More", open=False):
                 controls.place("crop")
+                controls.place("value_range")
         with gr.Column(scale=5, elem_classes=["stage"]):
             controls.add("stage", component("noise", prepare(controls.opening), "noise-stage"))
             with gr.Row():

@@ -8,7 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusion_core.data import fit_picture, from_uint8, to_uint8
+from diffusion_core.data import (
+    AUTOMATIC,
+    RawPicture,
+    fit_picture,
+    from_uint8,
+    parse_range,
+    to_levels,
+    to_uint8,
+)
 from diffusion_core.seeding import draw_noise, parse_seed
 
 from .wire import PictureAndNoiseMessage, as_base64
@@ -18,15 +26,20 @@ EPS_SCALE = 4096  # eps goes to the browser as int16: an error of at most 1/8192
 
 
 def picture_and_noise(
-    picture: np.ndarray | None, size: int, crop: str, seed: str | float | None
+    picture: np.ndarray | RawPicture | None,
+    size: int,
+    crop: str,
+    seed: str | float | None,
+    value_range: str | float = AUTOMATIC,
 ) -> tuple[Tensor, Tensor]:
     """x0 and eps, each (1, C, size, size).
 
     Args:
-        picture: uint8, (H, W, C).
+        picture: uint8, (H, W, C); or with more than 8 bits a value.
         size: Side of the square that it is fitted to, in pixels.
         crop: The way to a square; see `fit_picture`.
         seed: The seed of the noise; see `parse_seed`.
+        value_range: Of more than 8 bits a value, which are black and white; see `parse_range`.
 
     Raises:
         ValueError: if something does not fit; one sentence.
@@ -36,7 +49,8 @@ def picture_and_noise(
     if size not in SIZES:
         raise ValueError(f"The size must be one of {', '.join(map(str, SIZES))}, got {size}.")
     generator = torch.Generator().manual_seed(parse_seed(seed))
-    x0 = from_uint8(fit_picture(picture, size, crop)[None])
+    levels, _ = to_levels(picture, parse_range(value_range))
+    x0 = from_uint8(fit_picture(levels, size, crop)[None])
     return x0, draw_noise(x0.shape, generator)
 
 

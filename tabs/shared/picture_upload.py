@@ -10,10 +10,10 @@ from gradio.processing_utils import get_upload_folder
 from gradio.utils import is_in_or_equal
 from gradio_client.utils import is_file_obj_with_meta
 
-from diffusion_core.data import read_picture
+from diffusion_core.data import RawPicture, read_picture, read_raw, to_levels
 
 
-def picture_input(**options: Any) -> gr.Image:
+def picture_input(*, raw: bool = False, **options: Any) -> gr.Image:
     """A picture by upload, drag, paste or webcam; handlers get uint8 (H, W, C), or None.
 
     Gradio's own reading clips 16 bits, drops transparency and shows only "Error" for a file that
@@ -21,18 +21,29 @@ def picture_input(**options: Any) -> gr.Image:
     another reader, no subclass: for a subclass Gradio writes a .pyi file beside the source.
 
     Args:
+        raw: Handlers get a `RawPicture` where the file holds more than 8 bits a value.
         **options: Those of `gr.Image`.
     """
     picture = gr.Image(type="filepath", format="png", **options)
-    picture.preprocess = receive  # type: ignore[method-assign]
+    picture.preprocess = receive_raw if raw else receive  # type: ignore[method-assign, assignment]
     return picture
 
 
 def receive(payload: Any) -> np.ndarray | None:
-    """Read an uploaded file; what cannot be read is one sentence in the page.
+    """Read an uploaded file as levels; what cannot be read is one sentence in the page.
 
     Raises:
         gr.Error: with that sentence.
+    """
+    picture = receive_raw(payload)
+    return None if picture is None else to_levels(picture)[0]
+
+
+def receive_raw(payload: Any) -> np.ndarray | RawPicture | None:
+    """The same, but more than 8 bits a value stay what they are.
+
+    Raises:
+        gr.Error: with a sentence.
     """
     if payload is None:
         return None
@@ -40,7 +51,8 @@ def receive(payload: Any) -> np.ndarray | None:
     try:
         if not path or str(path).startswith("data:"):
             raise ValueError("Send the picture as a file, not as a data URL.")
-        return read_picture(path)
+        picture = read_raw(path)
+        return picture if picture.deep else picture.values
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diffusion_core.data import ImageDataset, grid, load_dataset, load_uploads
+from diffusion_core.data import AUTOMATIC, ImageDataset, grid, load_dataset, load_uploads
 from diffusion_core.seeding import seeded
 from diffusion_core.training_runs import check_data
 
@@ -47,16 +47,19 @@ def read(
     size: int,
     limits: Limits,
     progress: ReadingProgress | None = None,
+    value_range: str = AUTOMATIC,
 ) -> ImageDataset:
     """The pictures of one of `SOURCES`.
 
     Args:
         source: One of `SOURCES`.
         files: Paths of uploaded files, for `MINE`.
-        folder: Path of a folder, for `FOLDER`.
+        folder: Path of a folder or a zip, for `FOLDER`.
         size: Side that pictures of any size are fitted to, in pixels.
         limits: The limits of this page.
-        progress: Called with (done, total) while uploads are read.
+        progress: Called with (done, total) while pictures of any size are read, and with
+            (files seen, 0) while they are counted; what it raises ends the reading.
+        value_range: Of pictures with more than 8 bits a value, which are black and white.
 
     Raises:
         ValueError: in one sentence, where they cannot be read.
@@ -69,12 +72,21 @@ def read(
             size=size,
             max_pictures=limits.pictures,
             max_bytes=limits.megabytes * 10**6,
+            value_range=value_range,
             progress=_timed(progress, limits.reading),
         )
     if source == FOLDER and not PUBLIC:
         if not folder.strip():
             raise ValueError("Give the path of a folder that holds pictures.")
-        return _shortened(load_dataset(Path(folder.strip()).expanduser(), size=size), limits)
+        dataset = load_dataset(
+            Path(folder.strip()).expanduser(),
+            size=size,
+            value_range=value_range,
+            max_pictures=limits.pictures,
+            follow_links=not PUBLIC,
+            progress=_timed(progress, limits.reading),
+        )
+        return _shortened(dataset, limits)  # the text may be the name of a set
     if source not in NAMED:
         raise ValueError("Choose one of the menu's data sets.")
     return _named(NAMED[source], limits)
@@ -85,6 +97,11 @@ def _timed(progress: ReadingProgress | None, seconds: float) -> ReadingProgress:
     end = time.monotonic() + seconds
 
     def timed(done: int, total: int) -> None:
+        if time.monotonic() > end and not total:
+            raise ValueError(
+                f"Here pictures may take {seconds:g} seconds to be read, and in these "
+                f"{done:,} files were only counted; give a folder with fewer."
+            )
         if time.monotonic() > end and done < total:
             raise ValueError(
                 f"Here pictures may take {seconds:g} seconds to be read, and {done:,} of "
@@ -139,7 +156,5 @@ def words(dataset: ImageDataset) -> str:
         text += " No classes: in a zip or folder, one subfolder each would name them."
     minded = [c for c in check_data(dataset) if not c.ok and c.name != "unreadable"]
     lines = [f"- {c.words}" for c in minded]
-    if missing := dataset.unreadable:
-        names = "; ".join(missing[:5]) + (f"; and {len(missing) - 5} more" if missing[5:] else "")
-        lines.append(f"- Left out, as they cannot be read: {len(missing)}. {names}")
+    lines += [f"- {remark}" for remark in dataset.remarks]
     return text + ("\n\n**To mind:**\n\n" + "\n".join(lines) if lines else "")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from diffusion_core.data import AUTOMATIC, RANGES
 from diffusion_core.denoiser import PREDICTION_TYPES
 from diffusion_core.schedule import SCHEDULES as ALL_SCHEDULES
 from diffusion_core.seeding import parse_seed
@@ -190,6 +191,8 @@ class SourceForm:
         files: Paths of the uploaded files, for `MINE`; None where there are none.
         folder: A path, for `FOLDER`.
         size: Side, in pixels, of pictures that come in any size.
+        value_range: Of more than 8 bits a value, which are black and white in all pictures: a key
+            of `RANGES`, or the value that is white.
     """
 
     source: str = entry(SHIPPED, partial(gr.Dropdown, SOURCES, label="Pictures"))
@@ -203,7 +206,7 @@ class SourceForm:
             gr.Textbox,
             label="Folder",
             placeholder="/home/me/pictures",
-            info="Enter reads it; one subfolder each names a class",
+            info="or a zip; Enter reads it; one subfolder each names a class",
         ),
     )
     size: int = entry(
@@ -213,6 +216,16 @@ class SourceForm:
             list(SIZES),
             label="Size",
             info="pixels of a side; pictures are cropped square",
+        ),
+    )
+    value_range: str = entry(
+        AUTOMATIC,
+        partial(
+            gr.Dropdown,
+            [(words, key) for key, words in RANGES.items()],
+            label="Value range",
+            info="of 16-bit and float pictures, one for all of them; or type the value of white",
+            allow_custom_value=True,
         ),
     )
 

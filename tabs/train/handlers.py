@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -25,8 +27,48 @@ from .messages import before, failed, follow
 from .plan import with_saves
 
 TELL_SECONDS = 0.4
+CANCELLED = "The reading was cancelled; choose pictures when you like."
 # The groups of controls that a source may need, and what shows the pictures that were read.
-SOURCE_GROUPS, PICTURE_PARTS = ("upload", "local", "sized"), ("stage", "words")
+SOURCE_GROUPS, PICTURE_PARTS = ("upload", "local", "sized"), ("stage", "words", "cancel")
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Pictures that are being read, for one session.
+
+    Attributes:
+        form: The choice that they were.
+        ended: Set when they are not wanted any more.
+    """
+
+    form: SourceForm
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """End the reading if it is not wanted any more.
+
+        Raises:
+            InterruptedError: if so.
+        """
+        if self.ended.is_set():
+            raise InterruptedError
+
+
+READINGS: dict[str, Reading] = {}  # by session
+
+
+def cancel_reading(request: gr.Request) -> None:
+    """Handler of "Cancel reading": end the reading of this page's pictures, if there is one."""
+    reading = READINGS.get(request.session_hash or "")
+    if reading is not None:
+        reading.ended.set()
+
+
+def superseded(form: SourceForm, request: gr.Request) -> None:
+    """Something else was chosen: end the reading of what was chosen before."""
+    reading = READINGS.get(request.session_hash or "")
+    if reading is not None and reading.form != form:
+        reading.ended.set()
 
 
 def shown_inputs(source: str) -> dict[str, Any]:
@@ -44,7 +86,7 @@ def chosen_pictures(
 ) -> Iterator[dict[str, Any]]:
     """Read what was chosen; updates of `PICTURE_PARTS`, whose words may be an error."""
     session = request.session_hash or ""
-    if opening and SESSIONS.chosen(session) is not None:
+    if opening and (SESSIONS.chosen(session) is not None or session in READINGS):
         yield {}
         return
     SESSIONS.drop(session)  # never is trained on other pictures than the controls name
@@ -53,35 +95,58 @@ def chosen_pictures(
         yield {"words": "Choose a zip, pictures or a folder; they will be shown here."}
         return
     VISITOR_FILES.keep(session, form.files or [])
-    seen: list[int] = []
+    seen = (0, 0)
 
     def note(done: int, total: int) -> None:
-        seen[:] = [done, total]
+        nonlocal seen
+        seen = done, total
+        own.check()
 
+    own = READINGS[session] = Reading(form)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="reading")
+    asked = (form.source, form.files, form.folder, int(form.size), Limits.here(), note)
     try:
-        with LINE.place() as place, ThreadPoolExecutor(1) as pool:
+        with LINE.place() as place:
             while not place.wait(TELL_SECONDS):
+                own.check()
                 if place.given_up():
                     return
-                yield {"words": "The pictures wait until others have been computed …"}
-            reading = pool.submit(
-                read, form.source, form.files, form.folder, int(form.size), Limits.here(), note
-            )
-            while wait([reading], timeout=TELL_SECONDS).not_done:
-                far = f" {seen[0]:,} of {seen[1]:,}" if seen else ""
-                yield {"words": f"Reading the pictures{far} …"}
-        dataset = reading.result()
+                yield {
+                    "words": "The pictures wait until others have been computed …",
+                    "cancel": gr.Button(visible=True),
+                }
+            future = pool.submit(read, *asked, form.value_range)
+            while wait([future], timeout=TELL_SECONDS).not_done and not own.ended.is_set():
+                yield {"words": _so_far(*seen), "cancel": gr.Button(visible=True)}
+        own.check()
+        dataset = future.result()
+    except InterruptedError:
+        yield {"words": CANCELLED, "cancel": gr.Button(visible=False)}
+        return
     except Exception as error:
         yield {
             "stage": failed(sentence_of(error, TRAINING)),
             "words": "These pictures cannot be used; choose others.",
+            "cancel": gr.Button(visible=False),
         }
         return
+    finally:  # also when the page goes: the thread ends with the picture that it reads
+        own.ended.set()
+        pool.shutdown(wait=False)
+        if READINGS.get(session) is own:
+            del READINGS[session]
     SESSIONS.keep(session, dataset)
     job = QUEUE.of(session, SESSIONS.public)
     runs = job is not None and not job.over  # then the stage is its own
     sheet = {} if runs else {"stage": before(dataset, f"before {time.monotonic()}")}
-    yield {**sheet, "words": words(dataset)}
+    yield {**sheet, "words": words(dataset), "cancel": gr.Button(visible=False)}
+
+
+def _so_far(done: int, total: int) -> str:
+    """How far a reading is: `total` is 0 while files are counted."""
+    if total:
+        return f"Reading the pictures {done:,} of {total:,} …"
+    return f"Counting the files: {done:,} so far …" if done else "Reading the pictures …"
 
 
 def opened(form: SourceForm, request: gr.Request) -> Iterator[dict[str, Any]]:

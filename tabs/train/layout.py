@@ -41,6 +41,7 @@ from .handlers import (
     SOURCE_GROUPS,
     USE_PARTS,
     ZIP_PARTS,
+    cancel_reading,
     chosen_pictures,
     delete,
     first_pictures,
@@ -50,6 +51,7 @@ from .handlers import (
     own_menu,
     shown_inputs,
     stop,
+    superseded,
     train,
     use,
     watch,
@@ -89,6 +91,7 @@ def forget(request: gr.Request) -> None:
     session = request.session_hash or ""
     FOLLOWED.pop(session, None)
     VISITOR_FILES.forget(session)
+    cancel_reading(request)
     job = QUEUE.forget(session) if SESSIONS.public else None
     if job is None or job.ended.is_set():
         SESSIONS.forget(session)
@@ -125,6 +128,7 @@ def build(page: Page) -> None:
                 folder = sources.place("folder")
             with sources.add("sized", gr.Group(visible=False)):
                 size = sources.place("size", choices=[s for s in SIZES if s <= limits.size])
+                value_range = sources.place("value_range")
             preset = run.place("preset")
             with gr.Row():
                 run_button = gr.Button(
@@ -140,6 +144,8 @@ def build(page: Page) -> None:
             stage = component("training", first_pictures(), "train-stage")
             controls.add("stage", stage)
             controls.add("words", gr.Markdown("", elem_id="train-words"))
+            cancel = gr.Button("Cancel reading", size="sm", visible=False, elem_id="train-cancel")
+            controls.add("cancel", cancel)
         with gr.Column(scale=5, elem_classes=["folds"]):
             with gr.Accordion("Your models", open=True):
                 own = gr.Dropdown(
@@ -177,8 +183,12 @@ def build(page: Page) -> None:
     }
     source.change(**wired(shown_inputs, [source], sources.named(*SOURCE_GROUPS)), **QUIET)
     pictures = controls.named(*PICTURE_PARTS)
+    chosen = [source.change, files.change, folder.submit, size.change, value_range.change]
+    # A reading that is under way holds the next one back, so what is no longer wanted ends first.
+    gr.on(chosen, **wired(superseded, [sources]), queue=False, trigger_mode="multiple", **QUIET)
+    cancel.click(cancel_reading, None, None, queue=False, **QUIET)
     read = gr.on(
-        [source.change, files.change, folder.submit, size.change],
+        chosen,
         **wired(chosen_pictures, [sources], pictures),
         trigger_mode="always_last",
         **QUIET,
