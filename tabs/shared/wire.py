@@ -104,6 +104,35 @@ class KeepAnswer(TypedDict):
     error: NotRequired[str]
 
 
+class RecallRequest(TypedDict):
+    """The player's request for the frames of a run that it showed before a reload."""
+
+    run: str
+    session: str
+    first: int
+
+
+class JoinRequest(TypedDict):
+    """A page that shows itself to the server."""
+
+    session: str
+    token: str
+    before: str
+    left: bool
+    reopened: bool
+
+
+class JoinAnswer(TypedDict):
+    """What the server knows of a page that has shown itself."""
+
+    server: NotRequired[str]
+    known: NotRequired[bool]
+    closed: NotRequired[bool]
+    kept: NotRequired[list[str]]
+    minutes: NotRequired[float]
+    error: NotRequired[str]
+
+
 class RaceFrame(TypedDict):
     """One frame of one lane of a race."""
 

@@ -73,7 +73,7 @@ def chosen_pictures(
         }
         return
     SESSIONS.keep(session, dataset)
-    job = QUEUE.of(session, SESSIONS.public)
+    job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
     runs = job is not None and not job.over  # then the stage is its own
     sheet = {} if runs else {"stage": before(dataset, f"before {time.monotonic()}")}
     yield {**sheet, "words": words(dataset)}
@@ -92,7 +92,7 @@ def train(name: str, form: TrainForm, request: gr.Request) -> Iterator[str]:
         if (seconds := seconds_of(plan)) is not None:
             plan = with_saves(plan, seconds)
         folder = free_folder(SESSIONS.folder(session), name)
-        job = Job(folder.name, session, plan, dataset, folder, Limits.here().minutes)
+        job = Job(folder.name, SESSIONS.visitor(session), plan, dataset, folder, Limits.here().minutes)
         QUEUE.enter(job)
     except Exception as error:
         yield failed(sentence_of(error, TRAINING))
@@ -115,14 +115,14 @@ def go_on(path: str | None, request: gr.Request) -> Iterator[str]:
 def watch(request: gr.Request) -> Iterator[str]:
     """What runs already, for a page that is opened while it does."""
     session = request.session_hash or ""
-    job = QUEUE.of(session, SESSIONS.public)
+    job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
     if job is not None:
         yield from follow(job, session)
 
 
 def stop(request: gr.Request) -> None:
     """Handler of Stop: after the step being computed; what was learned is kept."""
-    job = QUEUE.of(request.session_hash or "", SESSIONS.public)
+    job = QUEUE.of(SESSIONS.visitor(request.session_hash or ""), SESSIONS.public)
     if job is not None:
         QUEUE.stop(job)
 
@@ -148,7 +148,7 @@ def own_menu(own: str | None, begin: str, model: str, request: gr.Request) -> di
 
 def newest(own: str | None, begin: str, model: str, request: gr.Request) -> dict[str, Any]:
     """The same menus after a training, with what was trained last chosen."""
-    job = QUEUE.of(request.session_hash or "", SESSIONS.public)
+    job = QUEUE.of(SESSIONS.visitor(request.session_hash or ""), SESSIONS.public)
     return own_menu(own if job is not None and not job.over else None, begin, model, request)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import gradio as gr
 
 from ..shared import models
 from ..shared.components import QUIET, component, never_silent, script, why
+from ..shared.connection import BELONGINGS
 from ..shared.forms import Controls, components, wired
 from ..shared.limits import Limits
 from ..shared.page import Page
@@ -56,6 +56,7 @@ from .handlers import (
 )
 from .jobs import QUEUE
 from .messages import FOLLOWED
+from .my_models import own_models
 
 WHY = r"""
 Training is one sentence, said a hundred thousand times: take a picture $x_0$, draw a timestep $t$
@@ -83,20 +84,36 @@ Which is learned first, where things are or what they look like?
 """
 
 
-def forget(request: gr.Request) -> None:
-    """A page was closed: what belonged to it alone goes, as the public page promises."""
-    session = request.session_hash or ""
+def leave(session: str) -> None:
+    """The line of a page has ended: nobody reads what a training sends to it."""
     FOLLOWED.pop(session, None)
-    job = QUEUE.forget(session) if SESSIONS.public else None
-    if job is None or job.ended.is_set():
-        SESSIONS.forget(session)
-        return
 
-    def later() -> None:
-        job.ended.wait()  # until then it may write into the folder
-        SESSIONS.forget(session)
 
-    threading.Thread(target=later, name="forgetting", daemon=True).start()
+def end(visitor: str) -> None:
+    """A visitor has not come back: where they are strangers, their training ends.
+
+    It returns when nothing is written into their folder any more, which can then go.
+    """
+    job = QUEUE.forget(visitor) if SESSIONS.public else None
+    if job is not None:
+        job.ended.wait()
+
+
+def belongings(session: str) -> list[str]:
+    """What a visitor who comes back finds here, in words: a training, and a stranger's models."""
+    job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
+    words = [] if job is None or job.over else [f"the training {job.name}"]
+    if SESSIONS.public:
+        training = job.name if words and job is not None else ""
+        names = [name for name, _ in own_models(session) if name != training]
+        if names:
+            words.append(f"the model{'s' if len(names) > 1 else ''} {', '.join(names)}")
+    return words
+
+
+SESSIONS.on_left.append(leave)
+SESSIONS.on_visit_end.append(end)
+BELONGINGS.append(belongings)
 
 
 def build(page: Page) -> None:
@@ -150,8 +167,8 @@ def build(page: Page) -> None:
                     remove = gr.Button("Delete", size="md", min_width=80)
                 file = gr.File(label="The checkpoint", interactive=False, visible=False)
                 outcome = gr.Markdown(
-                    "On this public page your pictures and models are yours alone, and vanish when "
-                    f"you close it. A training has at most {limits.steps:,} steps and "
+                    "On this public page your pictures and models are yours alone, and vanish "
+                    f"{SESSIONS.grace / 60:g} minutes after you close it. A training has at most {limits.steps:,} steps and "
                     f"{limits.minutes:g} minutes."
                     if PUBLIC
                     else "They are kept in a folder beside the playground.",
@@ -242,4 +259,3 @@ def build(page: Page) -> None:
         js=script("training/clicks.js", "confirmDelete"),
         **QUIET,
     ).then(**wired(own_menu, components(menus), menus), **QUIET)
-    page.on_unload(forget)

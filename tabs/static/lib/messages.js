@@ -109,6 +109,38 @@
  */
 
 /**
+ * What the player asks the server for the frames of a run with that it showed before a reload.
+ *
+ * @typedef {object} RecallRequest
+ * @property {string} run
+ * @property {string} session The page's session now.
+ * @property {number} first Number of the first frame that is wanted.
+ */
+
+/**
+ * A page shows itself to the server: when it is opened, and now and then.
+ *
+ * @typedef {object} JoinRequest
+ * @property {string} session Gradio's name of this loading of the page.
+ * @property {string} token Proves whose session it is.
+ * @property {string} before The session of this window before it was loaded anew; or empty.
+ * @property {boolean} left Whether no page of that session is there any more.
+ * @property {boolean} reopened Whether a line that was closed has been opened again.
+ */
+
+/**
+ * What the server knows of a page that has shown itself.
+ *
+ * @typedef {object} JoinAnswer
+ * @property {string} [server] Another one for each start of the server.
+ * @property {boolean} [known] Whether the token was known.
+ * @property {boolean} [closed] Whether the server has seen this session's line end.
+ * @property {string[]} [kept] What the visitor has here, in words.
+ * @property {number} [minutes] For how long what belongs to a closed page is kept.
+ * @property {string} [error] One sentence.
+ */
+
+/**
  * One frame of one lane of a race.
  *
  * @typedef {object} RaceFrame
