@@ -30,15 +30,10 @@ TABS = {"noise": "Noise", "schedules": "Schedules", "denoise": "Denoise", "train
 FIRST = "denoise"
 
 
-def opened_tab(request: gr.Request) -> Any:
-    """The tab that the page's address names."""
-    name = request.query_params.get("tab")
-    return gr.Tabs(selected=name) if name in TABS else gr.skip()
-
-
 def build() -> gr.Blocks:
     """The whole page."""
     from tabs.api import endpoints  # only now: this and the tabs read the options
+    from tabs.shared import connection
     from tabs.shared.components import script
     from tabs.shared.page import Page
 
@@ -48,15 +43,17 @@ def build() -> gr.Blocks:
         with gr.Row(visible=False):
             endpoints.build()
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
+        line = connection.place()
+        built: dict[str, gr.Tab] = {}
         with gr.Tabs(selected=FIRST) as tabs:
             page = Page(tabs)
             for name, title in TABS.items():
-                with gr.Tab(title, id=name) as tab:
-                    import_module(f"tabs.{name}").build(page.within(tab))
+                with gr.Tab(title, id=name) as built[name]:
+                    import_module(f"tabs.{name}").build(page.within(built[name]))
+        connection.wire(line, page, built)
         for event in page.loads:
             demo.load(**event)
         demo.load(js=script("lib/seeds.js", "markSeeds"), api_visibility="private")
-        demo.load(opened_tab, outputs=tabs, api_visibility="private")
         for closed in page.unloads:
             demo.unload(closed)
     return demo.queue(max_size=128)

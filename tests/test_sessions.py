@@ -157,6 +157,7 @@ def joined(**request):
 def test_the_page_is_told_what_is_here_and_nothing_else(caplog):
     told = joined(session="one", token=TOKEN)
     assert told == {
+        "session": "one",
         "server": connection.SERVER,
         "known": False,
         "closed": False,

@@ -13,7 +13,7 @@ from diffusion_core.generation import strip, write_animation
 from ..shared.wire import KeepAnswer, KeepRequest, as_base64
 from .run_registry import recorded
 
-KINDS = ("gif", "mp4", "strip")
+KINDS = {"gif": "image/gif", "mp4": "video/mp4", "strip": "image/png"}  # with their media types
 
 
 def keep(request: KeepRequest) -> str:
@@ -24,7 +24,7 @@ def keep(request: KeepRequest) -> str:
             from a browser, so any of them may be missing or of another type.
 
     Returns:
-        JSON of a `KeepAnswer`: name and data in base64, or an error in a sentence.
+        JSON of a `KeepAnswer`: name, media type and data in base64, or an error in a sentence.
     """
     answer: KeepAnswer
     try:
@@ -42,7 +42,7 @@ def keep(request: KeepRequest) -> str:
                 path = Path(folder) / f"walk-{view}.{kind}"
                 write_animation(path, sheets)
                 name, content = path.name, path.read_bytes()
-        answer = {"name": name, "data": as_base64(content)}
+        answer = {"name": name, "type": KINDS[kind], "data": as_base64(content)}
     except ValueError as error:
         answer = {"error": str(error)}
     return json.dumps(answer)

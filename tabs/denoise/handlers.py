@@ -18,6 +18,7 @@ from . import defaults
 from .captions import head
 from .exact import exact_of
 from .form import NOISE, DenoiseForm
+from .link import link_card
 from .run_registry import (
     OPENING_RUN,
     RECORDINGS,
@@ -168,7 +169,7 @@ def stream(
                 return
             card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
             shown.note = note(record) if note else ""
-            yield run.message(done=True, card=card.to_json(), note=shown.note)
+            yield run.message(done=True, card=card.to_json(), link=link_card(card), note=shown.note)
     except Exception as error:
         yield failure(sentence_of(error, COMPUTATION), run_id)
     finally:
@@ -216,4 +217,4 @@ def opening() -> str:
     RECORDINGS.put(OPENING_RUN, record)
     assert record.result is not None
     card = RunCard.of(checkpoint, settings, None, record.result)
-    return run.message(done=True, card=card.to_json())
+    return run.message(done=True, card=card.to_json(), link=link_card(card))

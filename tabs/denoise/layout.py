@@ -182,3 +182,4 @@ def build(page: Page) -> None:
         **QUIET,
     )
     page.on_load(fn=menu, outputs=model, **QUIET)
+    page.on_return(fn=menu, outputs=model, **QUIET)

@@ -13,6 +13,7 @@ from diffusion_core.generation import RunCard
 
 from ..shared.player import Run
 from ..shared.wire import RecallRequest
+from .link import link_card
 from .run_registry import RECORDINGS
 
 PIECE_BYTES = 2 * 2**20  # of the pictures in one message
@@ -42,12 +43,12 @@ def recall(request: RecallRequest) -> str:
     if not piece:
         return ""
     last = done and first + count >= len(frames)
-    card = ""
+    card = link = ""
     if last:
         assert record.result is not None
         made = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
-        card = made.to_json()
+        card, link = made.to_json(), link_card(made)
     run = Run(shown.head, run_id, first)
     for frame in piece:
         run.add(frame)
-    return run.message(done=last, card=card, note=shown.note if last else "")
+    return run.message(done=last, card=card, link=link, note=shown.note if last else "")

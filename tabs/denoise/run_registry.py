@@ -14,6 +14,7 @@ from diffusion_core.generation import Recording, RunCard, SamplingRequest
 from ..shared import models, wire
 from ..shared.sessions import SESSIONS
 from ..shared.shutdown import WORKERS, Worker
+from .link import check_schedule
 
 
 @dataclass
@@ -179,12 +180,16 @@ def found(card: RunCard, session: str = "") -> Checkpoint:
         session: The session whose own models are included.
 
     Raises:
-        ValueError: if there is none with its weights, nor one of its name.
+        ValueError: if there is none with its weights, nor one of its name, or it has another
+            schedule than the card's link.
     """
     if known := models.by_hash(card.weights, session):
+        check_schedule(card, known[1])
         return known[1]
     if card.model in dict(models.available(session)):
-        return models.get(card.model)
+        checkpoint = models.get(card.model)
+        check_schedule(card, checkpoint)
+        return checkpoint
     raise ValueError(
         f"The run card was made with the model {card.model}, which is not on this page; walk it "
         "with python -m diffusion_core sample --card FILE --model FOLDER --out FILE.gif."

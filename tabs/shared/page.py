@@ -26,6 +26,8 @@ class Page:
         tab: The tab that is being built; None between two of them.
         given: What tabs have given so far, by name.
         loads: Arguments of `gr.Blocks.load`, for what is filled in when a page opens.
+        returns: Arguments of the events that fill in anew what only a known visitor sees, for a
+            page that was loaded again.
         unloads: Handlers for a page that was closed.
     """
 
@@ -33,6 +35,7 @@ class Page:
     tab: gr.Tab | None = None
     given: dict[str, Any] = field(default_factory=dict)
     loads: list[dict[str, Any]] = field(default_factory=list)
+    returns: list[dict[str, Any]] = field(default_factory=list)
     unloads: list[Callable[..., Any]] = field(default_factory=list)
 
     def within(self, tab: gr.Tab) -> Page:
@@ -65,6 +68,14 @@ class Page:
             **event: As `gr.Blocks.load` takes it: fn, inputs, outputs and options.
         """
         self.loads.append(event)
+
+    def on_return(self, **event: Any) -> None:
+        """Run a handler whenever a page was loaded again and its visitor is known.
+
+        Args:
+            **event: As `gr.Blocks.load` takes it: fn, inputs, outputs and options.
+        """
+        self.returns.append(event)
 
     def on_unload(self, handler: Callable[..., Any]) -> None:
         """Run a handler whenever a page was closed."""

@@ -72,12 +72,13 @@ class Run:
         new = self._sent < len(self._frames)
         return new and time.monotonic() - self._last >= MESSAGE_SECONDS
 
-    def message(self, *, done: bool = False, card: str = "", note: str = "") -> str:
+    def message(self, *, done: bool = False, card: str = "", link: str = "", note: str = "") -> str:
         """The frames since the last message but one.
 
         Args:
             done: Whether it is the last.
             card: The run card, with the last.
+            link: The run card as a link holds it, where that is another.
             note: A sentence to show, with the last.
         """
         first = self._sent_before
@@ -90,6 +91,8 @@ class Run:
         }
         if card:
             values["card"] = card
+        if link:
+            values["link"] = link
         if note:
             values["note"] = note
         if self._messages < 3 or done:

@@ -83,6 +83,7 @@ class PlayerMessage(TypedDict):
     first: int
     frames: list[Frame]
     card: NotRequired[str]
+    link: NotRequired[str]
     note: NotRequired[str]
     head: NotRequired[Head]
 
@@ -100,6 +101,7 @@ class KeepAnswer(TypedDict):
     """A file for the browser to save, or why there is none."""
 
     name: NotRequired[str]
+    type: NotRequired[str]
     data: NotRequired[str]
     error: NotRequired[str]
 
@@ -125,6 +127,7 @@ class JoinRequest(TypedDict):
 class JoinAnswer(TypedDict):
     """What the server knows of a page that has shown itself."""
 
+    session: NotRequired[str]
     server: NotRequired[str]
     known: NotRequired[bool]
     closed: NotRequired[bool]

@@ -92,7 +92,9 @@ def train(name: str, form: TrainForm, request: gr.Request) -> Iterator[str]:
         if (seconds := seconds_of(plan)) is not None:
             plan = with_saves(plan, seconds)
         folder = free_folder(SESSIONS.folder(session), name)
-        job = Job(folder.name, SESSIONS.visitor(session), plan, dataset, folder, Limits.here().minutes)
+        job = Job(
+            folder.name, SESSIONS.visitor(session), plan, dataset, folder, Limits.here().minutes
+        )
         QUEUE.enter(job)
     except Exception as error:
         yield failed(sentence_of(error, TRAINING))

@@ -168,8 +168,8 @@ def build(page: Page) -> None:
                 file = gr.File(label="The checkpoint", interactive=False, visible=False)
                 outcome = gr.Markdown(
                     "On this public page your pictures and models are yours alone, and vanish "
-                    f"{SESSIONS.grace / 60:g} minutes after you close it. A training has at most {limits.steps:,} steps and "
-                    f"{limits.minutes:g} minutes."
+                    f"{SESSIONS.grace / 60:g} minutes after you close it. A training has at most "
+                    f"{limits.steps:,} steps and {limits.minutes:g} minutes."
                     if PUBLIC
                     else "They are kept in a folder beside the playground.",
                     elem_classes=["hint"],

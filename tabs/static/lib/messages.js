@@ -85,6 +85,7 @@
  * @property {number} first Index of the first frame here.
  * @property {Frame[]} frames
  * @property {string} [card] The run card, with the last message.
+ * @property {string} [link] The run card as a link holds it, where that is another.
  * @property {string} [note] A sentence to show, with the last message.
  * @property {Head} [head]
  */
@@ -104,6 +105,7 @@
  *
  * @typedef {object} KeepAnswer
  * @property {string} [name]
+ * @property {string} [type] Its media type.
  * @property {string} [data] In base64.
  * @property {string} [error]
  */
@@ -132,6 +134,7 @@
  * What the server knows of a page that has shown itself.
  *
  * @typedef {object} JoinAnswer
+ * @property {string} [session] The page's session.
  * @property {string} [server] Another one for each start of the server.
  * @property {boolean} [known] Whether the token was known.
  * @property {boolean} [closed] Whether the server has seen this session's line end.
