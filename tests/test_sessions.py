@@ -187,6 +187,28 @@ def test_a_page_that_was_cut_off_ends_what_its_old_line_still_computes():
         SESSIONS.forget(session)
 
 
+def test_uploads_go_with_their_visitor_and_nothing_else_does(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    owners = Sessions(public=True)
+    mine, ours, other = (tmp_path / "uploads" / name / "a.png" for name in ("1", "2", "3"))
+    outside = tmp_path / "outside" / "a.png"
+    for file in (mine, ours, other, outside):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"x")
+    owners.join("one", TOKEN)
+    owners.join("two", OTHER)
+    dots = mine.parent / ".." / ".." / "outside" / "a.png"
+    for path in (mine, ours, outside, dots, tmp_path / "uploads", "nowhere", "", "/etc/passwd"):
+        owners.uploaded("one", str(path))
+    owners.uploaded("two", str(ours))  # the same file, given by both
+    owners.uploaded("nobody", str(other))
+    assert owners.visits["one"].uploads == {mine, ours}
+    owners.forget("one")
+    assert not mine.exists() and ours.exists() and other.exists() and outside.exists()
+    owners.forget("two")
+    assert not ours.exists() and other.exists()
+
+
 # A walk that was shown, shown again.
 
 

@@ -58,6 +58,9 @@ def join(request: JoinRequest) -> str:
         return json.dumps(answer)
     if request.get("left") and before != session and SESSIONS.same(session, before):
         SESSIONS.left(before)
+    uploads = request.get("uploads")
+    for path in uploads if isinstance(uploads, list) else []:
+        SESSIONS.uploaded(session, str(path))
     if reopened:
         _keep_states(session)
     answer = {

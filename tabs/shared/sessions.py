@@ -27,6 +27,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gradio.processing_utils import get_upload_folder
+from gradio.utils import is_in_or_equal
+
 from diffusion_core.checkpoint import own_folder
 from diffusion_core.data import ImageDataset
 
@@ -35,6 +38,7 @@ MOST_HELD = 4 * 2**30  # bytes of all sessions' pictures together
 GRACE_VARIABLE = "PLAYGROUND_GRACE_SECONDS"
 GRACE = 600.0  # seconds
 NOT_CONNECTED = "This page could not be connected; reload it."
+MOST_UPLOADS = 10_000  # of one visitor
 LEAST_TOKEN = 32  # letters; the page's are 32 hexadecimal digits, 128 random bits
 
 
@@ -65,12 +69,14 @@ class Visit:
         sessions: Their sessions. Under each name stands when it last showed a sign of life, in
             seconds of the monotonic clock, or None while its line is open.
         closed: Those of them whose line was open once, and is closed.
+        uploads: Files that they gave, in Gradio's folder of uploads.
         token: SHA-256 of what proves that a new session is theirs; empty where none was given.
     """
 
     key: str
     sessions: dict[str, float | None] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
+    uploads: set[Path] = field(default_factory=set)
     token: bytes = b""
 
 
@@ -183,6 +189,21 @@ class Sessions:
             visit = self.visits.get(session)
             return visit is not None and session in visit.closed
 
+    def uploaded(self, session: str, path: str) -> None:
+        """The session's visitor gave this file, which goes with them.
+
+        Args:
+            session: The session.
+            path: Of the file; one that is no upload is not heeded, whoever names it.
+        """
+        file = Path(path)
+        if not is_in_or_equal(file, get_upload_folder()) or not file.is_file():
+            return
+        with self.lock:
+            visit = self.visits.get(session)
+            if visit is not None and len(visit.uploads) < MOST_UPLOADS:
+                visit.uploads.add(file)
+
     def same(self, session: str, other: str) -> bool:
         """Whether two sessions are one visitor's."""
         with self.lock:
@@ -245,12 +266,16 @@ class Sessions:
             return
         self.tokens.pop(visit.token, None)
         folder = self.folders.pop(visit.key, None)
+        # Gradio keeps a file once, under its content's digest, for all who give the same.
+        others = set().union(*(other.uploads for other in self.visits.values()))
 
         def end() -> None:
             for tell in self.on_visit_end:
                 tell(visit.key)
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+            for file in visit.uploads - others:
+                shutil.rmtree(file.parent, ignore_errors=True)
 
         if self.on_visit_end:
             threading.Thread(target=end, name="forgetting", daemon=True).start()

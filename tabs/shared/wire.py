@@ -122,6 +122,7 @@ class JoinRequest(TypedDict):
     before: str
     left: bool
     reopened: bool
+    uploads: list[str]
 
 
 class JoinAnswer(TypedDict):

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { putBack } from "../../tabs/static/connection/settings.js";
+import { filesOf, putBack } from "../../tabs/static/connection/settings.js";
 import { clock, sentence } from "../../tabs/static/connection/words.js";
 
 const AT = new Date(2026, 10, 26, 14, 2).getTime();
@@ -74,4 +74,10 @@ test("controls get back what they held, and only where that is another value", (
     changed: true,
   });
   assert.equal(putBack([9, null, [1, 2], 3], names, saved).changed, false);
+});
+
+test("files are found among the values of controls", () => {
+  const file = (path) => ({ path, url: "u", meta: { _type: "gradio.FileData" } });
+  const values = [3, null, "path", [file("a"), file("b")], file("c"), { path: 1, meta: {} }, {}];
+  assert.deepEqual(filesOf(values), ["a", "b", "c"]);
 });

@@ -32,6 +32,8 @@ class Connection {
   /** @type {AbortController | null} Of the line that took the place of Gradio's own. */
   line = null;
   leaving = false;
+  /** @type {Set<string>} Files that the server knows to be this visitor's. */
+  files = new Set();
 
   /**
    * @param {HTMLElement} root
@@ -42,7 +44,7 @@ class Connection {
     this.host = host;
     if (this.isNew) this.token = newToken();
     remember("token", this.token);
-    this.settings = new Promise((done) => wireSettings(done));
+    this.settings = new Promise((done) => wireSettings(done, (files) => this.give(files)));
     this.copy = this.listenToOthers();
     host.trigger("submit", { ...this.request(), session: "" });
     const look = () => {
@@ -63,7 +65,7 @@ class Connection {
   /** @returns {JoinRequest} */
   request() {
     const { session, token, before } = this;
-    return { session, token, before, left: false, reopened: false };
+    return { session, token, before, left: false, reopened: false, uploads: [] };
   }
 
   /** Tell windows that ask that this one is there, and ask whether the one before still is. */
@@ -143,6 +145,19 @@ class Connection {
     } catch {
       return null;
     }
+  }
+
+  /**
+   * Tell the server whose files these are: they go with this visitor.
+   *
+   * @param {string[]} files
+   */
+  async give(files) {
+    const uploads = files.filter((file) => !this.files.has(file));
+    if (!uploads.length) return;
+    for (const file of uploads) this.files.add(file);
+    await joined.promise;
+    this.ask({ uploads });
   }
 
   /** A sign of life; what it shows to be lost is mended. */

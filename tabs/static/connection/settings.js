@@ -24,16 +24,30 @@ export function putBack(now, names, saved) {
 }
 
 /**
+ * The paths of the files among values of controls.
+ *
+ * @param {unknown} value
+ * @returns {string[]}
+ */
+export function filesOf(value) {
+  if (Array.isArray(value)) return value.flatMap(filesOf);
+  const { path, meta } = /** @type {{ path?: string, meta?: unknown }} */ (value ?? {});
+  return typeof path === "string" && meta ? [path] : [];
+}
+
+/**
  * Listen to the page's own scripts: `page:settings` brings values that have changed, `page:tab` the
  * tab that was opened, and `page:restore` asks for what was remembered.
  *
  * @param {(changed: boolean) => void} restored
+ * @param {(files: string[]) => void} given Called with the paths of files that controls hold.
  */
-export function wireSettings(restored) {
+export function wireSettings(restored, given) {
   let restoring = cameBack(); // until then the controls show what a new page shows
   document.addEventListener("page:settings", (event) => {
-    if (restoring) return;
     const { names, values } = /** @type {CustomEvent} */ (event).detail;
+    given(filesOf(values));
+    if (restoring) return;
     /** @type {Record<string, unknown>} */
     const saved = remembered("settings", {});
     names.forEach((/** @type {string} */ name, /** @type {number} */ i) => {

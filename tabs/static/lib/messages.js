@@ -128,6 +128,7 @@
  * @property {string} before The session of this window before it was loaded anew; or empty.
  * @property {boolean} left Whether no page of that session is there any more.
  * @property {boolean} reopened Whether a line that was closed has been opened again.
+ * @property {string[]} uploads Files that its controls hold, by their paths on the server.
  */
 
 /**
