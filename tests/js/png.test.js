@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { inflateSync, crc32 as zlibCrc } from "node:zlib";
 
 import { base64 } from "../../tabs/static/lib/bytes.js";
+import { saveBlob } from "../../tabs/static/lib/dom.js";
 import { unpack } from "../../tabs/static/lib/mixing.js";
 import { crc32, png } from "../../tabs/static/lib/png.js";
 import { strip } from "../../tabs/static/noise/strip.js";
@@ -75,4 +76,24 @@ test("the film strip has each timestep's picture, and clear gaps", async () => {
     assert.deepEqual([at(2, 0), at(3, 1)], [[0, 0, 0, 0], [0, 0, 0, 0]]);
     assert.deepEqual([at(4, 0), at(5, 1)], [[128, 128, 128, 255], [128, 128, 128, 255]]);
   }
+});
+
+test("a file's address lives long enough for a browser that reads it late", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const revoked = [];
+  const link = { click: () => {} };
+  const { createObjectURL, revokeObjectURL } = URL;
+  t.after(() => {
+    Object.assign(URL, { createObjectURL, revokeObjectURL });
+    delete globalThis.document;
+  });
+  URL.createObjectURL = () => "blob:1";
+  URL.revokeObjectURL = (url) => revoked.push(url);
+  globalThis.document = { createElement: () => link };
+  saveBlob(new Blob([]), "walk.gif");
+  assert.deepEqual([link.href, link.download], ["blob:1", "walk.gif"]);
+  t.mock.timers.tick(59_000);
+  assert.deepEqual(revoked, []);
+  t.mock.timers.tick(2_000);
+  assert.deepEqual(revoked, ["blob:1"]);
 });
