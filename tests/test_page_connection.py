@@ -6,10 +6,12 @@ import os
 import re
 import threading
 
+import numpy as np
 import pytest
 from conftest import save_tiny, wait_for, watch_steps
 from cutting import CuttingProxy
-from pagelib import TIMEOUT, free_port, in_light_and_dark, number, press
+from pagelib import TIMEOUT, free_port, in_light_and_dark, number, pixels, press
+from PIL import Image
 from playwright.sync_api import expect
 
 from tabs.denoise.run_registry import RECORDINGS, STOP_SIGNALS
@@ -258,3 +260,25 @@ def test_a_copy_of_a_window_shares_models_and_ends_nothing(visit, lines, monkeyp
     wait_for(lambda: len(SESSIONS.visits) == 2 and mine.exists())
     expect(visit.locator(PLAYER)).to_have_attribute("data-state", "running")
     press(visit, "Stop")
+
+
+@pytest.mark.long
+def test_the_picture_that_one_began_with_is_there_again(visit, tmp_path):
+    grey = np.full((28, 28), 200, np.uint8)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    visit.get_by_label("a picture", exact=True).check()
+    door = visit.locator("input[data-testid=file-upload]:visible, .image-container input").first
+    with visit.expect_response(re.compile("/upload")):
+        door.set_input_files(tmp_path / "grey.png")
+    session = session_of(visit)
+    wait_for(lambda: SESSIONS.visits[session].uploads)
+    (upload,) = SESSIONS.visits[session].uploads
+    visit.reload()
+    said(visit, "^Connected again: your settings are still here")
+    expect(visit.get_by_label("a picture", exact=True)).to_be_checked()
+    walk(visit, 3)
+    assert (pixels(visit, "x0, the picture") == 200).all()  # and not the one that a page opens with
+    wait_for(lambda: SESSIONS.was_closed(session))
+    for each in list(SESSIONS.visits):
+        SESSIONS.forget(each)
+    wait_for(lambda: not upload.exists())

@@ -140,13 +140,11 @@ def wire(connection: gr.HTML, page: Page, tabs: dict[str, gr.Tab]) -> None:
     after: Any = connection.upload
     for event in page.returns:
         after = after(**event).then
-    after(
-        None,
-        parts,
-        parts,
-        js=_tell("page:restore", names=names),
-        api_visibility="private",
-    )
+    after = after(
+        None, parts, parts, js=_tell("page:restore", names=names), api_visibility="private"
+    ).then
+    for event in page.restores:
+        after = after(**event).then
     page.on_unload(left)
 
 

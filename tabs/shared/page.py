@@ -28,6 +28,7 @@ class Page:
         loads: Arguments of `gr.Blocks.load`, for what is filled in when a page opens.
         returns: Arguments of the events that fill in anew what only a known visitor sees, for a
             page that was loaded again.
+        restores: Arguments of the events that follow when its controls hold again what they held.
         unloads: Handlers for a page that was closed.
     """
 
@@ -36,6 +37,7 @@ class Page:
     given: dict[str, Any] = field(default_factory=dict)
     loads: list[dict[str, Any]] = field(default_factory=list)
     returns: list[dict[str, Any]] = field(default_factory=list)
+    restores: list[dict[str, Any]] = field(default_factory=list)
     unloads: list[Callable[..., Any]] = field(default_factory=list)
 
     def within(self, tab: gr.Tab) -> Page:
@@ -76,6 +78,16 @@ class Page:
             **event: As `gr.Blocks.load` takes it: fn, inputs, outputs and options.
         """
         self.returns.append(event)
+
+    def on_restore(self, **event: Any) -> None:
+        """Run a handler when the controls of a page that was loaded again hold what they held.
+
+        What the server keeps beside a control for the page's session was the old session's.
+
+        Args:
+            **event: As `gr.Blocks.load` takes it: fn, inputs, outputs and options.
+        """
+        self.restores.append(event)
 
     def on_unload(self, handler: Callable[..., Any]) -> None:
         """Run a handler whenever a page was closed."""
