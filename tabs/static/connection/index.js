@@ -12,7 +12,7 @@ import { sentence } from "./words.js";
 /** @typedef {import("../lib/messages.js").JoinRequest} JoinRequest */
 
 const SECONDS = 60; // between two signs of life
-const ANSWER_MS = 300; // for another window to say that it is there
+const ANSWER_MS = 1000; // for another window to say that it is there
 
 /** A token of 128 random bits, which nobody can guess. */
 const newToken = () =>
