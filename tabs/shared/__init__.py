@@ -8,6 +8,7 @@ Its files:
     player          the frame player
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
+    connection      whose page it is, and what it finds again after a reload
     errors          the page's sentence for an error
     limits          how much the page computes for one visitor
     picture_upload  the one door by which a user's picture enters
@@ -23,6 +24,7 @@ Its files:
 
 __all__ = [
     "components",
+    "connection",
     "errors",
     "figures",
     "forms",
