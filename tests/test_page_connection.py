@@ -267,7 +267,8 @@ def test_the_picture_that_one_began_with_is_there_again(visit, tmp_path):
     grey = np.full((28, 28), 200, np.uint8)
     Image.fromarray(grey).save(tmp_path / "grey.png")
     visit.get_by_label("a picture", exact=True).check()
-    door = visit.locator("input[data-testid=file-upload]:visible, .image-container input").first
+    visit.get_by_label("Clear").or_(visit.get_by_label("Remove Image")).first.click()
+    door = visit.locator("input[type=file]").first
     with visit.expect_response(re.compile("/upload")):
         door.set_input_files(tmp_path / "grey.png")
     session = session_of(visit)

@@ -184,6 +184,4 @@ def build(page: Page) -> None:
     page.on_load(fn=menu, outputs=model, **QUIET)
     page.on_return(fn=menu, outputs=model, **QUIET)
     picture = [controls["picture"], controls["t"], model]
-    page.on_restore(
-        fn=start_controls.own_start, inputs=picture, outputs=controls["start"], **QUIET
-    )
+    page.on_restore(fn=start_controls.own_start, inputs=picture, outputs=controls["start"], **QUIET)
