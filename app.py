@@ -47,9 +47,9 @@ def build() -> gr.Blocks:
     import gradio as gr
 
     from tabs.api import endpoints  # only now: this and the tabs read the options
-    from tabs.shared import crossing, memory
+    from tabs.shared import connection, crossing, memory
     from tabs.shared.components import script
-    from tabs.shared.page import Page, tab_of_address
+    from tabs.shared.page import Page
 
     memory.begin()
     crossing.install()
@@ -59,15 +59,17 @@ def build() -> gr.Blocks:
         with gr.Row(visible=False):
             endpoints.build()
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
+        line = connection.place()
+        built: dict[str, gr.Tab] = {}
         with gr.Tabs(selected=FIRST) as all_tabs:
             page = Page(all_tabs)
             for name, title in TABS.items():
-                with gr.Tab(title, id=name) as tab:
-                    import_module(f"tabs.{name}").build(page.within(tab))
+                with gr.Tab(title, id=name) as built[name]:
+                    import_module(f"tabs.{name}").build(page.within(built[name]))
+        connection.wire(line, page, built)
         for event in page.loads:
             demo.load(**event)
         demo.load(js=script("lib/seeds.js", "markSeeds"), api_visibility="private")
-        demo.load(tab_of_address(TABS), outputs=all_tabs, api_visibility="private")
         for closed in page.unloads:
             demo.unload(closed)
     return demo.queue(max_size=256)

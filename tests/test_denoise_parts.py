@@ -96,6 +96,8 @@ def test_files_of_a_run_are_made_of_its_record_or_walked_again(tiny_folder, kind
     wanted = {"run": f"keep {kind}", "card": parts[-1]["card"], "kind": kind, "view": "x0_hat"}
     first = json.loads(downloads.keep(wanted))
     assert first["name"].startswith("walk-x0_hat.")
+    media = {"gif": "image/gif", "mp4": "video/mp4", "strip": "image/png"}
+    assert first["type"] == media[kind]
     RECORDINGS.records.clear()  # another process: only the browser still has the card
     again = json.loads(downloads.keep(wanted))
     assert again["name"] == first["name"]

@@ -22,7 +22,7 @@ from diffusion_core.unet import UNet
 from tabs.denoise import handlers
 from tabs.denoise.form import DenoiseForm
 from tabs.denoise.run_registry import STOP_SIGNALS
-from tabs.shared import models
+from tabs.shared import connection, models
 from tabs.shared.player import Run
 from tabs.shared.start_image import StartImage
 
@@ -126,7 +126,7 @@ def test_a_page_that_is_closed_ends_its_own_runs_and_no_others():
         STOP_SIGNALS.sign_of("me player", "mine") as mine,
         STOP_SIGNALS.sign_of("you player", "yours") as yours,
     ):
-        handlers.forget(SimpleNamespace(session_hash="me"))
+        connection.left(SimpleNamespace(session_hash="me"))
         assert mine.is_set() and not yours.is_set()
 
 

@@ -445,39 +445,39 @@ def test_nobody_chooses_by_path_what_belongs_to_another(url, tmp_path):
     assert not theirs.exists()
 
 
-def test_what_a_visitor_gave_or_got_goes_with_the_page(page, tmp_path):
+def test_what_a_visitor_gave_or_got_goes_with_them(page, tmp_path):
     from gradio.utils import get_upload_folder
 
-    from tabs.shared.visitor_files import VisitorFiles
-
-    files = VisitorFiles()
+    visits = sessions.Sessions(public=True)
     shared = Path(get_upload_folder()) / "ab12" / "cat.png"
     shared.parent.mkdir(parents=True, exist_ok=True)
     shared.write_bytes(b"x")
     mine = tmp_path / "mine.png"
     mine.write_bytes(b"x")
     for session in ("a", "b"):
-        files.keep(session, [str(shared), str(mine)])
-    made = files.folder("a")
+        visits.visitor(session)
+        visits.uploaded(session, str(shared))
+        visits.uploaded(session, str(mine))
+    made = visits.file_folder("a")
     (made / "model.zip").write_bytes(b"x")
     if os.name == "posix":
         assert made.stat().st_mode & 0o77 == 0
-    files.forget("a")
+    visits.forget("a")
     assert not made.exists() and shared.exists() and mine.exists()
-    files.forget("b")
-    assert not shared.exists() and mine.exists() and not files.owners
+    visits.forget("b")
+    assert not shared.exists() and mine.exists()
 
 
-def test_a_zip_goes_when_its_page_is_closed(page):
-    from tabs.shared.visitor_files import VISITOR_FILES
-    from tabs.train import handlers, layout
+def test_a_zip_goes_with_its_visitor(page, monkeypatch):
+    from tabs.train import handlers
     from tabs.train.jobs import PLAN_FILE
 
     request = SimpleNamespace(session_hash="zipper")
+    monkeypatch.setattr(sessions.SESSIONS, "public", True)
     model = save_tiny(sessions.SESSIONS.folder("zipper") / "mine")
     (model / PLAN_FILE).write_text("{}")
     (updates,) = handlers.zip_file(str(model), request)
     made = Path(updates["file"]["value"])
-    assert made.exists() and VISITOR_FILES.owners
-    layout.forget(request)
-    assert not made.exists() and not model.exists()
+    assert made.exists()
+    sessions.SESSIONS.forget("zipper")
+    wait_for(lambda: not made.exists() and not model.exists())

@@ -332,7 +332,7 @@ def test_a_reading_ends_when_it_is_not_wanted_any_more(many, how):
     elif how == "another choice":
         handlers.superseded(SourceForm(), ME)
     else:
-        layout.forget(ME)
+        layout.leave(ME.session_hash)
     *_, last = told  # at once, though the reader still stands at its picture
     assert last["words"] == handlers.CANCELLED and not last["cancel"].visible
     assert SESSIONS.chosen(ME.session_hash) is None and ME.session_hash not in handlers.READINGS

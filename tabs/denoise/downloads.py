@@ -17,7 +17,7 @@ from ..shared.line import LINE
 from ..shared.wire import KeepAnswer, KeepRequest, as_base64
 from .run_registry import recorded
 
-KINDS = ("gif", "mp4", "strip")
+KINDS = {"gif": "image/gif", "mp4": "video/mp4", "strip": "image/png"}  # with their media types
 NO_SUCH_FILE = "There is no such file to be kept."
 
 
@@ -29,7 +29,7 @@ def keep(request: KeepRequest) -> str:
             from a browser, so any of them may be missing or of another type.
 
     Returns:
-        JSON of a `KeepAnswer`: name and data in base64, or an error in a sentence.
+        JSON of a `KeepAnswer`: name, media type and data in base64, or an error in a sentence.
     """
     answer: KeepAnswer
     try:
@@ -42,7 +42,7 @@ def keep(request: KeepRequest) -> str:
         sheets = [frame.pictures[view] for frame in record.frames]
         with LINE.slot():
             name, content = _file(sheets, kind, view)
-        answer = {"name": name, "data": as_base64(content)}
+        answer = {"name": name, "type": KINDS[kind], "data": as_base64(content)}
     except Exception as error:
         answer = {"error": sentence_of(error, FILE)}
     return json.dumps(answer)

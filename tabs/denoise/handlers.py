@@ -14,16 +14,19 @@ from ..shared import models
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.line import LINE
 from ..shared.player import Run, failure
+from ..shared.sessions import SESSIONS
 from . import defaults
 from .captions import head
 from .exact import exact_of
 from .form import NOISE, DenoiseForm
+from .link import link_card
 from .run_registry import (
     OPENING_RUN,
     RECORDINGS,
     REPLAY_LIMIT,
     STOP_SIGNALS,
     WALK_LIMIT,
+    Shown,
     check_cost,
     found,
 )
@@ -149,13 +152,15 @@ def stream(
         note: Returns a sentence on the finished recording, for the last message.
     """
     record = None
+    SESSIONS.visitor(session)
     try:
         with STOP_SIGNALS.sign_of(f"{session} player", run_id) as sign:
             if run_id == OPENING_RUN:
                 raise ValueError("A run cannot be called so; press Denoise again.")
             record, prefix = prepare()  # what cannot be is refused before it waits
-            run = Run(head(record, prefix), run_id)
-            RECORDINGS.put(run_id, record)
+            shown = Shown(head(record, prefix))
+            run = Run(shown.head, run_id)
+            RECORDINGS.put(run_id, record, session, shown)
             with LINE.place(sign.is_set) as place:
                 if not place.wait():
                     return
@@ -168,12 +173,13 @@ def stream(
             if record.result is None:  # stopped between two frames that are kept
                 return
             card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
-            yield run.message(done=True, card=card.to_json(), note=note(record) if note else "")
+            shown.note = note(record) if note else ""
+            yield run.message(done=True, card=card.to_json(), link=link_card(card), note=shown.note)
     except Exception as error:
         yield failure(sentence_of(error, COMPUTATION), run_id)
     finally:
-        if record is not None:
-            RECORDINGS.put(run_id, record)  # its size is known now
+        if record is not None and (SESSIONS.knows(session) or not session):
+            RECORDINGS.put(run_id, record, session)  # its size is known now
 
 
 def behind(session: str) -> bool:
@@ -201,12 +207,6 @@ def give_up(run_id: str) -> None:
     stop(run_id)
 
 
-def forget(request: gr.Request) -> None:
-    """A page was closed: what it computes ends, also between two frames that are kept."""
-    if request.session_hash:
-        STOP_SIGNALS.leave(request.session_hash)
-
-
 def opening() -> str:
     """The walk that is there when the page opens, computed at start-up."""
     try:
@@ -222,4 +222,4 @@ def opening() -> str:
     RECORDINGS.put(OPENING_RUN, record)
     assert record.result is not None
     card = RunCard.of(checkpoint, settings, None, record.result)
-    return run.message(done=True, card=card.to_json())
+    return run.message(done=True, card=card.to_json(), link=link_card(card))

@@ -16,8 +16,9 @@ from ..shared.start_image import StartImage
 from . import defaults, folds, form, model_picker, race, reconstruction, start_controls
 from .downloads import keep
 from .form import WORDS, DenoiseForm
-from .handlers import branch, denoise, forget, give_up, opening, replay, stop
+from .handlers import branch, denoise, give_up, opening, replay, stop
 from .model_picker import arrived, choose
+from .recall import recall
 from .run_card_controls import card_values
 
 WHY = r"""
@@ -106,7 +107,7 @@ def build(page: Page) -> None:
             controls.add("begins", gr.Markdown(visible=False, elem_classes=["begins"]))
             with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
             controls.add("begin_with_noise", with_noise)
-            stage = player(opening(), "denoise-player", keep, give_up)
+            stage = player(opening(), "denoise-player", keep, give_up, recall)
             branch_button = gr.Button(
                 "Branch from this step, with the settings as they now are", size="md"
             )
@@ -180,4 +181,6 @@ def build(page: Page) -> None:
         **QUIET,
     )
     page.on_load(fn=menu, outputs=model, **QUIET)
-    page.on_unload(forget)
+    page.on_return(fn=menu, outputs=model, **QUIET)
+    picture = [controls["picture"], controls["t"], model]
+    page.on_restore(fn=start_controls.own_start, inputs=picture, outputs=controls["start"], **QUIET)

@@ -10,6 +10,7 @@ from diffusion_core.generation import RunCard
 
 from ..shared import models
 from .form import OpenedCard, card_updates
+from .link import check_schedule
 
 
 def card_values(event: gr.EventData, request: gr.Request) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def card_values(event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         return {}
     path, checkpoint = known
     try:
+        check_schedule(card, checkpoint)
         card.check(checkpoint)  # the replay says in a sentence what does not fit
     except ValueError:
         return {}

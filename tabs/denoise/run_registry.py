@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.generation import Recording, RunCard, SamplingRequest
 
-from ..shared import memory, models
+from ..shared import memory, models, wire
 from ..shared.line import LINE
 from ..shared.sessions import SESSIONS
 from ..shared.shutdown import WORKERS, Worker
+from .link import check_schedule
 
 
 @dataclass
@@ -83,33 +84,87 @@ class StopSignals:
 
 
 @dataclass
+class Shown:
+    """What a page showed of a run beside its recording, to show it again after a reload.
+
+    Attributes:
+        head: What stays the same in all its frames.
+        note: The sentence of its last message.
+    """
+
+    head: wire.Head
+    note: str = ""
+
+
+@dataclass
 class RecordingCache:
     """The recordings of the latest runs, by name; where they grow too large the oldest go.
 
-    A run's name is known to the browser that made it, and to no other.
+    A run's name is known to the browser that made it, and to no other. A run that belongs to
+    sessions goes with the last of them, a while after its page was closed.
     """
 
     limit: int = memory.RECORDINGS
     records: OrderedDict[str, Recording] = field(default_factory=OrderedDict)
+    shown: dict[str, Shown] = field(default_factory=dict)
+    owners: dict[str, set[str]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def put(self, run_id: str, record: Recording) -> None:
-        """Keep a recording, as the newest."""
+    def put(
+        self, run_id: str, record: Recording, session: str = "", shown: Shown | None = None
+    ) -> None:
+        """Keep a recording, as the newest.
+
+        Args:
+            run_id: The run's name.
+            record: Its recording.
+            session: The session that it goes with; empty for one that only the limit lets go.
+            shown: What its page showed beside it.
+        """
         with self.lock:
             self.records[run_id] = record
             self.records.move_to_end(run_id)
+            if session:
+                self.owners.setdefault(run_id, set()).add(session)
+            if shown is not None:
+                self.shown[run_id] = shown
             while (
                 len(self.records) > 1 and sum(r.nbytes for r in self.records.values()) > self.limit
             ):
-                self.records.popitem(last=False)
+                self._let_go(next(iter(self.records)))
 
     def get(self, run_id: str) -> Recording | None:
         """The recording of that run, if it is still here."""
         with self.lock:
             return self.records.get(run_id)
 
+    def again(self, run_id: str, session: str) -> tuple[Recording, Shown] | None:
+        """A run with what its page showed, for a session that shows it again and so keeps it."""
+        with self.lock:
+            record, shown = self.records.get(run_id), self.shown.get(run_id)
+            if record is None or shown is None:
+                return None
+            if session:
+                self.owners.setdefault(run_id, set()).add(session)
+            return record, shown
+
+    def end_session(self, session: str) -> None:
+        """Let go of the runs that belong to this session alone."""
+        with self.lock:
+            for run_id, owners in list(self.owners.items()):
+                owners.discard(session)
+                if not owners:
+                    self._let_go(run_id)
+
+    def _let_go(self, run_id: str) -> None:
+        self.records.pop(run_id, None)
+        self.shown.pop(run_id, None)
+        self.owners.pop(run_id, None)
+
 
 STOP_SIGNALS, RECORDINGS = StopSignals(), RecordingCache()
+SESSIONS.on_left.append(STOP_SIGNALS.leave)
+SESSIONS.on_session_end.append(RECORDINGS.end_session)
 WORKERS.append(Worker(STOP_SIGNALS.close, lambda: bool(STOP_SIGNALS.signs)))
 OPENING_RUN = "opening"  # no browser may call a run so
 WALK_LIMIT = 100_000
@@ -125,12 +180,16 @@ def found(card: RunCard, session: str = "") -> Checkpoint:
         session: The session whose own models are included.
 
     Raises:
-        ValueError: if there is none with its weights, nor one of its name.
+        ValueError: if there is none with its weights, nor one of its name, or it has another
+            schedule than the card's link.
     """
     if known := models.by_hash(card.weights, session):
+        check_schedule(card, known[1])
         return known[1]
     if card.model in dict(models.available(session)):
-        return models.get(card.model)
+        checkpoint = models.get(card.model)
+        check_schedule(card, checkpoint)
+        return checkpoint
     raise ValueError(
         f"The run card was made with the model {card.model}, which is not on this page; walk it "
         "with python -m diffusion_core sample --card FILE --model FOLDER --out FILE.gif."
@@ -176,5 +235,8 @@ def recorded(run_id: str, card_text: str) -> Recording:
                 pass
     if record.result is None:
         raise ValueError("The page that asked for this file has gone.")
-    RECORDINGS.put(run_id, record)
+    # No page need be there for it, so that it is kept as a session's of its own.
+    session = f"kept {run_id}"
+    SESSIONS.visitor(session)
+    RECORDINGS.put(run_id, record, session)
     return record

@@ -8,7 +8,7 @@ Its files:
     player          the frame player
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
-    visitor_files   what a visitor gave or was given, which goes when the page is closed
+    connection      whose page it is, and what it finds again after a reload
     errors          the page's sentence for an error
     login           the password that `--auth` asks for, at every door
     memory          how much the page keeps in memory, and giving back what is free
@@ -28,6 +28,7 @@ Its files:
 
 __all__ = [
     "components",
+    "connection",
     "crossing",
     "errors",
     "figures",
@@ -47,6 +48,5 @@ __all__ = [
     "shutdown",
     "start_image",
     "text",
-    "visitor_files",
     "wire",
 ]

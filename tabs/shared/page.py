@@ -10,7 +10,7 @@ later takes it from there. Given are:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,9 @@ class Page:
         tab: The tab that is being built; None between two of them.
         given: What tabs have given so far, by name.
         loads: Arguments of `gr.Blocks.load`, for what is filled in when a page opens.
+        returns: Arguments of the events that fill in anew what only a known visitor sees, for a
+            page that was loaded again.
+        restores: Arguments of the events that follow when its controls hold again what they held.
         unloads: Handlers for a page that was closed.
     """
 
@@ -33,6 +36,8 @@ class Page:
     tab: gr.Tab | None = None
     given: dict[str, Any] = field(default_factory=dict)
     loads: list[dict[str, Any]] = field(default_factory=list)
+    returns: list[dict[str, Any]] = field(default_factory=list)
+    restores: list[dict[str, Any]] = field(default_factory=list)
     unloads: list[Callable[..., Any]] = field(default_factory=list)
 
     def within(self, tab: gr.Tab) -> Page:
@@ -66,6 +71,24 @@ class Page:
         """
         self.loads.append(event)
 
+    def on_return(self, **event: Any) -> None:
+        """Run a handler whenever a page was loaded again and its visitor is known.
+
+        Args:
+            **event: As `gr.Blocks.load` takes it: fn, inputs, outputs and options.
+        """
+        self.returns.append(event)
+
+    def on_restore(self, **event: Any) -> None:
+        """Run a handler when the controls of a page that was loaded again hold what they held.
+
+        What the server keeps beside a control for the page's session was the old session's.
+
+        Args:
+            **event: As `gr.Blocks.load` takes it: fn, inputs, outputs and options.
+        """
+        self.restores.append(event)
+
     def on_unload(self, handler: Callable[..., Any]) -> None:
         """Run a handler whenever a page was closed."""
         self.unloads.append(handler)
@@ -74,17 +97,3 @@ class Page:
 def open_tab(tab_id: str) -> gr.Tabs:
     """The update of `Page.tabs` that goes over to a tab."""
     return gr.Tabs(selected=tab_id)
-
-
-def tab_of_address(known: Collection[str]) -> Callable[..., Any]:
-    """A handler whose update of `Page.tabs` goes to the tab that the page's address names.
-
-    Args:
-        known: The ids of all tabs; any other name in the address changes nothing.
-    """
-
-    def opened_tab(request: gr.Request) -> Any:
-        name = request.query_params.get("tab")
-        return open_tab(name) if name in known else gr.skip()
-
-    return opened_tab

@@ -51,10 +51,12 @@ class Run:
         head: The data that the player needs beside the frames (see denoise/captions.py), among it
             alpha_bars, one for each frame that there will be, for the scrubber's track.
         run_id: The browser's name for this run.
+        first: Number of the first frame that is taken.
     """
 
     head: wire.Head
     run_id: str
+    first: int = 0
     _frames: list[wire.Frame | None] = field(default_factory=list)
     _sent: int = 0
     _sent_before: int = 0
@@ -70,12 +72,13 @@ class Run:
         new = self._sent < len(self._frames)
         return new and time.monotonic() - self._last >= MESSAGE_SECONDS
 
-    def message(self, *, done: bool = False, card: str = "", note: str = "") -> str:
+    def message(self, *, done: bool = False, card: str = "", link: str = "", note: str = "") -> str:
         """The frames since the last message but one.
 
         Args:
             done: Whether it is the last.
             card: The run card, with the last.
+            link: The run card as a link holds it, where that is another.
             note: A sentence to show, with the last.
         """
         first = self._sent_before
@@ -83,11 +86,13 @@ class Run:
             "run": self.run_id,
             "total": len(self.head["alpha_bars"]),
             "done": done,
-            "first": first,
+            "first": self.first + first,
             "frames": [frame for frame in self._frames[first:] if frame is not None],
         }
         if card:
             values["card"] = card
+        if link:
+            values["link"] = link
         if note:
             values["note"] = note
         if self._messages < 3 or done:
@@ -111,6 +116,7 @@ def player(
     elem_id: str,
     keep: Callable[[wire.KeepRequest], str],
     give_up: Callable[[str], None],
+    recall: Callable[[wire.RecallRequest], str],
 ) -> gr.HTML:
     """The component.
 
@@ -119,5 +125,7 @@ def player(
         elem_id: Id of the element; the page's own scripts find it by this.
         keep: Called for a file of a run; returns JSON of a `wire.KeepAnswer`.
         give_up: Called with the name of a run that another takes the place of.
+        recall: Called for the frames of a run that this page showed before it was loaded anew;
+            returns JSON of a `wire.PlayerMessage`, or nothing.
     """
-    return component("player", value, elem_id, asks=[keep, give_up])
+    return component("player", value, elem_id, asks=[keep, give_up, recall])

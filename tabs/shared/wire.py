@@ -83,6 +83,7 @@ class PlayerMessage(TypedDict):
     first: int
     frames: list[Frame]
     card: NotRequired[str]
+    link: NotRequired[str]
     note: NotRequired[str]
     head: NotRequired[Head]
 
@@ -100,7 +101,39 @@ class KeepAnswer(TypedDict):
     """A file for the browser to save, or why there is none."""
 
     name: NotRequired[str]
+    type: NotRequired[str]
     data: NotRequired[str]
+    error: NotRequired[str]
+
+
+class RecallRequest(TypedDict):
+    """The player's request for the frames of a run that it showed before a reload."""
+
+    run: str
+    session: str
+    first: int
+
+
+class JoinRequest(TypedDict):
+    """A page that shows itself to the server."""
+
+    session: str
+    token: str
+    before: str
+    left: bool
+    reopened: bool
+    uploads: list[str]
+
+
+class JoinAnswer(TypedDict):
+    """What the server knows of a page that has shown itself."""
+
+    session: NotRequired[str]
+    server: NotRequired[str]
+    known: NotRequired[bool]
+    closed: NotRequired[bool]
+    kept: NotRequired[list[str]]
+    minutes: NotRequired[float]
     error: NotRequired[str]
 
 

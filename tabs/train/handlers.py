@@ -17,7 +17,6 @@ from ..shared.limits import Limits
 from ..shared.line import LINE
 from ..shared.page import open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
-from ..shared.visitor_files import VISITOR_FILES
 from . import my_models
 from .datasets import FOLDER, MINE, SHIPPED, read, words
 from .estimates import planned, seconds_of
@@ -57,11 +56,16 @@ class Reading:
 READINGS: dict[str, Reading] = {}  # by session
 
 
-def cancel_reading(request: gr.Request) -> None:
-    """Handler of "Cancel reading": end the reading of this page's pictures, if there is one."""
-    reading = READINGS.get(request.session_hash or "")
+def end_reading(session: str) -> None:
+    """End the reading of this session's pictures, if there is one."""
+    reading = READINGS.get(session)
     if reading is not None:
         reading.ended.set()
+
+
+def cancel_reading(request: gr.Request) -> None:
+    """Handler of "Cancel reading"."""
+    end_reading(request.session_hash or "")
 
 
 def superseded(form: SourceForm, request: gr.Request) -> None:
@@ -94,7 +98,9 @@ def chosen_pictures(
     if no_files or (form.source == FOLDER and not form.folder.strip()):
         yield {"words": "Choose a zip, pictures or a folder; they will be shown here."}
         return
-    VISITOR_FILES.keep(session, form.files or [])
+    for path in form.files or []:
+        SESSIONS.visitor(session)
+        SESSIONS.uploaded(session, path)
     seen = (0, 0)
 
     def note(done: int, total: int) -> None:
@@ -136,7 +142,7 @@ def chosen_pictures(
         if READINGS.get(session) is own:
             del READINGS[session]
     SESSIONS.keep(session, dataset)
-    job = QUEUE.of(session, SESSIONS.public)
+    job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
     runs = job is not None and not job.over  # then the stage is its own
     sheet = {} if runs else {"stage": before(dataset, f"before {time.monotonic()}")}
     yield {**sheet, "words": words(dataset), "cancel": gr.Button(visible=False)}
@@ -162,7 +168,9 @@ def train(name: str, form: TrainForm, request: gr.Request) -> Iterator[str]:
         if (seconds := seconds_of(plan)) is not None:
             plan = with_saves(plan, seconds)
         folder = free_folder(SESSIONS.folder(session), name)
-        job = Job(folder.name, session, plan, dataset, folder, Limits.here().minutes)
+        job = Job(
+            folder.name, SESSIONS.visitor(session), plan, dataset, folder, Limits.here().minutes
+        )
         QUEUE.enter(job)
     except Exception as error:
         yield failed(sentence_of(error, TRAINING))
@@ -185,14 +193,14 @@ def go_on(path: str | None, request: gr.Request) -> Iterator[str]:
 def watch(request: gr.Request) -> Iterator[str]:
     """What runs already, for a page that is opened while it does."""
     session = request.session_hash or ""
-    job = QUEUE.of(session, SESSIONS.public)
+    job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
     if job is not None:
         yield from follow(job, session)
 
 
 def stop(request: gr.Request) -> None:
     """Handler of Stop: after the step being computed; what was learned is kept."""
-    job = QUEUE.of(request.session_hash or "", SESSIONS.public)
+    job = QUEUE.of(SESSIONS.visitor(request.session_hash or ""), SESSIONS.public)
     if job is not None:
         QUEUE.stop(job)
 
@@ -218,7 +226,7 @@ def own_menu(own: str | None, begin: str, model: str, request: gr.Request) -> di
 
 def newest(own: str | None, begin: str, model: str, request: gr.Request) -> dict[str, Any]:
     """The same menus after a training, with what was trained last chosen."""
-    job = QUEUE.of(request.session_hash or "", SESSIONS.public)
+    job = QUEUE.of(SESSIONS.visitor(request.session_hash or ""), SESSIONS.public)
     return own_menu(own if job is not None and not job.over else None, begin, model, request)
 
 
@@ -232,7 +240,7 @@ def zip_file(path: str | None, request: gr.Request) -> Iterator[dict[str, Any]]:
     try:
         my_models.saved(path, session)
         with LINE.slot():
-            made = my_models.zipped(path, session, VISITOR_FILES.folder(session))
+            made = my_models.zipped(path, session, SESSIONS.file_folder(session))
         yield {"file": gr.update(value=made, visible=True)}
     except (ValueError, OSError) as error:
         yield {"outcome": sentence_of(error, FILE)}

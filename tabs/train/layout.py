@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import gradio as gr
 
 from ..shared import models
 from ..shared.components import QUIET, component, never_silent, script, why
+from ..shared.connection import BELONGINGS
 from ..shared.forms import Controls, components, wired
 from ..shared.limits import Limits
 from ..shared.page import Page
 from ..shared.sessions import PUBLIC, SESSIONS
-from ..shared.visitor_files import VISITOR_FILES
 from . import publish
 from .datasets import SIZES
 from .estimates import (
@@ -44,6 +43,7 @@ from .handlers import (
     cancel_reading,
     chosen_pictures,
     delete,
+    end_reading,
     first_pictures,
     go_on,
     newest,
@@ -59,6 +59,7 @@ from .handlers import (
 )
 from .jobs import QUEUE
 from .messages import FOLLOWED
+from .my_models import own_models
 
 WHY = r"""
 Training is one sentence, said a hundred thousand times: take a picture $x_0$, draw a timestep $t$
@@ -86,22 +87,37 @@ Which is learned first, where things are or what they look like?
 """
 
 
-def forget(request: gr.Request) -> None:
-    """A page was closed: what belonged to it alone goes, as the public page promises."""
-    session = request.session_hash or ""
+def leave(session: str) -> None:
+    """The line of a page has ended: nobody reads what a training sends to it."""
     FOLLOWED.pop(session, None)
-    VISITOR_FILES.forget(session)
-    cancel_reading(request)
-    job = QUEUE.forget(session) if SESSIONS.public else None
-    if job is None or job.ended.is_set():
-        SESSIONS.forget(session)
-        return
+    end_reading(session)
 
-    def later() -> None:
-        job.ended.wait()  # until then it may write into the folder
-        SESSIONS.forget(session)
 
-    threading.Thread(target=later, name="forgetting", daemon=True).start()
+def end(visitor: str) -> None:
+    """A visitor has not come back: where they are strangers, their training ends.
+
+    It returns when nothing is written into their folder any more, which can then go.
+    """
+    job = QUEUE.forget(visitor) if SESSIONS.public else None
+    if job is not None:
+        job.ended.wait()
+
+
+def belongings(session: str) -> list[str]:
+    """What a visitor who comes back finds here, in words: a training, and a stranger's models."""
+    job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
+    words = [] if job is None or job.over else [f"the training {job.name}"]
+    if SESSIONS.public:
+        training = job.name if words and job is not None else ""
+        names = [name for name, _ in own_models(session) if name != training]
+        if names:
+            words.append(f"the model{'s' if len(names) > 1 else ''} {', '.join(names)}")
+    return words
+
+
+SESSIONS.on_left.append(leave)
+SESSIONS.on_visit_end.append(end)
+BELONGINGS.append(belongings)
 
 
 def build(page: Page) -> None:
@@ -158,9 +174,9 @@ def build(page: Page) -> None:
                     remove = gr.Button("Delete", size="md", min_width=80)
                 file = gr.File(label="The checkpoint", interactive=False, visible=False)
                 outcome = gr.Markdown(
-                    "On this public page your pictures and models are yours alone, and vanish when "
-                    f"you close it. A training has at most {limits.steps:,} steps and "
-                    f"{limits.minutes:g} minutes."
+                    "On this public page your pictures and models are yours alone, and vanish "
+                    f"{SESSIONS.grace / 60:g} minutes after you close it. A training has at most "
+                    f"{limits.steps:,} steps and {limits.minutes:g} minutes."
                     if PUBLIC
                     else "They are kept in a folder beside the playground.",
                     elem_classes=["hint"],
@@ -254,4 +270,3 @@ def build(page: Page) -> None:
         js=script("training/clicks.js", "confirmDelete"),
         **QUIET,
     ).then(**wired(own_menu, components(menus), menus), **QUIET)
-    page.on_unload(forget)

@@ -151,7 +151,9 @@ def line(job: Job) -> str:
         if not p.seconds:
             return "Its process starts, and the network is made: a few seconds."
         rate = p.images_per_second
-        end = "It ends with this page" if SESSIONS.public else "It goes on when this page is closed"
+        end = "It goes on when this page is closed"
+        if SESSIONS.public:
+            end += f", for {SESSIONS.grace / 60:g} minutes"
         rest = rough_duration(p.seconds_left)
         return f"{done}, {rate:,.3g} pictures a second, about {rest} left. {end}."
     if job.state == "done":

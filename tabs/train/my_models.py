@@ -114,7 +114,8 @@ def resumed(path: str | None, session: str, limits: Limits) -> Job:
     """
     folder = chosen(path, session)
     plan = TrainingPlan.from_json((folder / PLAN_FILE).read_bytes())
-    job = Job(folder.name, session, plan, kept_pictures(folder), folder, limits.minutes)
+    owner = SESSIONS.visitor(session)
+    job = Job(folder.name, owner, plan, kept_pictures(folder), folder, limits.minutes)
     if job.progress.step >= plan.train.num_steps and (folder / STATE_FILE).exists():
         raise ValueError(
             f"{folder.name} has done all its steps; choose it under Begin with to train it further."

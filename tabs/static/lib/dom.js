@@ -70,6 +70,8 @@ export function say(place, sentence) {
   place.textContent = sentence || "";
 }
 
+const SAVING_MS = 60_000; // Safari reads a file only when its person has agreed to save it
+
 /**
  * Let the browser save a file.
  *
@@ -81,7 +83,7 @@ export function saveBlob(blob, name) {
   link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  setTimeout(() => URL.revokeObjectURL(link.href), SAVING_MS);
 }
 
 /**

@@ -85,6 +85,7 @@
  * @property {number} first Index of the first frame here.
  * @property {Frame[]} frames
  * @property {string} [card] The run card, with the last message.
+ * @property {string} [link] The run card as a link holds it, where that is another.
  * @property {string} [note] A sentence to show, with the last message.
  * @property {Head} [head]
  */
@@ -104,8 +105,43 @@
  *
  * @typedef {object} KeepAnswer
  * @property {string} [name]
+ * @property {string} [type] Its media type.
  * @property {string} [data] In base64.
  * @property {string} [error]
+ */
+
+/**
+ * What the player asks the server for the frames of a run with that it showed before a reload.
+ *
+ * @typedef {object} RecallRequest
+ * @property {string} run
+ * @property {string} session The page's session now.
+ * @property {number} first Number of the first frame that is wanted.
+ */
+
+/**
+ * A page shows itself to the server: when it is opened, and now and then.
+ *
+ * @typedef {object} JoinRequest
+ * @property {string} session Gradio's name of this loading of the page.
+ * @property {string} token Proves whose session it is.
+ * @property {string} before The session of this window before it was loaded anew; or empty.
+ * @property {boolean} left Whether no page of that session is there any more.
+ * @property {boolean} reopened Whether a line that was closed has been opened again.
+ * @property {string[]} uploads Files that its controls hold, by their paths on the server.
+ */
+
+/**
+ * What the server knows of a page that has shown itself.
+ *
+ * @typedef {object} JoinAnswer
+ * @property {string} [session] The page's session.
+ * @property {string} [server] Another one for each start of the server.
+ * @property {boolean} [known] Whether the token was known.
+ * @property {boolean} [closed] Whether the server has seen this session's line end.
+ * @property {string[]} [kept] What the visitor has here, in words.
+ * @property {number} [minutes] For how long what belongs to a closed page is kept.
+ * @property {string} [error] One sentence.
  */
 
 /**

@@ -3,8 +3,9 @@
 import { find, findAll, make, makeCanvas, saveBlob } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
 import { mixer, unpack } from "../lib/mixing.js";
-import { paint } from "../lib/pixels.js";
+import { paint, toLevel } from "../lib/pixels.js";
 import { Playback, oncePerFrame } from "../lib/playback.js";
+import { png } from "../lib/png.js";
 import "./clicks.js"; // here before the first click
 import {
   densityBars,
@@ -15,9 +16,9 @@ import {
   signalToNoise,
   stripTimes,
 } from "./charts.js";
+import { strip } from "./strip.js";
 
 const SECONDS = 6; // of playing, from the picture to noise
-const GAP = 2; // pixels between the pictures of the saved strip
 
 /** @type {import("../lib/messages.js").Mount} */
 export function mount(element) {
@@ -116,14 +117,6 @@ export function mount(element) {
     draw();
   }
 
-  /**
-   * @param {HTMLCanvasElement} picture
-   * @param {string} name
-   */
-  function save(picture, name) {
-    picture.toBlob((blob) => blob && saveBlob(blob, name), "image/png");
-  }
-
   playback.button.addEventListener("click", () => {
     if (!playback.playing) {
       startedAt = performance.now();
@@ -135,18 +128,17 @@ export function mount(element) {
     playback.set(false);
     later();
   });
-  $(".save-png").addEventListener("click", () => {
-    save(canvas(".view.x_t canvas"), `noised-t${root.dataset.t}.png`);
-  });
-  $(".save-strip").addEventListener("click", () => {
+  $(".save-png").addEventListener("click", async () => {
     if (!data) return;
-    const { size } = data;
-    const all = findAll(root, ".strip canvas", HTMLCanvasElement);
-    const sheet = make("canvas");
-    sheet.width = all.length * (size + GAP) - GAP;
-    sheet.height = size;
-    all.forEach((c, i) => sheet.getContext("2d")?.drawImage(c, i * (size + GAP), 0));
-    save(sheet, "noising-strip.png");
+    const t = Number(slider.value);
+    const mix = mixer(data, data.alphaBars[t]);
+    const { size, channels } = data;
+    saveBlob(await png(size, size, channels, (p) => toLevel(mix(p))), `noised-t${t}.png`);
+  });
+  $(".save-strip").addEventListener("click", async () => {
+    if (!data) return;
+    const { width, height, level } = strip(data, stripTimes(data.alphaBars.length));
+    saveBlob(await png(width, height, 4, level), "noising-strip.png");
   });
   return receive;
 }

@@ -20,6 +20,22 @@ export function fromAddress(text) {
   }
 }
 
+/** Longer ones are cut, by servers, mail programs and chats. */
+export const LONGEST_LINK = 8000;
+
+/**
+ * The sentence on a link that is too long to be sent; empty for one that is not.
+ *
+ * @param {string} link
+ */
+export function tooLong(link) {
+  if (link.length <= LONGEST_LINK) return "";
+  return (
+    `The link to this walk has ${link.length.toLocaleString("en")} characters, and many servers ` +
+    `cut it after ${LONGEST_LINK.toLocaleString("en")}; its run card opens the same walk.`
+  );
+}
+
 /**
  * The link that walks a run again.
  *

@@ -7,8 +7,11 @@ import { fromAddress } from "./card.js";
 
 let addressIsRead = false; // once for the page, also where the player is mounted again
 
-/** @param {Player} player */
-export function wireOpening(player) {
+/**
+ * @param {Player} player
+ * @param {Promise<boolean>} [recalled] Whether the walk of before a reload is shown already.
+ */
+export function wireOpening(player, recalled = Promise.resolve(false)) {
   const { root, host } = player;
 
   /**
@@ -54,5 +57,9 @@ export function wireOpening(player) {
   if (!asked || addressIsRead) return;
   addressIsRead = true;
   player.opening = true;
-  setTimeout(() => replay(fromAddress(asked)), 0);
+  recalled.then((found) => {
+    // It is the address's own: whichever walk is begun takes another's out of the address.
+    if (found) player.opening = false;
+    else setTimeout(() => replay(fromAddress(asked)), 0);
+  });
 }

@@ -5,6 +5,7 @@ import "./clicks.js"; // here before the first click
 import { wireKeeping } from "./exports.js";
 import { wireOpening } from "./card_input.js";
 import { Player } from "./player.js";
+import { wireRecall } from "./recall.js";
 import { wireTransport } from "./transport.js";
 
 /** @type {import("../lib/messages.js").Mount} */
@@ -12,6 +13,6 @@ export function mount(element, host) {
   const player = new Player(find(element, ".player", HTMLElement), host);
   wireTransport(player);
   wireKeeping(player);
-  wireOpening(player);
+  wireOpening(player, wireRecall(player));
   return (value) => player.receive(value);
 }

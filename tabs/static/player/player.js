@@ -178,31 +178,43 @@ export class Player {
   }
 
   /**
+   * What a figure shows of a frame: the sheet, or the one picture of it that is picked.
+   *
+   * @param {HTMLElement} figure
+   * @param {DecodedFrame} frame
+   * @param {Head} head
+   * @returns {{ width: number, height: number, channels: number, level: (p: number) => number } | null}
+   *   null where the figure has no picture at this frame.
+   */
+  pictureOf(figure, frame, { width, height, channels, tile, columns, images }) {
+    const view = figure.dataset.view ?? "";
+    const px = this.run && pixels(view, frame, this.run, this.parent);
+    if (!px) return null;
+    const single = view === "x0"; // a single picture, whatever the batch
+    const i = this.picked;
+    if (i >= 0 && i < images && !single) {
+      const offset = tileOffset(i, columns, tile);
+      /** @param {number} p */
+      const level = (p) => px[inSheet(p, offset, tile[0], width, channels)];
+      return { width: tile[0], height: tile[1], channels, level };
+    }
+    const [w, h] = single ? tile : [width, height];
+    return { width: w, height: h, channels, level: (p) => px[p] };
+  }
+
+  /**
    * @param {HTMLElement} figure
    * @param {DecodedFrame} frame
    * @param {Head} head
    */
-  drawView(figure, frame, { width, height, channels, tile, columns, images }) {
-    if (!this.run) return;
-    const view = figure.dataset.view ?? "";
+  drawView(figure, frame, head) {
+    const picture = this.pictureOf(figure, frame, head);
+    figure.style.visibility = picture ? "" : "hidden";
+    if (!picture) return;
+    const { width, height, channels, level } = picture;
     const canvas = find(figure, "canvas", HTMLCanvasElement);
-    const px = pixels(view, frame, this.run, this.parent);
-    figure.style.visibility = px ? "" : "hidden";
-    if (!px) return;
-    const single = view === "x0"; // a single picture, whatever the batch
-    const i = this.picked;
-    const cut = i >= 0 && i < images && !single;
-    if (cut) {
-      const offset = tileOffset(i, columns, tile);
-      paintLevels(canvas, tile[0], tile[1], channels, (p) => {
-        return px[inSheet(p, offset, tile[0], width, channels)];
-      });
-    } else {
-      const [w, h] = single ? tile : [width, height];
-      paintLevels(canvas, w, h, channels, (p) => px[p]);
-    }
-    const ratio = single || cut ? tile[0] / tile[1] : width / height;
-    canvas.style.setProperty("--ratio", String(ratio));
+    paintLevels(canvas, width, height, channels, level);
+    canvas.style.setProperty("--ratio", String(width / height));
   }
 
   /**

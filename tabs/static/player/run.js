@@ -18,6 +18,7 @@ export class Run {
   /** @type {Head | null} */
   head = null;
   card = "";
+  link = ""; // the card as its link holds it, where that is another
   /** @type {Uint8Array | null} The picture that the walk began with. */
   x0 = null;
 
@@ -49,6 +50,7 @@ export class Run {
       }
     });
     if (message.card) this.card = message.card;
+    if (message.link) this.link = message.link;
     if (message.done) this.done = true;
     return headed;
   }
