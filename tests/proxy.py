@@ -55,6 +55,7 @@ def proxied(port: int, path: str = "", scheme: str = "http") -> Iterator[str]:
 
     class Server(socketserver.ThreadingTCPServer):
         allow_reuse_address = True
+        daemon_threads, block_on_close = True, False  # a connection that is kept open ends nothing
 
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
