@@ -39,6 +39,8 @@ def until(page, holds):
 
 
 def wanted(page):
+    """The run that a click began; the click's own module is loaded with the first."""
+    page.wait_for_selector(f"{PLAYER}[data-wanted]:not([data-wanted=''])")
     return page.locator(PLAYER).get_attribute("data-wanted")
 
 
