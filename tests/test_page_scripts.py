@@ -38,9 +38,9 @@ def until(page, holds):
     raise AssertionError("it did not come to this")
 
 
-def wanted(page):
-    """The run that a click began; the click's own module is loaded with the first."""
-    page.wait_for_selector(f"{PLAYER}[data-wanted]:not([data-wanted=''])")
+def wanted(page, before=""):
+    """The run that a click began, after another; the click's own module comes with the first."""
+    page.wait_for_selector(f"{PLAYER}[data-wanted]:not([data-wanted='{before}'])")
     return page.locator(PLAYER).get_attribute("data-wanted")
 
 
@@ -75,7 +75,7 @@ def test_stop_reaches_a_run_that_began_before_the_module_came(early):
     run_before = page.locator(PLAYER).get_attribute("data-run")
     number(page, "Steps", 3)
     press(page, "Denoise")  # and the next run starts clean
-    page.wait_for_selector(f"{PLAYER}[data-run='{wanted(page)}'][data-state=done]")
+    page.wait_for_selector(f"{PLAYER}[data-run='{wanted(page, run_id)}'][data-state=done]")
     assert page.locator(PLAYER).get_attribute("data-run") not in (run_before, run_id)
 
 
