@@ -115,7 +115,7 @@ def test_files_of_a_run_are_made_of_its_record_or_walked_again(tiny_folder, kind
     [
         ({"run": "nowhere", "card": "", "kind": "gif", "view": "x_t"}, "walk it to the end"),
         ({"run": "nowhere", "card": "{}", "kind": "gif", "view": "x_t"}, "no run card"),
-        ({}, "walk it to the end"),
+        ({}, "no such file"),
     ],
 )
 def test_what_cannot_be_kept_is_one_sentence(wanted, words):

@@ -45,7 +45,7 @@ DOORS = {
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(["begins", "newest", "use", "delete", "from_address", "menu"], "quick"),
-    **dict.fromkeys(["opened_tab", "forget"], "quick"),
+    **dict.fromkeys(["left", "join", "recall", "cancel_reading", "superseded"], "quick"),
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -442,7 +442,7 @@ def test_nobody_chooses_by_path_what_belongs_to_another(url, tmp_path):
     assert str(theirs) not in str(models.available("another"))
     assert str(theirs) in str(models.available("somebody"))
     sessions.SESSIONS.forget("somebody")
-    assert not theirs.exists()
+    wait_for(lambda: not theirs.exists())
 
 
 def test_what_a_visitor_gave_or_got_goes_with_them(page, tmp_path):

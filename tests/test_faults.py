@@ -13,6 +13,7 @@ import torch
 from conftest import TINY, record_here, save_tiny, wait_for
 from fakehub import hub
 from forked import run_python
+from safetensors import SafetensorError
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
@@ -153,11 +154,9 @@ def test_a_full_disk_has_its_own_number_however_it_is_found(tmp_path, monkeypatc
     save_tensors(folder / "a", {"a": torch.ones(3)}, {})
 
     def full(*_):
-        raise files.SafetensorError("I/O error: No space left on device (os error 28)")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    from diffusion_core import files
-
-    monkeypatch.setattr(files, "save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(OSError) as found:
         save_tensors(folder / "a", {"a": torch.zeros(3)}, {})
     assert errors.sentence_of(found.value, errors.TRAINING) == errors.DISK_FULL

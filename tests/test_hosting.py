@@ -161,7 +161,6 @@ def test_it_says_who_may_come_and_what_is_not_heeded(hosted):
         ("GET", "gradio_api/mcp/"),
         ("GET", "gradio_api/file=/etc/hostname"),
         ("GET", "gradio_api/proxy=http://localhost/"),
-        ("GET", "monitoring/summary"),
     ],
 )
 def test_nothing_is_answered_without_a_login(outside, method, path):

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 # What truly needs a UNet: reading and writing its files, and training one.
 NEED_A_UNET = (
     "diffusion_core/checkpoint/",
+    "diffusion_core/cli/train.py",
     "diffusion_core/training.py",
     "diffusion_core/training_runs/",
     "tabs/train/",

@@ -152,9 +152,8 @@ def test_no_visitor_sees_anothers_models(browser, space):
     mine.get_by_role("button", name="Train", exact=True).click()
     own = mine.get_by_label("Model of yours")
     expect(own).to_have_value("secret-of-mine", timeout=240_000)
-    yours.reload()
-    yours.wait_for_selector("#denoise-player .player[data-state=done]")
-    yours.get_by_role("tab", name="Train", exact=True).click()
+    yours.reload()  # which opens the tab that was open
+    yours.wait_for_selector("#train-stage .training[data-state=before]")
     expect(yours.get_by_label("Model of yours")).to_have_value("")
     for page, offered in ((mine, True), (yours, False)):
         page.get_by_role("tab", name="Denoise", exact=True).click()

@@ -71,7 +71,7 @@ def test_reports_cross_with_every_bit_and_nothing_else_does():
         (OSError(28, "No space left on device"), errors.DISK_FULL),
         (MemoryError(), errors.OUT_OF_MEMORY),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), errors.OUT_OF_MEMORY),
-        (KeyError("x"), errors.TRAINING.broke_off),
+        (KeyError("x"), "The training broke off (RuntimeError: 'x'); the last save is kept."),
         (TrainingEnded(-9), str(TrainingEnded(-9))),
     ],
 )
