@@ -4,7 +4,7 @@ import time
 
 import pytest
 from conftest import wait_for, watch_steps
-from pagelib import close, number, press
+from pagelib import number, press
 from playwright.sync_api import expect
 
 from tabs.denoise.run_registry import STOP_SIGNALS
@@ -16,12 +16,14 @@ RUNNING = "#denoise-player .player[data-state=running]"
 
 
 @pytest.fixture(scope="module")
-def walking(context, url):
+def walking(browser, url):
     """Pages of others, which walk a long way, slowly and drawing little, through all tests."""
     patch = pytest.MonkeyPatch()
     patch.setattr(LINE, "slots", CONCURRENT_WALKS)
     watch_steps(patch, lambda _: time.sleep(0.25))
-    pages = [context.new_page() for _ in range(CONCURRENT_WALKS - 1)]
+    # Each has connections of its own: a browser opens six to a server, and a walk needs two.
+    contexts = [browser.new_context() for _ in range(CONCURRENT_WALKS - 1)]
+    pages = [context.new_page() for context in contexts]
     for other in pages:
         other.goto(url)
         other.wait_for_selector("#denoise-player .player[data-state=done]")
@@ -31,8 +33,8 @@ def walking(context, url):
     yield pages
     STOP_SIGNALS.close()
     wait_for(lambda: not STOP_SIGNALS.signs)  # while there is a server that goes on with them
-    for other in pages:
-        close(other)
+    for context in contexts:
+        context.close()
     patch.undo()
 
 
