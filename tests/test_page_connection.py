@@ -28,6 +28,7 @@ STAGE = "#train-stage .training"
 @pytest.fixture(scope="module")
 def lines(models_folder):
     """The page of strangers, and the proxy in front of it."""
+    before = os.environ.get("DIFFUSION_MODELS")
     os.environ["DIFFUSION_MODELS"] = str(models_folder)
     os.environ["PLAYGROUND_OPENS_WITH"] = "one"
     import app
@@ -54,6 +55,8 @@ def lines(models_folder):
     patch.undo()
     assert shutdown.close(60), "something still computes"
     os.environ.pop("DIFFUSION_MODELS")
+    if before is not None:  # that of the page that the other tests share
+        os.environ["DIFFUSION_MODELS"] = before
 
 
 @pytest.fixture

@@ -41,7 +41,9 @@ def test_no_tab_asks_anybody_outside(url, browser, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
     with pytest.raises(OSError):
         socket.create_connection(("192.0.2.1", 80), timeout=1)
-    assert outside == ["connect ('192.0.2.1', 80)"]
+    with pytest.raises(OSError), socket.socket() as direct:
+        direct.connect(("192.0.2.1", 80))
+    assert outside == ["look up 192.0.2.1", "connect ('192.0.2.1', 80)"]
     outside.clear()
     context = browser.new_context()
     page = context.new_page()

@@ -2,6 +2,9 @@
 
 import { cameBack, remembered } from "../lib/storage.js";
 
+// Read before the first tab is told of, which the window would then remember in its place.
+const tabOfBefore = cameBack() ? remembered("tab", "") : "";
+
 /**
  * Hand the values of controls over.
  *
@@ -33,7 +36,6 @@ export function tellTab(tab) {
  * @returns {Record<string, unknown>} An update of the tabs, as Gradio's own have it.
  */
 export function openTab(known) {
-  const named = new URLSearchParams(location.search).get("tab") ?? "";
-  const name = cameBack() ? remembered("tab", named) : named;
+  const name = tabOfBefore || (new URLSearchParams(location.search).get("tab") ?? "");
   return { __type__: "update", ...(known.includes(name) ? { selected: name } : {}) };
 }
