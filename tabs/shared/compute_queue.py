@@ -25,7 +25,6 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 import anyio.from_thread
-import gradio as gr
 from gradio.context import LocalContext
 
 from . import gpu
@@ -313,17 +312,3 @@ class ComputeQueue:
 
 
 COMPUTE_QUEUE = ComputeQueue()
-
-
-@contextmanager
-def slot_or_error() -> Iterator[Place]:
-    """As `ComputeQueue.slot`; a refusal is the page's own error.
-
-    Raises:
-        gr.Error: with the sentence.
-    """
-    try:
-        with COMPUTE_QUEUE.slot() as place:
-            yield place
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
