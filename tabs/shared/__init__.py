@@ -16,7 +16,7 @@ Its files:
     compute_queue   the one queue in which all that computes waits
     crossing        the one way out of every answer, and closed doors
     picture_upload  the one door by which a user's picture enters
-    picture_and_noise  both, as the browser mixes them
+    picture_and_noise  a picture and its noise, as the browser mixes them
     seed_input      the control of a seed
     start_image     a picture that a walk begins with
     figures         Plotly figures from arrays
