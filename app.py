@@ -22,7 +22,7 @@ CSS = Path(tabs.__path__[0]) / "static" / "theme.css"
 # The tabs in their order: the id, which is the package's name and stands in addresses, and title.
 TABS = {"noise": "Noise", "schedules": "Schedules", "denoise": "Denoise", "train": "Train"}
 FIRST = "denoise"
-THREADS = 200  # of handlers: those that wait in line have one each, and the others are quick
+THREADS = 200  # of handlers: those that wait in the queue have one each, and the others are quick
 
 
 def theme() -> gr.themes.Base:
@@ -59,14 +59,14 @@ def build() -> gr.Blocks:
         with gr.Row(visible=False):
             endpoints.build()
         gr.Markdown("# Diffusion Playground", elem_classes=["title"])
-        line = connection.place()
+        connected = connection.place()
         built: dict[str, gr.Tab] = {}
         with gr.Tabs(selected=FIRST) as all_tabs:
             page = Page(all_tabs)
             for name, title in TABS.items():
                 with gr.Tab(title, id=name) as built[name]:
                     import_module(f"tabs.{name}").build(page.within(built[name]))
-        connection.wire(line, page, built)
+        connection.wire(connected, page, built)
         for event in page.loads:
             demo.load(**event)
         demo.load(js=script("lib/seeds.js", "markSeeds"), api_visibility="private")

@@ -20,9 +20,6 @@ from typing import Any
 
 MAX_BYTES = 10_000_000  # of a file of settings; the largest that is known has 300,000
 MAX_DEPTH = 32  # levels of lists and objects inside each other
-_SHOWN = reprlib.Repr()
-_SHOWN.maxlist = _SHOWN.maxtuple = _SHOWN.maxdict = 3
-_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxlong, _SHOWN.maxother = 2, 40, 40, 40
 
 # Categories of characters that are not shown: controls, formats such as those that turn the
 # direction of writing, halves of surrogate pairs, private and unassigned ones.
@@ -30,10 +27,18 @@ UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 JOINERS = "\u200c\u200d"  # parts of words and of emoji in many scripts
 
 
-def shown(value: Any) -> str:
-    """A value in a few printable characters, to be quoted in a sentence."""
+def shown(value: Any, most: int = 40) -> str:
+    """A value as Python writes it, in a few printable characters, to be quoted in a sentence.
+
+    Args:
+        value: Any value that JSON can hold.
+        most: Characters of each text and number in it; of lists three elements are written.
+    """
+    short = reprlib.Repr()
+    short.maxlist = short.maxtuple = short.maxdict = 3
+    short.maxlevel, short.maxstring, short.maxlong, short.maxother = 2, most, 40, most
     try:
-        return _SHOWN.repr(value)
+        return short.repr(value)
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "a number of thousands of digits"
 

@@ -1,4 +1,4 @@
-"""A proxy in front of the page whose lines can be cut, as a network does that goes away."""
+"""A proxy in front of the page whose connections can be cut, as a network does that goes away."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class CuttingProxy:
 
     Attributes:
         port: Where it listens.
-        joined: How many lines have been opened.
+        joined: How many connections have been opened.
         seen: The first lines of all requests: what a proxy writes into its log.
     """
 
@@ -37,14 +37,14 @@ class CuttingProxy:
         return f"http://127.0.0.1:{self.port}{self.path.decode()}/"
 
     def cut(self) -> None:
-        """Break every line, and let no new one through."""
+        """Break every connection, and let no new one through."""
         with self._lock:
             self._open = False
             for end in self._pairs:
                 _shut(end)
 
     def mend(self) -> None:
-        """Let new lines through again."""
+        """Let new connections through again."""
         with self._lock:
             self._open = True
 

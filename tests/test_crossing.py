@@ -172,9 +172,9 @@ def test_a_class_of_any_name_is_chosen_as_it_is_shown(tiny_folder, monkeypatch):
     import dataclasses
 
     checkpoint = models.get(str(tiny_folder))
-    names = (HOSTILE, 10_000 * "n", *checkpoint.config.class_names[2:])
-    config = dataclasses.replace(checkpoint.config)
-    object.__setattr__(config, "class_names", names)  # which no file could hold
+    # The worst that a configuration takes: it refuses control characters and halves of pairs.
+    names = ("a\u202egnp.\u2066é漢🌫️", 300 * "n", *checkpoint.config.class_names[2:])
+    config = dataclasses.replace(checkpoint.config, class_names=names)
     hostile = dataclasses.replace(checkpoint, config=config)
     monkeypatch.setattr(models, "get", lambda path: hostile)
     choices = form.classes("any")

@@ -170,6 +170,7 @@ def test_every_symbol_of_the_glossary_is_used_by_the_core():
 def test_the_variables_of_the_space_page_are_options_with_these_limits():
     from tabs import launch_options
     from tabs.shared.limits import PUBLIC_BOUNDS, PUBLIC_LIMITS, PUBLIC_PLACES
+    from tabs.shared.sessions import GRACE, GRACE_VARIABLE
 
     options = typer.main.get_command(launch_options._app).params
     heeded = {option.envvar for option in options if isinstance(option.envvar, str)}
@@ -188,5 +189,6 @@ def test_the_variables_of_the_space_page_are_options_with_these_limits():
                 numbers = [float(v.replace(",", "")) for v in values.split(", ")]
                 assert numbers == [known[n.removeprefix(prefix).lower()] for n in names], first
                 checked += len(numbers)
-    assert named - {"HF_HOME"} <= heeded
+    assert named - {"HF_HOME", GRACE_VARIABLE} <= heeded
+    assert f"| `{GRACE_VARIABLE}` | {GRACE:g} |" in text
     assert checked == sum(len(known) for known in limits.values())

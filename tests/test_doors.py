@@ -1,7 +1,7 @@
-"""Every door of a public page: what goes through the line, what is closed, and what nobody gets.
+"""Every door of a public page: what goes through the queue, what is closed, and what nobody gets.
 
 The page is asked as a browser or a program asks it, over HTTP. It runs in this process, so that a
-test can hold the line and see who waits in it.
+test can hold the queue and see who waits in it.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from diffusion_core.generation import RunCard, run
 from tabs.denoise import run_registry
 from tabs.denoise.form import PICTURE
 from tabs.shared import models, sessions
-from tabs.shared.line import LINE
+from tabs.shared.compute_queue import COMPUTE_QUEUE
 
 ROOT = Path(__file__).parents[1]
 CAT = ROOT / "tabs" / "static" / "pictures" / "chelsea.png"
 TIMEOUT = 120
 
-# What every function behind the page does, by its name. "line": it takes a place in the one line
-# before it computes. "quick": it computes nothing that could keep the machine busy. "own": it has a
-# line of its own, as trainings, or waits for a network, as downloads and pushes do. A function that
-# is new belongs here: does it compute, then it takes a place, and the tests below see that it does.
+# What every function behind the page does, by its name. "queued": it takes a place in the one
+# queue before it computes. "quick": it computes nothing that could keep the machine busy. "own": it
+# has a queue of its own, as trainings, or waits for a network, as downloads and pushes do. A new
+# function belongs here: if it computes, it takes a place, and the tests below see that it does.
 DOORS = {
-    **dict.fromkeys(["noise", "schedule", "denoise", "branch", "replay", "race"], "line"),
-    **dict.fromkeys(["come_back", "lead_to_noise", "chain_messages", "animation"], "line"),
-    **dict.fromkeys(["save_csv", "chosen_pictures", "opened", "zip_file", "keep"], "line"),
-    **dict.fromkeys(["facts_now", "measured_presets", "refilled", "preset_values"], "line"),
+    **dict.fromkeys(["noise", "schedule", "denoise", "branch", "replay", "race"], "queued"),
+    **dict.fromkeys(["come_back", "lead_to_noise", "chain_messages", "animation"], "queued"),
+    **dict.fromkeys(["save_csv", "chosen_pictures", "opened", "zip_file", "keep"], "queued"),
+    **dict.fromkeys(["facts_now", "measured_presets", "refilled", "preset_values"], "queued"),
     **dict.fromkeys(["train", "go_on", "watch", "choose", "push"], "own"),
     **dict.fromkeys(["<lambda>", "fn", "refresh", "start_here", "paced_update"], "quick"),
     **dict.fromkeys(["preset", "stop", "stop_all", "give_up", "follow", "card_values"], "quick"),
@@ -83,12 +83,12 @@ def url(page):
 
 @pytest.fixture
 def held():
-    """The line, with nobody served until the test is over."""
-    wait_for(lambda: not LINE.running and not LINE.waiting)
-    LINE.paused = True
-    yield LINE
-    LINE.resume()
-    wait_for(lambda: not LINE.running and not LINE.waiting)
+    """The queue, with nobody served until the test is over."""
+    wait_for(lambda: not COMPUTE_QUEUE.running and not COMPUTE_QUEUE.waiting)
+    COMPUTE_QUEUE.paused = True
+    yield COMPUTE_QUEUE
+    COMPUTE_QUEUE.resume()
+    wait_for(lambda: not COMPUTE_QUEUE.running and not COMPUTE_QUEUE.waiting)
 
 
 def functions(demo) -> dict[str, list]:
@@ -106,7 +106,7 @@ def functions(demo) -> dict[str, list]:
 def test_every_function_behind_the_page_is_known(page):
     demo, _ = page
     found = functions(demo)
-    assert set(found) <= set(DOORS), "does it compute? then it takes a place in the line"
+    assert set(found) <= set(DOORS), "does it compute? then it takes a place in the queue"
     assert set(DOORS) - set(found) <= {"<lambda>", "fn"}
     tools = {tool for tool in demo.mcp_server_obj.tool_to_endpoint}
     assert tools == {"noise", "schedule", "denoise"}
@@ -180,7 +180,7 @@ def listen(lines, heard: list[str]) -> None:
 
 
 MEASURING = ("facts_now", "measured_presets", "refilled", "preset_values")
-EVENTS = [n for n, kind in DOORS.items() if kind == "line" and n not in ("keep", "zip_file")]
+EVENTS = [n for n, kind in DOORS.items() if kind == "queued" and n not in ("keep", "zip_file")]
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -189,10 +189,10 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
     fn, session = functions(demo)[name][0], f"s-{name}"
     data, event_data = values_of(demo, fn), None
     if name in MEASURING:  # what is measured wants pictures
-        LINE.resume()
+        COMPUTE_QUEUE.resume()
         of_session(page, session, "chosen_pictures")
-        wait_for(lambda: not LINE.running)
-        LINE.paused = True
+        wait_for(lambda: not COMPUTE_QUEUE.running)
+        COMPUTE_QUEUE.paused = True
         request.getfixturevalue("unmeasured")
     if name == "noise":
         with open(CAT, "rb") as file:
@@ -342,19 +342,19 @@ def test_a_walk_of_a_component_ends_when_its_caller_has_hung_up(page, steps):
     with contextlib.suppress(httpx.TimeoutException):
         httpx.post(place, json=body, timeout=httpx.Timeout(TIMEOUT, read=1))
     assert fifth.wait(60)
-    wait_for(lambda: not LINE.running, 30)
+    wait_for(lambda: not COMPUTE_QUEUE.running, 30)
     assert len(computed) < 1000
     assert run_registry.RECORDINGS.get("r77") is None
 
 
 def test_a_call_that_nobody_listens_to_is_given_up(page, steps, monkeypatch):
-    monkeypatch.setattr("tabs.shared.line.UNHEARD", 0.5)
+    monkeypatch.setattr("tabs.shared.compute_queue.UNHEARD", 0.5)
     _, url = page
     computed, fifth = steps
     body = {"model": "tiny", "steps": 1000, "num_images": 1}
     httpx.post(f"{url}/gradio_api/call/v2/denoise", json=body, timeout=TIMEOUT)
     assert fifth.wait(60)
-    wait_for(lambda: not LINE.running, 60)
+    wait_for(lambda: not COMPUTE_QUEUE.running, 60)
     assert len(computed) < 1000
 
 

@@ -26,7 +26,7 @@ STAGE = "#train-stage .training"
 
 
 @pytest.fixture(scope="module")
-def lines(models_folder):
+def proxy(models_folder):
     """The page of strangers, and the proxy in front of it."""
     before = os.environ.get("DIFFUSION_MODELS")
     os.environ["DIFFUSION_MODELS"] = str(models_folder)
@@ -60,15 +60,15 @@ def lines(models_folder):
 
 
 @pytest.fixture
-def visit(browser, lines):
+def visit(browser, proxy):
     """A page of a visitor of one's own; what is theirs goes in the end."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
-    page.goto(lines.url)
+    page.goto(proxy.url)
     ready(page)
     yield page
-    lines.mend()
+    proxy.mend()
     context.close()
     for session in list(SESSIONS.visits):
         SESSIONS.forget(session)
@@ -115,7 +115,7 @@ def said(page, words):
     expect(page.locator(SAID)).to_have_text(re.compile(words))
 
 
-def test_a_reload_finds_tab_settings_and_walk(visit, lines, caplog):
+def test_a_reload_finds_tab_settings_and_walk(visit, proxy, caplog):
     run_id = walk(visit, 7)
     visit.get_by_label("Scrubber").press("Home")
     visit.get_by_role("tab", name="Schedules").click()
@@ -136,14 +136,14 @@ def test_a_reload_finds_tab_settings_and_walk(visit, lines, caplog):
     expect(visit.get_by_label(re.compile("number input for Steps"))).to_have_value("7")
     assert session_of(visit) != before
     token = stored(visit, "token")
-    assert re.fullmatch("[0-9a-f]{32}", token) and len(lines.seen) > 20
-    assert not any(token in line for line in lines.seen)
+    assert re.fullmatch("[0-9a-f]{32}", token) and len(proxy.seen) > 20
+    assert not any(token in line for line in proxy.seen)
     assert token not in caplog.text and token not in visit.url
     for _ in in_light_and_dark(visit):
         assert visit.locator(SAID).is_visible()
 
 
-def test_a_cut_line_ends_the_walk_and_not_the_training(visit, lines, monkeypatch):
+def test_a_cut_connection_ends_the_walk_and_not_the_training(visit, proxy, monkeypatch):
     job = train(visit)
     visit.get_by_role("tab", name="Denoise").click()
     going = threading.Event()
@@ -151,13 +151,13 @@ def test_a_cut_line_ends_the_walk_and_not_the_training(visit, lines, monkeypatch
     walk(visit, 900, state="running")
     run_id = visit.locator(PLAYER).get_attribute("data-run")
     folder = SESSIONS.folder(session_of(visit))
-    lines.cut()
+    proxy.cut()
     wait_for(lambda: run_id not in [name for name, _ in STOP_SIGNALS.signs.values()])
     reached = job.progress.step
     wait_for(lambda: job.progress.step > reached)  # nobody watches, and it goes on
     kept = RECORDINGS.get(run_id)
     assert kept.result is None and kept.frames and folder.exists()
-    lines.mend()
+    proxy.mend()
     said(
         visit,
         r"^Connected again: your walk of \d\d:\d\d as far as it had come and the training cats "
@@ -174,7 +174,7 @@ def test_a_cut_line_ends_the_walk_and_not_the_training(visit, lines, monkeypatch
 
 
 @pytest.mark.long
-def test_who_does_not_come_back_leaves_nothing_behind(visit, lines, monkeypatch):
+def test_who_does_not_come_back_leaves_nothing_behind(visit, proxy, monkeypatch):
     job = train(visit)
     visit.get_by_role("tab", name="Denoise").click()
     run_id = walk(visit, 3)
@@ -184,14 +184,14 @@ def test_who_does_not_come_back_leaves_nothing_behind(visit, lines, monkeypatch)
     visit.evaluate("dispatchEvent(new Event('online'))")  # a sign of life, as it comes each minute
     visit.wait_for_function("Object.values(sessionStorage).some((v) => v.includes('cats'))")
     monkeypatch.setattr(SESSIONS, "grace", 0.3)
-    lines.cut()
+    proxy.cut()
     wait_for(job.ended.is_set)
     wait_for(lambda: not folder.exists())
     assert not SESSIONS.knows(session) and SESSIONS.chosen(session) is None
     assert RECORDINGS.get(run_id) is None and run_id not in RECORDINGS.shown
     assert job.session not in QUEUE.late
     wait_for(lambda: "forgetting" not in [t.name for t in threading.enumerate()])
-    lines.mend()
+    proxy.mend()
     said(
         visit,
         r"^Nothing was heard of this page for more than 0\.005 minutes: your settings are still "
@@ -215,20 +215,20 @@ def test_a_server_that_was_started_anew_is_said(visit, monkeypatch):
 
 
 @pytest.mark.long
-def test_a_page_that_slept_opens_its_line_again(visit, lines):
+def test_a_page_that_slept_opens_its_connection_again(visit, proxy):
     session = session_of(visit)
-    lines.cut()  # while nothing is computed, of which Gradio's page takes no notice
+    proxy.cut()  # while nothing is computed, of which Gradio's page takes no notice
     wait_for(lambda: SESSIONS.was_closed(session))
-    lines.mend()
+    proxy.mend()
     sleep = visit.context.new_cdp_session(visit)
     sleep.send("Page.enable")
     for state in ("frozen", "active"):
         sleep.send("Page.setWebLifecycleState", {"state": state})
     wait_for(lambda: not SESSIONS.was_closed(session))
     assert SESSIONS.visits[session].sessions[session] is None
-    lines.cut()  # that line is watched as well
+    proxy.cut()  # that connection is watched as well
     wait_for(lambda: SESSIONS.was_closed(session))
-    lines.mend()
+    proxy.mend()
     visit.evaluate("dispatchEvent(new Event('online'))")
     wait_for(lambda: not SESSIONS.was_closed(session))
     walk(visit, 3)
@@ -236,7 +236,7 @@ def test_a_page_that_slept_opens_its_line_again(visit, lines):
 
 
 @pytest.mark.long
-def test_back_and_forward_find_it_again(visit, lines):
+def test_back_and_forward_find_it_again(visit, proxy):
     run_id = walk(visit, 5)
     visit.goto("about:blank")
     visit.go_back()
@@ -245,7 +245,7 @@ def test_back_and_forward_find_it_again(visit, lines):
 
 
 @pytest.mark.long
-def test_a_copy_of_a_window_shares_models_and_ends_nothing(visit, lines, monkeypatch):
+def test_a_copy_of_a_window_shares_models_and_ends_nothing(visit, proxy, monkeypatch):
     mine = save_tiny(SESSIONS.folder(session_of(visit)) / "mine")
     (mine / PLAN_FILE).write_text("{}")
     going = threading.Event()

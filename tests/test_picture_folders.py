@@ -4,7 +4,6 @@ import io
 import os
 import sys
 import threading
-import time
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import wait_for
 from PIL import Image, features
 from typer.testing import CliRunner
 
@@ -310,13 +310,6 @@ def many(tmp_path, monkeypatch):
     go.set()
     wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("reading")])
     SESSIONS.drop(ME.session_hash)
-
-
-def wait_for(condition):
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("how", ["cancel", "another choice", "the page goes"])

@@ -128,7 +128,7 @@ def test_a_page_whose_line_is_open_stays_however_long_it_sleeps(monkeypatch):
 def test_a_line_that_breaks_while_nothing_is_computed_is_opened_again(strangers):
     strangers.join("one", TOKEN)
     strangers.left("one")
-    strangers.join("one", TOKEN)  # the page still thinks that its line is open
+    strangers.join("one", TOKEN)  # the page still thinks that its connection is open
     assert strangers.was_closed("one") and strangers.visits["one"].sessions["one"] is not None
     strangers.join("one", TOKEN, reopened=True)
     assert not strangers.was_closed("one") and strangers.visits["one"].sessions["one"] is None

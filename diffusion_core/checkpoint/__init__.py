@@ -6,7 +6,7 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
     model             a loaded checkpoint, and its denoiser
     store             reads and writes folders
     config            everything but the weights, as JSON, and what each of its fields may hold
-    weights           compared with the settings, then read
+    weights           the weights, compared with the settings before they are read
     formats           where files lie in a folder: ours, and diffusers'
     diffusers_import  what diffusers' configuration files say, in our words
     diffusers_export  a checkpoint as a folder of diffusers

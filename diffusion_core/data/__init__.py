@@ -9,9 +9,9 @@ Its files:
     places    what follows from where pictures lie: classes, and what is left out
     folders   a folder and what is below it
     zips      a zip, which may be hostile
-    images    the one door for picture files, and between uint8 pictures and tensors
-    decoding  picture files decoded, right or in one sentence, in bounded memory
-    ranges    from values of more than 8 bits to levels, by one range for a set
+    images    the one door for picture files; uint8 pictures as tensors, and back
+    decoding  the decoding of picture files, in bounded memory
+    ranges    values of more than 8 bits as levels, by one range for a whole set
 """
 
 from __future__ import annotations

@@ -42,11 +42,15 @@ def name_of(raw: bytes) -> str:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:
         name = raw.decode("cp437")  # nobody can tell which encoding it was; this one has no gaps
-    return printable(name)
+    return readable_name(name)
 
 
-def printable(name: str) -> str:
-    """A name as it is typed (NFC), with "?" for what cannot be printed."""
+def readable_name(name: str) -> str:
+    r"""A name as it is typed (NFC), with "?" for each character that cannot be printed.
+
+    `fields.printable` would write such a character as \x1b, and a zip may take the backslash for a
+    separator of folders.
+    """
     return "".join(c if c.isprintable() else "?" for c in unicodedata.normalize("NFC", name))
 
 

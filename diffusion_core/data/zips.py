@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from .decoding import MAX_BYTES
 from .images import read_raw
-from .places import SUFFIXES, LeftOut, Parts, name_of, passed_over, printable
+from .places import SUFFIXES, LeftOut, Parts, name_of, passed_over, readable_name
 from .ranges import RawPicture
 
 MAX_RATIO = 100  # pictures are packed already: a zip of them is hardly smaller than they are
@@ -164,4 +164,6 @@ def _parts(info: zipfile.ZipInfo, separators: str) -> Parts:
             name = name_of(info.filename.encode("cp437"))
         except UnicodeError:
             name = info.filename
-    return tuple(part for part in re.split(separators, printable(name)) if part not in ("", "."))
+    return tuple(
+        part for part in re.split(separators, readable_name(name)) if part not in ("", ".")
+    )

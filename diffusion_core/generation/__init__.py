@@ -6,7 +6,7 @@ Its files:
     run        computes it, from any step on
     recording  what is kept of it, within bounds
     run_card   the JSON that walks it again
-    export     PNG, GIF, MP4, NPZ
+    export     PNG, GIF, MP4, NPZ, or a folder of single pictures
 """
 
 from __future__ import annotations

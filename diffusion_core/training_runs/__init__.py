@@ -8,7 +8,8 @@ Its files:
     pictures the pictures of a run, kept beside it
     recorded the loop with its history, as a row of reports
     reports  these reports, and how they cross from one process to another
-    process  the same in a process of its own; child is what runs there
+    process  the recorded loop in a process of its own
+    child    what that process runs
     checks   health checks in plain words
     cost     seconds and memory, known before a run begins
 """

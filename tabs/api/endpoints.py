@@ -26,7 +26,7 @@ from diffusion_core.schedule import MAX_TIMESTEPS, SCHEDULES, SPACINGS, make_sch
 from diffusion_core.seeding import draw_noise, parse_seed
 
 from ..shared import models
-from ..shared.line import LINE
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.picture_upload import fetch_plainly, received
 from . import mcp
 from .validation import (
@@ -45,7 +45,7 @@ from .validation import (
 SMALLEST, LARGEST = 8, 512
 MOST_IMAGES, MOST_EVALUATIONS = 16, 50_000
 TELL_EVERY = 0.1  # seconds; a cancelled call ends when the next progress is sent
-TELL_WAITING = 1.0  # seconds between two messages of a call that waits in line
+TELL_WAITING = 1.0  # seconds between two messages of a call that waits in the queue
 
 
 class PictureFile(TypedDict):
@@ -88,7 +88,7 @@ def noise(
         generator = torch.Generator().manual_seed(parse_seed(seed, "seed"))
         made = make_schedule(one_of(schedule, "schedule", SCHEDULES), T)
         crop = one_of(crop, "crop", CROPS)
-        with LINE.slot():
+        with COMPUTE_QUEUE.slot():
             x0 = from_uint8(fit_picture(received(picture), side, crop)[None])
             x_t = q_sample(x0, t, draw_noise(x0.shape, generator), made)
         alpha_bar = float(made.alpha_bar(t))
@@ -148,7 +148,7 @@ def schedule(
         parameters = {k: number(v, k) for k, v in given.items() if v is not None}
         zero = truth(zero_terminal_snr, "zero_terminal_snr")
         name = one_of(name, "schedule", SCHEDULES)
-        with LINE.slot():
+        with COMPUTE_QUEUE.slot():
             made = make_schedule(name, T, zero_terminal_snr=zero, **parameters)
         t = torch.linspace(0, T - 1, count, dtype=torch.float64).round().long()
         return {
@@ -221,7 +221,7 @@ def denoise(
         models.bounded(settings, checkpoint)
         walker = models.walker(checkpoint)(checkpoint, settings)
         progress, told, of = gr.Progress(), time.monotonic(), walker.num_evaluated
-        with LINE.place() as place:
+        with COMPUTE_QUEUE.place() as place:
             while not place.wait(TELL_WAITING):
                 if place.given_up():
                     return

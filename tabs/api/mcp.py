@@ -27,7 +27,7 @@ from gradio.utils import get_function_description, is_in_or_equal
 from gradio_client import handle_file
 from gradio_client.utils import is_file_obj_with_meta
 
-from ..shared.line import address_of
+from ..shared.compute_queue import address_of
 
 LOOK = 0.1  # seconds between two looks at a job and its client
 HUNG_UP = "The client has hung up."

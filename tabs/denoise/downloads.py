@@ -12,8 +12,8 @@ import numpy as np
 from diffusion_core.data import to_pil
 from diffusion_core.generation import strip, write_animation
 
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import FILE, sentence_of
-from ..shared.line import LINE
 from ..shared.wire import KeepAnswer, KeepRequest, as_base64
 from .run_registry import recorded
 
@@ -40,7 +40,7 @@ def keep(request: KeepRequest) -> str:
         if view not in record.views:
             raise ValueError(NO_SUCH_FILE)
         sheets = [frame.pictures[view] for frame in record.frames]
-        with LINE.slot():
+        with COMPUTE_QUEUE.slot():
             name, content = _file(sheets, kind, view)
         answer = {"name": name, "type": KINDS[kind], "data": as_base64(content)}
     except Exception as error:

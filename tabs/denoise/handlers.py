@@ -11,8 +11,8 @@ from gradio.context import LocalContext
 from diffusion_core.generation import Recording, RunCard
 
 from ..shared import models
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
-from ..shared.line import LINE
 from ..shared.player import Run, failure
 from ..shared.sessions import SESSIONS
 from . import defaults
@@ -161,7 +161,7 @@ def stream(
             shown = Shown(head(record, prefix))
             run = Run(shown.head, run_id)
             RECORDINGS.put(run_id, record, session, shown)
-            with LINE.place(sign.is_set) as place:
+            with COMPUTE_QUEUE.place(sign.is_set) as place:
                 if not place.wait():
                     return
                 for frame in record.run(place.over):
@@ -199,7 +199,7 @@ def stop(run_id: str) -> None:
 
 
 def give_up(run_id: str) -> None:
-    """A run that another takes the place of ends at once: the new one may have to wait in line.
+    """A run that another takes the place of ends at once: the new one may have to wait.
 
     The page's scripts call it by themselves. An event of the button that begins the new run would
     come too late: Gradio sends a button's second event when the first has ended.

@@ -21,9 +21,9 @@ from diffusion_core.samplers import SamplerStep
 from diffusion_core.schedule import SPACINGS
 
 from ..shared.components import QUIET, component, never_silent, script
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, components, entry, wired
-from ..shared.line import LINE
 from ..shared.wire import Failure, RaceFrame, RaceHead, RaceMessage, as_base64
 from .exact import exact_of
 from .form import NOISE, DenoiseForm, takes_eta
@@ -243,7 +243,7 @@ def race(form: DenoiseForm, race_form: RaceForm, run_id: str, request: gr.Reques
             waiting: list[RaceFrame] = []
             repeated: list[RaceFrame] = []
             sent = 0.0
-            with LINE.place(sign.is_set) as place:
+            with COMPUTE_QUEUE.place(sign.is_set) as place:
                 if not place.wait():
                     return
                 while running := [i for i, r in enumerate(runners) if r.result is None]:

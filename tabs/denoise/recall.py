@@ -1,8 +1,8 @@
 """A walk that was computed for a page, shown again after a reload: all of its frames so far.
 
-A walk ends with the line of its page, and nothing is computed here: what is shown again is what the
-recording holds. It may be large, so that it goes to the page in several messages, each of which the
-page asks for.
+A walk ends with the connection of its page, and nothing is computed here: what is shown again is
+what the recording holds. It may be large, so that it goes to the page in several messages, each of
+which the page asks for.
 """
 
 from __future__ import annotations

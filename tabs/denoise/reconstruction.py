@@ -28,10 +28,10 @@ from diffusion_core.samplers import SamplerStep, sample
 from diffusion_core.seeding import draw_noise
 
 from ..shared.components import QUIET, component, script
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.figures import Curve, curves
 from ..shared.forms import Controls, Named, wired
-from ..shared.line import LINE
 from ..shared.wire import Failure, GalleryMessage, as_base64
 from .form import PICTURE, DenoiseForm
 from .handlers import give_up, stop
@@ -73,7 +73,7 @@ def lead_to_noise(
             rounds = 2 + int(refine)
             check_cost(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // rounds)
             x0 = given.picture
-            with LINE.place(sign.is_set) as place:
+            with COMPUTE_QUEUE.place(sign.is_set) as place:
                 if not place.wait():
                     return
                 for way in there_and_back(checkpoint, walk, x0, int(refine)):
@@ -207,7 +207,7 @@ def come_back(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[d
             noised: list[Tensor] = []
             estimates: list[Tensor] = []
             walks: list[Tensor] = []
-            with LINE.place(sign.is_set) as place:
+            with COMPUTE_QUEUE.place(sign.is_set) as place:
                 if not place.wait():
                     return
                 for t in times:

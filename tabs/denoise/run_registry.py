@@ -12,7 +12,7 @@ from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.generation import Recording, RunCard, SamplingRequest
 
 from ..shared import memory, models, wire
-from ..shared.line import LINE
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.sessions import SESSIONS
 from ..shared.shutdown import WORKERS, Worker
 from .link import check_schedule
@@ -229,7 +229,7 @@ def recorded(run_id: str, card_text: str) -> Recording:
         raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
     check_cost(card.walk, checkpoint, WALK_LIMIT)  # the limit of the walk itself
     record = Recording(checkpoint, card.walk, card.given)
-    with LINE.place() as place:
+    with COMPUTE_QUEUE.place() as place:
         if place.wait():
             for _ in record.run(place.over):
                 pass

@@ -18,8 +18,8 @@ from diffusion_core.process import q_sample, q_step
 from diffusion_core.schedule import NoiseSchedule, make_schedule
 from diffusion_core.seeding import draw_noise, image_generators, parse_seed
 
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import FILE, sentence_of
-from ..shared.line import LINE, slot_or_error
 from ..shared.picture_and_noise import message, picture_and_noise
 from ..shared.start_image import StartImage
 from ..shared.wire import ChainMessage, Moments, NoiseMessage, as_base64
@@ -84,19 +84,19 @@ def chain_messages(form: NoiseForm, t: float) -> Iterator[str]:
     try:
         x0, eps, schedule = parts(form)
         last = max(0, min(int(t), len(schedule) - 1))
+        generator = image_generators(parse_seed(form.seed), 2)[1]
+        x, sent = x0, 0.0
+        with COMPUTE_QUEUE.slot() as place:
+            for k in range(last + 1):
+                if place.over():
+                    return
+                x = q_step(x, k, draw_noise(x.shape, generator), schedule)
+                now = time.monotonic()
+                if k == last or now - sent >= CHAIN_SECONDS:
+                    sent = now
+                    yield json.dumps(_chain_message(x0, x, eps, k, last, schedule))
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    generator = image_generators(parse_seed(form.seed), 2)[1]
-    x, sent = x0, 0.0
-    with slot_or_error() as place:
-        for k in range(last + 1):
-            if place.over():
-                return
-            x = q_step(x, k, draw_noise(x.shape, generator), schedule)
-            now = time.monotonic()
-            if k == last or now - sent >= CHAIN_SECONDS:
-                sent = now
-                yield json.dumps(_chain_message(x0, x, eps, k, last, schedule))
 
 
 def _chain_message(
@@ -140,7 +140,7 @@ def animation(form: NoiseForm) -> Iterator[str]:
         timesteps = np.linspace(0, len(schedule) - 1, 60).round().astype(int)
         with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
             path = Path(folder) / "noising.gif"
-            with LINE.slot():
+            with COMPUTE_QUEUE.slot():
                 frames = [to_uint8(q_sample(x0, int(t), eps, schedule))[0] for t in timesteps]
                 write_animation(path, frames, fps=20)
             yield str(path)

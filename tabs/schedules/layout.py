@@ -15,9 +15,9 @@ import numpy as np
 from diffusion_core.data import read_picture
 
 from ..shared.components import QUIET, STATIC, component, script, why
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import FILE, sentence_of
 from ..shared.forms import Controls, wired
-from ..shared.line import LINE
 from ..shared.page import Page
 from .compute import code, compare_message, figure, meaning, write_csv
 from .form import ScheduleForm, address_updates
@@ -81,7 +81,7 @@ def save_csv(form: ScheduleForm) -> Iterator[str]:
         choice = form.checked()
         with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
             path = Path(folder) / "schedules.csv"
-            with LINE.slot():
+            with COMPUTE_QUEUE.slot():
                 write_csv(choice, path)
             yield str(path)
     except (ValueError, OSError) as error:

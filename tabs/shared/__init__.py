@@ -13,10 +13,10 @@ Its files:
     login           the password that `--auth` asks for, at every door
     memory          how much the page keeps in memory, and giving back what is free
     limits          how much the page computes for one visitor
-    line            the one line in which all that computes waits
+    compute_queue   the one queue in which all that computes waits
     crossing        the one way out of every answer, and closed doors
     picture_upload  the one door by which a user's picture enters
-    picture_and_noise  both, as the browser mixes them
+    picture_and_noise  a picture and its noise, as the browser mixes them
     seed_input      the control of a seed
     start_image     a picture that a walk begins with
     figures         Plotly figures from arrays
@@ -28,6 +28,7 @@ Its files:
 
 __all__ = [
     "components",
+    "compute_queue",
     "connection",
     "crossing",
     "errors",
@@ -35,7 +36,6 @@ __all__ = [
     "forms",
     "gpu",
     "limits",
-    "line",
     "login",
     "memory",
     "models",

@@ -1,9 +1,9 @@
 """The page's connection: whose session it is, and that a page which comes back finds its own again.
 
 The browser tells at once when a page is opened, and now and then while it is: Gradio itself tells
-the server only that a line has ended, and the page not even that while it computes nothing. The
-token of a window lies in its session storage and in the body of these requests; it is never part of
-an address, and the server keeps its digest alone.
+the server only that a connection has ended, and the page not even that while it computes nothing.
+The token of a window lies in its session storage and in the body of these requests; it is never
+part of an address, and the server keeps its digest alone.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def join(request: JoinRequest) -> str:
 
 
 def _keep_states(session: str) -> None:
-    """Have Gradio keep a session's states, which it deletes an hour after a line has ended.
+    """Have Gradio keep a session's states, which it deletes an hour after a connection has ended.
 
     Gradio has no public interface for this.
     """
@@ -78,7 +78,7 @@ def _keep_states(session: str) -> None:
 
 
 def left(request: gr.Request) -> None:
-    """The line of a page has ended: it was closed, or the connection broke."""
+    """The connection of a page has ended: the page was closed, or the connection broke."""
     SESSIONS.left(request.session_hash or "")
 
 

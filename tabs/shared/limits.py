@@ -110,7 +110,7 @@ PUBLIC_LIMITS = Limits(
 
 @dataclass(frozen=True)
 class Places:
-    """Limits of the line for all that computes; each is set by PLAYGROUND_MAX_ and its name.
+    """Limits of the queue of all that computes; each is set by PLAYGROUND_MAX_ and its name.
 
     Attributes:
         at_work: Computations at once; 0 is what the machine bears.

@@ -18,14 +18,15 @@ import time
 from functools import lru_cache
 from typing import Any
 
-# Bytes of …
-MODELS = 2 * 2**30  # … the weights of loaded models; the latest one is always held
-RECORDINGS = 256 * 2**20  # … the recorded walks of all sessions
-PICTURES = 2 * 2**30  # … the pictures that sessions have chosen to train on
-TRAININGS = 64 * 2**20  # … the samples of trainings that are over
+# Bounds in bytes.
+MODELS = 2 * 2**30  # the weights of loaded models; the latest one is always held
+RECORDINGS = 256 * 2**20  # the recorded walks of all sessions
+PICTURES = 2 * 2**30  # the pictures that sessions have chosen to train on
+TRAININGS = 64 * 2**20  # the samples of trainings that are over
 
 _ARENA_MAX, HEAPS = -8, 2  # M_ARENA_MAX of glibc's malloc.h
-TIDYING, BUSY = 5.0, 0.1  # seconds; and the share of them that was computed
+TIDYING = 5.0  # seconds between two returns of free memory
+BUSY = 0.1  # share of these seconds that must have been computed, else nothing is returned
 
 
 @lru_cache(maxsize=1)

@@ -3,11 +3,12 @@
 At home all visitors are the same person: their models lie in one folder and stay. On a public page
 each visitor has a folder of their own, whose name nobody else learns, and which goes with them.
 
-Gradio names every loading of the page anew, a *session*: a reload, or a line that broke, makes a
-new one. A `Visit` joins the sessions of one visitor, who proves to be the same by a random token
-that only their browser and, as a digest, this process know. A session whose line is closed is kept
-for a while (`Sessions.grace`), and what is the visitor's until the last of their sessions has gone.
-So are sessions of programs, which have no line, after their last request.
+Gradio names every loading of the page anew, a *session*: a reload, or a connection that broke,
+makes a new one. A `Visit` joins the sessions of one visitor, who proves to be the same by a random
+token that only their browser and, as a digest, this process know. A session whose connection is
+closed is kept for a while (`Sessions.grace`), and what is the visitor's until the last of their
+sessions has gone. The session of a program, which has no connection, is kept as long after its last
+request.
 
 A browser's window that is duplicated takes the token with it: both are sessions of one visit, and
 share its models and its training; each has the pictures that it chose itself.
@@ -72,8 +73,8 @@ class Visit:
     Attributes:
         key: The name under which things are kept for them; no visitor learns it.
         sessions: Their sessions. Under each name stands when it last showed a sign of life, in
-            seconds of the monotonic clock, or None while its line is open.
-        closed: Those of them whose line was open once, and is closed.
+            seconds of the monotonic clock, or None while its connection is open.
+        closed: Those of them whose connection was open once, and is closed.
         uploads: Files that they gave or were given, each alone in a folder of Gradio's uploads.
         token: SHA-256 of what proves that a new session is theirs; empty where none was given.
     """
@@ -91,12 +92,13 @@ class Sessions:
 
     Attributes:
         public: Whether visitors are strangers to each other.
-        grace: Seconds that a session without a line is kept.
+        grace: Seconds that a session without a connection is kept.
         folders: The folder of each visitor, where they are strangers.
         pictures: The data set that each session last chose to train on, the latest last.
         visits: The visit of each session.
         tokens: The visit that each token's digest proves.
-        on_left: Called with the name of a session whose line is closed: what computes for it ends.
+        on_left: Called with the name of a session whose connection is closed: what
+            computes for it ends.
         on_session_end: Called with the name of a session that has ended.
         on_visit_end: Called with the key of a visit that has ended; its folder goes after that.
     """
@@ -115,7 +117,7 @@ class Sessions:
     _watching: bool = False
 
     def __post_init__(self) -> None:
-        """The watch over closed lines waits on the same lock."""
+        """The watch over closed sessions waits on the same lock."""
         self._changed = threading.Condition(self.lock)
 
     def visitor(self, session: str) -> str:
@@ -145,7 +147,7 @@ class Sessions:
             token: What proves whose it is; the page made it up when it was opened first.
             before: The session of the same window before it was loaded anew, or of the window that
                 it was duplicated from; the chosen pictures come over, if the token is its own too.
-            reopened: Whether a line that was closed has been opened again.
+            reopened: Whether a connection that was closed has been opened again.
 
         Returns:
             Whether the token was known: whether the visitor was here before.
@@ -178,7 +180,7 @@ class Sessions:
             return known
 
     def left(self, session: str) -> None:
-        """The session's line is closed; nothing is lost until `grace` has passed."""
+        """The session's connection is closed; nothing is lost until `grace` has passed."""
         with self.lock:
             visit = self.visits.get(session)
             if visit is not None:
@@ -189,7 +191,7 @@ class Sessions:
             tell(session)
 
     def was_closed(self, session: str) -> bool:
-        """Whether the session's line was open once, and is closed."""
+        """Whether the session's connection was open once, and is closed."""
         with self.lock:
             visit = self.visits.get(session)
             return visit is not None and session in visit.closed

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from reprlib import Repr
 from typing import Any
 
-from diffusion_core.fields import printable
+from diffusion_core.fields import printable, shown
 
 LONGEST_NAME = 200  # characters of a name that is shown
 LONGEST_ECHO = 60  # characters of what a caller sent, in the sentence that refuses it
 LONGEST_SENTENCE = 300
-
-_ECHO = Repr()
-_ECHO.maxlevel, _ECHO.maxstring, _ECHO.maxother, _ECHO.maxlong = 2, LONGEST_ECHO, LONGEST_ECHO, 40
 
 
 def span(ms: float) -> str:
@@ -41,10 +37,10 @@ def times(count: int) -> str:
     return f"{count:,} evaluation{'' if count == 1 else 's'}"
 
 
-def original(shown: str, texts: Iterable[str]) -> str:
-    """The text among these that is shown so; where there is none, what was shown."""
+def original(name: str, texts: Iterable[str]) -> str:
+    """The text among these that is shown as this name; where there is none, the name itself."""
     every = [*texts]
-    return next((t for t in every if printable(t, LONGEST_NAME) == shown), shown)
+    return next((t for t in every if printable(t, LONGEST_NAME) == name), name)
 
 
 _PATHS: dict[str, Path] = {}  # of those paths that cannot be shown as they are
@@ -52,10 +48,10 @@ _PATHS: dict[str, Path] = {}  # of those paths that cannot be shown as they are
 
 def path_text(path: Path) -> str:
     """A path as a value of a menu, which comes back as it went: printable, and known here."""
-    text, shown = str(path), printable(str(path))
-    if shown != text:
-        _PATHS[shown] = path
-    return shown
+    text, name = str(path), printable(str(path))
+    if name != text:
+        _PATHS[name] = path
+    return name
 
 
 def path_of(text: str) -> Path:
@@ -74,11 +70,7 @@ def fits_utf8(text: str) -> bool:
 
 def echo(value: Any) -> str:
     """A value that was sent, as Python writes it, in at most `LONGEST_ECHO` characters."""
-    try:
-        written = _ECHO.repr(value)
-    except Exception:  # such as a number with more digits than Python writes
-        written = f"a value of type {type(value).__name__}"
-    written = printable(written)
+    written = printable(shown(value, LONGEST_ECHO))
     return written if len(written) <= LONGEST_ECHO else f"{written[: LONGEST_ECHO - 3]}..."
 
 

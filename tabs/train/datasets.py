@@ -83,7 +83,6 @@ def read(
             size=size,
             value_range=value_range,
             max_pictures=limits.pictures,
-            follow_links=not PUBLIC,
             progress=_timed(progress, limits.reading),
         )
         return _shortened(dataset, limits)  # the text may be the name of a set

@@ -12,9 +12,9 @@ from diffusion_core.data import ImageDataset
 from diffusion_core.training_runs import TrainingPlan
 
 from ..shared import models
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import TRAINING, sentence_of
 from ..shared.limits import Limits
-from ..shared.line import LINE
 from ..shared.sessions import PUBLIC, SESSIONS
 from .form import FRESH, OWN, PRESET_PARTS, PRESETS, TrainForm
 from .jobs import QUEUE
@@ -50,7 +50,7 @@ def seconds_of(plan: TrainingPlan) -> float | None:
     """Seconds of a step; while a training runs, only if they were measured before."""
     seconds = seconds_a_step(plan, known=True)
     if seconds is None and not QUEUE.busy:
-        with LINE.slot():
+        with COMPUTE_QUEUE.slot():
             seconds = seconds_a_step(plan, known=QUEUE.busy)
     return seconds
 

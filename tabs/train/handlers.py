@@ -12,9 +12,9 @@ from typing import Any
 import gradio as gr
 
 from ..shared import models
+from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import DELETION, FILE, TRAINING, sentence_of
 from ..shared.limits import Limits
-from ..shared.line import LINE
 from ..shared.page import open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
 from . import my_models
@@ -112,7 +112,7 @@ def chosen_pictures(
     pool = ThreadPoolExecutor(1, thread_name_prefix="reading")
     asked = (form.source, form.files, form.folder, int(form.size), Limits.here(), note)
     try:
-        with LINE.place() as place:
+        with COMPUTE_QUEUE.place() as place:
             while not place.wait(TELL_SECONDS):
                 own.check()
                 if place.given_up():
@@ -161,7 +161,7 @@ def opened(form: SourceForm, request: gr.Request) -> Iterator[dict[str, Any]]:
 
 
 def train(name: str, form: TrainForm, request: gr.Request) -> Iterator[str]:
-    """Handler of Train: take a place in the line, and report on it until it is over."""
+    """Handler of Train: take a place in the queue, and report on it until it is over."""
     session = request.session_hash or ""
     try:
         plan, dataset = planned(session, form)
@@ -239,7 +239,7 @@ def zip_file(path: str | None, request: gr.Request) -> Iterator[dict[str, Any]]:
     session = request.session_hash or ""
     try:
         my_models.saved(path, session)
-        with LINE.slot():
+        with COMPUTE_QUEUE.slot():
             made = my_models.zipped(path, session, SESSIONS.file_folder(session))
         yield {"file": gr.update(value=made, visible=True)}
     except (ValueError, OSError) as error:

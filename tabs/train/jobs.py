@@ -74,7 +74,7 @@ ON_CPU = {"ACCELERATE_USE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 @dataclass(eq=False)
 class Job:
-    """One training, from its place in the line to its end.
+    """One training, from its place in the queue to its end.
 
     Attributes:
         name: Name of the model.
@@ -203,7 +203,7 @@ class JobQueue:
         """Take a place; the first begins at once.
 
         Raises:
-            ValueError: if the session has one already, the folder is in use, or the line is long.
+            ValueError: if the session has one already, the folder is in use, or the queue is full.
         """
         with self.lock:
             if any(j.session == job.session and not j.over for j in self.jobs):
@@ -223,7 +223,7 @@ class JobQueue:
             job = self.jobs[0] if self.jobs else None
         while job is not None:
             job.run()
-            with self.lock:  # at once: who enters an empty line begins a thread of its own
+            with self.lock:  # at once: who enters an empty queue begins a thread of its own
                 self.jobs.remove(job)
                 self._let_go(job)
                 job = self.jobs[0] if self.jobs else None
@@ -240,7 +240,7 @@ class JobQueue:
             del self.late[name]
 
     def stop(self, job: Job) -> None:
-        """End a training after the step being computed; one that waits leaves the line at once."""
+        """End a training after the step being computed; one that waits leaves the queue at once."""
         with self.lock:
             job.stop.set()
             if job in list(self.jobs)[1:]:

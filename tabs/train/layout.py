@@ -88,7 +88,7 @@ Which is learned first, where things are or what they look like?
 
 
 def leave(session: str) -> None:
-    """The line of a page has ended: nobody reads what a training sends to it."""
+    """The connection of a page has ended: nobody reads what a training sends to it."""
     FOLLOWED.pop(session, None)
     end_reading(session)
 

@@ -1,5 +1,5 @@
 // The page's connection to the server; see shared/connection.py. It tells the server whose page this
-// is, keeps the line that says so, and after a reload has the page find again what is its own.
+// is, keeps the connection open that says so, and after a reload has the page find again what is its own.
 
 import { find, say } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
@@ -29,8 +29,8 @@ class Connection {
   settings;
   /** @type {Promise<boolean>} Whether the window is a copy of one that is still open. */
   copy;
-  /** @type {AbortController | null} Of the line that took the place of Gradio's own. */
-  line = null;
+  /** @type {AbortController | null} Of the request that took the place of Gradio's own. */
+  heartbeat = null;
   leaving = false;
   /** @type {Set<string>} Files that the server knows to be this visitor's. */
   files = new Set();
@@ -54,7 +54,7 @@ class Connection {
     document.addEventListener("resume", look);
     addEventListener("online", look);
     addEventListener("pageshow", (event) => {
-      // Out of the browser's memory it comes with its line cut, and Gradio gives it no other.
+      // Out of the browser's memory it comes with its connection cut, and Gradio gives it no other.
       if (event.persisted) this.loadAnew();
     });
     addEventListener("pagehide", () => {
@@ -175,19 +175,19 @@ class Connection {
   }
 
   /**
-   * The line was cut while nothing was computed, which Gradio does not tell the page: open another,
+   * The connection was cut while nothing was computed, which Gradio does not tell the page: open another,
    * so that the server sees it end when the page is closed.
    */
   async reopen() {
-    if (!this.line) {
-      const line = (this.line = new AbortController());
+    if (!this.heartbeat) {
+      const heartbeat = (this.heartbeat = new AbortController());
       const address = new URL(`gradio_api/heartbeat/${this.session}`, document.baseURI);
       try {
-        const { body, ok } = await fetch(address, { signal: line.signal });
-        if (!ok || !body) throw new Error("no line");
+        const { body, ok } = await fetch(address, { signal: heartbeat.signal });
+        if (!ok || !body) throw new Error("no connection");
         this.drain(body.getReader());
       } catch {
-        this.line = null;
+        this.heartbeat = null;
         return;
       }
     }
@@ -199,9 +199,9 @@ class Connection {
     try {
       while (!(await reader.read()).done);
     } catch {
-      // The line was cut.
+      // The connection was cut.
     }
-    this.line = null;
+    this.heartbeat = null;
     this.show();
   }
 

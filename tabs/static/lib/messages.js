@@ -127,7 +127,7 @@
  * @property {string} token Proves whose session it is.
  * @property {string} before The session of this window before it was loaded anew; or empty.
  * @property {boolean} left Whether no page of that session is there any more.
- * @property {boolean} reopened Whether a line that was closed has been opened again.
+ * @property {boolean} reopened Whether a connection that was closed has been opened again.
  * @property {string[]} uploads Files that its controls hold, by their paths on the server.
  */
 
@@ -138,7 +138,7 @@
  * @property {string} [session] The page's session.
  * @property {string} [server] Another one for each start of the server.
  * @property {boolean} [known] Whether the token was known.
- * @property {boolean} [closed] Whether the server has seen this session's line end.
+ * @property {boolean} [closed] Whether the server has seen this session's connection end.
  * @property {string[]} [kept] What the visitor has here, in words.
  * @property {number} [minutes] For how long what belongs to a closed page is kept.
  * @property {string} [error] One sentence.

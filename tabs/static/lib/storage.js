@@ -33,7 +33,7 @@ export function remembered(name, otherwise) {
   }
 }
 
-/** Whether the page was loaded again: a reload, also after a lost line, or Back and Forward. */
+/** Whether the page was loaded again: a reload, also after a lost connection, or Back and Forward. */
 export function cameBack() {
   const [entry] = performance.getEntriesByType("navigation");
   const { type } = /** @type {PerformanceNavigationTiming} */ (entry) ?? {};

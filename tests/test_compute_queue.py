@@ -1,4 +1,4 @@
-"""The one line for all that computes: who is served, who is refused, who leaves."""
+"""The one queue for all that computes: who is served, who is refused, who leaves."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from conftest import wait_for
 from gradio.context import LocalContext
 
-from tabs.shared import limits, line
-from tabs.shared.line import Line, address_of
+from tabs.shared import compute_queue, limits
+from tabs.shared.compute_queue import ComputeQueue, address_of
 
 
 @pytest.fixture
@@ -27,8 +27,10 @@ def request_of(address: str, session: str = "", **headers: str):
 class Caller:
     """A thread of a visitor, which takes a place and computes steps as the test allows them."""
 
-    def __init__(self, line: Line, address: str, session: str = "", steps: int = 1) -> None:
-        self.line, self.who, self.steps = line, request_of(address, session), steps
+    def __init__(
+        self, queue: ComputeQueue, address: str, session: str = "", steps: int = 1
+    ) -> None:
+        self.queue, self.who, self.steps = queue, request_of(address, session), steps
         self.state, self.error, self.given_up = "new", "", threading.Event()
         self.go, self.done = threading.Semaphore(0), 0
         self.thread = threading.Thread(target=self._work, daemon=True)
@@ -37,7 +39,7 @@ class Caller:
     def _work(self) -> None:
         LocalContext.request.set(self.who)  # type: ignore[arg-type]
         try:
-            with self.line.place(self.given_up.is_set) as place:
+            with self.queue.place(self.given_up.is_set) as place:
                 self.state = "waits"
                 if not place.wait():
                     self.state = "gone"
@@ -63,7 +65,7 @@ class Caller:
 
 
 def test_no_more_compute_at_once_than_there_are_slots():
-    one = Line(slots=2)
+    one = ComputeQueue(slots=2)
     callers = [Caller(one, "1.1.1.1", str(i)) for i in range(5)]
     wait_for(lambda: len(one.running) == 2 and len(one.waiting) == 3)
     for left in (3, 2, 1, 0, 0):
@@ -76,7 +78,7 @@ def test_no_more_compute_at_once_than_there_are_slots():
 
 
 def test_a_visitor_does_not_wait_behind_all_calls_of_another():
-    one = Line(slots=1)
+    one = ComputeQueue(slots=1)
     flood = [Caller(one, "6.6.6.6", str(i)) for i in range(20)]
     wait_for(lambda: len(one.waiting) == 19)
     other = Caller(one, "1.1.1.1", "a")
@@ -90,8 +92,8 @@ def test_a_visitor_does_not_wait_behind_all_calls_of_another():
 
 
 def test_a_long_computation_makes_way_between_two_steps(monkeypatch):
-    monkeypatch.setattr(line, "SLICE", 0.0)
-    one = Line(slots=1)
+    monkeypatch.setattr(compute_queue, "SLICE", 0.0)
+    one = ComputeQueue(slots=1)
     long, short = Caller(one, "6.6.6.6", "a", steps=3), Caller(one, "1.1.1.1", "b")
     long.becomes("computes")
     short.becomes("waits")
@@ -107,7 +109,7 @@ def test_a_long_computation_makes_way_between_two_steps(monkeypatch):
 
 
 def test_within_its_slice_a_computation_goes_on(monkeypatch):
-    one = Line(slots=1)
+    one = ComputeQueue(slots=1)
     long = Caller(one, "6.6.6.6", "a", steps=2)
     long.becomes("computes")
     short = Caller(one, "1.1.1.1", "b")
@@ -122,7 +124,7 @@ def test_within_its_slice_a_computation_goes_on(monkeypatch):
 
 @pytest.mark.parametrize("while_it", ["waits", "computes"])
 def test_what_is_given_up_leaves_the_line(while_it):
-    one = Line(slots=1)
+    one = ComputeQueue(slots=1)
     first = Caller(one, "1.1.1.1", "a", steps=100)
     second = Caller(one, "2.2.2.2", "b", steps=100)
     first.becomes("computes")
@@ -139,7 +141,7 @@ def test_what_is_given_up_leaves_the_line(while_it):
 
 
 def test_one_place_too_many_is_refused_before_it_waits(public, monkeypatch):
-    one = Line(slots=1)
+    one = ComputeQueue(slots=1)
     monkeypatch.setenv("PLAYGROUND_MAX_SESSION", "2")
     monkeypatch.setenv("PLAYGROUND_MAX_ADDRESS", "3")
     monkeypatch.setenv("PLAYGROUND_MAX_WAITING", "4")
@@ -197,9 +199,11 @@ def test_a_space_has_a_proxy_and_a_word_is_no_number(monkeypatch):
 
 def test_the_place_of_one_who_went_while_nothing_ran_is_taken_away(monkeypatch):
     """As a generator that is left between two answers, which nobody closes."""
-    monkeypatch.setattr(line, "IDLE", 0.0)
-    monkeypatch.setattr(line.Caller, "now", lambda: line.Caller("1.1.1.1", "a", gone.is_set))
-    gone, one = threading.Event(), Line(slots=1)
+    monkeypatch.setattr(compute_queue, "IDLE", 0.0)
+    monkeypatch.setattr(
+        compute_queue.Caller, "now", lambda: compute_queue.Caller("1.1.1.1", "a", gone.is_set)
+    )
+    gone, one = threading.Event(), ComputeQueue(slots=1)
     left = one.place()
     assert left.__enter__().wait()
     one.sweep()

@@ -1,13 +1,13 @@
-"""The one line for all that computes, by whatever door it was asked for.
+"""The one queue for all that computes, by whatever door it was asked for.
 
 Events of the page, endpoints, tools and functions that components call all take a place here before
 they compute, and no more of them compute at once than the machine bears. Gradio's own queue cannot
 do this: it knows neither the functions of components nor direct calls, and counts by function.
 
-The line is fair to visitors, not to calls. A slot goes to the address that has the fewest, of these
-to the one that was served longest ago, then likewise among its sessions; and whoever computes for
-longer than `SLICE` while another visitor waits gives the slot up between two steps and waits again.
-So the first frame of a walk does not wait for the end of somebody else's.
+The queue is fair to visitors, not to calls. A slot goes to the address that has the fewest, of
+these to the one that was served longest ago, then likewise among its sessions; and whoever computes
+for longer than `SLICE` while another visitor waits gives the slot up between two steps and waits
+again. So the first frame of a walk does not wait for the end of somebody else's.
 
 On a public page a visitor has a bounded number of places, and one more is refused before it waits.
 """
@@ -25,7 +25,6 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 import anyio.from_thread
-import gradio as gr
 from gradio.context import LocalContext
 
 from . import gpu
@@ -121,17 +120,17 @@ def _hung_up(request: Any) -> bool:
 
 @dataclass(eq=False)
 class Place:
-    """A place in the line: it waits, computes, or is over.
+    """A place in the queue: it waits, computes, or is over.
 
     Attributes:
-        line: The line.
+        queue: The queue.
         caller: Who holds it.
         ended: Reports whether the work was given up, as by Stop.
         number: Its number by arrival.
         began: When its present slice began, in seconds of the monotonic clock; None while it waits.
     """
 
-    line: Line
+    queue: ComputeQueue
     caller: Caller
     ended: Callable[[], bool]
     number: int
@@ -151,10 +150,10 @@ class Place:
             left = end - time.monotonic()
             if left <= 0:
                 break
-            self.line.sweep()
-            with self.line.changed:
+            self.queue.sweep()
+            with self.queue.changed:
                 if self.began is None:
-                    self.line.changed.wait(min(left, LOOK))
+                    self.queue.changed.wait(min(left, LOOK))
         return self.began is not None and not self.given_up()
 
     def given_up(self) -> bool:
@@ -171,7 +170,7 @@ class Place:
         """Between two steps: let others go first where it is their turn; True where to end."""
         if self.given_up():
             return True
-        self.line.make_way(self)
+        self.queue.make_way(self)
         return not self.wait()
 
     @property
@@ -181,7 +180,7 @@ class Place:
 
 
 @dataclass
-class Line:
+class ComputeQueue:
     """All places, and the rule by which they get a slot.
 
     Attributes:
@@ -201,7 +200,7 @@ class Line:
 
     @contextmanager
     def place(self, ended: Callable[[], bool] = lambda: False) -> Iterator[Place]:
-        """A place in the line for the handler that runs now; `Place.wait` waits for its slot.
+        """A place in the queue for the handler that runs now; `Place.wait` waits for its slot.
 
         Args:
             ended: Reports whether the work was given up.
@@ -312,18 +311,4 @@ class Line:
         )
 
 
-LINE = Line()
-
-
-@contextmanager
-def slot_or_error() -> Iterator[Place]:
-    """As `Line.slot`; a refusal is the page's own error.
-
-    Raises:
-        gr.Error: with the sentence.
-    """
-    try:
-        with LINE.slot() as place:
-            yield place
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+COMPUTE_QUEUE = ComputeQueue()

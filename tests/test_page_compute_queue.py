@@ -8,7 +8,7 @@ from pagelib import number, press
 from playwright.sync_api import expect
 
 from tabs.denoise.run_registry import STOP_SIGNALS
-from tabs.shared.line import LINE
+from tabs.shared.compute_queue import COMPUTE_QUEUE
 
 pytestmark = pytest.mark.browser
 CONCURRENT_WALKS = 4
@@ -19,7 +19,7 @@ RUNNING = "#denoise-player .player[data-state=running]"
 def walking(browser, url):
     """Pages of others, which walk a long way, slowly and drawing little, through all tests."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(LINE, "slots", CONCURRENT_WALKS)
+    patch.setattr(COMPUTE_QUEUE, "slots", CONCURRENT_WALKS)
     watch_steps(patch, lambda _: time.sleep(0.25))
     # Each has connections of its own: a browser opens six to a server, and a walk needs two.
     contexts = [browser.new_context() for _ in range(CONCURRENT_WALKS - 1)]
