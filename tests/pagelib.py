@@ -27,6 +27,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # A frame of another site may open a page on loopback only in tests; elsewhere it is no such page.
+    "--disable-features=LocalNetworkAccessChecks",
 ]
 VIEWPORT = {"width": 1280, "height": 900}
 TIMEOUT = 60_000  # milliseconds: a machine may be slow for a while
