@@ -27,7 +27,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    # A frame of another site may open a page on loopback only in tests; elsewhere it is no such page.
+    # Lets the frame of another site open a page on loopback, where the tests have it.
     "--disable-features=LocalNetworkAccessChecks",
 ]
 VIEWPORT = {"width": 1280, "height": 900}
