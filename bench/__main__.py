@@ -102,5 +102,24 @@ def memory(
     bench_memory(visitors, minutes, every, steps, rest, public, use, url.rstrip("/"), pid)
 
 
+@app.command()
+def load(
+    sessions: Annotated[int, typer.Option(help="How many at once.", min=1)] = 50,
+    minutes: Annotated[float, typer.Option(help="Minutes of use.", min=0)] = 5.0,
+    think: Annotated[float, typer.Option(help="Seconds between two things.", min=0.01)] = 20.0,
+    public: Annotated[bool, typer.Option(help="A public page, else one at home.")] = True,
+    url: Annotated[str, typer.Option(help="Of a page that runs already; else one starts.")] = "",
+    pid: Annotated[int, typer.Option(help="Its process.")] = 0,
+) -> None:
+    """Many sessions at once: what they wait for, and that nobody is sent another's pictures."""
+    from .load import bench_load
+
+    done = bench_load(sessions, minutes, think, public, url.rstrip("/"), pid)
+    for error in sorted(set(done.errors)):
+        typer.echo(error, err=True)
+    if done.errors:
+        raise typer.Exit(1)
+
+
 if __name__ == "__main__":
     app(prog_name="python -m bench")

@@ -64,3 +64,15 @@ def test_memory_is_that_of_a_page_while_visitors_use_it():
     assert lines[0]["what"] == "memory, at the start" and lines[-1]["done"]
     assert not any("refused" in what for what in lines[-1]["done"])
     assert last["MB"][0] == lines[0]["MB"] and last["MB"][2] == lines[-1]["MB"] > 100
+
+
+@pytest.mark.long
+def test_load_is_of_sessions_at_once_and_none_gets_the_pictures_of_another():
+    line = [sys.executable, "-m", "bench", "load", "--sessions", "2", "--minutes", "0.1"]
+    done = subprocess.run(
+        [*line, "--think", "0.1"], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = json.loads(done.stdout)
+    assert said["errors"] == 0 and said["pictures alike"] and said["done"]
+    assert said["p95 s"]["first frame"] > 0
