@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from conftest import wait_for
 from pagelib import beyond, faults, free_port, pixels, run
 from playwright.sync_api import expect
 
@@ -108,7 +109,7 @@ def test_it_renders_on_the_server_and_gives_frames(browser, space):
     sent = urllib.request.urlopen(url, timeout=60).read().decode()
     assert "Diffusion Playground" in sent
     if NODE:
-        assert "with SSR" in log.read_text()
+        wait_for(lambda: "with SSR" in log.read_text())  # once the page is there
     page = visit(browser, url)
     before = pixels(page, "x_t")
     run(page)
