@@ -72,16 +72,19 @@ class Hosted:
             "HF_ENDPOINT": "http://no.such.hub.invalid",  # as where there is no network
         }
         models = save_tiny(place / "models" / "one", seed=1).parent
+        self.env = env
         code = "import sys; from diffusion_playground.app import main; sys.exit(main())"
-        line = [sys.executable, "-c", code, "--root-path", "/play", "--no-browser"]
+        self.line = [sys.executable, "-c", code, "--root-path", "/play", "--no-browser"]
+        self.line += ["--models", str(models), "--opens-with", "one"]
+        self.start()
+
+    def start(self) -> None:
         with open(self.log, "wb") as said:
             self.process = subprocess.Popen(
-                [*line, "--models", str(models), "--opens-with", "one"],
-                cwd=self.folder,
-                env=env,
-                stdout=said,
-                stderr=said,
+                self.line, cwd=self.folder, env=self.env, stdout=said, stderr=said
             )
+        wait_for(lambda: listens(self.port) or self.process.poll() is not None, 500)
+        assert self.process.poll() is None, self.said
 
     @property
     def said(self) -> str:
@@ -89,15 +92,19 @@ class Hosted:
 
 
 @pytest.fixture(scope="module")
-def hosted(installed, tmp_path_factory):
+def started(installed, tmp_path_factory):
     page = Hosted(installed, tmp_path_factory.mktemp("hosted"))
-    try:
-        wait_for(lambda: listens(page.port) or page.process.poll() is not None, 500)
-        assert page.process.poll() is None, page.said
-        yield page
-    finally:
-        page.process.kill()
-        page.process.wait()
+    yield page
+    page.process.kill()
+    page.process.wait()
+
+
+@pytest.fixture
+def hosted(started):
+    """The page; it is started again after a test that ended it."""
+    if started.process.poll() is not None:
+        started.start()
+    return started
 
 
 def listens(port: int) -> bool:
@@ -106,13 +113,18 @@ def listens(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def outside(hosted):
-    """The address of the page behind a proxy that shows it under /play."""
-    with proxied(hosted.port, "/play") as address:
+def behind(started):
+    with proxied(started.port, "/play") as address:
         yield address
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def outside(behind, hosted):
+    """The address of the page behind a proxy that shows it under /play."""
+    return behind
+
+
+@pytest.fixture
 def visitor(outside):
     """A program that has logged in through the proxy."""
     with httpx.Client(timeout=60) as client:
@@ -260,7 +272,6 @@ def in_a_frame(context, address):
 
 
 def test_sigterm_ends_it_and_leaves_nothing_behind(hosted):
-    """The last of this file: the page is gone afterwards."""
     made = {file.name.rsplit("-", 1)[0] for file in hosted.temporary.iterdir()}
     assert {"playground-modules", "playground-files", "diffusion-playground"} <= made
     hosted.process.send_signal(signal.SIGTERM)

@@ -32,7 +32,7 @@ def drawn(page, where):
 def use_in_a_browser(page, load, seeds):
     """Walk with one's own seed, then move the slider of the Noise tab; both are timed."""
     seed = next(seeds)
-    page.get_by_role("tab", name="Denoise").click()
+    page.get_by_role("tab", name="Denoise", exact=True).click()
     number(page, "Seed", seed)
     began = time.monotonic()
     press(page, "Denoise")
@@ -41,7 +41,7 @@ def use_in_a_browser(page, load, seeds):
     page.wait_for_selector(DONE)
     load.took("walk in a browser", began)
     load.results[f"browser {seed}"].add(drawn(page, "#denoise-player"))
-    page.get_by_role("tab", name="Noise").click()
+    page.get_by_role("tab", name="Noise", exact=True).click()
     slider = page.locator("#noise-stage input[type=range]").first
     before, began = drawn(page, "#noise-stage"), time.monotonic()
     slider.press("ArrowRight")

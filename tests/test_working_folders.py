@@ -274,7 +274,8 @@ def test_a_folder_that_is_not_there_is_judged_by_the_one_above_and_not_made(tmp_
 
 
 def test_the_page_has_a_folder_of_its_own_unless_one_is_named(tmp_path, monkeypatch):
-    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    monkeypatch.setattr(files, "_TEMPORARY", [])  # those of other tests stay
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # so that it ends as it was before
     working_folders.prepare(public=True)
     own = Path(os.environ["GRADIO_TEMP_DIR"])
     assert own.is_dir() and "playground-files-" in own.name
