@@ -17,6 +17,7 @@ from .form import (
     NO_CLASS,
     STRONGEST_GUIDANCE,
     DenoiseForm,
+    class_choices,
     classes,
     sampler_of,
 )
@@ -75,8 +76,7 @@ def too_long(steps: int, seconds: float) -> bool:
 
 def class_menu(model: str, label: str | None) -> gr.Dropdown:
     """The class menu for another model; the choice stays where that model has it too."""
-    choices = classes(model)
-    return gr.Dropdown(choices, value=kept_class(model, label, choices))
+    return gr.Dropdown(class_choices(model), value=kept_class(model, label, classes(model)))
 
 
 def kept_class(model: str, label: str | None, choices: list[str]) -> str:

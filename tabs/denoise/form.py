@@ -22,17 +22,15 @@ from diffusion_core.seeding import parse_seed
 
 from ..shared import models
 from ..shared.components import component
-from ..shared.forms import Controls, entry, parsed, table
+from ..shared.forms import entry, parsed, table
 from ..shared.seed_input import seed_input
-from ..shared.sessions import PUBLIC
 from ..shared.start_image import StartImage
-from ..shared.text import LONGEST_NAME, original, printable
+from ..shared.text import LONGEST_NAME, original, printable, worded
 from ..shared.wire import HoleMessage, as_base64
+from .attributes import ANY, ATTRIBUTE_PARTS, SLOTS, attribute_updates, chosen_attributes
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 Value = TypeVar("Value")
-ANY = "any"
-ATTRIBUTE_PARTS = ("attribute_group", "attribute_words", "attributes")
 NO_CLASS = "none"
 NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
 BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
@@ -45,98 +43,6 @@ THRESHOLD_CHOICES = [
     ("static: cut at ±1", "static"),
     ("dynamic: scaled by its own range (Imagen)", "dynamic"),
 ]
-SLOTS = 8  # menus that the page holds; a model with fewer attributes leaves the rest unseen
-
-
-def names_of(model: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The model's attributes and their values; none where it cannot be read."""
-    try:
-        return models.get(model).config.attribute_names[:SLOTS]
-    except ValueError:
-        return ()
-
-
-def place_attributes(controls: Controls[DenoiseForm], model: str) -> None:
-    """Lay out the attributes' menus, their group and its words, as the first model has them."""
-    names = names_of(model)
-    menus = []
-    with gr.Group(visible=bool(names)) as group:
-        for first in range(0, SLOTS, 2):
-            with gr.Row():
-                for i in (first, first + 1):
-                    name, values = names[i] if i < len(names) else (f"attribute {i + 1}", ())
-                    menus.append(
-                        gr.Dropdown(
-                            [ANY, *values],
-                            value=ANY,
-                            label=name.capitalize(),
-                            min_width=120,
-                            visible=i < len(names),
-                            interactive=True,
-                            allow_custom_value=True,
-                        )
-                    )
-    words = _words(model)
-    controls.add("attribute_group", group)
-    controls.add("attribute_words", gr.Markdown(words, visible=bool(words), elem_classes=["hint"]))
-    controls.add("attributes", tuple(menus))
-
-
-def attribute_updates(model: str, chosen: tuple[str | None, ...]) -> dict[str, Any]:
-    """Updates of `ATTRIBUTE_PARTS` for another model; a choice stays where that model has it too.
-
-    Args:
-        model: The model now chosen.
-        chosen: The menus' values.
-    """
-    names = names_of(model)
-    words = _words(model)
-    menus = []
-    for i, value in enumerate(chosen):
-        if i >= len(names):
-            menus.append(gr.Dropdown([ANY], value=ANY, visible=False))
-            continue
-        name, values = names[i]
-        kept = value if value in values else ANY
-        menus.append(gr.Dropdown([ANY, *values], value=kept, label=name.capitalize(), visible=True))
-    return {
-        "attribute_group": gr.Group(visible=bool(names)),
-        "attribute_words": gr.Markdown(words, visible=bool(words)),
-        "attributes": tuple(menus),
-    }
-
-
-def chosen_attributes(
-    checkpoint: Checkpoint, chosen: tuple[Any, ...]
-) -> tuple[tuple[str, str], ...]:
-    """The menus' choices as pairs of names; values of no attribute of the model are dropped."""
-    names = [name for name, _ in checkpoint.config.attribute_names]
-    return tuple(
-        (name, value)
-        for name, value in zip(names, chosen, strict=False)
-        if value not in (None, "", ANY)
-    )
-
-
-def _words(model: str) -> str:
-    """Which classes have which attributes, in a sentence."""
-    try:
-        config = models.get(model).config
-    except ValueError:
-        return ""
-    names = dict(config.attribute_names)
-    known = {n: c for n, c in config.attribute_classes if n in names}
-    if not known:
-        return ""
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for name, classes in known.items():
-        groups.setdefault(tuple(classes), []).append(name)
-    parts = [f"{_listed(listed)}: {_listed(list(c))} only." for c, listed in groups.items()]
-    return " ".join(part[0].upper() + part[1:] for part in parts)
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,18 +90,21 @@ def _write_class(form: DenoiseForm, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _read_class(card: OpenedCard) -> dict[str, Any]:
+    return {"label": gr.Dropdown(class_choices(card.path), value=_label_of(card))}
+
+
+def _label_of(card: OpenedCard) -> str:
+    """The class menu's value for a card."""
     checkpoint = card.checkpoint
     label, names = checkpoint.label(card.walk.label), checkpoint.config.class_names
     if label is None or label >= checkpoint.num_classes:
-        named = NO_CLASS
-    else:
-        named = printable(names[label], LONGEST_NAME) if names else str(label)
-    return {"label": gr.Dropdown(classes(card.path), value=named)}
+        return NO_CLASS
+    return printable(names[label], LONGEST_NAME) if names else str(label)
 
 
 def _write_guidance(form: DenoiseForm, checkpoint: Checkpoint) -> dict[str, Any]:
     guidance = parsed(form, "guidance")
-    condition = parsed(form, "label") or chosen_attributes(checkpoint, form.attributes)
+    condition = parsed(form, "label") or chosen_attributes(checkpoint, form.label, form.attributes)
     if not condition and guidance != 1:
         raise ValueError("Guidance needs a class: choose one, or set guidance to 1.")
     return {"guidance_scale": guidance}
@@ -281,7 +190,9 @@ def _read_attributes(card: OpenedCard) -> dict[str, Any]:
     chosen = dict(card.walk.attributes)
     names = [name for name, _ in card.checkpoint.config.attribute_names[:SLOTS]]
     unseen = (ANY for _ in range(SLOTS - len(names)))
-    return attribute_updates(card.path, (*(chosen.get(name, ANY) for name in names), *unseen))
+    return attribute_updates(
+        card.path, _label_of(card), (*(chosen.get(name, ANY) for name in names), *unseen)
+    )
 
 
 @dataclass(frozen=True)
@@ -298,8 +209,7 @@ class DenoiseForm:
         partial(
             gr.Dropdown,
             label="Model",
-            allow_custom_value=True,
-            info=f"or type a Hub id{'' if PUBLIC else ' or a folder'}: google/ddpm-cifar10-32",
+            allow_custom_value=True,  # a Hub id, or a folder
         ),
         read=lambda card: {"model": card.path},
     )
@@ -323,7 +233,7 @@ class DenoiseForm:
             STRONGEST_GUIDANCE,
             step=0.1,
             label="Guidance",
-            info="how hard to insist on the class; 1 is off, 0 ignores it",
+            info="How strongly to follow the class; 1: off",
         ),
         parse=lambda value: float(_filled(value)),
         write=_write_guidance,
@@ -343,7 +253,7 @@ class DenoiseForm:
             MOST_STEPS,
             step=1,
             label="Steps",
-            info="1 to 1000; a network look each, with heun two",
+            info="One network evaluation per step (heun: two)",
         ),
         parse=lambda value: whole(float(_filled(value)), "number of steps"),
         write=lambda form, _: {"num_steps": parsed(form, "steps")},
@@ -435,10 +345,10 @@ class DenoiseForm:
         write=lambda form, _: {"threshold": form.threshold},
         read=lambda card: {"threshold": card.walk.threshold},
     )
-    attributes: tuple[str | None, ...] = entry(  # see `place_attributes`
+    attributes: tuple[str | None, ...] = entry(  # see `attributes.place`
         (ANY,) * SLOTS,
         write=lambda form, checkpoint: {
-            "attributes": chosen_attributes(checkpoint, form.attributes)
+            "attributes": chosen_attributes(checkpoint, form.label, form.attributes)
         },
         read=_read_attributes,
     )
@@ -495,6 +405,13 @@ def classes(model: str) -> list[str]:
     names = checkpoint.config.class_names or [str(i) for i in range(checkpoint.num_classes)]
     shown = [printable(name, LONGEST_NAME) for name in names]
     return [*([] if names and not checkpoint.null_label else [NO_CLASS]), *shown]
+
+
+def class_choices(model: str) -> list[tuple[str, str]]:
+    """Those choices with the words that the menu shows for them; "none" is a word of the page."""
+    names = classes(model)
+    own = worded([name for name in names if name != NO_CLASS])
+    return [*([(NO_CLASS, NO_CLASS)] if NO_CLASS in names else []), *own]
 
 
 def sampler_of(choice: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
@@ -57,6 +58,17 @@ def denoise(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[str
         return Recording(checkpoint, walk, given, exact=exact, walker=walker), prefix
 
     yield from stream(prepare, run_id, request.session_hash or "")
+
+
+def denoise_anew(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[dict[str, Any]]:
+    """Handler of the die: as `denoise`, with the seed that the browser drew, which is now shown.
+
+    Yields:
+        Updates of "seed", once, and of "stage", by name.
+    """
+    yield {"seed": form.seed}
+    for message in denoise(form, run_id, request):
+        yield {"stage": message}
 
 
 def branch(

@@ -11,12 +11,11 @@ from ..shared.components import QUIET, never_silent, script, why
 from ..shared.forms import Controls, Named, wired
 from ..shared.page import Page, open_tab
 from ..shared.player import player
-from ..shared.seed_input import new_seed
 from ..shared.start_image import StartImage
-from . import defaults, folds, form, model_picker, race, reconstruction, start_controls
+from . import attributes, defaults, folds, form, model_picker, race, reconstruction, start_controls
 from .downloads import keep
 from .form import WORDS, DenoiseForm
-from .handlers import branch, denoise, give_up, opening, replay, stop
+from .handlers import branch, denoise, denoise_anew, give_up, opening, replay, stop
 from .model_picker import arrived, choose
 from .recall import recall
 from .run_card_controls import card_values
@@ -65,7 +64,7 @@ def build(page: Page) -> None:
     models.log_left_out()
     controls = Controls(DenoiseForm, defaults.opening(first))
     gr.Markdown(
-        "A network that has only ever learnt to see noise in pictures turns noise into a picture. "
+        "A network that has learnt to see noise turns noise into a picture. "
         "Choose a class, press Denoise, then drag along the curve.",
         elem_classes=["lead"],
     )
@@ -78,27 +77,32 @@ def build(page: Page) -> None:
     }
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
-            model = controls.place("model", choices=choices)
+            with gr.Row(elem_classes=["pair"]):
+                model = controls.place("model", choices=choices, min_width=100)
+                label = controls.place("label", choices=form.class_choices(first), min_width=100)
             loaded = controls.add("loaded", gr.State(first))  # the last one that could be read
-            summary = gr.HTML(elem_id="denoise-model", elem_classes=["told"])
+            summary = gr.HTML(
+                model_picker.opening_summary(first), elem_id="denoise-model", elem_classes=["told"]
+            )
             controls.add("model_summary", summary)
-            label = controls.place("label", choices=form.classes(first))
-            form.place_attributes(controls, first)
-            with gr.Row():
+            attributes.place(controls, first, label.value)
+            with gr.Row(elem_classes=["go"]):
                 run_button = gr.Button(
                     "Denoise", variant="primary", min_width=120, elem_id="denoise-run"
                 )
-                stop_button = gr.Button("Stop", min_width=80)
+                die = gr.Button(
+                    "New seed and run", variant="primary", min_width=44, elem_id="denoise-die"
+                )
+                stop_button = gr.Button("Stop", min_width=64, elem_id="denoise-stop")
             expects = gr.Markdown(elem_classes=["hint"], elem_id="denoise-expects")
             controls.add("expects", expects)
-            for name in ("steps", "guidance", "images"):
-                controls.place(name)
-            with gr.Row():
-                seed = controls.place("seed")
-                another = gr.Button("New seed", min_width=80, elem_classes=["beside"])
-            gr.Markdown("same seed, same noise", elem_classes=["hint"])
-            sampler = controls.place("sampler")
-            sampler_words = gr.Markdown(WORDS[sampler.value], elem_classes=["hint"])
+            with gr.Column(elem_classes=["lines"]):
+                for name in ("steps", "images", "guidance", "seed", "sampler"):
+                    controls.place(name)
+            sampler = controls["sampler"]
+            sampler_words = gr.Markdown(
+                WORDS[sampler.value], elem_classes=["hint"], elem_id="denoise-sampler-words"
+            )
             start_controls.place(controls)
             with gr.Accordion("More", open=False):
                 for name in ("eta", "spacing", "threshold", "exact"):
@@ -133,6 +137,15 @@ def build(page: Page) -> None:
             js=script("player/clicks.js", "startBranch"),
             **runs,
         ),
+        die.click(
+            **wired(
+                never_silent(denoise_anew),
+                [controls, run_id],
+                controls.named("seed") | Named({"stage": stage}),
+            ),
+            js=script("denoise/clicks.js", "startAnew", controls.inputs.index(controls["seed"])),
+            **runs,
+        ),
     ]
     for event in started:
         event.failure(None, js=script("player/clicks.js", "failRun"), api_visibility="private")
@@ -143,12 +156,6 @@ def build(page: Page) -> None:
     )
     stage.upload(**wired(card_values, outputs=controls.named(*form.CARD_PARTS)), **QUIET)
     stop_button.click(stop, run_id, js=script("player/clicks.js", "stopRun"), queue=False, **QUIET)
-    another.click(
-        None,
-        outputs=seed,
-        js=new_seed(),
-        api_visibility="private",
-    )
     model.input(
         **wired(
             never_silent(choose), [model, loaded, label], controls.named(*model_picker.CHOSEN_PARTS)
@@ -163,10 +170,28 @@ def build(page: Page) -> None:
     )
     loaded.change(
         **wired(
-            form.attribute_updates,
-            [loaded, controls["attributes"]],
-            controls.named(*form.ATTRIBUTE_PARTS),
+            attributes.attribute_updates,
+            [loaded, label, controls["attributes"]],
+            controls.named(*attributes.ATTRIBUTE_PARTS),
         ),
+        **QUIET,
+    )
+    label.change(
+        **wired(
+            attributes.seen,
+            [loaded, label, controls["attributes"]],
+            controls.named(*attributes.ATTRIBUTE_PARTS),
+        ),
+        **QUIET,
+    )
+    gr.on(
+        [menu.change for menu in controls["attributes"]],
+        **wired(
+            attributes.shown,
+            [loaded, label, controls["attributes"]],
+            controls.named("attribute_fold", "attribute_words"),
+        ),
+        trigger_mode="always_last",
         **QUIET,
     )
     sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **QUIET)

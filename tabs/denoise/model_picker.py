@@ -15,7 +15,7 @@ from diffusion_core.checkpoint import Checkpoint, plain_id
 
 from ..shared import models
 from ..shared.errors import COMPUTATION, sentence_of
-from ..shared.sessions import SESSIONS
+from ..shared.sessions import PUBLIC, SESSIONS
 from ..shared.text import span
 from .defaults import (
     OWN,
@@ -28,6 +28,10 @@ from .defaults import (
 from .run_registry import STOP_SIGNALS
 
 SHOWN_REASONS = 3  # of folders that are left out of the menu
+ALSO = (
+    f"Model also takes a Hub id{'' if PUBLIC else ' or a folder'}: type it there, for example "
+    "google/ddpm-cifar10-32."
+)
 SECONDS = 0.2  # between two checks of a download
 ARRIVED_PARTS = ("loaded", "label", "model_summary", "guidance")
 CHOSEN_PARTS = (*ARRIVED_PARTS, "model", "sampler", "steps", "spacing", "images")
@@ -158,23 +162,35 @@ def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> 
 
 
 def model_summary(checkpoint: Checkpoint) -> str:
-    """The model in short: its size and pace, and how its files are read."""
+    """The model in a line, and more of it where the line is unfolded: its pace and its notes."""
     C, H, W = checkpoint.image_shape
     count = checkpoint.num_parameters / 1e6
+    line = f"{count:,.3g} million parameters · {H} × {W} {'grey' if C == 1 else 'colour'}"
+    seconds = models.evaluation_seconds_of(checkpoint)
     words = [
-        f"{count:,.3g} million parameters; {H} × {W}, {'grey' if C == 1 else 'colour'}; "
-        f"T = {len(checkpoint.schedule):,}; one look at one picture takes "
-        f"{span(1000 * models.evaluation_seconds_of(checkpoint))} here."
+        f"T = {len(checkpoint.schedule):,}. One evaluation of one picture takes about "
+        f"{span(1000 * seconds)} on this machine."
     ]
     sampler, steps, seconds = own_way(checkpoint)
     if checkpoint.config.sampling.get("sampler") and too_long(steps, seconds):
         words.append(
-            f"Its own way, {sampler} with {steps:,} steps, takes about {span(1000 * seconds)} for "
-            f"four pictures here, so {OWN.sampler} with {OWN.steps} is set."
+            f"The model's files recommend {sampler} with {steps:,} steps. Four pictures would take "
+            f"about {span(1000 * seconds)} on this machine, so {OWN.sampler} with {OWN.steps} "
+            "steps is set."
         )
     words += checkpoint.config.notes
     words += _left_out()
-    return "".join(f"<p>{html.escape(each)}</p>" for each in words)
+    words.append(ALSO)
+    told = "".join(f"<p>{html.escape(each)}</p>" for each in words)
+    return f"<details><summary>{html.escape(line)}</summary>{told}</details>"
+
+
+def opening_summary(model: str) -> str:
+    """The summary of the model that the page opens with; empty where it cannot be read."""
+    try:
+        return model_summary(models.get(model))
+    except ValueError:
+        return ""
 
 
 def _left_out() -> list[str]:

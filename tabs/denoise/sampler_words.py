@@ -10,42 +10,45 @@ from typing import NamedTuple
 
 
 class SamplerWords(NamedTuple):
-    """The words for one choice of the menu."""
+    """The words for one choice of the menu.
+
+    Attributes:
+        choice: The line in the menu.
+        hint: The sentence below the menu.
+        share: The share of all T steps that it needs for a good picture; 0 where few are enough.
+    """
 
     choice: str
     hint: str
+    share: float = 0.0
 
 
 LARGE_VARIANCE = "ddpm, large variance"
 SAMPLER_WORDS = {
     "ddim": SamplerWords(
-        "ddim (few steps do)",
-        "Walks straight towards the guess, with no new noise: 20 to 50 steps do. With eta 1 it is "
-        "what others call Euler ancestral. Song et al. 2021.",
+        "ddim: few steps",
+        "Adds no new noise (eta 0); 20 to 50 steps are enough. Song et al. 2021.",
     ),
     "ddpm": SamplerWords(
-        "ddpm (wants many steps)",
-        "Adds fresh noise at every step, as the training's own chain does: good with hundreds of "
-        "steps. Ho et al. 2020.",
+        "ddpm: many steps",
+        "Adds new noise at every step; needs hundreds of steps. Ho et al. 2020.",
+        0.25,
     ),
     LARGE_VARIANCE: SamplerWords(
-        "ddpm, large variance (wants all steps)",
-        "The same with the larger of the paper's two variances, β: best with all the steps, worst "
-        "with few. Ho et al. 2020, section 3.2.",
+        "ddpm, large variance: all steps",
+        "ddpm with the larger variance, β; needs all the steps. Ho et al. 2020, section 3.2.",
+        1.0,
     ),
     "heun": SamplerWords(
-        "heun (two looks a step)",
-        "Looks where a step would lead, then goes the mean of both ways: two evaluations a step, "
-        "and the error falls with the square of the steps. Karras et al. 2022.",
+        "heun: two evaluations per step",
+        "Second order: takes the mean of the slopes at both ends of a step. Karras et al. 2022.",
     ),
     "dpmpp_2m": SamplerWords(
-        "dpmpp_2m (few steps do)",
-        "Draws a line through its last two guesses: second order for one evaluation a step, so 10 "
-        "to 20 steps do. Lu et al. 2022.",
+        "dpmpp_2m: few steps",
+        "Second order with one evaluation per step; 10 to 20 steps are enough. Lu et al. 2022.",
     ),
     "dpmpp_2m_sde": SamplerWords(
-        "dpmpp_2m_sde (ddpm with fewer steps)",
-        "Draws that line and adds fresh noise at every step, as ddpm does: of second order, where "
-        "ddpm is of first. Lu et al. 2022.",
+        "dpmpp_2m_sde: ddpm in fewer steps",
+        "Second order, with new noise at every step as in ddpm. Lu et al. 2022.",
     ),
 }

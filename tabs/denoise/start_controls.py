@@ -14,10 +14,16 @@ from ..shared.components import QUIET, STATIC
 from ..shared.forms import Controls, wired
 from ..shared.picture_upload import picture_input
 from ..shared.start_image import StartImage
-from .form import HOLE, NOISE, PICTURE, SEEDS, DenoiseForm, hole_message
+from .form import HOLE, NOISE, PICTURE, ROW, SEEDS, DenoiseForm, hole_message
 
 FIRST_PICTURE = STATIC / "pictures" / "ankle-boot.png"
 FIRST_T = 600
+FOLD_WORDS = {
+    NOISE: "begins with noise · change",
+    SEEDS: "begins with the noise of two seeds · change",
+    PICTURE: "begins with a picture · change",
+    HOLE: "begins with a picture with a hole · change",
+}
 
 
 def first_start(model: str) -> StartImage | None:
@@ -31,38 +37,45 @@ def first_start(model: str) -> StartImage | None:
 
 
 def place(controls: Controls[DenoiseForm]) -> None:
-    """Lay the controls out; `wire` makes them work."""
-    controls.place("begin")
-    with controls.add("seeds_group", gr.Group(visible=False)):
-        controls.place("seed_to")
-        gr.Markdown(
-            "nine pictures lead from the first seed's noise to this one's", elem_classes=["hint"]
-        )
-    with controls.add("picture_group", gr.Group(visible=False)):
-        picture = picture_input(
-            value=str(FIRST_PICTURE),
-            label="Picture to begin with",
-            height=180,
-            sources=["upload", "clipboard", "webcam"],
-            alt_text="the picture to begin with",
-        )
-        controls.add("picture", picture)
-        t = gr.Slider(
-            0,
-            999,
-            value=FIRST_T,
-            step=1,
-            label="Noised to t",
-            info="0 hardly at all, 999 until nothing is left",
-        )
-        controls.add("t", t)
-    controls.place("start", value=first_start(controls.opening.model))
-    with controls.add("hole_group", gr.Group(visible=False)):
-        controls.place("hole")
-        controls.place("resample")
+    """Lay the controls out, in a fold whose name says what is chosen; `wire` makes them work."""
+    fold = gr.Accordion(FOLD_WORDS[NOISE], open=False, elem_id="denoise-begin")
+    with controls.add("begin_fold", fold):
+        controls.place("begin")
+        with controls.add("seeds_group", gr.Column(visible=False, min_width=0)):
+            with gr.Column(elem_classes=["lines"], min_width=0):
+                controls.place("seed_to")
+            gr.Markdown(
+                f"{ROW} pictures lead from the first seed's noise to this one's, so that the "
+                "number of Images has no effect.",
+                elem_classes=["hint"],
+            )
+        with controls.add("picture_group", gr.Column(visible=False, min_width=0)):
+            picture = picture_input(
+                value=str(FIRST_PICTURE),
+                label="Picture to begin with",
+                height=180,
+                sources=["upload", "clipboard", "webcam"],
+                alt_text="the picture to begin with",
+            )
+            controls.add("picture", picture)
+            t = gr.Slider(
+                0,
+                999,
+                value=FIRST_T,
+                step=1,
+                label="Noised to t",
+                info="0: hardly any noise; 999: nothing of the picture is left",
+            )
+            controls.add("t", t)
+        controls.place("start", value=first_start(controls.opening.model))
+        with controls.add("hole_group", gr.Column(visible=False, min_width=0)):
+            controls.place("hole")
+            controls.place("resample")
 
 
 SHOWN_PARTS = (
+    "begin_fold",
+    "images",
     "begins",
     "begin_with_noise",
     "seeds_group",
@@ -124,11 +137,13 @@ def shown(begin: str, start: StartImage | None, model: str, hole: str) -> dict[s
         except ValueError as error:
             words = str(error)
     updates = {
+        "begin_fold": gr.Accordion(label=FOLD_WORDS.get(begin, FOLD_WORDS[NOISE])),
+        "images": gr.Radio(interactive=begin != SEEDS),
         "begins": gr.Markdown(words, visible=begin == PICTURE),
         "begin_with_noise": gr.Button(visible=begin != NOISE),
-        "seeds_group": gr.Group(visible=begin == SEEDS),
-        "picture_group": gr.Group(visible=begin in (PICTURE, HOLE)),
-        "hole_group": gr.Group(visible=begin == HOLE),
+        "seeds_group": gr.Column(visible=begin == SEEDS),
+        "picture_group": gr.Column(visible=begin in (PICTURE, HOLE)),
+        "hole_group": gr.Column(visible=begin == HOLE),
         "t": gr.Slider(visible=begin == PICTURE),
     }
     return {**updates, "hole": hole_message(start, model, hole)} if begin == HOLE else updates

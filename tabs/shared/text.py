@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,34 @@ def original(name: str, texts: Iterable[str]) -> str:
     """The text among these that is shown as this name; where there is none, the name itself."""
     every = [*texts]
     return next((t for t in every if printable(t, LONGEST_NAME) == name), name)
+
+
+# Where a name has a boundary between two words: an underscore, a hyphen between words of two
+# letters or more (the one of T-shirt is part of the word), a capital after a small letter, and a
+# number after a word.
+_SEPARATOR = re.compile(r"_+|(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})")
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_NUMBER = re.compile(r"(?<=[a-z]{3})(?=\d+$)")
+
+
+def as_words(name: str) -> str:
+    """The name of a class or of an attribute's value as one reads it: bantuKnots as Bantu knots.
+
+    Names that are words already stay as they are.
+    """
+    words = []
+    for part in _SEPARATOR.sub(" ", name).split(" "):
+        first, *others = _CAPITAL.split(part)
+        words += [first, *(w if w.isupper() else w[:1].lower() + w[1:] for w in others)]
+    spaced = _NUMBER.sub(" ", " ".join(words))
+    return spaced[:1].upper() + spaced[1:]
+
+
+def worded(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Names as choices of a menu, (words, name); those that would read alike keep their own."""
+    words = [as_words(name) for name in names]
+    count = Counter(words)
+    return [(w if count[w] == 1 else n, n) for w, n in zip(words, names, strict=True)]
 
 
 _PATHS: dict[str, Path] = {}  # of those paths that cannot be shown as they are
