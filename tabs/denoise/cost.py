@@ -24,6 +24,7 @@ from diffusion_core.evaluation import (
 from diffusion_core.samplers import count_evaluations
 
 from ..shared import models
+from ..shared.forms import parsed
 from ..shared.text import span, times
 from .cost_figure import MANY, figure
 from .form import HOLE, NOISE, PICTURE, DenoiseForm, choice_of
@@ -122,7 +123,7 @@ def costs(form: DenoiseForm, run_id: str) -> tuple[go.Figure | Any, str]:
         plain = replace(form, begin=NOISE if begin == HOLE else begin)
         walk, _ = plain.walk(checkpoint)
         steps = [*walk.timesteps(checkpoint), -1]
-        times_each = int(form.resample) if begin == HOLE else 1
+        times_each = parsed(form, "resample") if begin == HOLE else 1
         count = count_evaluations(walk.sampler, steps, checkpoint.schedule, resample=times_each)
     except ValueError as error:
         return gr.skip(), str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ import torch
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.data import to_uint8
 from diffusion_core.generation import MAX_RESAMPLE, InitialImage, SamplingRequest
+from diffusion_core.inpainting import INPAINTING_SAMPLERS
 from diffusion_core.samplers import sampler_named
 from diffusion_core.schedule import SPACINGS
 from diffusion_core.seeding import parse_seed
@@ -23,6 +25,7 @@ from diffusion_core.seeding import parse_seed
 from ..shared import models
 from ..shared.components import component
 from ..shared.forms import entry, parsed, table
+from ..shared.number_input import in_range, slider
 from ..shared.seed_input import seed_input
 from ..shared.start_image import StartImage
 from ..shared.text import LONGEST_NAME, original, printable, worded
@@ -34,14 +37,17 @@ Value = TypeVar("Value")
 NO_CLASS = "none"
 NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
 BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
+# Fills a hole in place of a sampler that cannot. With eta 1 every step adds new noise, as the steps
+# of RePaint do, whatever their number.
+HOLE_SAMPLER, HOLE_ETA = "ddim", 1.0
 ROW = 9  # pictures from seed to seed
 SAMPLER_CHOICES = [(words.choice, name) for name, words in SAMPLER_WORDS.items()]
 WORDS = {name: words.hint for name, words in SAMPLER_WORDS.items()}
 IMAGE_COUNTS = (1, 4, 16)
 MOST_STEPS, STRONGEST_GUIDANCE = 1000, 8  # the sliders' upper ends
 THRESHOLD_CHOICES = [
-    ("static: cut at ±1", "static"),
-    ("dynamic: scaled by its own range (Imagen)", "dynamic"),
+    ("static: to ±1", "static"),
+    ("dynamic: by its own range (Imagen)", "dynamic"),
 ]
 
 
@@ -67,16 +73,29 @@ class OpenedCard:
         return None if self.walk.root.seed_to is not None else self.given
 
 
-def _filled(value: Value | None) -> Value:
-    """A value that must be there."""
-    if value is None or value == "":
-        raise ValueError("Fill in seed, steps and guidance.")
-    return value
+def _number(name: str, lowest: float, highest: float) -> Callable[[Any], float]:
+    """How a field is parsed that holds a number of this range; its name with a capital is shown."""
+    return lambda value: in_range(value, name, name.capitalize(), lowest, highest)
+
+
+def _whole(name: str, label: str, lowest: int, highest: int) -> Callable[[Any], int]:
+    """How a field is parsed that holds a whole number of this range."""
+
+    def parse(value: Any) -> int:
+        return whole(in_range(value, name, label, lowest, highest), label)
+
+    return parse
+
+
+def _first_seed(value: str | int | None) -> int:
+    if value in (None, ""):
+        raise ValueError("Seed is empty: fill in a whole number, or press the die.")
+    return parse_seed(value)
 
 
 def _second_seed(value: str | int | None) -> int:
     if value in (None, ""):
-        raise ValueError("Fill in the second seed.")
+        raise ValueError("Second seed is empty: fill in a whole number.")
     return parse_seed(value, "The second seed")
 
 
@@ -111,8 +130,15 @@ def _write_guidance(form: DenoiseForm, checkpoint: Checkpoint) -> dict[str, Any]
 
 
 def _write_sampler(form: DenoiseForm, _: Checkpoint) -> dict[str, Any]:
-    sampler, variance = sampler_of(form.sampler)
+    sampler, variance = sampler_of(fitting(form.sampler, form.begin))
     return {"sampler": sampler, "variance": variance}
+
+
+def _write_eta(form: DenoiseForm, _: Checkpoint) -> dict[str, Any]:
+    chosen = fitting(form.sampler, form.begin)
+    if chosen != form.sampler:
+        return {"eta": HOLE_ETA}
+    return {"eta": parsed(form, "eta") if takes_eta(chosen) else 0.0}
 
 
 def _write_images(form: DenoiseForm, _: Checkpoint) -> dict[str, Any]:
@@ -228,14 +254,14 @@ class DenoiseForm:
     guidance: float | None = entry(
         1.0,
         partial(
-            gr.Slider,
+            slider,
             0,
             STRONGEST_GUIDANCE,
             step=0.1,
             label="Guidance",
             info="How strongly to follow the class; 1: off",
         ),
-        parse=lambda value: float(_filled(value)),
+        parse=_number("guidance", 0, STRONGEST_GUIDANCE),
         write=_write_guidance,
         read=lambda card: {"guidance": min(max(card.walk.guidance_scale, 0.0), STRONGEST_GUIDANCE)},
     )
@@ -248,43 +274,43 @@ class DenoiseForm:
     steps: float | None = entry(
         25,
         partial(
-            gr.Slider,
+            slider,
             1,
             MOST_STEPS,
             step=1,
             label="Steps",
             info="One network evaluation per step (heun: two)",
         ),
-        parse=lambda value: whole(float(_filled(value)), "number of steps"),
+        parse=_whole("steps", "Steps", 1, MOST_STEPS),
         write=lambda form, _: {"num_steps": parsed(form, "steps")},
         read=lambda card: {"steps": min(max(card.walk.num_steps, 1), MOST_STEPS)},
     )
     seed: str | int | None = entry(
         7,
         partial(seed_input, label="Seed"),
-        parse=lambda value: parse_seed(_filled(value)),
+        parse=_first_seed,
         write=lambda form, _: {"seed": parsed(form, "seed")},
         read=lambda card: {"seed": card.walk.seed},
     )
     images: float = entry(
         4,
         partial(gr.Radio, [(str(n), n) for n in IMAGE_COUNTS], label="Images", type="value"),
-        parse=lambda value: whole(value, "number of images"),
+        parse=_whole("images", "Images", 1, max(IMAGE_COUNTS)),
         write=_write_images,
         read=_read_images,
     )
     eta: float = entry(
         0.0,
         partial(
-            gr.Slider,
+            slider,
             0,
             1,
             step=0.05,
             label="Eta",
-            info="noise that ddim adds on the way; 0 none, 1 as much as ddpm",
+            info="New noise that ddim adds at every step. 0: none; 1: as much as ddpm",
         ),
-        parse=float,
-        write=lambda form, _: {"eta": parsed(form, "eta") if takes_eta(form.sampler) else 0.0},
+        parse=_number("eta", 0, 1),
+        write=_write_eta,
         read=lambda card: {"eta": card.walk.eta},
     )
     spacing: str = entry(
@@ -293,7 +319,7 @@ class DenoiseForm:
             gr.Dropdown,
             list(SPACINGS),
             label="Spacing",
-            info="which timesteps are visited; karras: finer where little noise is left",
+            info="Which timesteps are visited. karras: more of them where little noise is left",
         ),
         write=lambda form, _: {"spacing": form.spacing},
         read=lambda card: {"spacing": card.walk.spacing},
@@ -315,14 +341,14 @@ class DenoiseForm:
     resample: float = entry(
         5,
         partial(
-            gr.Slider,
+            slider,
             1,
             MAX_RESAMPLE,
             step=1,
-            label="Times each step is taken",
-            info="more of it, and the new part fits the old better (RePaint)",
+            label="Repeats of each step",
+            info="With more repeats the new part fits the old one better (RePaint)",
         ),
-        parse=lambda value: whole(value, "number of resamplings"),
+        parse=_whole("resample", "Repeats of each step", 1, MAX_RESAMPLE),
         write=_write_resample,
         read=_read_resample,
     )
@@ -331,7 +357,7 @@ class DenoiseForm:
         partial(
             gr.Checkbox,
             label="Show the exact answer beside",
-            info="of a denoiser that remembers 200 training images",
+            info="The best possible guess, computed from 200 training images",
         ),
     )
     threshold: str = entry(
@@ -340,7 +366,7 @@ class DenoiseForm:
             gr.Dropdown,
             THRESHOLD_CHOICES,
             label="Clipping",
-            info="of the guess x̂₀; at strong guidance, dynamic keeps its shades",
+            info="Of the guess x̂₀. dynamic keeps the colours at strong guidance",
         ),
         write=lambda form, _: {"threshold": form.threshold},
         read=lambda card: {"threshold": card.walk.threshold},
@@ -419,6 +445,12 @@ def sampler_of(choice: str) -> tuple[str, str]:
     return ("ddpm", "beta") if choice == LARGE_VARIANCE else (choice, "posterior")
 
 
+def fitting(choice: str, begin: str) -> str:
+    """The sampler's choice, or the one that takes its place because it cannot fill a hole."""
+    can = begin != HOLE or sampler_of(choice)[0] in INPAINTING_SAMPLERS
+    return choice if can else HOLE_SAMPLER
+
+
 def takes_eta(choice: str) -> bool:
     """Whether the control for eta has an effect with this choice of the menu."""
     return sampler_named(sampler_of(choice)[0]).fixed_eta is None
@@ -437,7 +469,7 @@ def whole(value: float, name: str) -> int:
         ValueError: with a sentence, if it is none.
     """
     if int(value) != value:
-        raise ValueError(f"The {name} must be a whole number, got {value}.")
+        raise ValueError(f"{name} is {value:g}: it takes a whole number.")
     return int(value)
 
 
@@ -480,7 +512,7 @@ def mask_of(hole: str | None, checkpoint: Checkpoint) -> torch.Tensor:
     except (ValueError, AttributeError, TypeError, binascii.Error):
         opened = np.zeros(0, np.uint8)
     if not opened.any():
-        raise ValueError("Paint over what is to be made anew, then press Denoise.")
+        raise ValueError("Paint over the part that is to be filled, then press Denoise.")
     if opened.size != H * W:
         raise ValueError("The hole was painted for a model of another size; paint it again.")
     return 1 - torch.from_numpy((opened > 0).astype(np.float32)).reshape(1, 1, H, W)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 
@@ -14,7 +15,7 @@ from ..shared.player import player
 from ..shared.start_image import StartImage
 from . import attributes, defaults, folds, form, model_picker, race, reconstruction, start_controls
 from .downloads import keep
-from .form import WORDS, DenoiseForm
+from .form import DenoiseForm
 from .handlers import branch, denoise, denoise_anew, give_up, opening, replay, stop
 from .model_picker import arrived, choose
 from .recall import recall
@@ -50,7 +51,41 @@ def menu(request: gr.Request) -> gr.Dropdown:
 
 def begin_with(given: StartImage | None, model: str) -> dict[str, Any]:
     """Updates for "Denoise from here" of the Noise tab: this tab begins with what it hands over."""
-    return {**start_controls.from_noise_tab(given, model), "tabs": open_tab("denoise")}
+    updates = start_controls.from_noise_tab(given, model)
+    if not updates:
+        return {"tabs": open_tab("denoise")}
+    return {**updates, "tabs": open_tab("denoise"), "now": uuid4().hex}
+
+
+def handed_over(
+    model: str,
+    loaded: str,
+    label: str | None,
+    chosen: tuple[str | None, ...],
+    request: gr.Request,
+) -> dict[str, Any]:
+    """Updates of the controls that follow the model, where another tab has set it.
+
+    The events of the menu make the same ones, but nobody waits for those before a run begins.
+    """
+    updates = arrived(model, loaded, label, request)
+    if "label" in updates:
+        label = updates["label"].value
+        updates |= attributes.attribute_updates(model, label, chosen)
+    return updates
+
+
+def place_sampler_words(controls: Controls[DenoiseForm]) -> None:
+    """Lay out the words below the menu of samplers, and the offer of more steps."""
+    at = controls.opening
+    told = start_controls.sampler_told(at.sampler, at.begin, at.steps, at.model)
+    words = gr.Markdown(
+        told["sampler_words"], elem_classes=["hint"], elem_id="denoise-sampler-words"
+    )
+    controls.add("sampler_words", words)
+    offer = told["more_steps"]
+    more = gr.Button(offer.value, visible=offer.visible, size="sm", elem_id="denoise-more-steps")
+    controls.add("more_steps", more)
 
 
 def build(page: Page) -> None:
@@ -99,10 +134,7 @@ def build(page: Page) -> None:
             with gr.Column(elem_classes=["lines"]):
                 for name in ("steps", "images", "guidance", "seed", "sampler"):
                     controls.place(name)
-            sampler = controls["sampler"]
-            sampler_words = gr.Markdown(
-                WORDS[sampler.value], elem_classes=["hint"], elem_id="denoise-sampler-words"
-            )
+            place_sampler_words(controls)
             start_controls.place(controls)
             with gr.Accordion("More", open=False):
                 for name in ("eta", "spacing", "threshold", "exact"):
@@ -194,18 +226,30 @@ def build(page: Page) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
-    sampler.change(lambda chosen: WORDS.get(chosen, ""), sampler, sampler_words, **QUIET)
     start_controls.wire(controls)
     page.give("denoise_model", model)
+    # What another tab hands over is denoised at once: it sets controls of this tab, then this.
+    now = gr.State("")
+    page.give("denoise_now", now)
+    now.change(
+        **wired(
+            handed_over,
+            [model, loaded, label, controls["attributes"]],
+            controls.named(*model_picker.ARRIVED_PARTS, *attributes.ATTRIBUTE_PARTS),
+        ),
+        **QUIET,
+    ).then(None, js=script("denoise/clicks.js", "denoiseNow"), api_visibility="private")
     page["noise_start"].change(
         **wired(
             begin_with,
             [page["noise_start"], model],
-            controls.named(*start_controls.NOISE_TAB_PARTS) | Named({"tabs": page.tabs}),
+            controls.named(*start_controls.NOISE_TAB_PARTS)
+            | Named({"tabs": page.tabs, "now": now}),
         ),
         **QUIET,
     )
     page.on_load(fn=menu, outputs=model, **QUIET)
+    page.on_load(fn=None, js=script("denoise/fit.js", "fitStage"), api_visibility="private")
     page.on_return(fn=menu, outputs=model, **QUIET)
     picture = [controls["picture"], controls["t"], model]
     page.on_restore(fn=start_controls.own_start, inputs=picture, outputs=controls["start"], **QUIET)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,16 +16,44 @@ from ..shared.components import QUIET, STATIC
 from ..shared.forms import Controls, wired
 from ..shared.picture_upload import picture_input
 from ..shared.start_image import StartImage
-from .form import HOLE, NOISE, PICTURE, ROW, SEEDS, DenoiseForm, hole_message
+from .form import (
+    HOLE,
+    HOLE_ETA,
+    MOST_STEPS,
+    NOISE,
+    PICTURE,
+    ROW,
+    SEEDS,
+    WORDS,
+    DenoiseForm,
+    fitting,
+    hole_message,
+)
+from .sampler_words import SAMPLER_WORDS
 
-FIRST_PICTURE = STATIC / "pictures" / "ankle-boot.png"
+PICTURES = STATIC / "pictures"
+# The picture that is there before anybody chose one: of what the model's data set shows, else of a
+# kind that it has never seen.
+OF_DATASET = {"avatars": "avatar.png", "fashion-mnist": "ankle-boot.png"}
+OTHERWISE = "chelsea.png"
 FIRST_T = 600
+HOLE_WORDS = "A hole is filled with ddim or ddpm; another sampler is replaced by ddim with eta 1."
 FOLD_WORDS = {
     NOISE: "begins with noise · change",
     SEEDS: "begins with the noise of two seeds · change",
     PICTURE: "begins with a picture · change",
     HOLE: "begins with a picture with a hole · change",
 }
+
+
+def first_picture(model: str) -> Path:
+    """The file of the picture that suits a model."""
+    try:
+        dataset = models.get(model).config.dataset
+    except ValueError:
+        dataset = ""
+    found = (file for name, file in OF_DATASET.items() if dataset.startswith(name))
+    return PICTURES / next(found, OTHERWISE)
 
 
 def first_start(model: str) -> StartImage | None:
@@ -33,7 +63,19 @@ def first_start(model: str) -> StartImage | None:
     except ValueError:
         return None
     t = min(FIRST_T, len(schedule) - 1)
-    return StartImage(read_picture(FIRST_PICTURE), float(schedule.log_snr(t)))
+    return StartImage(read_picture(first_picture(model)), float(schedule.log_snr(t)))
+
+
+def suited(picture: np.ndarray | None, t: float | None, model: str) -> dict[str, Any]:
+    """Updates of "picture" and "start" for another model; a picture of the user's own stays."""
+    shipped = (read_picture(PICTURES / file) for file in {*OF_DATASET.values(), OTHERWISE})
+    if picture is not None and not any(np.array_equal(picture, each) for each in shipped):
+        return {}
+    file = first_picture(model)
+    own = read_picture(file)
+    if picture is not None and np.array_equal(picture, own):
+        return {}
+    return {"picture": str(file), "start": own_start(own, t, model)}
 
 
 def place(controls: Controls[DenoiseForm]) -> None:
@@ -51,7 +93,7 @@ def place(controls: Controls[DenoiseForm]) -> None:
             )
         with controls.add("picture_group", gr.Column(visible=False, min_width=0)):
             picture = picture_input(
-                value=str(FIRST_PICTURE),
+                value=str(first_picture(controls.opening.model)),
                 label="Picture to begin with",
                 height=180,
                 sources=["upload", "clipboard", "webcam"],
@@ -105,19 +147,33 @@ def wire(controls: Controls[DenoiseForm]) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
+    # Where the user's own is there, it stays: as `start`, too, which may be the Noise tab's.
+    loaded.change(
+        **wired(suited, [picture, t, loaded], controls.named("picture", "start")), **QUIET
+    )
     gr.on(
         [start.change, begin.change, loaded.change],
         **wired(shown, [begin, start, loaded, controls["hole"]], controls.named(*SHOWN_PARTS)),
         **QUIET,
     )
+    sampler, steps = controls["sampler"], controls["steps"]
+    gr.on(
+        [sampler.change, begin.change, steps.change, loaded.change],
+        **wired(sampler_told, [sampler, begin, steps, loaded], controls.named(*SAMPLER_PARTS)),
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    controls["more_steps"].click(wanted_steps, [sampler, loaded], steps, **QUIET)
     controls["begin_with_noise"].click(lambda: NOISE, outputs=begin, **QUIET)
 
 
-def own_start(picture: np.ndarray | None, t: float, model: str) -> Any:
-    """The chosen picture as a `StartImage`."""
+def own_start(picture: np.ndarray | None, t: float | None, model: str) -> Any:
+    """The chosen picture as a `StartImage`; as it was where the timestep was emptied."""
     try:
         checkpoint = models.get(model)
     except ValueError:
+        return gr.skip()
+    if t is None:
         return gr.skip()
     if picture is None:
         return None
@@ -131,6 +187,8 @@ def shown(begin: str, start: StartImage | None, model: str, hole: str) -> dict[s
     The hole stays while its picture does.
     """
     words = ""
+    if begin == HOLE:
+        words = "**A picture with a hole:** paint over the part that is to be filled."
     if begin == PICTURE:
         try:
             words = start.words(models.get(model)) if start else "Choose a picture to begin with."
@@ -139,7 +197,7 @@ def shown(begin: str, start: StartImage | None, model: str, hole: str) -> dict[s
     updates = {
         "begin_fold": gr.Accordion(label=FOLD_WORDS.get(begin, FOLD_WORDS[NOISE])),
         "images": gr.Radio(interactive=begin != SEEDS),
-        "begins": gr.Markdown(words, visible=begin == PICTURE),
+        "begins": gr.Markdown(words, visible=bool(words)),
         "begin_with_noise": gr.Button(visible=begin != NOISE),
         "seeds_group": gr.Column(visible=begin == SEEDS),
         "picture_group": gr.Column(visible=begin in (PICTURE, HOLE)),
@@ -147,6 +205,43 @@ def shown(begin: str, start: StartImage | None, model: str, hole: str) -> dict[s
         "t": gr.Slider(visible=begin == PICTURE),
     }
     return {**updates, "hole": hole_message(start, model, hole)} if begin == HOLE else updates
+
+
+SAMPLER_PARTS = ("sampler", "eta", "sampler_words", "more_steps")
+
+
+def sampler_told(sampler: str, begin: str, steps: float | None, model: str) -> dict[str, Any]:
+    """Updates of `SAMPLER_PARTS`: the words for a sampler, and what it needs.
+
+    A sampler that cannot fill a hole gives way to one that can. One that needs more steps than are
+    set is offered them by a button.
+
+    Args:
+        sampler: The menu's choice.
+        begin: What the walk begins with.
+        steps: The number of steps that is set.
+        model: The model.
+    """
+    chosen = fitting(sampler, begin)
+    words = WORDS.get(chosen, "")
+    if begin == HOLE:
+        words += f" **{HOLE_WORDS}**"
+    offered = wanted_steps(chosen, model)
+    offer = gr.Button(f"Set {offered:,} steps", visible=bool(steps and steps < offered))
+    updates: dict[str, Any] = {"sampler_words": words, "more_steps": offer}
+    if chosen != sampler:
+        updates |= {"sampler": chosen, "eta": HOLE_ETA}
+    return updates
+
+
+def wanted_steps(sampler: str, model: str) -> int:
+    """The steps that a sampler needs for a good picture of this model; 0 where few are enough."""
+    try:
+        T = len(models.get(model).schedule)
+    except ValueError:
+        return 0
+    words = SAMPLER_WORDS.get(sampler)
+    return min(ceil(words.share * T), MOST_STEPS) if words else 0
 
 
 NOISE_TAB_PARTS = ("begin", "start", "picture", "t")

@@ -1,5 +1,6 @@
 // What the buttons of the Denoise tab do at once, before any answer of the server.
 
+import { stage } from "../lib/runs.js";
 import { newSeed } from "../lib/seeds.js";
 import { startRun } from "../player/clicks.js";
 
@@ -11,4 +12,16 @@ import { startRun } from "../player/clicks.js";
  */
 export function startAnew(seed, ...inputs) {
   return startRun(...inputs.map((value, i) => (i === seed ? newSeed() : value)));
+}
+
+/** Denoise what another tab has handed over, as soon as this tab is seen, from the page's top. */
+export function denoiseNow() {
+  const player = stage("#denoise-player");
+  const button = stage("#denoise-run");
+  if (!player?.offsetParent || !button) {
+    requestAnimationFrame(denoiseNow);
+    return;
+  }
+  window.scrollTo(0, 0);
+  requestAnimationFrame(() => requestAnimationFrame(() => button.click()));
 }
