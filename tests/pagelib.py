@@ -241,6 +241,14 @@ def number(page: Page, label: str, value: int) -> None:
     field.press("Tab")
 
 
+def begin_with(page: Page, what: str) -> None:
+    """Choose what a walk begins with, in its fold, which stays open."""
+    choice = page.get_by_label(what, exact=True)
+    if not choice.is_visible():
+        page.locator("#denoise-begin button.label-wrap").click()
+    choice.check()
+
+
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 

@@ -1,6 +1,7 @@
 """The Denoise tab with a model that can be asked for more than a class."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,14 +16,14 @@ from test_denoise_tab import asked as asked_for
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import grid, load_dataset, to_uint8
 from diffusion_core.generation import SamplingRequest, walk
+from tabs.denoise import attributes, run_card_controls
 from tabs.denoise import code as code_module
 from tabs.denoise import exact as exact_module
-from tabs.denoise import form, run_card_controls
 
 
 def menus(**chosen):
     """What the attributes' menus hold: a choice for some of them, by their numbers."""
-    return tuple(chosen.get(f"menu_{i}", form.ANY) for i in range(form.SLOTS))
+    return tuple(chosen.get(f"menu_{i}", attributes.ANY) for i in range(attributes.SLOTS))
 
 
 PEEP = {"label": "open-peeps", "attributes": menus(menu_0="afro", menu_3="tan"), "guidance": 3.0}
@@ -64,14 +65,6 @@ def test_an_attribute_alone_can_guide(avatars_folder):
     [
         ({"label": "none", "guidance": 2.0}, "Guidance needs a class"),
         ({"attributes": menus(menu_0="wig")}, "There is no head 'wig'; choose from: afro, bangs"),
-        (
-            {"label": "thumbs", "attributes": menus(menu_0="afro")},
-            "Only open-peeps can be asked for head",
-        ),
-        (
-            {"label": "thumbs", "attributes": menus(menu_3="tan")},
-            "Only open-peeps and pixel-art can be asked",
-        ),
         ({"threshold": "soft"}, "There is no threshold 'soft'"),
     ],
     ids=str,
@@ -85,10 +78,11 @@ def test_what_does_not_fit_is_one_sentence(avatars_folder, changes, words):
 
 def test_the_menus_follow_the_model(avatars_folder, tiny_folder):
     chosen = ("afro", "wig", "none", *["any"] * 5)
-    group, words, shown = form.attribute_updates(str(avatars_folder), chosen).values()
-    assert group.visible and len(shown) == form.SLOTS
-    assert "Head, face and accessory: open-peeps only. " in words.value
-    assert "Skin and clothing: open-peeps and pixel-art only." in words.value
+    updates = attributes.attribute_updates(str(avatars_folder), "open-peeps", chosen)
+    fold, words, shown = (updates[name] for name in attributes.ATTRIBUTE_PARTS)
+    assert fold.visible and len(shown) == attributes.SLOTS
+    assert fold.label == "head afro, accessory none · edit" and not words.visible
+    assert ("Bantu knots", "bantuKnots") in shown[0].choices
     assert [m.value for m in shown[:3]] == ["afro", "any", "none"]  # "none" is an accessory
     assert [m.label for m in shown[:6]] == [
         "Head",
@@ -99,10 +93,31 @@ def test_the_menus_follow_the_model(avatars_folder, tiny_folder):
         "Background",
     ]
     assert [m.visible for m in shown] == [True] * 6 + [False] * 2
-    group, _, shown = form.attribute_updates(str(tiny_folder), chosen).values()
-    assert not group.visible and {m.value for m in shown} == {"any"}
+    updates = attributes.attribute_updates(str(tiny_folder), "Bag", chosen)
+    fold, _, shown = (updates[name] for name in attributes.ATTRIBUTE_PARTS)
+    assert not fold.visible and {m.value for m in shown} == {"any"}
     (answer, *_) = messages(tiny_folder, attributes=menus(menu_0="afro"), images=1)
     assert "error" not in answer  # a menu of the model before says nothing to this one
+
+
+def test_what_a_class_lacks_is_not_seen_and_no_part_of_the_walk_but_kept(avatars_folder):
+    chosen = menus(menu_0="bantuKnots", menu_3="tan", menu_5="navy")
+    model, checkpoint = str(avatars_folder), load_checkpoint(avatars_folder)
+    for label, seen, line, words in (
+        ("open-peeps", 6, "head bantu knots, skin tan, background navy · edit", ""),
+        ("pixel-art", 3, "skin tan, background navy · edit", "no head, face or accessory."),
+        ("thumbs", 1, "background navy · edit", "no head, face, accessory, skin or clothing."),
+        ("none", 6, "head bantu knots, skin tan, background navy · edit", ""),
+    ):
+        updates = attributes.seen(model, label, chosen)
+        fold, told, shown = (updates[name] for name in attributes.ATTRIBUTE_PARTS)
+        assert sum(menu.visible for menu in shown) == seen and fold.label == line
+        assert told.value.endswith(words) and told.visible == bool(words)
+        assert all("value" not in menu._constructor_args[0] for menu in shown)  # they are kept
+        mine, _ = asked(avatars_folder, label=label, attributes=chosen).walk(checkpoint)
+        assert len(mine.attributes) == line.count(",") + 1
+    any_person = attributes.line(model, "pixel-art", menus(menu_0="afro"))
+    assert any_person == "any person · edit"
 
 
 @pytest.mark.parametrize("threshold", ["static", "dynamic"])
@@ -121,10 +136,10 @@ def test_a_card_fills_the_menus(avatars_folder, monkeypatch):
     monkeypatch.setenv("DIFFUSION_MODELS", str(avatars_folder.parent))
     changes = vars(asked(avatars_folder, **PEEP, threshold="dynamic"))
     done = messages(avatars_folder, **changes | {"model": str(avatars_folder)})
-    assert "open-peeps, head afro, skin tan" in done[0]["head"]["caption"]
+    assert "Open peeps, head afro, skin tan" in done[0]["head"]["caption"]
     assert "dynamic clipping" in done[0]["head"]["caption"]
     filled = run_card_controls.card_values(SimpleNamespace(card=done[-1]["card"]), REQUEST)
-    assert filled["threshold"] == "dynamic" and filled["attribute_group"].visible
+    assert filled["threshold"] == "dynamic" and filled["attribute_fold"].visible
     assert [m.value for m in filled["attributes"][:6]] == [
         "afro",
         "any",
@@ -163,19 +178,24 @@ def test_the_exact_answer_is_that_of_the_pictures_that_show_it(avatars_folder):
 def test_the_page_asks_for_attributes_and_hides_them_with_another_model(page, models_folder):
     expect(page.get_by_label("Head", exact=True)).to_have_count(0)
     choose(page, "Model", "peeps")
-    expect(page.get_by_label("Head", exact=True)).to_be_visible()
-    choose(page, "Class", "open-peeps")
-    choose(page, "Head", "afro")
-    choose(page, "Skin", "tan")
+    choose(page, "Class", "Open peeps")
+    fold = page.locator("#denoise-attributes button.label-wrap")
+    expect(fold).to_have_text(re.compile("^any person · edit"))
+    fold.click()
+    choose(page, "Head", "Afro")
+    choose(page, "Skin", "Tan")
     run(page)
     expect(page.locator("#denoise-player .caption")).to_contain_text("head afro, skin tan")
     want = SamplingRequest(num_images=4, num_steps=25, seed=7, label="open-peeps", attributes=SAID)
     checkpoint = load_checkpoint(models_folder / "peeps")
     picture = grid(to_uint8(last(walk(checkpoint, want)).x_prev))
     assert np.abs(pixels(page, "x_t").astype(int) - picture).max() <= 1
-    choose(page, "Class", "thumbs")
-    page.get_by_role("button", name="Denoise", exact=True).click()
-    expect(page.get_by_text("Only open-peeps can be asked for head").first).to_be_visible()
+    choose(page, "Class", "Thumbs")
+    expect(page.get_by_label("Head", exact=True)).to_have_count(0)
+    run(page)
+    expect(page.locator("#denoise-player .caption")).not_to_contain_text("afro")
+    choose(page, "Class", "Open peeps")
+    expect(page.get_by_label("Head", exact=True)).to_have_value("Afro")
     choose(page, "Model", "one")
     expect(page.get_by_label("Head", exact=True)).to_have_count(0)
     run(page)

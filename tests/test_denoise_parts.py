@@ -268,8 +268,8 @@ def test_a_hole_is_filled_and_nothing_else(tiny_folder, start):
         ({"begin": form.HOLE, "start": 1}, "Paint over"),
         ({"begin": form.HOLE, "start": 1, "hole": hole(np.ones(9, np.uint8))}, "another size"),
         ({"begin": form.HOLE, "start": 1, "hole": "nonsense"}, "Paint over"),
-        ({"begin": form.HOLE, "start": 1, "hole": hole(), "sampler": "heun"}, "heun"),
-        ({"begin": form.SEEDS, "seed_to": None}, "second seed"),
+        ({"begin": form.HOLE, "start": 1, "hole": hole(), "resample": None}, "Repeats of each"),
+        ({"begin": form.SEEDS, "seed_to": None}, "Second seed is empty"),
         ({"begin": form.SEEDS, "seed_to": -4}, "second seed"),
     ],
 )

@@ -35,7 +35,8 @@ TIMEOUT = 120
 # has a queue of its own, as trainings, or waits for a network, as downloads and pushes do. A new
 # function belongs here: if it computes, it takes a place, and the tests below see that it does.
 DOORS = {
-    **dict.fromkeys(["noise", "schedule", "denoise", "branch", "replay", "race"], "queued"),
+    **dict.fromkeys(["noise", "schedule", "denoise", "denoise_anew", "branch"], "queued"),
+    **dict.fromkeys(["replay", "race"], "queued"),
     **dict.fromkeys(["come_back", "lead_to_noise", "chain_messages", "animation"], "queued"),
     **dict.fromkeys(["save_csv", "chosen_pictures", "opened", "zip_file", "keep"], "queued"),
     **dict.fromkeys(["facts_now", "measured_presets", "refilled", "preset_values"], "queued"),
@@ -43,6 +44,8 @@ DOORS = {
     **dict.fromkeys(["<lambda>", "fn", "refresh", "start_here", "paced_update"], "quick"),
     **dict.fromkeys(["preset", "stop", "stop_all", "give_up", "follow", "card_values"], "quick"),
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
+    **dict.fromkeys(["seen", "suited", "sampler_told", "wanted_steps"], "quick"),
+    **dict.fromkeys(["handed_over"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(["begins", "newest", "use", "delete", "from_address", "menu"], "quick"),
     **dict.fromkeys(["left", "join", "recall", "cancel_reading", "superseded"], "quick"),

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from conftest import wait_for, watch_steps
-from pagelib import number, press
+from pagelib import begin_with, number, press
 from playwright.sync_api import expect
 
 from tabs.denoise.run_registry import STOP_SIGNALS
@@ -69,7 +69,7 @@ def test_a_new_walk_takes_the_place_of_the_one_before(crowd, page):
 )
 def test_what_else_walks_takes_the_place_of_the_one_before(crowd, page, fold, button, stage):
     number(page, "Steps", 600)
-    page.get_by_label("a picture", exact=True).check()
+    begin_with(page, "a picture")
     page.get_by_role("button", name=fold).click()
     if button == "Race":
         page.get_by_role("button", name="The lanes, one by one").click()

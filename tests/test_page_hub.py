@@ -46,7 +46,7 @@ def test_an_id_is_typed_and_the_model_makes_the_command_lines_picture(hub, page,
     assert float(bar.get_attribute("value")) < float(bar.get_attribute("max")) == size
     expect(page.get_by_label("Class", exact=True).first).to_have_value("Bag")  # not yet
     hub.gate.set()
-    expect(page.locator(LINE)).to_contain_text("16 × 16, colour; T = 1,000")
+    expect(page.locator(LINE)).to_contain_text("16 × 16 colour")
     expect(page.get_by_label("Model", exact=True).first).to_have_value("me/theirs")
     expect(page.get_by_label("Class", exact=True).first).to_have_value("none")
     expect(page.get_by_label("Sampler", exact=True).first).to_have_value(re.compile("ddpm|ddim"))
@@ -71,7 +71,7 @@ def test_an_id_is_typed_and_the_model_makes_the_command_lines_picture(hub, page,
     page.wait_for_selector("#denoise-player .player[data-state=done]")
     page.get_by_label("Model", exact=True).first.click()
     page.get_by_role("option", name="me/theirs").click()
-    expect(page.locator(LINE)).to_contain_text("16 × 16, colour")
+    expect(page.locator(LINE)).to_contain_text("16 × 16 colour")
     expect(page.get_by_label("Class", exact=True).first).to_have_value("none")
 
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_had_is_one_sentence_and_the_model_before_stays(hub, page
     hub.gated.add("me/theirs")
     menu = page.get_by_label("Model", exact=True).first
     choose(page, "Model", "one")
-    expect(page.locator(LINE)).to_contain_text("28 × 28, grey")
+    expect(page.locator(LINE)).to_contain_text("28 × 28 grey")
     for text, words in (
         ("me/nothing", "no such checkpoint could be had"),
         ("me/theirs", "is gated: accept its licence"),

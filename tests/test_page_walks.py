@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import last, watch_steps
 from pagelib import (
+    begin_with,
     beyond,
     choose,
     delay,
@@ -253,7 +254,7 @@ def test_what_is_kept_shows_the_walk(tab):
 
 
 def test_from_seed_to_seed_is_a_row_to_walk_along(tab, models_folder):
-    tab.get_by_label("two seeds").check()
+    begin_with(tab, "two seeds")
     number(tab, "Second seed", 21)
     run(tab)
     row = pixels(tab, "x_t")
@@ -266,7 +267,7 @@ def test_from_seed_to_seed_is_a_row_to_walk_along(tab, models_folder):
 
 
 def test_a_picture_comes_back_beside_the_true_one(tab):
-    tab.get_by_label("a picture", exact=True).check()
+    begin_with(tab, "a picture")
     expect(tab.locator(".prose.begins")).to_contain_text("noised to its t = 600")
     run(tab)
     expect(tab.locator(PLAYER)).to_have_attribute("data-shown", "x_t x0_hat first x0")
@@ -293,7 +294,7 @@ def test_a_picture_comes_back_beside_the_true_one(tab):
 
 
 def test_a_hole_is_filled_and_the_rest_is_kept(tab):
-    tab.get_by_label("a picture with a hole").check()
+    begin_with(tab, "a picture with a hole")
     tab.wait_for_selector("#denoise-hole .hole[data-open]")
     press(tab, "Denoise")
     expect(tab.locator(f"{PLAYER} .error")).to_contain_text("Paint over")
@@ -409,7 +410,7 @@ def test_a_refused_run_changes_nothing_of_what_is_shown(tab):
 
 
 def test_the_row_is_walked_along_by_keyboard(tab):
-    tab.get_by_label("two seeds").check()
+    begin_with(tab, "two seeds")
     run(tab)
     frame = tab.locator(PLAYER).get_attribute("data-frame")
     along = tab.get_by_label("Along the row")
@@ -482,7 +483,7 @@ def test_every_fold_fits_and_can_be_read(fresh, url):
     page = fresh
     page.goto(url)
     page.wait_for_selector(f"{PLAYER}[data-state=done]")
-    page.get_by_label("a picture with a hole").check()
+    begin_with(page, "a picture with a hole")
     page.wait_for_selector("#denoise-hole .hole[data-open]")
     for name in (
         "More",

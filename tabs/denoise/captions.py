@@ -7,6 +7,7 @@ from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequ
 from diffusion_core.samplers import sampler_named
 from diffusion_core.seeding import MAX_SEED
 
+from ..shared.text import as_words
 from ..shared.wire import Formula, Head, as_base64
 from .form import choice_of
 
@@ -68,14 +69,16 @@ def _formulas(settings: SamplingRequest) -> dict[str, Formula]:
 def _words(record: Recording) -> list[str]:
     checkpoint, settings = record.checkpoint, record.settings
     label, names = checkpoint.label(settings.label), checkpoint.config.class_names
-    named = "no class" if label is None else names[label] if names else f"class {label}"
+    named = "no class" if label is None else as_words(names[label]) if names else f"class {label}"
     last_seed = (settings.seed + settings.num_images - 1) % (MAX_SEED + 1)
     if settings.seed_to is not None:
         seeds = f"seed {settings.seed} leading to {settings.seed_to}"
     else:
         seeds = f"seed {settings.seed}" + (f" to {last_seed}" if settings.num_images > 1 else "")
     resampled = f", {settings.resample} times each" if settings.resample > 1 else ""
-    named = ", ".join([named, *(f"{name} {value}" for name, value in settings.attributes)])
+    named = ", ".join(
+        [named, *(f"{name} {as_words(value).lower()}" for name, value in settings.attributes)]
+    )
     clipping = ["dynamic clipping"] if settings.threshold == "dynamic" else []
     return [
         checkpoint.name.rsplit("/", 1)[-1],

@@ -37,12 +37,12 @@ PICTURES = STATIC / "pictures"
 OF_DATASET = {"avatars": "avatar.png", "fashion-mnist": "ankle-boot.png"}
 OTHERWISE = "chelsea.png"
 FIRST_T = 600
-HOLE_WORDS = "A hole is filled with ddim or ddpm; another sampler is replaced by ddim with eta 1."
+HOLE_WORDS = "A hole takes ddim or ddpm: other samplers change to ddim with eta 1."
 FOLD_WORDS = {
     NOISE: "begins with noise · change",
-    SEEDS: "begins with the noise of two seeds · change",
+    SEEDS: "begins with two seeds · change",
     PICTURE: "begins with a picture · change",
-    HOLE: "begins with a picture with a hole · change",
+    HOLE: "begins with a hole to fill · change",
 }
 
 
