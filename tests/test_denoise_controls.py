@@ -70,19 +70,17 @@ def test_a_sampler_that_needs_more_steps_offers_them(tiny_folder):
         assert not told["more_steps"].visible and "sampler" not in told
 
 
-def test_the_picture_to_begin_with_suits_the_model_until_there_is_an_own_one(
-    tiny_folder, monkeypatch
-):
+def test_the_picture_to_begin_with_suits_the_model_until_there_is_an_own_one(tiny_folder):
     model = str(tiny_folder)
     boot = read_picture(start_controls.first_picture(model))
     assert start_controls.first_picture(model).name == "ankle-boot.png"
     assert start_controls.first_picture("avatars").name == "avatar.png"
     assert start_controls.first_picture("nowhere").name == "chelsea.png"
-    updates = start_controls.suited(boot, 300, "avatars")
-    assert updates["picture"].endswith("avatar.png")
-    assert updates["start"].picture.shape == (64, 64, 3)
-    assert start_controls.suited(boot, 300, model) == {}
-    assert start_controls.suited(np.zeros((9, 9, 3), np.uint8), 300, "avatars") == {}
+    file = start_controls.suited(boot, "avatars")
+    assert file.endswith("avatar.png")
+    shown, start = start_controls.show_suited(file, 300, "avatars")
+    assert shown == file and start.picture.shape == (64, 64, 3)
+    assert start_controls.suited(np.zeros((9, 9, 3), np.uint8), "avatars") == gr.skip()
 
 
 def test_two_seeds_have_their_own_number_of_images(tiny_folder):

@@ -44,7 +44,7 @@ DOORS = {
     **dict.fromkeys(["<lambda>", "fn", "refresh", "start_here", "paced_update"], "quick"),
     **dict.fromkeys(["preset", "stop", "stop_all", "give_up", "follow", "card_values"], "quick"),
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
-    **dict.fromkeys(["seen", "suited", "sampler_told", "wanted_steps"], "quick"),
+    **dict.fromkeys(["seen", "suited", "show_suited", "sampler_told", "wanted_steps"], "quick"),
     **dict.fromkeys(["handed_over"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(["begins", "newest", "use", "delete", "from_address", "menu"], "quick"),

@@ -46,7 +46,7 @@ def test_a_usual_walk_is_seen_without_scrolling(open_page, url):
         "() => document.querySelector('#denoise-player canvas').offsetWidth > 280"
     )
     # The stage stays where it is while the controls scroll to their end.
-    page.get_by_role("button", name="More", exact=True).click()
+    page.locator(".controls").get_by_text("More", exact=True).click()
     page.get_by_label("Clipping").scroll_into_view_if_needed()
     expect(page.get_by_label("Clipping")).to_be_in_viewport()
     assert page.evaluate(OUT_OF_VIEW, ["#denoise-player .track", "#denoise-player .buttons"]) == []

@@ -66,16 +66,17 @@ def first_start(model: str) -> StartImage | None:
     return StartImage(read_picture(first_picture(model)), float(schedule.log_snr(t)))
 
 
-def suited(picture: np.ndarray | None, t: float | None, model: str) -> dict[str, Any]:
-    """Updates of "picture" and "start" for another model; a picture of the user's own stays."""
+def suited(picture: np.ndarray | None, model: str) -> Any:
+    """The file of the picture that suits another model; no update where the user's own is there."""
     shipped = (read_picture(PICTURES / file) for file in {*OF_DATASET.values(), OTHERWISE})
     if picture is not None and not any(np.array_equal(picture, each) for each in shipped):
-        return {}
-    file = first_picture(model)
-    own = read_picture(file)
-    if picture is not None and np.array_equal(picture, own):
-        return {}
-    return {"picture": str(file), "start": own_start(own, t, model)}
+        return gr.skip()
+    return str(first_picture(model))
+
+
+def show_suited(file: str, t: float | None, model: str) -> tuple[str, Any]:
+    """The picture that suits a model, and what begins with it."""
+    return file, own_start(read_picture(file), t, model)
 
 
 def place(controls: Controls[DenoiseForm]) -> None:
@@ -147,10 +148,11 @@ def wire(controls: Controls[DenoiseForm]) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
-    # Where the user's own is there, it stays: as `start`, too, which may be the Noise tab's.
-    loaded.change(
-        **wired(suited, [picture, t, loaded], controls.named("picture", "start")), **QUIET
-    )
+    # Two events, since an update of the picture that changes nothing would make it anew, and it
+    # would then read files as Gradio does.
+    file = gr.State(str(first_picture(controls.opening.model)))
+    loaded.change(suited, [picture, loaded], file, **QUIET)
+    file.change(show_suited, [file, t, loaded], [picture, start], **QUIET)
     gr.on(
         [start.change, begin.change, loaded.change],
         **wired(shown, [begin, start, loaded, controls["hole"]], controls.named(*SHOWN_PARTS)),
