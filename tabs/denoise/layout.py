@@ -17,6 +17,7 @@ from . import defaults, folds, form, model_picker, race, reconstruction, start_c
 from .downloads import keep
 from .form import WORDS, DenoiseForm
 from .handlers import branch, denoise, give_up, opening, replay, stop
+from .link import qr_code
 from .model_picker import arrived, choose
 from .recall import recall
 from .run_card_controls import card_values
@@ -107,7 +108,7 @@ def build(page: Page) -> None:
             controls.add("begins", gr.Markdown(visible=False, elem_classes=["begins"]))
             with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
             controls.add("begin_with_noise", with_noise)
-            stage = player(opening(), "denoise-player", keep, give_up, recall)
+            stage = player(opening(), "denoise-player", keep, give_up, recall, qr_code)
             branch_button = gr.Button(
                 "Branch from this step, with the settings as they now are", size="md"
             )
