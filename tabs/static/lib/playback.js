@@ -92,7 +92,7 @@ export class Pace {
    */
   due(now, interval) {
     if (now - this.last > Math.max(2 * interval, LAG_MS)) this.last = now - interval;
-    const count = Math.floor((now - this.last + TOLERANCE_MS) / interval);
+    const count = Math.floor((now - this.last + Math.min(TOLERANCE_MS, interval / 2)) / interval);
     if (count < 1) return 0;
     this.last += count * interval;
     return count;

@@ -302,7 +302,9 @@ export class Player {
     const { width, height, channels, level } = picture;
     const canvas = find(figure, "canvas", HTMLCanvasElement);
     paintLevels(canvas, width, height, channels, level);
-    canvas.style.setProperty("--ratio", String(width / height));
+    const ratio = String(width / height);
+    canvas.style.setProperty("--ratio", ratio);
+    if (figure.dataset.view !== "x0") this.root.style.setProperty("--sheet-ratio", ratio);
   }
 
   /**
@@ -371,7 +373,7 @@ export class Player {
     const wide = head.row && this.picked < 0; // a row of pictures wants the whole width
     const across = wide ? 1 : visible.length <= 4 ? visible.length : 3;
     this.root.style.setProperty("--across", String(across));
-    this.$(".views").style.maxWidth = visible.length === 1 && !wide ? "560px" : "";
+    this.root.toggleAttribute("data-single", visible.length === 1 && !wide);
     const chips = names.map((name) => {
       const chip = make("button", { words: NAMES[name], className: name });
       chip.type = "button";
@@ -402,6 +404,9 @@ export class Player {
     this.svg(".curve").setAttribute("d", whole);
     this.svg(".area").setAttribute("d", `${whole}L1000 100L0 100Z`);
     this.$(".caption").textContent = [head.caption, head.bound].filter(Boolean).join(". ");
+    // The curve's name stands where the curve does not: above its beginning, or under a high one.
+    const early = head.alpha_bars[Math.round(0.3 * (head.alpha_bars.length - 1))];
+    this.root.dataset.curve = Math.sqrt(early) > 0.6 ? "high" : "low";
     this.$(".from").textContent = "step 0: noise";
     this.$(".to").textContent = `step ${head.steps}: picture`;
     this.scrub.max = String(run.total - 1);
