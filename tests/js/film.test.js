@@ -111,8 +111,10 @@ test("the pictures keep up with a walk, and leave frames out only far behind", (
   assert.equal(goesOnBy(run, 0, false), 1);
   assert.equal(goesOnBy(run, 3, false), 0);
   assert.equal(goesOnBy(run, 0, true), 3);
-  run.frames[95] = run.frames[3];
-  assert.equal(goesOnBy(run, 4, false), 4);
+  run.frames[100] = run.frames[3];
+  assert.equal(goesOnBy(run, 0, false), 1); // a walk of a hundred steps is seen whole
+  run.frames[600] = run.frames[3];
+  assert.equal(goesOnBy(run, 0, false), 6);
 });
 
 test("what is shown says how it came about", () => {

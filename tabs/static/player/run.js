@@ -210,7 +210,7 @@ export function track(alphaBars, count) {
   return d;
 }
 
-const MOST_BEHIND = 30; // frames, before some are passed over to show the walk as it is computed
+const MOST_BEHIND = 120; // frames, before some are passed over to show the walk as it is computed
 
 /**
  * By how many frames the pictures go on while a walk is computed.
