@@ -145,7 +145,11 @@ def context(playwright, tmp_path_factory):
     """
     with chromium() as options:
         context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"), viewport=VIEWPORT, **options
+            tmp_path_factory.mktemp("profile"),
+            viewport=VIEWPORT,
+            # So that no walk is shown again by itself when it has come to its end, for seconds.
+            reduced_motion="reduce",
+            **options,
         )
     yield context
     context.close()

@@ -95,7 +95,8 @@ def test_files_of_a_run_are_made_of_its_record_or_walked_again(tiny_folder, kind
     parts = messages(tiny_folder, run_id=f"keep {kind}")
     wanted = {"run": f"keep {kind}", "card": parts[-1]["card"], "kind": kind, "view": "x0_hat"}
     first = json.loads(downloads.keep(wanted))
-    assert first["name"].startswith("walk-x0_hat.")
+    ending = {"gif": ".gif", "mp4": ".mp4", "strip": "-strip.png"}[kind]
+    assert first["name"] == f"tiny-seed3-6steps-x0_hat{ending}"
     media = {"gif": "image/gif", "mp4": "video/mp4", "strip": "image/png"}
     assert first["type"] == media[kind]
     RECORDINGS.records.clear()  # another process: only the browser still has the card
@@ -107,7 +108,7 @@ def test_files_of_a_run_are_made_of_its_record_or_walked_again(tiny_folder, kind
         assert again == first
     if kind == "strip":
         sheets = np.array(Image.open(io.BytesIO(base64.b64decode(again["data"]))))
-        assert sheets.shape == (58, 7 * 62 - 4)
+        assert sheets.shape[1] == 9 * (7 * 62 - 4) and sheets.shape[0] > 9 * 58  # with words
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ DOORS = {
     **dict.fromkeys(["noise", "schedule", "denoise", "denoise_anew", "branch"], "queued"),
     **dict.fromkeys(["replay", "race"], "queued"),
     **dict.fromkeys(["come_back", "lead_to_noise", "chain_messages", "animation"], "queued"),
-    **dict.fromkeys(["save_csv", "chosen_pictures", "opened", "zip_file", "keep"], "queued"),
+    **dict.fromkeys(
+        ["save_csv", "chosen_pictures", "opened", "zip_file", "keep", "qr_code"], "queued"
+    ),
     **dict.fromkeys(["facts_now", "measured_presets", "refilled", "preset_values"], "queued"),
     **dict.fromkeys(["train", "go_on", "watch", "choose", "push"], "own"),
     **dict.fromkeys(["<lambda>", "fn", "refresh", "start_here", "paced_update"], "quick"),
@@ -183,7 +185,9 @@ def listen(lines, heard: list[str]) -> None:
 
 
 MEASURING = ("facts_now", "measured_presets", "refilled", "preset_values")
-EVENTS = [n for n, kind in DOORS.items() if kind == "queued" and n not in ("keep", "zip_file")]
+EVENTS = [
+    n for n, kind in DOORS.items() if kind == "queued" and n not in ("keep", "qr_code", "zip_file")
+]
 
 
 @pytest.mark.parametrize("name", EVENTS)

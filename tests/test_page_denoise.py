@@ -38,7 +38,9 @@ def test_something_is_there_at_once_and_says_when_it_was_computed(page):
     assert pixels(page, "x_t").std() > 20
     assert not np.array_equal(pixels(page, "x_t"), pixels(page, "x0_hat"))
     expect(page.locator("#denoise-player .caption")).to_contain_text("Computed at start-up")
-    expect(page.locator("#denoise-player .caption")).to_contain_text("seed 7")
+    expect(page.locator("#denoise-player .caption")).to_contain_text("seed 100")
+    film = page.locator("#denoise-player .film")
+    expect(film).to_have_text("computed at start-up, seed 100 to 103")
     expect(page.locator("#denoise-player .status")).to_contain_text("step 15 of 25")
     expect(page.get_by_role("button", name="Denoise", exact=True)).to_be_visible()
 
@@ -98,6 +100,7 @@ def test_the_keyboard_plays_pauses_and_loops(page):
     run(page)
     player = page.locator("#denoise-player .player")
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    page.get_by_label("Speed").select_option("60 steps/s")
     page.get_by_label("Loop").press("Space")
     expect(page.get_by_label("Loop")).to_be_checked()
     page.get_by_label("Scrubber").press("Space")
@@ -115,6 +118,7 @@ def test_the_keyboard_plays_pauses_and_loops(page):
 
 @pytest.mark.parametrize("round_trip", [0, 50])
 def test_almost_every_frame_is_seen(page, round_trip):
+    page.emulate_media(reduced_motion="no-preference")
     delay(page, round_trip)
     choose(page, "Model", "one")
     number(page, "Steps", 100)

@@ -227,10 +227,10 @@ def test_what_is_kept_shows_the_walk(tab):
     run(tab)
     end = pixels(tab, "x_t")
     names = {
-        "GIF": "walk-x_t.gif",
-        "MP4": "walk-x_t.mp4",
-        "Strip": "walk-x_t.png",
-        "Picture": "x_t-t-1.png",
+        "GIF": "one-seed7-10steps-x_t.gif",
+        "MP4": "one-seed7-10steps-x_t.mp4",
+        "Strip": "one-seed7-10steps-x_t-strip.png",
+        "Picture": "one-seed7-step10of10-x_t.png",
     }
     for button, name in names.items():
         with tab.expect_download() as download:
@@ -240,7 +240,7 @@ def test_what_is_kept_shows_the_walk(tab):
         path = download.value.path()
         if button == "GIF":
             with Image.open(path) as movie:
-                assert movie.n_frames >= 11 and movie.size[0] % 58 == 0
+                assert movie.n_frames >= 11 and movie.size == (9 * 58, 9 * 58)
                 movie.seek(10)
                 small = movie.convert("RGB").resize((58, 58), Image.Resampling.NEAREST)
             assert np.abs(np.asarray(small).astype(int) - end).max() <= 1
@@ -248,9 +248,14 @@ def test_what_is_kept_shows_the_walk(tab):
             assert path.read_bytes()[4:8] == b"ftyp"
         elif button == "Strip":
             strip = picture(path)
-            assert strip.shape == (58, 8 * 62 - 4, 3) and np.array_equal(strip[:, -58:], end)
+            large = strip[: 9 * 58, -9 * 58 :]
+            assert strip.shape[1] == 9 * (8 * 62 - 4) and np.array_equal(large[::9, ::9], end)
         else:
-            assert np.array_equal(picture(path), end)
+            assert np.array_equal(picture(path), end.repeat(9, axis=0).repeat(9, axis=1))
+    tab.get_by_label("native size").check()
+    with tab.expect_download() as download:
+        press(tab, "Picture")
+    assert np.array_equal(picture(download.value.path()), end)
 
 
 def test_from_seed_to_seed_is_a_row_to_walk_along(tab, models_folder):

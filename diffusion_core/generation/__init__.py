@@ -12,7 +12,7 @@ Its files:
 from __future__ import annotations
 
 from ..seeding import MAX_SEED
-from .export import strip, write_animation, write_pictures, write_walk
+from .export import enlargement, strip, write_animation, write_pictures, write_walk
 from .recording import MAX_PICTURE_BYTES, Frame, Recording
 from .request import MAX_RESAMPLE, InitialImage, SamplingRequest
 from .run import SamplerState, SamplingRun, walk
@@ -29,6 +29,7 @@ __all__ = [
     "RunCard",
     "SamplingRequest",
     "SamplingRun",
+    "enlargement",
     "strip",
     "walk",
     "write_animation",

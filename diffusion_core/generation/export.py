@@ -9,9 +9,11 @@ import math
 import os
 import shutil
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from PIL import ImageDraw, ImageFont
 from torch import Tensor
 from tqdm import tqdm
 
@@ -24,7 +26,10 @@ from .run import SamplingRun
 
 ANIMATIONS = (".gif", ".mp4")
 OUTPUTS = (".png", ".gif", ".mp4", ".npz")
-MAX_FRAMES = 300
+SECONDS = 4.0  # of a film, whatever its number of frames: ten steps are seen as ten moments
+FPS = 25  # frames a second, of a .mp4, and the most of a .gif
+LEAST_SIDE = 512  # pixels of a file's shorter side; smaller ones are blurred by what shows them
+LONGEST, LONGEST_FILM = 8192, 1920  # pixels of its longer side
 
 
 def write_walk(
@@ -121,17 +126,64 @@ def write_folder(folder: Path, pictures: np.ndarray) -> None:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def strip(sheets: list[np.ndarray], count: int = 8, gap: int = 4) -> np.ndarray:
+def enlargement(height: int, width: int, longest: int = LONGEST) -> int:
+    """How many pixels of a file a pixel becomes, along each side, so that it can be seen.
+
+    Args:
+        height: Of the picture.
+        width: Of the picture.
+        longest: The most pixels of the file's longer side.
+
+    Returns:
+        The least whole number that makes the shorter side `LEAST_SIDE` pixels or more, where the
+        longer one allows that.
+    """
+    return max(1, min(math.ceil(LEAST_SIDE / min(height, width)), longest // max(height, width)))
+
+
+def enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
+    """A picture (H, W, C) whose pixels are squares of scale × scale: crisp, with no new colours."""
+    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def strip(
+    sheets: Sequence[np.ndarray],
+    words: Sequence[str] = (),
+    *,
+    count: int = 8,
+    gap: int = 4,
+    scale: int = 1,
+) -> np.ndarray:
     """Sheets side by side, evenly chosen, the first and the last among them.
 
     Args:
         sheets: (H, W, C), uint8, all of one size.
+        words: What is written under each sheet, one for each of `sheets`; none writes nothing.
         count: The most sheets that are taken.
-        gap: Pixels between them.
+        gap: Pixels of a sheet between two of them.
+        scale: Each pixel becomes scale × scale.
+
+    Returns:
+        (H', W', C), uint8.
     """
     count = min(count, len(sheets))
     chosen = np.linspace(0, len(sheets) - 1, count).round().astype(int)
-    return grid(np.stack([sheets[i] for i in chosen]), columns=count, gap=gap)
+    row = enlarged(grid(np.stack([sheets[i] for i in chosen]), columns=count, gap=gap), scale)
+    if not words:
+        return row
+    width = sheets[0].shape[1] * scale
+    font = ImageFont.load_default(max(10, width // 12))
+    band = max(16, width // 7)
+    picture = to_pil(np.pad(row, [(0, band), (0, 0), (0, 0)], constant_values=255))
+    draw = ImageDraw.Draw(picture)
+    for place, i in enumerate(chosen):
+        text = words[i]
+        if font.getlength(text) > width:  # as where a model's pictures are 28 pixels wide
+            text = text.removeprefix("t = ")
+        middle = place * (width + gap * scale) + width / 2
+        ink = 34 if picture.mode == "L" else (34, 34, 34)
+        draw.text((middle, row.shape[0] + band / 2), text, fill=ink, font=font, anchor="mm")
+    return np.asarray(picture).reshape(row.shape[0] + band, *row.shape[1:])
 
 
 def write_pictures(
@@ -164,35 +216,38 @@ def write_pictures(
 
 
 def write_animation(
-    path: str | Path, frames: Sequence[np.ndarray], *, fps: int = 25, scale: int | None = None
+    path: str | Path,
+    frames: Sequence[np.ndarray],
+    *,
+    seconds: float = SECONDS,
+    scale: int | None = None,
 ) -> None:
-    """Write frames as .gif or .mp4, enlarged crisp; the last is held for a second.
+    """Write frames as .gif or .mp4, enlarged crisp; the last is held for a second more.
 
-    They are enlarged one at a time, so that memory does not grow with their number. Of more than
-    `MAX_FRAMES`, so many are written, evenly chosen.
+    They are enlarged one at a time, so that memory does not grow with their number. Where there are
+    more than `FPS` a second, so many are written, evenly chosen.
 
     Args:
         path: Ends in .gif or .mp4.
         frames: Sheets (H, W, C), uint8, all of one size.
-        fps: Frames a second.
-        scale: Each pixel becomes scale × scale; None makes the shorter side about 280 pixels,
-            and the longer at most about 1,000.
+        seconds: How long the film takes, whatever the number of its frames.
+        scale: Each pixel becomes scale × scale; None makes it large enough to be seen, see
+            `enlargement`.
     """
     path = Path(path)
     height, width = frames[0].shape[:2]
-    fitting = min(math.ceil(280 / min(height, width)), 1000 // max(height, width))
-    scale = scale or max(1, fitting)
-    chosen = range(len(frames))
-    if len(frames) > MAX_FRAMES:
-        chosen = np.linspace(0, len(frames) - 1, MAX_FRAMES).round().astype(int).tolist()  # type: ignore[assignment]
-
-    def large(index: int) -> np.ndarray:
-        return frames[index].repeat(scale, axis=0).repeat(scale, axis=1)
-
+    scale = scale or enlargement(height, width, LONGEST_FILM)
+    moments = max(1, round(seconds * FPS))
+    chosen = list(range(len(frames)))
+    if len(frames) > moments:
+        chosen = np.linspace(0, len(frames) - 1, moments).round().astype(int).tolist()
     if path.suffix.lower() == ".gif":
-        images = (to_pil(large(i)) for i in chosen)
+        images = (to_pil(enlarged(frames[i], scale)) for i in chosen)
         first = next(images)
-        times = [1000 / fps] * (len(chosen) - 1) + [1000 / fps + 1000]
+        # A GIF counts hundredths of a second.
+        ends = [100 * seconds * (k + 1) / len(chosen) for k in range(len(chosen))]
+        times = [10 * (round(end) - round(start)) for start, end in pairwise([0, *ends])]
+        times[-1] += 1000
         replace_file(
             path,
             lambda file: first.save(
@@ -204,14 +259,16 @@ def write_animation(
 
     # yuv420p, which every player shows, wants even sides.
     pad = [(0, height * scale % 2), (0, width * scale % 2), (0, 0)]
+    film = [chosen[k * len(chosen) // moments] for k in range(moments)]
 
     def write(file: Path) -> None:
         temporary = file.with_suffix(".mp4")
         try:
             with iio.imopen(temporary, "w", plugin="pyav") as movie:
-                movie.init_video_stream("libx264", fps=fps)
-                for i in [*chosen, *([chosen[-1]] * fps)]:
-                    colour = np.broadcast_to(large(i), (height * scale, width * scale, 3))
+                movie.init_video_stream("libx264", fps=FPS)
+                for i in [*film, *([chosen[-1]] * FPS)]:
+                    large = enlarged(frames[i], scale)
+                    colour = np.broadcast_to(large, (height * scale, width * scale, 3))
                     movie.write_frame(np.pad(colour, pad, mode="edge"))
             temporary.replace(file)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diffusion_core.data import GRID_GAP, to_uint8
+from diffusion_core.files import folder_name
 from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequest
 from diffusion_core.samplers import sampler_named
 from diffusion_core.seeding import MAX_SEED
@@ -31,6 +32,8 @@ def head(record: Recording, prefix: str = "") -> Head:
         "samplers": _samplers(settings),
         "formulas": _formulas(settings),
         "branch": settings.branch_step if settings.parent else -1,
+        "name": file_name(record),
+        "seeds": _seeds(settings),
         "caption": prefix + " · ".join(_words(record)),
         "bound": "",
     }
@@ -46,6 +49,25 @@ def head(record: Recording, prefix: str = "") -> Head:
         values["x0"] = as_base64(px)
         values["hole"] = record.given.mask is not None
     return values
+
+
+def file_name(record: Recording) -> str:
+    """Model and seed, for the names of a walk's files: as "avatars-seed7"."""
+    settings = record.settings
+    model = folder_name(_model(record)) or "model"
+    to = "" if settings.seed_to is None else f"-to-{settings.seed_to}"
+    return f"{model}-seed{settings.seed}{to}"
+
+
+def _model(record: Recording) -> str:
+    return record.checkpoint.name.rsplit("/", 1)[-1]
+
+
+def _seeds(settings: SamplingRequest) -> str:
+    last_seed = (settings.seed + settings.num_images - 1) % (MAX_SEED + 1)
+    if settings.seed_to is not None:
+        return f"seed {settings.seed} leading to {settings.seed_to}"
+    return f"seed {settings.seed}" + (f" to {last_seed}" if settings.num_images > 1 else "")
 
 
 def _samplers(settings: SamplingRequest) -> list[tuple[int, str]]:
@@ -70,24 +92,19 @@ def _words(record: Recording) -> list[str]:
     checkpoint, settings = record.checkpoint, record.settings
     label, names = checkpoint.label(settings.label), checkpoint.config.class_names
     named = "no class" if label is None else as_words(names[label]) if names else f"class {label}"
-    last_seed = (settings.seed + settings.num_images - 1) % (MAX_SEED + 1)
-    if settings.seed_to is not None:
-        seeds = f"seed {settings.seed} leading to {settings.seed_to}"
-    else:
-        seeds = f"seed {settings.seed}" + (f" to {last_seed}" if settings.num_images > 1 else "")
     resampled = f", {settings.resample} times each" if settings.resample > 1 else ""
     named = ", ".join(
         [named, *(f"{name} {as_words(value).lower()}" for name, value in settings.attributes)]
     )
     clipping = ["dynamic clipping"] if settings.threshold == "dynamic" else []
     return [
-        checkpoint.name.rsplit("/", 1)[-1],
+        _model(record),
         named,
         f"{choice_of(settings)}, {len(record.walker.timesteps)} steps{resampled}",
         f"guidance {settings.guidance_scale:g}",
         *([f"eta {settings.eta:g}"] if settings.eta else []),
         *([f"spacing {settings.spacing}"] if settings.spacing != "trailing" else []),
         *clipping,
-        seeds,
+        _seeds(settings),
         f"weights {checkpoint.weights_hash[:8]}",
     ]

@@ -1,4 +1,4 @@
-"""Files of a run that the player requests: animation, strip, picture, run card."""
+"""Files of a run that the player requests: an animation, a strip of its moments."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import json
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from diffusion_core.data import to_pil
-from diffusion_core.generation import strip, write_animation
+from diffusion_core.generation import Recording, enlargement, strip, write_animation
 
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import FILE, sentence_of
 from ..shared.wire import KeepAnswer, KeepRequest, as_base64
+from .captions import file_name
 from .run_registry import recorded
 
 KINDS = {"gif": "image/gif", "mp4": "video/mp4", "strip": "image/png"}  # with their media types
@@ -39,22 +38,26 @@ def keep(request: KeepRequest) -> str:
         record = recorded(str(request.get("run")), str(request.get("card") or ""))
         if view not in record.views:
             raise ValueError(NO_SUCH_FILE)
-        sheets = [frame.pictures[view] for frame in record.frames]
         with COMPUTE_QUEUE.slot():
-            name, content = _file(sheets, kind, view)
+            name, content = _file(record, kind, view, bool(request.get("native")))
         answer = {"name": name, "type": KINDS[kind], "data": as_base64(content)}
     except Exception as error:
         answer = {"error": sentence_of(error, FILE)}
     return json.dumps(answer)
 
 
-def _file(sheets: list[np.ndarray], kind: str, view: str) -> tuple[str, bytes]:
-    """Name and content of a file of these sheets, each (H, W, C), uint8."""
+def _file(record: Recording, kind: str, view: str, native: bool) -> tuple[str, bytes]:
+    """Name and content of a file of a walk; native, with the model's own pixels."""
+    sheets = [frame.pictures[view] for frame in record.frames]
+    stem = f"{file_name(record)}-{record.num_steps}steps-{view}"
     if kind == "strip":
+        words = [f"t = {frame.t}" if frame.t >= 0 else "finished" for frame in record.frames]
+        whole = strip(sheets).shape
+        scale = 1 if native else enlargement(whole[0], whole[1])
         buffer = io.BytesIO()
-        to_pil(strip(sheets)).save(buffer, format="PNG")
-        return f"walk-{view}.png", buffer.getvalue()
+        to_pil(strip(sheets, words, scale=scale)).save(buffer, format="PNG")
+        return f"{stem}-strip.png", buffer.getvalue()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"walk-{view}.{kind}"
-        write_animation(path, sheets)
+        path = Path(folder) / f"{stem}.{kind}"
+        write_animation(path, sheets, scale=1 if native else None)
         return path.name, path.read_bytes()

@@ -23,6 +23,7 @@ from .form import NOISE, DenoiseForm
 from .link import link_card
 from .run_registry import (
     OPENING_RUN,
+    OPENING_SEED,
     RECORDINGS,
     REPLAY_LIMIT,
     STOP_SIGNALS,
@@ -223,6 +224,8 @@ def opening() -> str:
     """The walk that is there when the page opens, computed at start-up."""
     try:
         form = defaults.opening(models.first())
+        # Of another seed than the form's, so that the first press shows other pictures.
+        form = dataclasses.replace(form, seed=OPENING_SEED)
         checkpoint = form.checkpoint()
         settings, _ = form.walk(checkpoint)
     except ValueError as error:

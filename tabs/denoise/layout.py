@@ -17,6 +17,7 @@ from . import attributes, defaults, folds, form, model_picker, race, reconstruct
 from .downloads import keep
 from .form import DenoiseForm
 from .handlers import branch, denoise, denoise_anew, give_up, opening, replay, stop
+from .link import qr_code
 from .model_picker import arrived, choose
 from .recall import recall
 from .run_card_controls import card_values
@@ -143,7 +144,7 @@ def build(page: Page) -> None:
             controls.add("begins", gr.Markdown(visible=False, elem_classes=["begins"]))
             with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
             controls.add("begin_with_noise", with_noise)
-            stage = player(opening(), "denoise-player", keep, give_up, recall)
+            stage = player(opening(), "denoise-player", keep, give_up, recall, qr_code)
             branch_button = gr.Button(
                 "Branch from this step, with the settings as they now are", size="md"
             )

@@ -167,6 +167,7 @@ SESSIONS.on_left.append(STOP_SIGNALS.leave)
 SESSIONS.on_session_end.append(RECORDINGS.end_session)
 WORKERS.append(Worker(STOP_SIGNALS.close, lambda: bool(STOP_SIGNALS.signs)))
 OPENING_RUN = "opening"  # no browser may call a run so
+OPENING_SEED = 100
 WALK_LIMIT = 100_000
 REPLAY_LIMIT = 20_000 if SESSIONS.public else WALK_LIMIT  # what a stranger's link may request
 OTHER_LIMIT = 20_000  # for computations of several walks

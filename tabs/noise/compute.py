@@ -142,7 +142,7 @@ def animation(form: NoiseForm) -> Iterator[str]:
             path = Path(folder) / "noising.gif"
             with COMPUTE_QUEUE.slot():
                 frames = [to_uint8(q_sample(x0, int(t), eps, schedule))[0] for t in timesteps]
-                write_animation(path, frames, fps=20)
+                write_animation(path, frames)
             yield str(path)
     except (ValueError, OSError) as error:
         raise gr.Error(sentence_of(error, FILE), print_exception=False) from None

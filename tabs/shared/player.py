@@ -117,6 +117,7 @@ def player(
     keep: Callable[[wire.KeepRequest], str],
     give_up: Callable[[str], None],
     recall: Callable[[wire.RecallRequest], str],
+    qr_code: Callable[[str], str],
 ) -> gr.HTML:
     """The component.
 
@@ -127,5 +128,6 @@ def player(
         give_up: Called with the name of a run that another takes the place of.
         recall: Called for the frames of a run that this page showed before it was loaded anew;
             returns JSON of a `wire.PlayerMessage`, or nothing.
+        qr_code: Called with a link; returns JSON of a `wire.CodeAnswer`.
     """
-    return component("player", value, elem_id, asks=[keep, give_up, recall])
+    return component("player", value, elem_id, asks=[keep, give_up, recall, qr_code])

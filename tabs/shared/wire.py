@@ -67,6 +67,8 @@ class Head(TypedDict):
     samplers: list[tuple[int, str]]
     formulas: dict[str, Formula]
     branch: int
+    name: str
+    seeds: str
     caption: str
     bound: str
     known: NotRequired[int]
@@ -95,6 +97,7 @@ class KeepRequest(TypedDict):
     card: str
     kind: str
     view: str
+    native: bool
 
 
 class KeepAnswer(TypedDict):
@@ -103,6 +106,13 @@ class KeepAnswer(TypedDict):
     name: NotRequired[str]
     type: NotRequired[str]
     data: NotRequired[str]
+    error: NotRequired[str]
+
+
+class CodeAnswer(TypedDict):
+    """A link as a QR code, or why there is none."""
+
+    svg: NotRequired[str]
     error: NotRequired[str]
 
 

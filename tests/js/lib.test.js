@@ -90,7 +90,7 @@ test("numbers to four digits, small ones as powers, infinite ones as signs", () 
 });
 
 test("a weight too small for three digits is a power of ten", () => {
-  assert.deepEqual([0, -0.5, 0.0004, -0.0006].map(weightSize), ["0.000", "0.500", "4.0e-4", "0.001"]);
+  assert.deepEqual([0, -0.5, 0.0004, -0.0006].map(weightSize), ["0.000", "0.500", "4.0e−4", "0.001"]);
 });
 
 test("as much picture as noise is 0 dB, ten times as much 10 dB", () => {

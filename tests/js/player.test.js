@@ -23,7 +23,8 @@ import {
   normalBelow,
   squarePaths,
 } from "../../tabs/static/player/charts.js";
-import { moveOf, target } from "../../tabs/static/player/transport.js";
+import { target } from "../../tabs/static/player/transport.js";
+import { moveOf } from "../../tabs/static/lib/keys.js";
 
 const HEAD = {
   width: 6,

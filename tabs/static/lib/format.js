@@ -15,14 +15,20 @@ export const timeLeft = (seconds) =>
 export const thousands = (n) => n.toLocaleString("en");
 
 /**
+ * A number's text with true minus signs, also in its exponent.
+ *
+ * @param {string} text
+ */
+export const trueMinus = (text) => text.replaceAll("-", "−");
+
+/**
  * To four significant digits, with a true minus sign.
  *
  * @param {number} x
  */
 export function significant(x) {
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-  const text = x !== 0 && Math.abs(x) < 0.001 ? x.toExponential(2) : x.toPrecision(4);
-  return text.replace("-", "−");
+  return trueMinus(x !== 0 && Math.abs(x) < 0.001 ? x.toExponential(2) : x.toPrecision(4));
 }
 
 /**
@@ -33,7 +39,7 @@ export function significant(x) {
  */
 export function weightSize(weight) {
   const size = Math.abs(weight);
-  return size < 0.0005 && weight ? size.toExponential(1) : size.toFixed(3);
+  return size < 0.0005 && weight ? trueMinus(size.toExponential(1)) : size.toFixed(3);
 }
 
 /**

@@ -68,6 +68,8 @@
  * @property {[number, string][]} samplers First step and sampler of each part of the walk.
  * @property {Record<string, Formula>} formulas Of the samplers, by name.
  * @property {number} branch The step at which it left its parent; -1 where it has none.
+ * @property {string} name Model and seed, as the names of files have them.
+ * @property {string} seeds The seeds of the pictures, in words.
  * @property {string} caption
  * @property {string} bound Why not every step is shown, or empty.
  * @property {number} [known] How many training images the exact answer knows.
@@ -98,6 +100,7 @@
  * @property {string} card
  * @property {string} kind gif, mp4 or strip.
  * @property {string} view
+ * @property {boolean} native Whether the file has the model's own pixels, not enlarged.
  */
 
 /**
@@ -107,6 +110,14 @@
  * @property {string} [name]
  * @property {string} [type] Its media type.
  * @property {string} [data] In base64.
+ * @property {string} [error]
+ */
+
+/**
+ * A link as a QR code, or why there is none.
+ *
+ * @typedef {object} CodeAnswer
+ * @property {string} [svg] An SVG file.
  * @property {string} [error]
  */
 

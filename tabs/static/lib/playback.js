@@ -73,3 +73,42 @@ export function oncePerFrame(draw, request = (callback) => requestAnimationFrame
     });
   };
 }
+
+/** The longest that a page may sleep, in milliseconds, before it goes on as if it had not. */
+const LAG_MS = 250;
+const TOLERANCE_MS = 4; // animation frames come a little early and a little late
+
+/** Spreads the frames of a film over time. */
+export class Pace {
+  /** When the last frame was due, in milliseconds; later than now, it holds the film. */
+  last = -Infinity;
+
+  /**
+   * How many frames the film goes on by. Where frames are shorter than what the screen shows, some
+   * are passed over, so that the film lasts as long; a page that slept goes on by one.
+   *
+   * @param {number} now
+   * @param {number} interval Milliseconds of a frame.
+   */
+  due(now, interval) {
+    if (now - this.last > Math.max(2 * interval, LAG_MS)) this.last = now - interval;
+    const count = Math.floor((now - this.last + Math.min(TOLERANCE_MS, interval / 2)) / interval);
+    if (count < 1) return 0;
+    this.last += count * interval;
+    return count;
+  }
+}
+
+/**
+ * Milliseconds that a frame is shown.
+ *
+ * @param {string} speed Seconds a walk, as "4s"; or steps a second, as "15".
+ * @param {number} steps From the first frame of the film to its last.
+ */
+export function frameInterval(speed, steps) {
+  const number = parseFloat(speed);
+  return speed.endsWith("s") ? (1000 * number) / Math.max(1, steps) : 1000 / number;
+}
+
+/** Whether the person wants little motion on the page. */
+export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

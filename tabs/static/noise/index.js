@@ -5,7 +5,7 @@ import { parse } from "../lib/messages.js";
 import { mixer, unpack } from "../lib/mixing.js";
 import { paint, toLevel } from "../lib/pixels.js";
 import { Playback, oncePerFrame } from "../lib/playback.js";
-import { png } from "../lib/png.js";
+import { largePng } from "../lib/png.js";
 import "./clicks.js"; // here before the first click
 import {
   densityBars,
@@ -133,12 +133,13 @@ export function mount(element) {
     const t = Number(slider.value);
     const mix = mixer(data, data.alphaBars[t]);
     const { size, channels } = data;
-    saveBlob(await png(size, size, channels, (p) => toLevel(mix(p))), `noised-t${t}.png`);
+    const picture = { width: size, height: size, channels, level: (/** @type {number} */ p) => toLevel(mix(p)) };
+    saveBlob(await largePng(picture), `noised-t${t}.png`);
   });
   $(".save-strip").addEventListener("click", async () => {
     if (!data) return;
     const { width, height, level } = strip(data, stripTimes(data.alphaBars.length));
-    saveBlob(await png(width, height, 4, level), "noising-strip.png");
+    saveBlob(await largePng({ width, height, channels: 4, level }), "noising-strip.png");
   });
   return receive;
 }

@@ -1,4 +1,5 @@
-// A run card as text of an address: JSON in base64, with the letters that an address may hold.
+// A run card as text of an address: JSON in base64, with the letters that an address may hold; and
+// the names of a walk's files.
 
 import { parseExactly, textOf } from "../lib/json.js";
 
@@ -52,4 +53,41 @@ export function linkOf(card, page) {
   }
   const query = new URLSearchParams({ tab: "denoise", run: toAddress(textOf(values)) });
   return `${page}?${query}`;
+}
+
+const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/;
+
+/**
+ * The sentence on a page that no other device can open; empty for one that others may.
+ *
+ * @param {string} hostname
+ */
+export function onlyHere(hostname) {
+  if (!LOOPBACK.test(hostname)) return "";
+  return (
+    `There is no QR code, because a phone cannot open ${hostname}, this computer's own address. ` +
+    "Open the page at its address in the network, then press again."
+  );
+}
+
+/** @typedef {import("../lib/messages.js").Head} Head */
+
+/**
+ * What the names of a walk's files begin with, as "avatars-seed7-10steps".
+ *
+ * @param {Pick<Head, "name" | "steps">} head
+ */
+export const stem = ({ name, steps }) => `${name}-${steps}steps`;
+
+/**
+ * The name of a picture's file, as "avatars-seed7-step3of10-x_t.png".
+ *
+ * @param {Pick<Head, "name" | "steps">} head
+ * @param {string} view
+ * @param {number} step
+ * @param {number} picked Which of the pictures is shown alone; -1 for all.
+ */
+export function pictureName({ name, steps }, view, step, picked) {
+  const image = picked < 0 ? "" : `-image${picked + 1}`;
+  return `${name}-step${step}of${steps}${image}-${view}.png`;
 }

@@ -1,6 +1,7 @@
 // What theory expects of x_t, and the two charts that compare it with what is there.
 
 import { BINS, bars, line } from "../lib/curves.js";
+import { trueMinus } from "../lib/format.js";
 
 /**
  * Standard normal distribution function, to 1e-7 (Abramowitz and Stegun 26.2.17).
@@ -79,6 +80,42 @@ export const meanSquare = (levels) =>
  */
 export const expectedSquare = (alphaBar, square) => alphaBar * square + 1 - alphaBar;
 
+/** A place along an axis, and the number there. @typedef {[number, string]} Tick */
+
+/**
+ * The largest of 1, 2 and 5 times a power of ten that is not above a number.
+ *
+ * @param {number} x Above 0.
+ */
+export function roundBelow(x) {
+  const power = 10 ** Math.floor(Math.log10(x));
+  return [5, 2, 1].map((step) => step * power).find((step) => step <= x) ?? power;
+}
+
+/**
+ * Axes of a chart whose box is 300 by 120, with their ticks, as SVG.
+ *
+ * @param {Tick[]} across By x.
+ * @param {Tick[]} up By y.
+ */
+export function axes(across, up) {
+  const [left, top] = BOX;
+  const bottom = top + 120;
+  let svg = `<path d="M${left} ${top}V${bottom}H${left + 300}"></path>`;
+  for (const [x, number] of across) {
+    const at = (left + x).toFixed(1);
+    svg += `<path d="M${at} ${bottom}v5"></path><text x="${at}" y="${bottom + 18}">${number}</text>`;
+  }
+  for (const [y, number] of up) {
+    const at = (top + y).toFixed(1);
+    svg += `<path d="M${left} ${at}h-5"></path>`;
+    svg += `<text class="up" x="${left - 8}" y="${at}">${number}</text>`;
+  }
+  return svg;
+}
+
+const BOX = [44, 12]; // where the box begins in the drawing, as the markup moves it
+
 /**
  * The chart of x_t's histogram.
  *
@@ -90,7 +127,11 @@ export function histogramPaths(counts, theory) {
   const top = Math.max(...theory, ...counts.map((c) => c / total)) * 1.08;
   /** @param {number} share */
   const height = (share) => 118 - 112 * (share / top);
+  const most = roundBelow(top);
+  const percent = Number((100 * most).toPrecision(1));
   return {
+    across: /** @type {Tick[]} */ ([-3, -2, -1, 0, 1, 2, 3].map((v) => [50 * (v + 3), trueMinus(`${v}`)])),
+    up: /** @type {Tick[]} */ ([[height(0), "0"], [height(most), `${percent} %`]]),
     bars: bars(counts.map((count) => height(count / total))),
     theory: line(Array.from(theory, (share, i) => [5 * i + 2.5, height(share)])),
   };
@@ -103,8 +144,9 @@ export function histogramPaths(counts, theory) {
  * @param {number} at Index of the present frame.
  * @param {number} total Frames that there will be.
  * @param {number[]} theory
+ * @param {number} steps Of the walk, which may be more than its frames.
  */
-export function squarePaths(values, at, total, theory) {
+export function squarePaths(values, at, total, theory, steps) {
   const known = values.filter((v) => v !== null);
   const top = 1.08 * Math.max(1, ...known, ...theory);
   /** @param {number} i */
@@ -116,7 +158,10 @@ export function squarePaths(values, at, total, theory) {
   values.forEach((v, i) => {
     if (v !== null) points.push([x(i), y(v)]);
   });
+  const named = steps > 1 ? [0, Math.round(steps / 2), steps] : [0, steps];
   return {
+    across: /** @type {Tick[]} */ (named.map((step) => [(300 * step) / steps, String(step)])),
+    up: /** @type {Tick[]} */ ([0, 0.5, 1].map((v) => [y(v), String(v)])),
     line: line(points),
     theory: line(theory.map((v, i) => [x(i), y(v)])),
     dot: /** @type {[number, number]} */ ([x(at), y(values[at] ?? 0)]),

@@ -1,14 +1,20 @@
 // The frame player: draws the frames of a walk, and says what they are.
 
 import { find, findAll, make, say, writeQuery } from "../lib/dom.js";
+import { trueMinus } from "../lib/format.js";
 import { parse } from "../lib/messages.js";
 import { inSheet, paintLevels, tileOffset } from "../lib/pixels.js";
-import { Playback } from "../lib/playback.js";
+import { Pace, Playback, frameInterval, reducedMotion } from "../lib/playback.js";
+import { Announcer } from "./announce.js";
 import { equation } from "./equation.js";
 import {
   Run,
   available,
   describe,
+  filmWords,
+  goesOnBy,
+  samePictures,
+  sameWalk,
   insidePicture,
   pictureAt,
   pixels,
@@ -16,6 +22,7 @@ import {
   track,
 } from "./run.js";
 import {
+  axes,
   expected,
   expectedSquare,
   histogramPaths,
@@ -42,7 +49,10 @@ const NAMES = {
 const REFUSED =
   "This could not begin: a value of the controls is out of range, or too many are waiting. " +
   "Change it, or try again.";
+const SAME_WALK = "Same seed and settings: the same walk. Press the die for another.";
 const STATISTICS_MS = 150; // between two drawings of the charts while frames move
+const HOLD_MS = 600; // that the finished picture stands before its walk is shown again
+const CALM_MS = 200; // between two frames of a walk that is computed, where little motion is wanted
 
 export class Player {
   /** @type {Run | null} */
@@ -52,12 +62,21 @@ export class Player {
   /** @type {Run | null} What it will be, when the run that was asked for is there. */
   nextParent = null;
   at = -1; // index of the frame on the canvases
+  /** @type {Run | null} The run that was shown before. */
+  before = null;
+  /**
+   * What moves the frames: the walk as it is computed, its replay, or who presses Play.
+   *
+   * @type {"live" | "replay" | "play"}
+   */
+  mode = "play";
+  replayFrom = 0;
+  pace = new Pace();
   waiting = false; // Denoise was pressed, nothing has come yet
   /** @type {string | null} The run whose messages are heeded; null takes what is there at first. */
   wanted = null;
   opening = false; // the address names a walk that is to be replayed
   shown = new Set(["x_t", "x0_hat"]);
-  lastDraw = 0;
   lastStatistics = 0;
   /** @type {{ of: Uint8Array | null, levels: Float64Array, square: number }} */
   basis = { of: null, levels: new Float64Array(256), square: 0 };
@@ -77,7 +96,8 @@ export class Player {
     this.along = find(root, ".along input", HTMLInputElement);
     const button = find(root, ".play", HTMLButtonElement);
     this.playback = new Playback(button, (now) => this.advance(now));
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.speed.value = "5";
+    if (reducedMotion()) this.speed.value = "16s";
+    this.announcer = new Announcer(this.$(".heard"));
     this.wirePicking();
     this.wirePage();
   }
@@ -111,24 +131,88 @@ export class Player {
   /** @param {boolean} playing */
   setPlaying(playing) {
     const frame = this.run?.frames[this.at];
-    if (this.playback.playing && !playing && this.run?.head && frame) this.statistics(frame);
+    const paused = this.playback.playing && !playing;
+    if (!playing) this.mode = "play";
     this.playback.set(playing);
+    if (paused && this.run?.head && frame) this.statistics(frame);
+    this.state();
   }
 
   /** @param {number} now */
   advance(now) {
-    const { run } = this;
-    if (!run?.head || now - this.lastDraw < 1000 / Number(this.speed.value) - 4) return;
-    const next = run.after(this.at);
-    if (next >= 0) {
-      this.draw(next);
-      this.lastDraw = now;
-    } else if (run.over) {
-      if (this.loop.checked && run.last > 0) {
-        this.at = -1;
-        this.lastDraw = now + 600;
-      } else this.setPlaying(false);
+    const { run, mode } = this;
+    if (!run?.head) return;
+    if (mode === "live") return this.follow(run, now);
+    const steps = run.last - (mode === "replay" ? this.replayFrom : 0);
+    let next = this.at;
+    for (let due = this.pace.due(now, frameInterval(this.speed.value, steps)); due > 0; due--) {
+      const further = run.after(next);
+      if (further < 0) return this.ended(run, now, next);
+      next = further;
     }
+    if (next !== this.at) this.draw(next);
+    if (mode === "replay" && this.at === run.last) {
+      this.mode = "play"; // what follows is no part of the replay
+      this.setPlaying(this.loop.checked);
+    }
+  }
+
+  /**
+   * Show a walk as it is computed, and when it has come to its end, show it again.
+   *
+   * @param {Run} run
+   * @param {number} now
+   */
+  follow(run, now) {
+    const calm = reducedMotion();
+    let next = this.at;
+    if (calm && run.over) next = run.last;
+    else if (!calm || now - this.pace.last >= CALM_MS) {
+      for (let k = goesOnBy(run, this.at, calm); k > 0; k--) next = Math.max(next, run.after(next));
+    }
+    if (next !== this.at) {
+      this.pace.last = now;
+      this.draw(next);
+    } else if (run.over) {
+      if (run.stopped || calm || run.last < 1 || !this.root.getClientRects().length) {
+        this.setPlaying(false);
+      } else if (now - this.pace.last >= HOLD_MS) this.replay(run, now);
+    }
+  }
+
+  /**
+   * Show a walk that is finished again, slowly enough to be seen.
+   *
+   * @param {Run} run
+   * @param {number} now
+   */
+  replay(run, now) {
+    this.mode = "replay";
+    this.replayFrom = Math.max(0, run.fork);
+    this.pace.last = now;
+    this.draw(this.replayFrom);
+    this.state();
+  }
+
+  /** What ends a replay, or comes just before it, shows the finished picture. */
+  endReplay() {
+    const { mode, run } = this;
+    const near = mode === "replay" || (mode === "live" && run?.over && this.at === run.last);
+    if (near && this.playback.playing) this.show(this.last);
+  }
+
+  /**
+   * @param {Run} run
+   * @param {number} now
+   * @param {number} at The last frame that is here.
+   */
+  ended(run, now, at) {
+    if (at !== this.at) this.draw(at);
+    if (!run.over) return;
+    if (this.loop.checked && run.last > 0) {
+      this.at = -1;
+      this.pace.last = now + HOLD_MS;
+    } else this.setPlaying(false);
   }
 
   /** @param {number} index */
@@ -139,7 +223,11 @@ export class Player {
 
   togglePlay() {
     const { playing } = this.playback;
-    if (!playing && this.run?.over && this.at >= this.last) this.at = -1;
+    if (!playing) {
+      this.mode = this.run?.over ? "play" : "live";
+      if (this.run?.over && this.at >= this.last) this.at = -1;
+      this.pace.last = -Infinity;
+    }
     this.setPlaying(!playing);
   }
 
@@ -160,7 +248,7 @@ export class Player {
     this.$(".mark").style.left = `${100 * (run.total > 1 ? index / (run.total - 1) : 1)}%`;
     this.svg(".seen").setAttribute("d", track(head.alpha_bars, index + 1));
     this.$(".gain").textContent =
-      frame.t < 0 ? "nothing more" : `shown × ${frame.n.gain.toPrecision(2)}`;
+      frame.t < 0 ? "nothing more" : `shown × ${trueMinus(Number(frame.n.gain.toPrecision(2)).toString())}`;
     this.describe(frame, index);
     // While frames move, charts and equation follow more slowly than the pictures: laying them out
     // takes the longest.
@@ -214,7 +302,9 @@ export class Player {
     const { width, height, channels, level } = picture;
     const canvas = find(figure, "canvas", HTMLCanvasElement);
     paintLevels(canvas, width, height, channels, level);
-    canvas.style.setProperty("--ratio", String(width / height));
+    const ratio = String(width / height);
+    canvas.style.setProperty("--ratio", ratio);
+    if (figure.dataset.view !== "x0") this.root.style.setProperty("--sheet-ratio", ratio);
   }
 
   /**
@@ -242,7 +332,9 @@ export class Player {
     this.svg(".histogram .theory").setAttribute("d", histogram.theory);
     const values = Array.from(run.frames, (f) => (f ? f.n.mean_square : null));
     const theory = head.alpha_bars.map((ab) => expectedSquare(ab, square));
-    const norm = squarePaths(values, at, run.total, theory);
+    const norm = squarePaths(values, at, run.total, theory, head.steps);
+    this.svg(".histogram .scale").innerHTML = axes(histogram.across, histogram.up);
+    this.svg(".norm .scale").innerHTML = axes(norm.across, norm.up);
     this.svg(".norm .line").setAttribute("d", norm.line);
     this.svg(".norm .theory").setAttribute("d", norm.theory);
     this.svg(".norm .dot").setAttribute("cx", String(norm.dot[0]));
@@ -264,7 +356,7 @@ export class Player {
     this.$(".exactly").textContent =
       frame.t < 0
         ? `the nearest of ${known} training images`
-        : `the exact answer: what one would guess who remembers ${known} training images`;
+        : `the exact answer: the best guess of one who remembers ${known} training images`;
     this.scrub.setAttribute("aria-valuetext", parts.slice(0, 2).join(", "));
   }
 
@@ -281,7 +373,7 @@ export class Player {
     const wide = head.row && this.picked < 0; // a row of pictures wants the whole width
     const across = wide ? 1 : visible.length <= 4 ? visible.length : 3;
     this.root.style.setProperty("--across", String(across));
-    this.$(".views").style.maxWidth = visible.length === 1 && !wide ? "560px" : "";
+    this.root.toggleAttribute("data-single", visible.length === 1 && !wide);
     const chips = names.map((name) => {
       const chip = make("button", { words: NAMES[name], className: name });
       chip.type = "button";
@@ -312,8 +404,14 @@ export class Player {
     this.svg(".curve").setAttribute("d", whole);
     this.svg(".area").setAttribute("d", `${whole}L1000 100L0 100Z`);
     this.$(".caption").textContent = [head.caption, head.bound].filter(Boolean).join(". ");
+    // The curve's name stands where the curve does not: above its beginning, or under a high one.
+    const early = head.alpha_bars[Math.round(0.3 * (head.alpha_bars.length - 1))];
+    this.root.dataset.curve = Math.sqrt(early) > 0.6 ? "high" : "low";
+    this.$(".from").textContent = "step 0: noise";
+    this.$(".to").textContent = `step ${head.steps}: picture`;
     this.scrub.max = String(run.total - 1);
-    const chosen = this.pick.value;
+    const keeps = this.before?.head && samePictures(this.before.head, head);
+    const chosen = keeps ? this.pick.value : "-1";
     const options = Array.from({ length: head.images + 1 }, (_, i) => {
       return new Option(i ? String(i) : "all", String(i - 1));
     });
@@ -336,7 +434,7 @@ export class Player {
     }
     this.$(".truth").textContent = head.hole
       ? "the picture; what was painted over is made anew"
-      : "the true picture, which the network never sees clean";
+      : "the true picture; the network never sees it without noise";
     this.root.toggleAttribute("data-picked", this.picked >= 0);
     this.arrange();
   }
@@ -347,6 +445,10 @@ export class Player {
     root.dataset.state = waiting ? "waiting" : run ? ended : "empty";
     root.dataset.run = run ? run.id : "";
     root.dataset.frames = String(run ? run.last + 1 : 0);
+    const playing = this.playback.playing;
+    root.toggleAttribute("data-replay", playing && this.mode === "replay");
+    this.$(".film").textContent = filmWords(run, waiting, playing ? this.mode : "play");
+    this.announcer.hear(run, waiting);
     const share = run && !waiting ? (run.last + 1) / run.total : 0;
     this.$(".track").style.setProperty("--received", String(share));
   }
@@ -375,6 +477,7 @@ export class Player {
     const run = /** @type {Run} */ (this.run);
     if (run.take(message) && run.head) this.layOut(run, run.head);
     if (message.note) this.say(".note", message.note);
+    else if (this.before && sameWalk(this.before, run)) this.say(".note", SAME_WALK);
     // What is there when the page opens stands in the middle of its walk, where there is most to
     // see.
     if (this.at < 0 && run.done && !this.playback.playing) this.draw(Math.round(0.6 * run.last));
@@ -387,6 +490,7 @@ export class Player {
   begin(message) {
     const first = this.run === null;
     if (!first) this.parent = this.nextParent;
+    this.before = this.run;
     this.run = new Run(message.run, message.total);
     this.at = -1;
     this.root.dataset.frame = "-1"; // none of this run is drawn yet
@@ -394,6 +498,7 @@ export class Player {
     this.say(".error", "");
     this.say(".note", "");
     this.$(".kept").textContent = "";
+    this.mode = "live";
     this.setPlaying(!(first && message.done));
   }
 

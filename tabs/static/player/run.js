@@ -209,3 +209,62 @@ export function track(alphaBars, count) {
   }
   return d;
 }
+
+const MOST_BEHIND = 120; // frames, before some are passed over to show the walk as it is computed
+
+/**
+ * By how many frames the pictures go on while a walk is computed.
+ *
+ * @param {Run} run
+ * @param {number} at
+ * @param {boolean} calm Whether the newest frame is shown at once, and those between are not.
+ */
+export function goesOnBy(run, at, calm) {
+  const behind = run.last - at;
+  return calm ? behind : Math.min(behind, 1 + Math.floor(behind / MOST_BEHIND));
+}
+
+/**
+ * What is said over the pictures on how they came about.
+ *
+ * @param {Run | null} run
+ * @param {boolean} waiting Whether a new one was asked for, and nothing of it is here.
+ * @param {"live" | "replay" | "play"} mode
+ */
+export function filmWords(run, waiting, mode) {
+  if (!run?.head || waiting) return "";
+  if (mode === "replay") {
+    const ms = run.frames[run.last]?.ms ?? 0;
+    return `replay of the walk computed in ${duration(ms)}`;
+  }
+  if (mode === "live" && !run.over) return "live: each step as it is computed";
+  return run.id === OPENING ? `computed at start-up, ${run.head.seeds}` : "";
+}
+
+const OPENING = "opening"; // the walk that is there when the page opens
+
+/**
+ * Whether two walks have the same noise and the same network, so that their pictures, one by one,
+ * are about the same.
+ *
+ * @param {Head} a
+ * @param {Head} b
+ */
+export function samePictures(a, b) {
+  return a.name === b.name && a.seeds === b.seeds && a.images === b.images && a.row === b.row;
+}
+
+/**
+ * Whether a walk is the one before it again: known by its run card when it is finished, and until
+ * then by what its head and its first frame say.
+ *
+ * @param {Run} before
+ * @param {Run} run
+ */
+export function sameWalk(before, run) {
+  if (before.card && run.card) return before.card === run.card;
+  const [a, b] = [before.frames[0], run.frames[0]];
+  if (!a || !b || !before.head || !run.head || before.head.hole || run.head.hole) return false;
+  if (JSON.stringify(before.head) !== JSON.stringify(run.head)) return false;
+  return a.px.every((px, k) => px.length === b.px[k].length && px.every((x, p) => x === b.px[k][p]));
+}

@@ -1,23 +1,15 @@
 // Buttons and keys that move through a walk.
 
 import { find } from "../lib/dom.js";
+import { wireKeys } from "../lib/keys.js";
 
 /** @typedef {import("./player.js").Player} Player */
+/** @typedef {import("../lib/keys.js").Move} Move */
 
-/** @typedef {"toggle" | "back" | "on" | "first" | "last"} Move */
-
-/** @type {Record<string, Move>} */
-const KEYS = { " ": "toggle", ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" };
-
-/**
- * What a key does.
- *
- * @param {{ key: string, altKey?: boolean, ctrlKey?: boolean, metaKey?: boolean }} event
- * @returns {Move | null} null of a key that is another's affair.
- */
-export function moveOf({ key, altKey, ctrlKey, metaKey }) {
-  return altKey || ctrlKey || metaKey ? null : (KEYS[key] ?? null);
-}
+/** Keys that by themselves do nothing: one who holds them has not pressed anything yet. */
+const HELD = ["Shift", "Control", "Alt", "AltGraph", "Meta", "CapsLock"];
+/** What moves through the walk, and so ends a replay where it stands. */
+const OWN = ".buttons .move, .track";
 
 /**
  * The frame that a move leads to, within the frames that are here.
@@ -51,11 +43,14 @@ export function wireTransport(player) {
   for (const [selector, move] of buttons) {
     find(root, selector, HTMLButtonElement).addEventListener("click", () => act(move));
   }
-  root.addEventListener("keydown", (event) => {
-    const move = moveOf(event);
-    const at = /** @type {Element} */ (event.target);
-    if (!move || (at !== scrub && at.closest("input, select, button, label"))) return;
-    event.preventDefault();
-    act(move);
+  wireKeys(root, act, { own: scrub, ready: () => Boolean(player.run?.head) });
+  // A replay is ended by any key or press. A press is heard as a click, since one who scrolls a
+  // touch screen has not pressed anything; the keys above are heard first, and prevented.
+  player.listen("keydown", (event) => {
+    const { key, defaultPrevented } = /** @type {KeyboardEvent} */ (event);
+    if (!defaultPrevented && !HELD.includes(key)) player.endReplay();
+  });
+  player.listen("click", ({ target: at }) => {
+    if (!(at instanceof Element && root.contains(at) && at.closest(OWN))) player.endReplay();
   });
 }
