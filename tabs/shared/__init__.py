@@ -9,6 +9,7 @@ Its files:
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
     connection      whose page it is, and what it finds again after a reload
+    number_input    sliders whose number may be missing, and the sentence beside them
     errors          the page's sentence for an error
     login           the password that `--auth` asks for, at every door
     memory          how much the page keeps in memory, and giving back what is free
@@ -39,6 +40,7 @@ __all__ = [
     "login",
     "memory",
     "models",
+    "number_input",
     "page",
     "picture_and_noise",
     "picture_upload",

@@ -1,7 +1,7 @@
 // The Noise stage's numbers: histogram, moments, and the two curves of the schedule.
 
 import { BINS, bars, line } from "../lib/curves.js";
-import { decibels } from "../lib/format.js";
+import { decibels, fixed, powerOfTen } from "../lib/format.js";
 
 const NORMAL_TOP = 0.9; // a density of this height reaches 110 of the box's 120
 
@@ -73,8 +73,8 @@ export const stripTimes = (T, count = 8) =>
 /** @param {number} alphaBar */
 export function signalToNoise(alphaBar) {
   const decibel = decibels(alphaBar);
-  const small = alphaBar < 0.001 ? alphaBar.toExponential(1) : alphaBar.toFixed(3);
-  return `Signal to noise ${decibel > 0 ? "+" : ""}${decibel.toFixed(1)} dB, ᾱ = ${small}`;
+  const small = alphaBar < 0.001 ? powerOfTen(alphaBar, 1) : alphaBar.toFixed(3);
+  return `Signal to noise ${decibel > 0 ? "+" : ""}${fixed(decibel, 1)} dB, ᾱ = ${small}`;
 }
 
 /**
