@@ -137,7 +137,7 @@ def build(page: Page) -> None:
         "picture at that timestep, under every schedule.",
         elem_classes=["lead"],
     )
-    with gr.Row(elem_classes=["tab-row"]):
+    with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
             controls.place("names")
             _place_told(controls, "names_told")
@@ -167,18 +167,18 @@ def build(page: Page) -> None:
             controls.add("plot", plot)
             drawing = component("draw", json.dumps(controls.opening.points), "draw-stage")
             controls.add("stage", component("compare", opening["stage"], "schedule-stage"))
-    with gr.Column(elem_classes=["folds"]):
-        with gr.Accordion("What it means for a model", open=True):
-            controls.add("meaning", gr.Markdown(opening["meaning"], elem_classes=["meaning"]))
-        with gr.Accordion("Code", open=False):
-            lines = gr.Code(
-                opening["code"], language="python", label="The same in Python", wrap_lines=True
-            )
-            controls.add("code", lines)
-        with gr.Row():
-            save = gr.Button("Make CSV", size="md", min_width=120, scale=0)
-            file = gr.File(label="schedules.csv", interactive=False, visible=False)
-        why(WHY)
+        with gr.Column(scale=5, elem_classes=["folds"]):
+            with gr.Accordion("What it means for a model", open=True):
+                controls.add("meaning", gr.Markdown(opening["meaning"], elem_classes=["meaning"]))
+            with gr.Accordion("Code", open=False):
+                lines = gr.Code(
+                    opening["code"], language="python", label="The same in Python", wrap_lines=True
+                )
+                controls.add("code", lines)
+            with gr.Row():
+                save = gr.Button("Make CSV", size="md", min_width=120, scale=0)
+                file = gr.File(label="schedules.csv", interactive=False, visible=False)
+            why(WHY)
     addressed, names, what = controls.inputs, controls["names"], controls["what"]
     points = [controls[name] for name in POINTS]
     address = script("lib/address.js", "writeControls", "schedules", [*controls.table])
@@ -211,9 +211,7 @@ def build(page: Page) -> None:
     all_parts = (*SHOWN_PARTS, *PLACES, "made")
     gr.on(
         [page.select, *(c.change for c in [picture, *addressed])],
-        **wired(
-            paced_update, [made, picture, controls], controls.named(*SHOWN_PARTS, *PLACES, "made")
-        ),
+        **wired(paced_update, [made, picture, controls], controls.named(*all_parts)),
         trigger_mode="always_last",
         concurrency_limit=CONCURRENT_FIGURES,
         **QUIET,
