@@ -12,9 +12,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from diffusion_core.data import read_picture
-
-from ..shared.components import QUIET, STATIC, component, script, why
+from ..shared.components import QUIET, component, script, why
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import FILE, sentence_of
 from ..shared.forms import Controls, wired
@@ -31,7 +29,6 @@ from .form import (
     suited_axis,
 )
 
-FIRST_PICTURE = STATIC / "pictures" / "chelsea.png"
 FIGURE_SECONDS = 0.25
 CONCURRENT_FIGURES = 16  # each sleeps most of its time
 SHOWN_PARTS = ("plot", "stage", "meaning", "code")
@@ -159,7 +156,7 @@ def build(page: Page) -> None:
                     controls.place(name)
                 _place_told(controls, "points_told")
             gr.Markdown("The picture is that of the Noise tab.", elem_classes=["hint"])
-        opening = update(read_picture(FIRST_PICTURE), controls.opening)
+        opening = update(picture.value, controls.opening)
         with gr.Column(scale=5, elem_classes=["stage"]):
             plot = gr.Plot(
                 opening["plot"], show_label=False, elem_id="schedule-plot", container=False

@@ -36,7 +36,7 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "s
 HEIGHT = 320  # pixels, of a figure of curves
 TOP, BOTTOM, LEFT = 36, 48, 68  # pixels of its margins
 KEY = 30  # pixels from a curve's end to its name, with the line that leads there
-LETTER, LINE = 7.0, 16.0  # pixels: mean width of a letter of a name, and height of a line
+LETTER, LINE = 7.4, 16.0  # pixels: mean width of a letter of a name, and height of a line
 SAME = 0.004  # of the axis's height: curves nearer than this lie on each other
 
 

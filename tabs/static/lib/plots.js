@@ -56,14 +56,16 @@ function belowInstead(plot) {
  */
 export function namesBelow({ annotations = [], shapes = [], height = 0, margin }) {
   const keys = shapes.filter(({ line }) => line.dash); // the others lead from an end to its name
-  const ordered = [...annotations.keys()].reverse(); // from the highest at the end to the lowest
   const bottom = margin?.b ?? 0;
-  const room = NAME_LINE * annotations.length;
-  const names = ordered.map((from, row) => {
-    const shift = -(bottom + NAME_LINE * row + NAME_LINE / 2);
-    const text = annotations[from].text.replaceAll("<br>", " ");
-    const name = { ...annotations[from], text, x: 0, y: 0, xshift: 34, yshift: shift };
-    const place = { xanchor: 0, x0: 0, x1: 26, ysizemode: "pixel", yanchor: 0, y0: shift, y1: shift };
+  let room = 0;
+  const ordered = [...annotations.keys()].reverse(); // from the highest at the end to the lowest
+  const names = ordered.map((from) => {
+    const height = NAME_LINE * annotations[from].text.split("<br>").length;
+    const first = -(bottom + room + NAME_LINE / 2); // the middle of the name's first line
+    const yshift = -(bottom + room + height / 2);
+    room += height;
+    const name = { ...annotations[from], x: 0, y: 0, xshift: 34, yshift };
+    const place = { xanchor: 0, x0: 0, x1: 26, ysizemode: "pixel", yanchor: 0, y0: first, y1: first };
     return { name, key: { ...keys[from], ...place } };
   });
   return {

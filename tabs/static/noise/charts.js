@@ -70,6 +70,18 @@ export function scheduleCurve(alphaBars, f) {
 export const stripTimes = (T, count = 8) =>
   Array.from({ length: count }, (_, k) => Math.round((k * (T - 1)) / (count - 1)));
 
+/**
+ * Ticks of the axis of timesteps: round ones from 0, and the last one, none too near it.
+ *
+ * @param {number} last
+ */
+export function ticks(last) {
+  const steps = [1, 10, 100, 1000].flatMap((power) => [power, 2 * power, 5 * power]);
+  const step = steps.find((s) => last / s <= 5.5) ?? last;
+  const round = Array.from({ length: Math.ceil(last / step) }, (_, i) => i * step);
+  return [...round.filter((t) => t === 0 || last - t > 0.6 * step), last];
+}
+
 /** @param {number} alphaBar */
 export function signalToNoise(alphaBar) {
   const decibel = decibels(alphaBar);
