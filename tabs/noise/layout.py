@@ -103,7 +103,9 @@ def build(page: Page) -> None:
             controls.place("schedule")
             with gr.Row():
                 controls.place("seed")
-                another = gr.Button("New noise", min_width=80, elem_classes=["beside"])
+                another = gr.Button(
+                    "New noise", min_width=80, elem_classes=["beside"], elem_id="noise-die"
+                )
             controls.add("seed_told", gr.HTML(elem_classes=["told"]))
             onward = gr.Button("Denoise from here", min_width=180)
             with gr.Accordion("More", open=False):

@@ -26,7 +26,6 @@ import {
   stripTimes,
   ticks,
 } from "../../tabs/static/noise/charts.js";
-import { led, usesKey } from "../../tabs/static/noise/keys.js";
 import { Race, distanceTable, stamp } from "../../tabs/static/race/lanes.js";
 import { logAxis, rules, short } from "../../tabs/static/training/axis.js";
 import { binsChart, lossChart } from "../../tabs/static/training/charts.js";
@@ -132,17 +131,6 @@ test("the axis of timesteps has round ticks and the last one, none too near it",
   assert.deepEqual(ticks(99), [0, 20, 40, 60, 80, 99]);
   assert.deepEqual(ticks(209), [0, 50, 100, 150, 209]);
   assert.deepEqual(ticks(1), [0, 1]);
-});
-
-test("keys go over the whole tab, unless the focused control uses them", () => {
-  assert.deepEqual(
-    ["ArrowLeft", "ArrowUp", "Home", "End", " ", "x"].map((key) => led(key, 0, 9)),
-    [0, 1, 0, 9, "play", null],
-  );
-  const of = (kind) => ({ closest: (selector) => selector.split(", ").includes(kind) });
-  assert.ok(usesKey(of("textarea"), "ArrowLeft") && usesKey(of("button"), " "));
-  assert.ok(!usesKey(of("button"), "ArrowLeft") && !usesKey(of("nothing"), " "));
-  assert.ok(usesKey(of("[role=tab]"), "Home") && !usesKey(null, "End"));
 });
 
 test("playing reaches noise after its seconds", () => {

@@ -68,3 +68,54 @@ export async function png(width, height, channels, level) {
   const parts = [chunk("IHDR", head), chunk("IDAT", data), chunk("IEND", new Uint8Array(0))];
   return new Blob([Uint8Array.from(SIGNATURE), ...parts], { type: "image/png" });
 }
+
+/**
+ * A picture by its numbers: number p of the rows from the top, 0 … 255.
+ *
+ * @typedef {{ width: number, height: number, channels: number, level: (p: number) => number }} Picture
+ */
+
+const LEAST_SIDE = 512; // pixels of a file's shorter side; smaller ones are blurred by what shows them
+const LONGEST = 8192; // of its longer side
+
+/**
+ * How many pixels of a file a pixel becomes, along each side; as `enlargement` of
+ * diffusion_core.generation.
+ *
+ * @param {number} width
+ * @param {number} height
+ */
+export function enlargement(width, height) {
+  const wanted = Math.ceil(LEAST_SIDE / Math.min(width, height));
+  return Math.max(1, Math.min(wanted, Math.floor(LONGEST / Math.max(width, height))));
+}
+
+/**
+ * A picture whose pixels are squares: crisp, with no new colours.
+ *
+ * @param {Picture} picture
+ * @param {number} scale Pixels along the side of a square.
+ * @returns {Picture}
+ */
+export function enlarged({ width, height, channels, level }, scale) {
+  const row = width * scale * channels;
+  /** @param {number} p */
+  const large = (p) => {
+    const y = Math.floor(p / row);
+    const x = Math.floor((p - y * row) / channels);
+    return level((Math.floor(y / scale) * width + Math.floor(x / scale)) * channels + (p % channels));
+  };
+  return { width: width * scale, height: height * scale, channels, level: large };
+}
+
+/**
+ * A picture as a PNG file that is large enough to be seen: see `enlargement`.
+ *
+ * @param {Picture} picture
+ * @param {boolean} [native] Not enlarged.
+ */
+export function largePng(picture, native = false) {
+  const scale = native ? 1 : enlargement(picture.width, picture.height);
+  const { width, height, channels, level } = enlarged(picture, scale);
+  return png(width, height, channels, level);
+}

@@ -2,11 +2,12 @@
 
 import { find, findAll, make, makeCanvas, saveBlob } from "../lib/dom.js";
 import { fixed } from "../lib/format.js";
+import { wireKeys } from "../lib/keys.js";
 import { parse } from "../lib/messages.js";
 import { mixer, unpack } from "../lib/mixing.js";
-import { paint } from "../lib/pixels.js";
+import { paint, toLevel } from "../lib/pixels.js";
 import { Playback, oncePerFrame } from "../lib/playback.js";
-import { png } from "../lib/png.js";
+import { largePng, png } from "../lib/png.js";
 import "./clicks.js"; // here before the first click
 import {
   densityBars,
@@ -18,8 +19,7 @@ import {
   stripTimes,
   ticks,
 } from "./charts.js";
-import { led, usesKey } from "./keys.js";
-import { enlarged, strip } from "./strip.js";
+import { strip } from "./strip.js";
 
 const SECONDS = 6; // of playing, from the picture to noise
 
@@ -140,36 +140,29 @@ export function mount(element) {
     playback.set(false);
     later();
   });
-  /** @param {KeyboardEvent} event */
-  function onKey(event) {
-    if (!root.isConnected) return document.removeEventListener("keydown", onKey);
-    const { key, target, defaultPrevented, ctrlKey, altKey, metaKey } = event;
-    const elsewhere = defaultPrevented || ctrlKey || altKey || metaKey || !root.offsetParent;
-    if (elsewhere || usesKey(/** @type {Element | null} */ (target), key)) return;
-    const to = led(key, Number(slider.value), Number(slider.max));
-    if (to === null) return;
-    event.preventDefault();
-    if (to === "play") play();
-    else go(to);
-  }
-  document.addEventListener("keydown", onKey);
-  // The slider uses every key but space, which plays.
-  slider.addEventListener("keydown", (event) => {
-    if (event.key !== " ") return;
-    event.preventDefault();
-    play();
-  });
+  wireKeys(
+    root,
+    (move) => {
+      const [t, last] = [Number(slider.value), Number(slider.max)];
+      if (move === "toggle") play();
+      else go({ back: Math.max(0, t - 1), on: Math.min(last, t + 1), first: 0, last }[move]);
+    },
+    { own: slider, ready: () => data !== null },
+  );
   $(".save-png").addEventListener("click", async () => {
     if (!data) return;
     const t = Number(slider.value);
     const { size, channels, alphaBars, file } = data;
-    const { width, height, level } = enlarged(size, channels, mixer(data, alphaBars[t]));
-    saveBlob(await png(width, height, channels, level), `${file}-t${t}.png`);
+    const mix = mixer(data, alphaBars[t]);
+    /** @param {number} p */
+    const level = (p) => toLevel(mix(p));
+    const picture = { width: size, height: size, channels, level };
+    saveBlob(await largePng(picture), `${file}-t${t}.png`);
   });
   $(".save-strip").addEventListener("click", async () => {
     if (!data) return;
-    const { width, height, level } = strip(data, stripTimes(data.alphaBars.length));
-    saveBlob(await png(width, height, 4, level), `${data.file}-strip.png`);
+    const { width, height, channels, level } = strip(data, stripTimes(data.alphaBars.length));
+    saveBlob(await png(width, height, channels, level), `${data.file}-strip.png`);
   });
   return receive;
 }

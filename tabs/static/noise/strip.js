@@ -1,11 +1,10 @@
-// The tab's pictures as files: enlarged by a whole number, and the strip with its timesteps.
+// The film strip as one picture: the same picture at several timesteps, which stand below.
 
 import { mixer } from "../lib/mixing.js";
 import { toLevel } from "../lib/pixels.js";
+import { enlargement } from "../lib/png.js";
 
 const GAP = 2; // pixels between the pictures, clear
-export const LEAST = 512; // pixels of the side of a saved picture
-const LEAST_OF_STRIP = 256; // of each picture in the strip
 // Digits of 3 by 5 pixels, a row a number of three bits, for the timesteps under the strip.
 const FONT = /** @type {Record<string, number[]>} */ ({
   0: [7, 5, 5, 5, 7],
@@ -22,39 +21,8 @@ const FONT = /** @type {Record<string, number[]>} */ ({
   "=": [0, 7, 0, 7, 0],
   " ": [0, 0, 0, 0, 0],
 });
-const DOT = 4; // pixels of the file a pixel of a letter
+const DOT = 6; // pixels of the file a pixel of a letter
 const LINE = 9 * DOT; // height of the line of timesteps
-
-/** @typedef {{ width: number, height: number, level: (p: number) => number }} Levels */
-
-/**
- * How often each pixel is repeated, across and down, so that a picture has at least so many.
- *
- * @param {number} size
- * @param {number} least
- */
-export const multiple = (size, least) => Math.max(1, Math.ceil(least / size));
-
-/**
- * A square picture, crisp, with at least 512 pixels a side.
- *
- * @param {number} size
- * @param {number} channels
- * @param {(p: number) => number} value
- * @returns {Levels}
- */
-export function enlarged(size, channels, value) {
-  const times = multiple(size, LEAST);
-  const side = size * times;
-  /** @param {number} p */
-  const level = (p) => {
-    const pixel = Math.floor(p / channels);
-    const x = Math.floor((pixel % side) / times);
-    const y = Math.floor(Math.floor(pixel / side) / times);
-    return toLevel(value((y * size + x) * channels + (p % channels)));
-  };
-  return { width: side, height: side, level };
-}
 
 /**
  * Whether a place in a line of text is ink; the text is in the middle of the line.
@@ -78,11 +46,11 @@ export function ink(text, width, x, y) {
  *
  * @param {import("../lib/mixing.js").PictureAndNoise & { alphaBars: number[] }} data
  * @param {number[]} times
- * @returns {Levels} Of four numbers a pixel, RGB and how opaque.
+ * @returns {import("../lib/png.js").Picture} Of four numbers a pixel, RGB and how opaque.
  */
 export function strip(data, times) {
   const { size, channels, alphaBars } = data;
-  const larger = multiple(size, LEAST_OF_STRIP);
+  const larger = enlargement(size, size);
   const side = size * larger;
   const mixes = times.map((t) => mixer(data, alphaBars[t]));
   const width = times.length * (side + GAP) - GAP;
@@ -102,5 +70,5 @@ export function strip(data, times) {
     const at = (Math.floor(y / larger) * size + Math.floor(x / larger)) * channels;
     return toLevel(mixes[i](at + (channels > 1 ? p % 4 : 0)));
   };
-  return { width, height: side + LINE, level };
+  return { width, height: side + LINE, channels: 4, level };
 }
