@@ -108,9 +108,10 @@ def test_keys_act_on_the_whole_tab_but_not_where_one_types(tab):
     seed.fill("0")
     expect(tab.locator(".told p.error")).to_have_count(0)
     tab.locator(".lead p").first.click()
+    tab.keyboard.press("Home")
     tab.keyboard.press("Space")
     expect(tab.locator(f"{STAGE} .play")).to_have_attribute("aria-label", "Pause")
-    expect(now).to_have_text("999")
+    tab.keyboard.press("Space")
     expect(tab.locator(f"{STAGE} .play")).to_have_attribute("aria-label", "Play")
 
 
@@ -198,7 +199,7 @@ def test_picture_strip_and_animation_can_be_kept(tab):
     strip = np.asarray(Image.open(download.value.path()).convert("RGB"))
     assert strip.shape == (532 + 54, 8 * 534 - 2, 3)
     assert (strip[532:, :532] < 99).any()  # the timesteps below
-    press(tab, "More")
+    tab.get_by_role("button", name="More").first.click()
     press(tab, "Make animation")
     link = tab.locator("a[download='boot-linear-noising.gif']").first
     link.wait_for()
