@@ -132,7 +132,7 @@ def use(visitor: Visitor, what: str, chance: random.Random, steps: int) -> None:
     if what == "noise":
         visitor.press("Seed", "change", Seed=chance.randrange(1000))
     elif what == "chain":
-        visitor.press("Walk the chain", Seed=chance.randrange(1000))
+        visitor.press("Walk the chain again", Seed=chance.randrange(1000))
     elif what == "denoise":
         visitor.press(
             "denoise-run",

@@ -131,6 +131,11 @@ def test_names_beside_marks_cover_neither_each_other_nor_a_mark():
     assert found == ["top center", "bottom center", "middle right"]
     assert places(marks[:1] * 9, ["x"] * 9, (250, 240), 16, (8, 20)) == [*PLACES, None]
     assert places(marks[:1], [""], (250, 240), 16, (8, 20)) == [None]
+    above = [[(0, 120), (250, 120)]]  # a line above the marks
+    assert places(marks[:1], ["eta 1"], (250, 240), 16, (8, 20), above) == ["bottom center"]
+    assert places(marks[:1], ["eta 1"], (250, 240), 16, (8, 20), [[(0, 199), (250, 199)]]) == [
+        "top center"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +172,11 @@ def test_training_images_are_the_line_below_and_noise_is_not_in_view():
     assert any(a.text == "training images: 0.10" for a in made.layout.annotations)
     low, high = (10**v for v in made.layout.yaxis.range)
     assert low < 0.1 and 0.6 < high < 1
+    (words,) = [a for a in made.layout.annotations if a.text.startswith("training")]
+    (beside,) = [
+        a for a in figure(ALL, "ddpm", 1000).layout.annotations if a.text.startswith("training")
+    ]
+    assert (words.xanchor, beside.xanchor) == ("right", "left")  # where the choice is not
     assert made.layout.paper_bgcolor == made.layout.plot_bgcolor == "rgba(0,0,0,0)"
 
 

@@ -4,16 +4,17 @@ import base64
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from diffusion_core.data import to_uint8
+from diffusion_core.data import read_picture, to_uint8
 from diffusion_core.process import q_sample
 from diffusion_core.schedule import make_schedule
-from tabs.noise import compute, layout
+from tabs.noise import compute, layout, pictures
 from tabs.noise.form import NoiseForm
 from tabs.shared.forms import table
 from tabs.shared.picture_upload import receive
@@ -72,6 +73,8 @@ def test_what_the_denoise_tab_begins_with():
     assert start.picture.shape == (64, 64, 3)
     assert start.log_snr == pytest.approx(float(make_schedule("linear").log_snr(420)))
     assert start.where == "t = 420 of the linear schedule"
+    grey = compute.start_here(NoiseForm(PICTURE[..., :1], 64), 420).picture
+    assert grey.shape == (64, 64, 3) and (grey[..., 0] == grey[..., 2]).all()
 
 
 @pytest.mark.parametrize(
@@ -96,14 +99,51 @@ def test_bad_input_is_one_sentence(change, words):
             act(form, 5)
 
 
-def test_the_stage_and_the_picture_kept_stay_where_new_ones_cannot_be_made(monkeypatch):
+def test_the_stage_stays_and_a_sentence_stands_beside_what_cannot_be_read(monkeypatch):
     said = []
     monkeypatch.setattr(gr, "Warning", said.append)
     new = layout.refresh(NoiseForm(PICTURE, 64))
     assert {*new} == {*layout.SHOWN_PARTS} and new["kept"] is PICTURE
     assert json.loads(new["stage"])["size"] == 64
-    assert layout.refresh(NoiseForm(None)) == {} and said == []
-    assert layout.refresh(NoiseForm(PICTURE, seed=0.5)) == {} and "seed must be" in said[0]
+    well = {"seed_told": "", "range_told": ""}
+    assert layout.refresh(NoiseForm(None)) == well
+    for seed in (0.5, "", None, "<b>"):
+        told = layout.refresh(NoiseForm(PICTURE, seed=seed))
+        assert {*told} == {*well} and "seed must be" in told["seed_told"]
+        assert 'role="alert"' in told["seed_told"] and "<b>" not in told["seed_told"]
+        assert "None" not in told["seed_told"]
+    told = layout.refresh(NoiseForm(PICTURE, value_range="white"))
+    assert "white" in told["range_told"] and told["seed_told"] == ""
+    assert said == []
+
+
+def test_the_tab_opens_with_a_picture_of_the_models_kind(monkeypatch):
+    def opened(dataset):
+        checkpoint = SimpleNamespace(config=SimpleNamespace(dataset=dataset))
+        monkeypatch.setattr(pictures.models, "first", lambda: "")
+        monkeypatch.setattr(pictures.models, "get", lambda name: checkpoint)
+        return pictures.opening_picture()
+
+    assert opened("avatars-3000") == ("Avatar", 64)
+    assert opened("fashion-mnist") == ("Boot", 28)
+    assert opened("horses") == opened(None) == ("Cat", 128)
+
+    def none():
+        raise ValueError("no model")
+
+    monkeypatch.setattr(pictures.models, "first", none)
+    assert pictures.opening_picture() == ("Cat", 128)
+
+
+def test_files_are_named_by_picture_and_schedule():
+    avatar = read_picture(pictures.PICTURES / "avatar.png")
+    assert avatar.shape == (64, 64, 3)
+    sent = json.loads(compute.prepare(NoiseForm(avatar, 64, schedule="cosine")))
+    assert sent["file"] == "avatar-cosine"
+    assert json.loads(compute.prepare(NoiseForm(PICTURE, 64)))["file"] == "picture-linear"
+    made = compute.animation(NoiseForm(avatar, 28))
+    assert Path(next(made)).name == "avatar-linear-noising.gif"
+    made.close()
 
 
 def test_every_field_of_the_form_has_a_control_and_its_default_works():

@@ -14,6 +14,8 @@ from tabs.noise.form import NoiseForm
 
 pytestmark = pytest.mark.browser
 STAGE = "#noise-stage"
+# The page opens with a model of Fashion-MNIST.
+OPENING = NoiseForm(read_picture(noise.PICTURES / "ankle-boot.png"), 28)
 # One move of the slider; answers after the next animation frame with what is drawn then.
 MOVE = """(t) => new Promise((done) => {
   const slider = document.querySelector('#noise-stage input[aria-label="Timestep"]');
@@ -43,9 +45,7 @@ def change(page, act):
 @pytest.mark.parametrize("round_trip", [0, 150])
 def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip):
     delay(tab, round_trip)
-    x0, eps, schedule = compute.parts(
-        NoiseForm(read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear")
-    )
+    x0, eps, schedule = compute.parts(OPENING)
     quiet(tab)
     requests = []
     tab.on("request", lambda r: requests.append(r.url))
@@ -54,7 +54,7 @@ def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip)
         want = to_uint8(q_sample(x0, t, eps, schedule))[0]
         got = pixels(tab, "x_t", STAGE)
         assert np.abs(got.astype(int) - want).max() <= 1
-    assert np.array_equal(pixels(tab, "x0", STAGE), to_uint8(x0)[0])
+    assert (pixels(tab, "x0", STAGE) == to_uint8(x0)[0]).all()  # grey
     assert np.abs(pixels(tab, "eps", STAGE).astype(int) - to_uint8(eps)[0]).max() <= 1
     tab.get_by_label("Timestep").press("ArrowLeft")
     expect(tab.locator(f"{STAGE} .now")).to_have_text("998")
@@ -62,9 +62,7 @@ def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip)
 
 
 def test_the_numbers_under_the_picture_are_this_timesteps(tab):
-    _, _, schedule = compute.parts(
-        NoiseForm(read_picture(noise.PICTURES / "chelsea.png"), 128, "centre", 0, "linear")
-    )
+    _, eps, schedule = compute.parts(OPENING)
     ab = float(schedule.alpha_bar(300))
     tab.evaluate(MOVE, 300)
     expect(tab.locator(f"{STAGE} .a")).to_have_text(f"{ab**0.5:.2f}")
@@ -72,7 +70,9 @@ def test_the_numbers_under_the_picture_are_this_timesteps(tab):
     decibel = 10 * np.log10(ab / (1 - ab))
     expect(tab.locator(f"{STAGE} .snr")).to_contain_text(f"{decibel:.1f} dB")
     tab.evaluate(MOVE, 999)
-    expect(tab.locator(f"{STAGE} .moments")).to_contain_text("standard deviation 1.00")
+    expect(tab.locator(f"{STAGE} .moments")).to_contain_text(
+        f"standard deviation {float(eps.std(correction=0)):.2f}"
+    )
 
 
 def test_the_film_strip_goes_where_it_says_and_play_arrives_at_noise(tab):
@@ -82,8 +82,49 @@ def test_the_film_strip_goes_where_it_says_and_play_arrives_at_noise(tab):
     expect(tab.locator(f"{STAGE} .now")).to_have_text("428")
     assert np.array_equal(pixels(tab, "x_t", STAGE), pixels(tab, "thumbnail t = 428", STAGE))
     tab.evaluate(MOVE, 900)
+    tab.keyboard.press("Space")  # on a thumbnail, its own
+    expect(tab.locator(f"{STAGE} .now")).to_have_text("428")
+    tab.evaluate(MOVE, 900)
     tab.locator(f"{STAGE} .play").click()
     expect(tab.locator(f"{STAGE} .now")).to_have_text("999")
+
+
+def test_keys_act_on_the_whole_tab_but_not_where_one_types(tab):
+    now = tab.locator(f"{STAGE} .now")
+    tab.locator(".lead p").first.click()
+    for key, t in (("Home", 0), ("ArrowRight", 1), ("End", 999), ("ArrowLeft", 998)):
+        tab.keyboard.press(key)
+        expect(now).to_have_text(str(t))
+    seed = tab.get_by_label("Seed", exact=True).first
+    seed.click()
+    tab.keyboard.press("Home")
+    expect(now).to_have_text("998")
+    # Emptied, it says what is wrong beside it, and the stage stays.
+    seed.fill("")
+    told = tab.locator(".told p.error").first
+    expect(told).to_contain_text("whole number")
+    below = told.bounding_box()["y"] - seed.bounding_box()["y"]
+    assert 0 < below < 120 and tab.locator(".toast-body").count() == 0
+    seed.fill("0")
+    expect(tab.locator(".told p.error")).to_have_count(0)
+    tab.locator(".lead p").first.click()
+    tab.keyboard.press("Home")
+    tab.keyboard.press("Space")
+    expect(tab.locator(f"{STAGE} .play")).to_have_attribute("aria-label", "Pause")
+    tab.keyboard.press("Space")
+    expect(tab.locator(f"{STAGE} .play")).to_have_attribute("aria-label", "Play")
+
+
+def test_all_of_the_stage_is_in_view_formula_under_the_curve_and_play_beside_the_timestep(tab):
+    box = {
+        part: tab.locator(f"{STAGE} {part}").first.bounding_box()
+        for part in (".view.x_t canvas", ".play", ".time", ".rail", ".equation", ".strip")
+    }
+    assert all(b["y"] > 0 and b["y"] + b["height"] <= 900 for b in box.values()), box
+    play, time = box[".play"], box[".time"]
+    assert abs(play["y"] + play["height"] / 2 - time["y"] - time["height"] / 2) < 12
+    assert 0 <= box[".equation"]["y"] - box[".rail"]["y"] - box[".rail"]["height"] < 40
+    assert box[".view.x_t canvas"]["width"] >= 280
 
 
 def test_a_picture_of_ones_own_comes_in_and_a_broken_one_is_a_sentence(tab, tmp_path):
@@ -105,7 +146,7 @@ def test_a_picture_of_ones_own_comes_in_and_a_broken_one_is_a_sentence(tab, tmp_
 
 
 def test_a_shipped_picture_is_one_click_away(tab):
-    change(tab, lambda: tab.get_by_role("button", name="Boot").click())
+    change(tab, lambda: tab.get_by_role("button", name="Bag").click())
     boot = pixels(tab, "x0", STAGE)
     assert (boot[..., 0] == boot[..., 1]).all() and boot.std() > 30
 
@@ -129,15 +170,14 @@ def test_new_noise_changes_the_noise_and_not_the_picture(tab):
 def test_chain_and_jump_differ_and_agree_in_mean_and_variance(tab):
     tab.evaluate(MOVE, 400)
     tab.get_by_role("button", name="Markov chain or one jump?").click()
-    press(tab, "Walk the chain")
-    tab.wait_for_selector("#noise-chain .chain[data-state=done]")
+    tab.wait_for_selector("#noise-chain .chain[data-state=done]")  # it has walked when it opens
     assert tab.locator("#noise-chain .chain").get_attribute("data-k") == "401"
     chain, jump = (pixels(tab, name, "#noise-chain") for name in ("chain", "jump"))
     assert np.abs(chain.astype(int) - jump).mean() > 20
     variance = float(tab.locator("#noise-chain .theory td").nth(1).inner_text())
     for row in (".of-chain", ".of-jump"):
         mean, spread = (
-            [float(x) for x in cell.split("±")]
+            [float(x.replace("−", "-")) for x in cell.split("±")]
             for cell in tab.locator(f"#noise-chain {row} td").all_inner_texts()
         )
         assert abs(mean[0]) < 4 * mean[1] + 1e-4
@@ -149,19 +189,23 @@ def test_picture_strip_and_animation_can_be_kept(tab):
     tab.evaluate(MOVE, 600)
     with tab.expect_download() as download:
         press(tab, "Save picture")
-    assert download.value.suggested_filename == "noised-t600.png"
+    assert download.value.suggested_filename == "boot-linear-t600.png"
     kept = np.asarray(Image.open(download.value.path()).convert("RGB"))
-    assert np.array_equal(kept, pixels(tab, "x_t", STAGE))
+    shown = pixels(tab, "x_t", STAGE)
+    assert np.array_equal(kept, shown.repeat(19, axis=0).repeat(19, axis=1))  # 532 pixels, crisp
     with tab.expect_download() as download:
         press(tab, "Save strip")
+    assert download.value.suggested_filename == "boot-linear-strip.png"
     strip = np.asarray(Image.open(download.value.path()).convert("RGB"))
-    assert strip.shape == (128, 8 * 130 - 2, 3)
+    assert strip.shape == (532 + 54, 8 * 534 - 2, 3)
+    assert (strip[532:, :532] < 99).any()  # the timesteps below
+    tab.get_by_role("button", name="More").first.click()
     press(tab, "Make animation")
-    link = tab.locator("a[download='noising.gif']").first
+    link = tab.locator("a[download='boot-linear-noising.gif']").first
     link.wait_for()
     with tab.expect_download() as download:
         link.click()
-    assert download.value.suggested_filename == "noising.gif"
+    assert download.value.suggested_filename == "boot-linear-noising.gif"
 
 
 def test_denoise_from_here_takes_the_picture_along(tab):
@@ -187,6 +231,9 @@ def test_it_fits_and_can_be_read(fresh, url):
     for fold in ("More", "Markov chain", "Why?"):
         page.get_by_role("button", name=fold).first.click()
     settle(page, 500)
+    if page.viewport_size["width"] < 500:  # a phone: the stage first, and all controls soon
+        strip = page.locator(f"{STAGE} .strip").bounding_box()
+        assert strip["y"] + strip["height"] < 844 * 2
     assert beyond(page) == []
     for scheme in in_light_and_dark(page):
         assert faults(page) == [], scheme

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from pagelib import beyond, delay, faults, in_light_and_dark, pixels, press, quiet, settle
+from pagelib import beyond, choose, delay, faults, in_light_and_dark, pixels, press, quiet, settle
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -38,7 +38,7 @@ def changed(page, act):
 
 def test_the_same_picture_stands_under_every_schedule_at_the_cursor(tab):
     x0, eps, _ = compute.parts(
-        NoiseForm(read_picture(noise.PICTURES / "chelsea.png"), 64, "centre", 0, "linear")
+        NoiseForm(read_picture(noise.PICTURES / "ankle-boot.png"), 64, "centre", 0, "linear")
     )
     slider = tab.locator(f'{STAGE} input[aria-label="Timestep"]')
     for t in (0, 400, 999):
@@ -65,6 +65,19 @@ def test_pointing_at_the_plot_moves_the_cursor_and_asks_nobody(tab):
     )
     cursor = tab.locator(".plot-cursor").bounding_box()
     assert abs(cursor["x"] - (box["x"] + box["width"] * 0.8)) < 15
+    # A drag zooms into nothing: the axes are as they were, and there is no toolbar.
+    ranges = """() => {
+      const { xaxis, yaxis } = document.querySelector("#schedule-plot .js-plotly-plot")._fullLayout;
+      return [...xaxis.range, ...yaxis.range];
+    }"""
+    before = tab.evaluate(ranges)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.2, steps=4)
+    tab.mouse.up()
+    assert tab.evaluate(ranges) == before == [0, 999, *before[2:]]
+    assert tab.locator("#schedule-plot .modebar-btn").count() == 0
+    touch = """e => getComputedStyle(e).touchAction"""
+    assert tab.locator("#schedule-plot .nsewdrag").first.evaluate(touch) == "pan-y"
     assert requests == []
 
 
@@ -72,7 +85,9 @@ def test_a_choice_changes_plot_table_words_and_address_and_a_link_reopens_it(tab
     changed(tab, lambda: tab.get_by_label("drawn", exact=True).check())
     changed(tab, lambda: tab.get_by_label("linear", exact=True).uncheck())
     expect(tab.locator(f"{STAGE} tbody th")).to_have_text(["cosine", "sigmoid", "drawn"])
-    expect(tab.locator("#schedule-plot .legendtext").first).to_have_text("cosine")
+    names = tab.locator("#schedule-plot .annotation-text")
+    expect(names.filter(has_text="cosine")).to_have_count(1)  # at the end of its curve
+    expect(names.filter(has_text="linear")).to_have_count(0)
     changed(tab, lambda: tab.get_by_label("Zero terminal SNR: end in pure noise").check())
     expect(tab.locator(".prose.meaning")).to_contain_text("ends in pure noise")
     tab.wait_for_function("() => location.search.includes('zero=true')")
@@ -141,37 +156,61 @@ def drawn_points(page):
     return json.loads(page.locator("#draw-stage .draw").get_attribute("data-points"))
 
 
-def test_a_schedule_can_be_drawn_and_is_kept_monotone(tab):
-    tab.get_by_role("button", name="Draw your own").click()
-    svg = tab.locator("#draw-stage svg")
-    svg.scroll_into_view_if_needed()
-    box = svg.bounding_box()
-    middle = box["x"] + box["width"] / 2
+def test_a_schedule_is_drawn_on_the_plot_and_is_kept_monotone(tab):
+    changed(tab, lambda: tab.get_by_role("button", name="Draw your own").click())
+    expect(tab.get_by_label("drawn", exact=True)).to_be_checked()  # who opens it wants to see it
+    handles = tab.locator("#draw-stage .handle")
+    plot = tab.locator("#schedule-plot .nsewdrag").first
+
+    def centre(i):
+        box = handles.nth(i).bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    tab.wait_for_function("() => document.querySelectorAll('#draw-stage .handle[cx]').length === 5")
+    area = plot.bounding_box()
+    for i, share in enumerate((0, 0.25, 0.5, 0.75, 1)):  # they lie on the plot, at even times
+        assert centre(i)[0] == pytest.approx(area["x"] + share * area["width"], abs=3)
+    assert centre(2)[1] == pytest.approx(area["y"] + area["height"] / 2, abs=3)  # ᾱ = 0.5
 
     def drag():
-        tab.mouse.move(middle, box["y"] + box["height"] / 2)
+        x, y = centre(2)
+        tab.mouse.move(x, y)
         tab.mouse.down()
-        tab.mouse.move(middle, box["y"] + 4, steps=8)  # far above the point before it
+        tab.mouse.move(x, area["y"] - 40, steps=8)  # far above the point before it
         tab.mouse.up()
 
     changed(tab, drag)
     assert drawn_points(tab) == [9, 3, 3, -3, -9]
-    expect(tab.get_by_label("drawn", exact=True)).to_be_checked()
     expect(tab.get_by_label("number input for log-SNR at 2/4")).to_have_value("3")
     tab.wait_for_function("() => location.search.includes('p2=3')")
     # the last point, by keyboard
-    changed(tab, lambda: tab.get_by_role("slider", name="Point 5 of 5").press("PageDown"))
+    changed(tab, lambda: handles.nth(4).press("PageDown"))
     assert drawn_points(tab)[-1] == -12
     tab.locator(f'{STAGE} input[aria-label="Timestep"]').fill("999")
     row = tab.locator(f"{STAGE} tbody tr").filter(has_text="drawn").locator("td")
     expect(row.nth(4)).to_have_text("−12.00")
-    # and in numbers, which move the drawing
+    # and in numbers, which move the drawing; one that rises is said to be taken down
     field = tab.get_by_label("number input for log-SNR at 4/4")
     field.fill("-10")
     field.press("Tab")
     tab.wait_for_function(
         "() => document.querySelector('#draw-stage .draw').dataset.points.endsWith('-10]')"
     )
+    field.fill("-1")
+    field.press("Tab")
+    told = tab.locator(".told p.error")
+    expect(told).to_contain_text("log-SNR at 4/4 is −1, above the point before it")
+    tab.wait_for_function(
+        "() => document.querySelector('#draw-stage .draw').dataset.points.endsWith('-3]')"
+    )
+    # A number that is emptied is told beside it, and nothing in a message elsewhere.
+    tab.get_by_label("number input for T", exact=True).fill("")
+    expect(tab.locator(".told p.error").first).to_contain_text("T is empty")
+    assert tab.locator(".toast-body").count() == 0
+    # On the plot of β there is no place for the points.
+    changed(tab, lambda: choose(tab, "Plot", "β"))
+    expect(tab.get_by_label("log axis")).to_be_checked()
+    tab.wait_for_selector("#draw-stage .draw", state="hidden")
 
 
 def test_a_link_reopens_on_a_slow_line(open_page, url):

@@ -2,7 +2,9 @@
 
 import csv
 import dataclasses
+import html
 import json
+import re
 from types import SimpleNamespace
 
 import gradio as gr
@@ -27,27 +29,34 @@ def form(choice: ScheduleForm, **changes) -> ScheduleForm:
 @pytest.mark.parametrize("what", list(QUANTITIES))
 @pytest.mark.parametrize("log", [False, True])
 def test_every_plot_shows_every_schedule(what, log):
-    lines = {
-        trace.name: trace
-        for trace in figure(form(ALL, what=what, axis=LOGARITHMIC if log else LINEAR)).data
-    }
-    for name in NAMES:
-        found = [line for n, line in lines.items() if n.split(" ")[0] == name]
+    made = figure(form(ALL, what=what, axis=LOGARITHMIC if log else LINEAR))
+    lines = {trace.name: trace for trace in made.data}
+    for name in NAMES:  # those that lie on each other are one line, which names all
+        found = [line for n, line in lines.items() if name in re.split("[ =]+", n)]
         assert found and all(len(line.x) == 200 for line in found)
-    assert any("was trained with this" in n for n in lines)
+    assert any("model avatars" in n for n in lines)
+    names = [a.text.replace("<br>", " ") for a in made.layout.annotations]
+    assert sorted(names) == sorted(lines)  # each stands at the end of its line
+    assert made.layout.meta == {"kind": QUANTITIES[what], "drawn": True, "T": 200}
     if what.startswith("β"):
-        want = make_schedule("cosine", 200).betas.tolist()
-        assert list(lines["cosine"].y) == pytest.approx(want)
+        want = make_schedule("linear", 200).betas.tolist()
+        assert list(lines["linear"].y) == pytest.approx(want)
+        assert made.layout.yaxis.type == ("log" if log else "linear")
 
 
-def test_the_code_makes_the_same_schedules():
+def test_the_code_makes_the_same_schedules_in_any_folder_and_draws_them(tmp_path, monkeypatch):
     choice = dataclasses.replace(ALL, beta_end=0.03, s=0.02, tau=0.8, p2=1.5)
+    lines = code(choice)
+    assert lines.startswith("# Needs the playground's packages: pip install")
+    monkeypatch.chdir(tmp_path)
     space: dict = {}
-    exec(code(choice), space)
+    exec(lines, space)
     made = made_of(choice)
     assert space["schedules"].keys() == made.keys()
     for name, s in made.items():
         assert torch.equal(space["schedules"][name].betas, s.betas)
+    page = (tmp_path / "schedules.html").read_text(encoding="utf-8")
+    assert "sigmoid_beta" in page and "Plotly" in page
 
 
 def test_the_table_is_whole_and_exact(tmp_path):
@@ -89,20 +98,61 @@ def test_figures_are_made_four_times_a_second_at_most(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "place", "words"),
     [
-        ({"names": ()}, "at least one"),
-        ({"T": 1}, "from 2 to"),
-        ({"tau": 0.0}, "tau"),
-        ({"beta_end": 2.0}, "beta"),
-        ({"T": None}, "every number"),
-        ({"p3": 99.0}, "point"),
+        ({"names": ()}, "names_told", "at least one"),
+        ({"T": 1}, "told", "T is 1: it takes a number from 2 to 4000."),
+        ({"T": None}, "told", "T is empty: it takes a number from 2 to 4000."),
+        ({"T": "9"}, "told", "T holds no number"),
+        ({"tau": 0.0}, "parameters_told", "tau is 0: it takes a number from 0.1 to 3."),
+        ({"start": None}, "parameters_told", "start is empty: it takes a number from −6 to 0."),
+        ({"p3": 99.0}, "points_told", "log-SNR at 3/4 is 99: it takes a number from −15 to 15."),
+        ({"names": ("odd",)}, "told", "no schedule"),
     ],
 )
-def test_bad_choices_are_one_sentence(change, words):
-    with pytest.raises(gr.Error) as caught:
-        schedules.update(None, form(ScheduleForm(names=NAMES), **change))
-    assert words in str(caught.value) and "\n" not in str(caught.value)
+def test_bad_choices_are_one_sentence_beside_the_control(monkeypatch, change, place, words):
+    monkeypatch.setattr(schedules.time, "sleep", lambda seconds: None)
+    choice = form(ScheduleForm(names=NAMES), **change)
+    shown = schedules.paced_update(0.0, None, choice)
+    assert {*shown} == {*schedules.PLACES, "made"}  # what is there stays
+    told = {name: html.unescape(shown[name]) for name in schedules.PLACES}
+    assert words in told[place] and "\n" not in told[place] and 'role="alert"' in told[place]
+    assert not any(sentence for name, sentence in told.items() if name != place)
+    with pytest.raises(gr.Error, match=re.escape(words.split(":")[0])):
+        next(schedules.save_csv(choice))
+
+
+def test_points_that_rise_are_said_to_be_taken_down():
+    told = schedules.told(ScheduleForm(p2=5.0, p3=4.0))
+    assert "log-SNR at 2/4 is 5, above the point before it; drawn uses 3 there." in html.unescape(
+        told["points_told"]
+    )
+    assert "3/4 is 4" in told["points_told"] and "drawn uses 3 there" in told["points_told"]
+    assert not any(schedules.told(ScheduleForm()).values())
+
+
+def test_an_emptied_slider_is_none_for_every_handler_and_gradio_still_holds_the_others():
+    assert table(ScheduleForm)["T"].control(value=9).preprocess(None) is None
+    assert table(ScheduleForm)["T"].control(value=9).preprocess(99_999) == 99_999
+    other = gr.Slider(0, 5)
+    assert other.preprocess(None) is None and other.preprocess(3) == 3
+    with pytest.raises(gr.Error):
+        other.preprocess(9)
+
+
+def test_what_spans_powers_of_ten_opens_logarithmic():
+    assert [schedules.suited_axis(what) for what in QUANTITIES] == [
+        LINEAR,
+        LINEAR,
+        LOGARITHMIC,
+        LINEAR,
+        LOGARITHMIC,
+    ]
+    (beta,) = [what for what in QUANTITIES if what.startswith("β")]
+    query = SimpleNamespace(query_params={"what": beta})
+    assert schedules.from_address(query) == {"what": beta, "axis": LOGARITHMIC}
+    query.query_params["axis"] = LINEAR
+    assert schedules.from_address(query)["axis"] == LINEAR
 
 
 def test_the_address_is_read_and_nonsense_in_it_is_not():
@@ -142,4 +192,5 @@ def test_every_field_survives_the_address(name):
     assert value != default and value != [*default] if name == "names" else value != default
     text = ",".join(value) if name == "names" else json.dumps(value).strip('"')
     text = value if isinstance(value, str) else text
-    assert schedules.from_address(SimpleNamespace(query_params={name: text})) == {name: value}
+    read = schedules.from_address(SimpleNamespace(query_params={name: text}))
+    assert read[name] == value and read.keys() <= {name, "axis"}

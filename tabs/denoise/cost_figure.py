@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from diffusion_core.evaluation import TRAINING_IMAGES, Results, SamplerRow
 from diffusion_core.samplers import SAMPLERS
 
-from ..shared.figures import CURVES
+from ..shared.figures import CURVES, QUIET, Figure
 from ..shared.text import span, times
 
 # Plotly's names of the places, and where each lies from the mark: across and up.
@@ -37,6 +37,7 @@ def places(
     size: tuple[float, float],
     mark: float,
     letter: tuple[float, float],
+    lines: Sequence[Sequence[tuple[float, float]]] = (),
 ) -> list[str | None]:
     """For each mark the first place of `PLACES` where its name is free; None where none is.
 
@@ -46,8 +47,10 @@ def places(
         size: Width and height of the plot in pixels; names stay inside.
         mark: Side of a mark, in pixels.
         letter: Width and height of a letter, in pixels.
+        lines: What is drawn beside the marks, each line by its points, which names do not cross.
     """
     taken = [_box(x, y, mark, mark) for x, y in marks]
+    taken += [_box(x, y, STROKE, STROKE) for line in lines for x, y in _along(line)]
     found: list[str | None] = []
     for (x, y), name in zip(marks, names, strict=True):
         width, height = len(name) * letter[0], letter[1]
@@ -60,6 +63,17 @@ def places(
                 taken.append(box)
                 found[-1] = place
                 break
+    return found
+
+
+def _along(line: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points along a line, no further from each other than a stroke is wide."""
+    found = [*line[:1]]
+    for (x0, y0), (x1, y1) in zip(line, line[1:], strict=False):
+        parts = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) / STROKE))
+        found += [
+            (x0 + (x1 - x0) * k / parts, y0 + (y1 - y0) * k / parts) for k in range(parts + 1)
+        ]
     return found
 
 
@@ -83,13 +97,13 @@ MARKERS = (  # in turn, as many as there are samplers
     "pentagon",
 )
 NOW = "#8b5cf6"  # a violet between the page's two, for the line that is its cursor
-QUIET = "#7a7a82"
 EDGE = {"color": "rgba(255, 255, 255, 0.85)", "width": 1.5}  # parts marks that overlap
 TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 TYPICAL = (5, MANY)  # evaluations that are always in view, so that the axis stands still
 HEIGHT, TOP, BOTTOM = 440, 124, 76
 NARROW = 200  # pixels of the plot's width on a phone
-MARK, LETTER = 16, (8.5, 20)  # pixels: a mark's side, a letter's width and height
+MARK, LETTER = 13, (8.5, 20)  # pixels: a mark's side, a letter's width and height
+STROKE = 4  # pixels: a line's width
 
 
 def figure(
@@ -97,7 +111,7 @@ def figure(
     choice_sampler: str,
     choice_evaluations: int,
     ms_per_evaluation: float | None = None,
-) -> go.Figure:
+) -> Figure:
     """Frechet distance over network evaluations, both logarithmic, a curve for each sampler.
 
     Rows with eta, guidance or another spacing are single hollow marks. The axis shows the time here
@@ -117,8 +131,8 @@ def figure(
     distances = [r.frechet_distance for r in drawn] + [r.frechet_distance for r in scale]
     distances = distances or [0.1, 1.0]
     y_range = [math.log10(min(distances) / 1.4), math.log10(max(distances) * 1.25)]
-    named = _named(drawn, x_range, y_range)
-    made = go.Figure()
+    named = _named(drawn, x_range, y_range, choice_evaluations, [r.frechet_distance for r in scale])
+    made = Figure()
     for style, sampler in enumerate(SAMPLERS):
         rows = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.num_evaluations)
         colour, dash = CURVES[style % len(CURVES)]
@@ -136,6 +150,8 @@ def figure(
     _lay_out(made, x_range, y_range, ms_per_evaluation)
     if scale:
         y = scale[0].frechet_distance
+        now = (math.log10(choice_evaluations) - x_range[0]) / (x_range[1] - x_range[0])
+        left = now > 0.5  # its words lie where the line of the choice does not
         made.add_shape(
             type="line",
             xref="paper",
@@ -149,8 +165,8 @@ def figure(
         made.add_annotation(
             text=f"{TRAINING_IMAGES}: {y:.2f}",
             xref="paper",
-            x=0.93,
-            xanchor="right",
+            x=0.02 if left else 0.98,
+            xanchor="left" if left else "right",
             y=math.log10(y),
             yanchor="top",
             showarrow=False,
@@ -168,23 +184,37 @@ def figure(
     return made
 
 
-def _named(rows: list[SamplerRow], x_range: list[float], y_range: list[float]) -> dict[str, str]:
+def _named(
+    rows: list[SamplerRow],
+    x_range: list[float],
+    y_range: list[float],
+    choice: int,
+    levels: list[float],
+) -> dict[str, str]:
     """Places of the names of rows that are not plain; without room on a phone a touch shows it.
 
-    The best is named first, since those that come later may find no room.
+    The best is named first, since those that come later may find no room. Names cross neither a
+    curve, nor the line of the present choice, nor those of the `levels`.
     """
+    width, height = NARROW, HEIGHT - TOP - BOTTOM
 
     def across(value: float, ends: list[float], pixels: int) -> float:
         return (math.log10(value) - ends[0]) / (ends[1] - ends[0]) * pixels
 
+    def mark(row: SamplerRow) -> tuple[float, float]:
+        distance = across(row.frechet_distance, y_range, height)
+        return across(row.num_evaluations, x_range, width), distance
+
     rows = sorted(rows, key=lambda r: r.frechet_distance)
-    width, height = NARROW, HEIGHT - TOP - BOTTOM
-    marks = [
-        (across(r.num_evaluations, x_range, width), across(r.frechet_distance, y_range, height))
-        for r in rows
+    lines = [
+        [mark(r) for r in sorted(rows, key=lambda r: r.num_evaluations) if r.plain and of(r)]
+        for of in ((lambda r, s=s: r.sampler == s) for s in SAMPLERS)
     ]
+    now = across(choice, x_range, width)
+    lines.append([(now, 0), (now, height)])
+    lines += [[(0, at), (width, at)] for at in (across(v, y_range, height) for v in levels)]
     names = ["" if r.plain else _extra(r) for r in rows]
-    found = places(marks, names, (width, height), MARK, LETTER)
+    found = places([mark(r) for r in rows], names, (width, height), MARK, LETTER, lines)
     return {r.name: place for r, place in zip(rows, found, strict=True) if place}
 
 
@@ -231,7 +261,6 @@ def _hover(row: SamplerRow) -> str:
 
 
 def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: float | None) -> None:
-    grid = {"gridcolor": "rgba(128, 128, 128, 0.25)", "zeroline": False, "type": "log"}
     # Times at powers of ten alone: between them there is no room on a phone.
     under = [
         f"{n}<br><i>{span(n * ms)}</i>" if ms is not None and math.log10(n).is_integer() else f"{n}"
@@ -240,13 +269,10 @@ def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: fl
     title = "evaluations" + ("" if ms is None else " and <i>time here</i>")
     nice = [k * 10.0**e for e in range(-3, 4) for k in (1, 2, 5)]
     made.update_layout(
-        template="none",
         height=HEIGHT,
         hovermode="closest",
         margin={"l": 76, "r": 20, "t": TOP, "b": BOTTOM},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": 16, "color": QUIET, "family": "system-ui, sans-serif"},
+        font_size=16,
         legend={
             "orientation": "h",
             "x": 0,
@@ -255,8 +281,8 @@ def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: fl
             "font": {"size": 16},
             "itemsizing": "trace",
         },
-        xaxis=grid
-        | {
+        xaxis={
+            "type": "log",
             "title": {"text": title, "standoff": 10},
             "title_font_size": 16,
             "range": x_range,
@@ -264,8 +290,8 @@ def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: fl
             "ticktext": under,
             "tickangle": 0,
         },
-        yaxis=grid
-        | {
+        yaxis={
+            "type": "log",
             "title": {"text": "Frechet distance (low is good)", "standoff": 8},
             "title_font_size": 16,
             "range": y_range,

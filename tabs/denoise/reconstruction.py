@@ -295,15 +295,13 @@ def _gallery(
 
 def curve(times: list[int], estimates: list[float], walks: list[float]) -> go.Figure:
     """Error against t, of one estimate of x0 and of the whole walk."""
-    figure = curves(
+    return curves(
         [Curve("one look", np.array(estimates), 2), Curve("the whole walk", np.array(walks), 0)],
         "distance to the true picture",
         log=False,
+        x=times,
+        x_title="noised to t",
     )
-    for trace in figure.data:
-        trace.x, trace.mode = times, "lines+markers"
-    figure.update_xaxes(title="noised to t", range=[0, times[-1]])
-    return figure
 
 
 RETURN, INVERSION = "denoise-return", "denoise-inversion"  # the ids of the galleries

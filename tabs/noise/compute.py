@@ -24,6 +24,7 @@ from ..shared.picture_and_noise import message, picture_and_noise
 from ..shared.start_image import StartImage
 from ..shared.wire import ChainMessage, Moments, NoiseMessage, as_base64
 from .form import NoiseForm
+from .pictures import name_of
 
 CHAIN_SECONDS = 0.1
 SAME = (
@@ -49,6 +50,7 @@ def prepare(form: NoiseForm) -> str:
     values: NoiseMessage = {
         **message(x0, eps),
         "alpha_bars": [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()],
+        "file": f"{name_of(form.picture)}-{form.schedule}",
         "caption": words + f"T = {len(schedule)} · noise of seed {parse_seed(form.seed)}" + ranged,
     }
     return json.dumps(values)
@@ -128,8 +130,11 @@ def start_here(form: NoiseForm, t: float) -> StartImage:
         t = max(0, min(int(t), len(schedule) - 1))
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
+    picture = to_uint8(x0)[0]
+    if picture.shape[2] == 1:  # its control shows colours alone
+        picture = picture.repeat(3, axis=2)
     return StartImage(
-        to_uint8(x0)[0], float(schedule.log_snr(t)), f"t = {t} of the {form.schedule} schedule"
+        picture, float(schedule.log_snr(t)), f"t = {t} of the {form.schedule} schedule"
     )
 
 
@@ -139,7 +144,7 @@ def animation(form: NoiseForm) -> Iterator[str]:
         x0, eps, schedule = parts(form)
         timesteps = np.linspace(0, len(schedule) - 1, 60).round().astype(int)
         with tempfile.TemporaryDirectory() as folder:  # Gradio keeps a copy, and lets it go in time
-            path = Path(folder) / "noising.gif"
+            path = Path(folder) / f"{name_of(form.picture)}-{form.schedule}-noising.gif"
             with COMPUTE_QUEUE.slot():
                 frames = [to_uint8(q_sample(x0, int(t), eps, schedule))[0] for t in timesteps]
                 write_animation(path, frames)

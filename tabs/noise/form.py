@@ -41,13 +41,21 @@ class NoiseForm:
             picture_input,
             raw=True,
             label="Picture",
-            height=220,
+            height=170,
             buttons=["fullscreen"],
             sources=["upload", "clipboard", "webcam"],
             alt_text="the picture to be noised",
         ),
     )
-    size: int = entry(128, partial(gr.Radio, [(str(s), s) for s in SIZES], label="Size in pixels"))
+    size: int = entry(
+        128,
+        partial(
+            gr.Radio,
+            [(str(s), s) for s in SIZES],
+            label="Size in pixels",
+            elem_classes=["in-a-row"],
+        ),
+    )
     crop: str = entry(CROPS[0], partial(gr.Dropdown, list(CROPS), label="Crop to a square"))
     seed: str | int | None = entry(0, partial(seed_input, label="Seed"))
     schedule: str = entry("linear", partial(gr.Dropdown, list(SCHEDULES), label="Schedule"))

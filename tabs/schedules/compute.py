@@ -8,7 +8,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
 
 from diffusion_core.schedule import (
@@ -18,7 +17,8 @@ from diffusion_core.schedule import (
 )
 
 from ..shared import models
-from ..shared.figures import Curve, curves
+from ..shared.figures import Curve, Figure, curves
+from ..shared.number_input import BadField
 from ..shared.picture_and_noise import message, picture_and_noise
 from ..shared.wire import CompareMessage, ScheduleNumbers
 from .form import DRAWN, NAMES, QUANTITIES, ScheduleForm
@@ -47,7 +47,7 @@ def schedules(form: ScheduleForm) -> dict[str, NoiseSchedule]:
         ValueError: if one cannot be built; one sentence.
     """
     if not form.names:
-        raise ValueError("Choose at least one schedule.")
+        raise BadField("names", "Choose at least one schedule.")
     made = {}
     for name in form.names:
         if name == DRAWN:
@@ -74,8 +74,12 @@ def quantity(schedule: NoiseSchedule, kind: str) -> list[tuple[str, np.ndarray]]
     return [("", schedule.posterior_variance(t, t - 1).numpy())]
 
 
-def figure(form: ScheduleForm) -> go.Figure:
-    """The plot: the chosen schedules, and faintly those that checkpoints were trained with."""
+def figure(form: ScheduleForm) -> Figure:
+    """The plot: the chosen schedules, and faintly those that checkpoints were trained with.
+
+    Its meta says which quantity it is and whether a drawn schedule is shown, whose points the page
+    then lays over it.
+    """
     kind = QUANTITIES[form.what]
     lines = []
     for name, schedule in schedules(form).items():
@@ -83,9 +87,14 @@ def figure(form: ScheduleForm) -> go.Figure:
             lines.append(Curve(name + suffix, y, NAMES.index(name), faint=i > 0))
     for name, trained in models.readable():
         y = quantity(trained.schedule, kind)[0][1]
-        lines.append(Curve(f"{name} was trained with this", y, len(NAMES), faint=True))
-    log = form.logarithmic and kind != "log_snr"
-    return curves(lines, form.what.split(",")[0], log=log)
+        lines.append(Curve(f"model {name}", y, len(NAMES), faint=True))
+    return curves(
+        lines,
+        form.what.split(",")[0],
+        log=form.logarithmic and kind != "log_snr",
+        title=form.what,
+        meta={"kind": kind, "drawn": DRAWN in form.names, "T": form.T},
+    )
 
 
 def meaning(form: ScheduleForm) -> str:
@@ -174,11 +183,19 @@ def write_csv(form: ScheduleForm, path: Path) -> None:
 
 
 def code(form: ScheduleForm) -> str:
-    """The lines of Python that give the same schedules."""
-    lines = ["from diffusion_core.schedule import make_schedule"]
-    if DRAWN in form.names:
-        lines.append("from diffusion_core.schedule import schedule_from_log_snr")
-    lines += ["", "schedules = {"]
+    """The lines of Python that give the same schedules, and draw them into a file.
+
+    They run in any folder where the packages are installed; where they are not, the error says what
+    to do.
+    """
+    lines = [
+        "# Needs the playground's packages: pip install PATH_OF_ITS_FOLDER, or run this in it.",
+        "import plotly.graph_objects as go",
+        "",
+        "from diffusion_core.schedule import make_schedule, schedule_from_log_snr",
+        "",
+        "schedules = {",
+    ]
     for name in form.names:
         if name == DRAWN:
             lines.append(f'    "drawn": schedule_from_log_snr({form.points}, {form.T}),')
@@ -188,7 +205,10 @@ def code(form: ScheduleForm) -> str:
         lines.append(f'    "{name}": make_schedule("{name}", {form.T}{options}),')
     lines += [
         "}",
+        'plot = go.Figure(layout={"xaxis_title": "t", "yaxis_title": "alpha-bar"})',
         "for name, s in schedules.items():",
         "    print(name, s.alpha_bar(len(s) - 1), s.log_snr(0))",
+        "    plot.add_scatter(y=s.alphas_cumprod.tolist(), name=name)",
+        'plot.write_html("schedules.html")  # open it in a browser',
     ]
     return "\n".join(lines)

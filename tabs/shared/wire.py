@@ -202,6 +202,7 @@ class NoiseMessage(PictureAndNoiseMessage):
     """The Noise stage's picture, noise and schedule."""
 
     alpha_bars: list[float]
+    file: str
     caption: str
 
 

@@ -9,7 +9,7 @@ globalThis.CustomEvent ??= class extends Event {
   }
 };
 
-import { chooseDrawn, drawPoints } from "../../tabs/static/draw/clicks.js";
+import { beginDrawing, chooseDrawn, drawPoints } from "../../tabs/static/draw/clicks.js";
 import { startGallery, startedRuns } from "../../tabs/static/gallery/clicks.js";
 import { writeControls } from "../../tabs/static/lib/address.js";
 import { newRun, withLast } from "../../tabs/static/lib/runs.js";
@@ -120,7 +120,10 @@ test("the timestep of the stage is sent along as a number", () => {
 test("drawing chooses the drawn schedule, once", () => {
   assert.deepEqual(chooseDrawn("[9, 4, 0]", ["linear"]), [["linear", "drawn"], 9, 4, 0]);
   assert.deepEqual(chooseDrawn("[9]", ["drawn"]), [["drawn"], 9]);
+  assert.deepEqual(beginDrawing(["a", "b"], ["linear"], "beta"), [["linear", "drawn"], "a"]);
+  assert.deepEqual(beginDrawing(["a", "b"], ["drawn"], "b"), [["drawn"], "b"]);
   put("#draw-stage .draw", {}, "draw:set");
+  drawPoints(3, null); // a number is being typed
   drawPoints(3, 2);
   assert.deepEqual(heard, [["draw:set", [3, 2]]]);
 });

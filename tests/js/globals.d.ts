@@ -1,10 +1,35 @@
 // What the scripts meet on the page beside the DOM. For the type checker alone.
 
+/** What is used of an axis of a Plotly figure: values to pixels and back. */
+interface PlotlyAxis {
+  range: [number, number];
+  type?: string;
+  d2p?: (value: number) => number;
+  p2d?: (pixel: number) => number;
+}
+
+/** What is used of a figure's layout. */
+interface PlotlyLayout {
+  annotations?: { text: string }[];
+  shapes?: { line: { dash?: string } }[];
+  height?: number;
+  margin?: { b?: number };
+  meta?: { kind?: string; drawn?: boolean; T?: number };
+  /** Ours: the names of the curves were put below the figure. */
+  below?: boolean;
+}
+
 /** What is used of a Plotly figure. */
 interface PlotlyElement extends HTMLElement {
-  on?: (event: string, act: (event: { points: { x: number }[] }) => void) => void;
+  on?: (event: string, act: () => void) => void;
+  layout?: PlotlyLayout;
   _fullLayout?: {
-    xaxis?: { l2p?: (value: number) => number };
-    _size?: { l: number; t: number; h: number };
+    xaxis?: PlotlyAxis;
+    yaxis?: PlotlyAxis;
+    _size?: { l: number; t: number; w: number; h: number };
   };
+}
+
+interface PlotlyGlobal {
+  relayout: (plot: HTMLElement, changes: Record<string, unknown>) => Promise<unknown>;
 }

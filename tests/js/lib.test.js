@@ -85,12 +85,12 @@ test("times and counts in words", () => {
 test("numbers to four digits, small ones as powers, infinite ones as signs", () => {
   assert.equal(significant(0), "0.000");
   assert.equal(significant(-1.23456), "−1.235");
-  assert.equal(significant(0.00012345), "1.23e−4");
+  assert.equal(significant(0.00012345), "1.23·10⁻⁴");
   assert.deepEqual([significant(Infinity), significant(-Infinity)], ["∞", "−∞"]);
 });
 
 test("a weight too small for three digits is a power of ten", () => {
-  assert.deepEqual([0, -0.5, 0.0004, -0.0006].map(weightSize), ["0.000", "0.500", "4.0e−4", "0.001"]);
+  assert.deepEqual([0, -0.5, 0.0004, -0.0006].map(weightSize), ["0.000", "0.500", "4.0·10⁻⁴", "0.001"]);
 });
 
 test("as much picture as noise is 0 dB, ten times as much 10 dB", () => {

@@ -6,7 +6,7 @@ import { base64 } from "../../tabs/static/lib/bytes.js";
 import { saveBlob } from "../../tabs/static/lib/dom.js";
 import { unpack } from "../../tabs/static/lib/mixing.js";
 import { crc32, png } from "../../tabs/static/lib/png.js";
-import { strip } from "../../tabs/static/noise/strip.js";
+import { ink, strip } from "../../tabs/static/noise/strip.js";
 
 /** Reads a PNG file of one IDAT and no filters, by its specification. */
 async function decoded(blob) {
@@ -59,23 +59,28 @@ test("a large picture of noise, and one of a single pixel", async () => {
   assert.deepEqual((await decoded(await png(1, 1, 1, () => 255))).pixels, [255]);
 });
 
-test("the film strip has each timestep's picture, and clear gaps", async () => {
-  const message = (channels) => {
+test("the film strip has each timestep's picture, crisp, clear gaps, and the timesteps", () => {
+  for (const channels of [1, 3]) {
     const n = 4 * channels;
     const x0 = Uint8Array.from({ length: n }, (_, p) => 20 * p);
-    return { size: 2, channels, x0: base64(x0), eps: base64(new Uint8Array(2 * n)) };
-  };
-  for (const channels of [1, 3]) {
-    const data = { ...unpack(message(channels)), alphaBars: [1, 0] };
-    const { width, height, level } = strip(data, [0, 1]);
-    const { pixels } = await decoded(await png(width, height, 4, level));
-    assert.deepEqual([width, height], [6, 2]);
-    const at = (x, y) => pixels.slice(4 * (y * width + x), 4 * (y * width + x + 1));
+    const message = { size: 2, channels, x0: base64(x0), eps: base64(new Uint8Array(2 * n)) };
+    const { width, height, level } = strip({ ...unpack(message), alphaBars: [1, 0] }, [0, 1]);
+    assert.deepEqual([width, height], [2 * 512 + 2, 512 + 54]);
+    const at = (x, y) => [0, 1, 2, 3].map((c) => level(4 * (y * width + x) + c));
     const of = (p) => (channels === 1 ? [20 * p, 20 * p, 20 * p] : [60 * p, 60 * p + 20, 60 * p + 40]);
-    assert.deepEqual([at(0, 0), at(1, 0), at(0, 1), at(1, 1)], [0, 1, 2, 3].map((p) => [...of(p), 255]));
-    assert.deepEqual([at(2, 0), at(3, 1)], [[0, 0, 0, 0], [0, 0, 0, 0]]);
-    assert.deepEqual([at(4, 0), at(5, 1)], [[128, 128, 128, 255], [128, 128, 128, 255]]);
+    const corners = [[0, 0], [511, 0], [0, 511], [511, 511]].map(([x, y]) => at(x, y));
+    assert.deepEqual(corners, [0, 1, 2, 3].map((p) => [...of(p), 255]));
+    assert.equal(at(512, 9)[3], 0);
+    assert.deepEqual(at(600, 256), [128, 128, 128, 255]);
+    const dark = (from) => {
+      let count = 0;
+      for (let y = 512; y < height; y++) for (let x = from; x < from + 512; x++) count += at(x, y)[0] < 99;
+      return count;
+    };
+    assert.ok(dark(0) > 600 && dark(514) > 600);
   }
+  const rows = Array.from({ length: 5 }, (_, r) => [0, 1, 2].map((c) => ink("7", 18, 6 * c, 12 + 6 * r)));
+  assert.deepEqual(rows.map((row) => row.map(Number).join("")), ["111", "001", "010", "010", "010"]);
 });
 
 test("a file's address lives long enough for a browser that reads it late", (t) => {

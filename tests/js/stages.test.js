@@ -4,10 +4,18 @@ import { test } from "node:test";
 import { linesOf, wordsOf } from "../../tabs/static/algorithm/lines.js";
 import { rows } from "../../tabs/static/chain/rows.js";
 import { cells, sameShare } from "../../tabs/static/compare/numbers.js";
-import { LIMIT, curve, held, moveOf, pointed } from "../../tabs/static/draw/points.js";
+import {
+  LIMIT,
+  QUANTITIES,
+  between,
+  falling,
+  held,
+  moveOf,
+} from "../../tabs/static/draw/points.js";
 import { cellLabel, heeds, template, toneOf } from "../../tabs/static/gallery/cells.js";
 import { dab, hatched, openPixels, shape } from "../../tabs/static/hole/mask.js";
 import { base64 } from "../../tabs/static/lib/bytes.js";
+import { namesBelow, sideways } from "../../tabs/static/lib/plots.js";
 import {
   densityBars,
   measure,
@@ -16,6 +24,7 @@ import {
   scheduleCurve,
   signalToNoise,
   stripTimes,
+  ticks,
 } from "../../tabs/static/noise/charts.js";
 import { Race, distanceTable, stamp } from "../../tabs/static/race/lanes.js";
 import { logAxis, rules, short } from "../../tabs/static/training/axis.js";
@@ -114,7 +123,14 @@ test("the film strip goes from the first timestep to the last", () => {
 test("signal to noise in words", () => {
   assert.equal(signalToNoise(0.5), "Signal to noise 0.0 dB, ᾱ = 0.500");
   assert.equal(signalToNoise(0.9), "Signal to noise +9.5 dB, ᾱ = 0.900");
-  assert.equal(signalToNoise(0.0001), "Signal to noise -40.0 dB, ᾱ = 1.0e-4");
+  assert.equal(signalToNoise(0.0001), "Signal to noise −40.0 dB, ᾱ = 1.0·10⁻⁴");
+});
+
+test("the axis of timesteps has round ticks and the last one, none too near it", () => {
+  assert.deepEqual(ticks(999), [0, 200, 400, 600, 800, 999]);
+  assert.deepEqual(ticks(99), [0, 20, 40, 60, 80, 99]);
+  assert.deepEqual(ticks(209), [0, 50, 100, 150, 209]);
+  assert.deepEqual(ticks(1), [0, 1]);
 });
 
 test("playing reaches noise after its seconds", () => {
@@ -143,20 +159,47 @@ test("a change of T keeps the share of the way", () => {
   assert.equal(sameShare(300, 999, 99), 30);
 });
 
-test("a drawn point stays between its neighbours, on half steps", () => {
+test("a drawn point stays between its neighbours, to a tenth", () => {
   const points = [9, 3, -9];
-  assert.equal(held(points, 1, 3.3), 3.5);
+  assert.equal(held(points, 1, 3.34), 3.3);
   assert.equal(held(points, 1, 99), 9);
   assert.equal(held(points, 1, -99), -9);
-  assert.equal(held(points, 0, 99), LIMIT);
-  assert.equal(held(points, 2, -99), -LIMIT);
+  assert.equal(held(points, 0, Infinity), LIMIT);
+  assert.equal(held(points, 2, -Infinity), -LIMIT);
+  assert.deepEqual(falling([9, 3, 5, -3, 0]), [9, 3, 3, -3, -3]);
 });
 
-test("a place in the drawing is a point and a value", () => {
-  assert.deepEqual(pointed(0.26, 0.5, 5), { i: 1, value: 0 });
-  assert.deepEqual(pointed(-0.4, 0, 5), { i: 0, value: 15 });
-  assert.deepEqual(pointed(1.4, 1, 5), { i: 4, value: -15 });
-  assert.equal(curve([15, 0, -15]), "M0 0L150 100L300 200");
+test("a place on the plot is a log-SNR, on every plot that takes the points", () => {
+  assert.deepEqual(Object.keys(QUANTITIES), ["alpha_bar", "roots", "log_snr"]);
+  for (const { of, back } of Object.values(QUANTITIES)) {
+    for (const l of [-6, 0, 2.5]) assert.ok(Math.abs(back(of(l)) - l) < 1e-9);
+  }
+  assert.equal(QUANTITIES.alpha_bar.of(0), 0.5);
+  assert.ok(QUANTITIES.alpha_bar.back(1.2) > LIMIT && QUANTITIES.roots.back(-1) < -LIMIT);
+});
+
+test("between its points a drawn schedule is straight in the log-SNR", () => {
+  assert.deepEqual(between([4, 0, -8], 2), [[0, 4], [0.25, 2], [0.5, 0], [0.75, -4], [1, -8]]);
+});
+
+test("on a phone the names go below the figure, each beside its key", () => {
+  const changes = namesBelow({
+    annotations: [{ text: "low" }, { text: "high<br>= same" }],
+    shapes: [{ line: {} }, { line: { dash: "dot" } }, { line: { dash: "solid" } }],
+    height: 320,
+    margin: { b: 48 },
+  });
+  assert.deepEqual([changes.height, changes["margin.b"], changes["margin.r"]], [374, 102, 14]);
+  const [first, second] = changes.annotations;
+  assert.deepEqual([first.text, first.yshift, second.text, second.yshift], ["high<br>= same", -66, "low", -93]);
+  assert.deepEqual(changes.shapes.map(({ line, y0 }) => [line.dash, y0]), [["solid", -57], ["dot", -93]]);
+});
+
+test("a finger that moves along the axis points, one that moves over the page does not", () => {
+  const began = { x: 100, y: 100 };
+  assert.ok(sideways(began, { clientX: 120, clientY: 110 }));
+  assert.ok(!sideways(began, { clientX: 120, clientY: 160 }));
+  assert.ok(!sideways(began, { clientX: 104, clientY: 100 }));
 });
 
 test("arrow keys move a point, others do not", () => {
@@ -173,7 +216,7 @@ test("the chain's table gives each moment with its error", () => {
   });
   assert.deepEqual(table.theory, ["0", "0.2500"]);
   assert.deepEqual(table["of-chain"], ["0.0010 ± 0.0020", "0.2501 ± 0.0030"]);
-  assert.deepEqual(table["of-jump"], ["-0.5000 ± 0.2500", "1.0000 ± 0.0000"]);
+  assert.deepEqual(table["of-jump"], ["−0.5000 ± 0.2500", "1.0000 ± 0.0000"]);
 });
 
 test("a gallery heeds the run that is waited for, and any where none is", () => {

@@ -1,7 +1,9 @@
 // The table of what is left when the picture is taken out of x_t.
 
+import { fixed } from "../lib/format.js";
+
 /** @param {[number, number]} measured A value and its standard error. */
-export const withError = ([value, error]) => `${value.toFixed(4)} ± ${error.toFixed(4)}`;
+export const withError = ([value, error]) => `${fixed(value, 4)} ± ${fixed(error, 4)}`;
 
 /**
  * Mean and variance, by row of the table.

@@ -5,6 +5,7 @@ import { parse } from "../lib/messages.js";
 import { mixer, unpack } from "../lib/mixing.js";
 import { paint } from "../lib/pixels.js";
 import { oncePerFrame } from "../lib/playback.js";
+import { pointing, watchPlot } from "../lib/plots.js";
 import { cells, sameShare } from "./numbers.js";
 
 const NOTE_MS = 300; // after the last move of the slider its place is written into the address
@@ -87,26 +88,11 @@ export function mount(element) {
   function place() {
     const axis = plot?._fullLayout?.xaxis;
     const area = plot?._fullLayout?._size;
-    if (!plot || !axis?.l2p || !area) return;
+    if (!plot || !axis?.d2p || !area) return;
     if (cursor.parentElement !== plot) plot.append(cursor);
-    cursor.style.left = `${area.l + axis.l2p(Number(slider.value))}px`;
+    cursor.style.left = `${area.l + axis.d2p(Number(slider.value))}px`;
     cursor.style.top = `${area.t}px`;
     cursor.style.height = `${area.h}px`;
-  }
-
-  function bind() {
-    /** @type {PlotlyElement | null} */
-    const found = document.querySelector("#schedule-plot .js-plotly-plot");
-    if (!found?.on || found === plot) return place();
-    plot = found;
-    plot.style.position = "relative";
-    found.on("plotly_hover", (event) => {
-      slider.value = String(Math.round(event.points[0].x));
-      later();
-      note();
-    });
-    found.on("plotly_afterplot", place);
-    place();
   }
 
   // A moment after the last move, so that a sweep over the plot does not write a hundred addresses.
@@ -120,11 +106,18 @@ export function mount(element) {
     }, NOTE_MS);
   }
 
-  // Plotly's code may arrive after this; on a slow line even the plot's place on the page may.
-  const stage = element.closest(".stage") ?? document.body;
-  new MutationObserver(bind).observe(stage, { childList: true, subtree: true });
+  watchPlot(element.closest(".stage") ?? document.body, "#schedule-plot", {
+    found: (figure) => {
+      plot = figure;
+      pointing(figure, (t) => {
+        slider.value = String(t);
+        later();
+        note();
+      });
+    },
+    drawn: place,
+  });
   slider.addEventListener("input", later);
   slider.addEventListener("change", note);
-  bind();
   return receive;
 }

@@ -13,7 +13,23 @@ export function chooseDrawn(drawn, names) {
   return [names.includes("drawn") ? names : [...names, "drawn"], ...JSON.parse(drawn)];
 }
 
+/**
+ * Whoever opens the fold wants to draw: "drawn" is chosen, on a plot where its points can be.
+ *
+ * @param {string[]} quantities Whose plots take the points.
+ * @param {string[]} names The schedules that are shown.
+ * @param {string} what The quantity that is plotted.
+ * @returns {unknown[]} The schedules to show, and the quantity to plot.
+ */
+export function beginDrawing(quantities, names, what) {
+  return [
+    names.includes("drawn") ? names : [...names, "drawn"],
+    quantities.includes(what) ? what : quantities[0],
+  ];
+}
+
 /** @param {unknown[]} points */
 export function drawPoints(...points) {
+  if (points.some((p) => p === null || p === "")) return; // a number that is being typed
   stage("#draw-stage .draw")?.dispatchEvent(new CustomEvent("draw:set", { detail: points }));
 }

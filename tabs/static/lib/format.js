@@ -22,13 +22,36 @@ export const thousands = (n) => n.toLocaleString("en");
 export const trueMinus = (text) => text.replaceAll("-", "−");
 
 /**
+ * A number as text with a true minus sign: what every number of the page passes that may be below 0.
+ *
+ * @param {number} x
+ * @param {number} digits After the point.
+ */
+export const fixed = (x, digits) => x.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+
+const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/**
+ * A number as a power of ten: 1.2·10⁻⁴.
+ *
+ * @param {number} x
+ * @param {number} digits After the point.
+ */
+export function powerOfTen(x, digits) {
+  const [factor, power] = x.toExponential(digits).split("e");
+  const raised = power.replace("-", "⁻").replace("+", "").replace(/\d/g, (d) => RAISED[Number(d)]);
+  return `${factor.replace("-", "−")}·10${raised}`;
+}
+
+/**
  * To four significant digits, with a true minus sign.
  *
  * @param {number} x
  */
 export function significant(x) {
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-  return trueMinus(x !== 0 && Math.abs(x) < 0.001 ? x.toExponential(2) : x.toPrecision(4));
+  if (x !== 0 && Math.abs(x) < 0.001) return powerOfTen(x, 2);
+  return x.toPrecision(4).replace("-", "−");
 }
 
 /**
@@ -39,7 +62,7 @@ export function significant(x) {
  */
 export function weightSize(weight) {
   const size = Math.abs(weight);
-  return size < 0.0005 && weight ? trueMinus(size.toExponential(1)) : size.toFixed(3);
+  return size < 0.0005 && weight ? powerOfTen(size, 1) : size.toFixed(3);
 }
 
 /**

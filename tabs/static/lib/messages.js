@@ -215,6 +215,7 @@
  * @property {string} x0
  * @property {string} eps
  * @property {number[]} alpha_bars One a timestep.
+ * @property {string} file How the names of files begin: picture and schedule.
  * @property {string} caption
  */
 

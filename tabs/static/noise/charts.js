@@ -1,7 +1,7 @@
 // The Noise stage's numbers: histogram, moments, and the two curves of the schedule.
 
 import { BINS, bars, line } from "../lib/curves.js";
-import { decibels } from "../lib/format.js";
+import { decibels, fixed, powerOfTen } from "../lib/format.js";
 
 const NORMAL_TOP = 0.9; // a density of this height reaches 110 of the box's 120
 
@@ -70,11 +70,23 @@ export function scheduleCurve(alphaBars, f) {
 export const stripTimes = (T, count = 8) =>
   Array.from({ length: count }, (_, k) => Math.round((k * (T - 1)) / (count - 1)));
 
+/**
+ * Ticks of the axis of timesteps: round ones from 0, and the last one, none too near it.
+ *
+ * @param {number} last
+ */
+export function ticks(last) {
+  const steps = [1, 10, 100, 1000].flatMap((power) => [power, 2 * power, 5 * power]);
+  const step = steps.find((s) => last / s <= 5.5) ?? last;
+  const round = Array.from({ length: Math.ceil(last / step) }, (_, i) => i * step);
+  return [...round.filter((t) => t === 0 || last - t > 0.6 * step), last];
+}
+
 /** @param {number} alphaBar */
 export function signalToNoise(alphaBar) {
   const decibel = decibels(alphaBar);
-  const small = alphaBar < 0.001 ? alphaBar.toExponential(1) : alphaBar.toFixed(3);
-  return `Signal to noise ${decibel > 0 ? "+" : ""}${decibel.toFixed(1)} dB, ᾱ = ${small}`;
+  const small = alphaBar < 0.001 ? powerOfTen(alphaBar, 1) : alphaBar.toFixed(3);
+  return `Signal to noise ${decibel > 0 ? "+" : ""}${fixed(decibel, 1)} dB, ᾱ = ${small}`;
 }
 
 /**

@@ -1,11 +1,13 @@
 // The Noise stage: x0 and eps are here, so moving the slider mixes them without asking anybody.
 
 import { find, findAll, make, makeCanvas, saveBlob } from "../lib/dom.js";
+import { fixed } from "../lib/format.js";
+import { wireKeys } from "../lib/keys.js";
 import { parse } from "../lib/messages.js";
 import { mixer, unpack } from "../lib/mixing.js";
 import { paint, toLevel } from "../lib/pixels.js";
 import { Playback, oncePerFrame } from "../lib/playback.js";
-import { largePng } from "../lib/png.js";
+import { largePng, png } from "../lib/png.js";
 import "./clicks.js"; // here before the first click
 import {
   densityBars,
@@ -15,6 +17,7 @@ import {
   scheduleCurve,
   signalToNoise,
   stripTimes,
+  ticks,
 } from "./charts.js";
 import { strip } from "./strip.js";
 
@@ -30,7 +33,7 @@ export function mount(element) {
   /** @param {string} selector */
   const canvas = (selector) => find(root, selector, HTMLCanvasElement);
   const slider = find(root, "input.t", HTMLInputElement);
-  /** @type {(import("../lib/mixing.js").PictureAndNoise & { alphaBars: number[] }) | null} */
+  /** @type {(import("../lib/mixing.js").PictureAndNoise & { alphaBars: number[], file: string }) | null} */
   let data = null;
   let startedAt = 0;
   let startedFrom = 0;
@@ -63,7 +66,7 @@ export function mount(element) {
     const n = data.x0.length;
     const { counts, mean, deviation } = measure(mix, n);
     svg(".bars").setAttribute("d", densityBars(counts, n));
-    const words = `Mean ${mean.toFixed(2)}, standard deviation ${deviation.toFixed(2)}.`;
+    const words = `Mean ${fixed(mean, 2)}, standard deviation ${deviation.toFixed(2)}.`;
     $(".moments").textContent = words;
     for (const button of findAll(root, ".strip button", HTMLElement)) {
       button.setAttribute("aria-current", String(Number(button.dataset.t) === t));
@@ -89,7 +92,7 @@ export function mount(element) {
     button.type = "button";
     button.dataset.t = String(t);
     button.setAttribute("aria-label", `Show t = ${t}`);
-    button.append(small, make("span", { words: String(t) }));
+    button.append(small, make("span", { words: `t = ${t}` }));
     button.addEventListener("click", () => go(t));
     if (data) paint(small, data.size, data.channels, mixer(data, data.alphaBars[t]));
     return button;
@@ -100,12 +103,19 @@ export function mount(element) {
     /** @type {import("../lib/messages.js").NoiseMessage | null} */
     const message = parse(value);
     if (!message?.x0) return;
-    const made = { ...unpack(message), alphaBars: message.alpha_bars };
+    const made = { ...unpack(message), alphaBars: message.alpha_bars, file: message.file };
     const { size, channels, x0, eps, alphaBars } = made;
     const T = alphaBars.length;
     data = made;
     slider.max = String(T - 1);
     $(".end").textContent = String(T - 1);
+    $(".times").replaceChildren(
+      ...ticks(T - 1).map((t) => {
+        const tick = make("i", { words: String(t) });
+        tick.style.left = `${(100 * t) / (T - 1)}%`;
+        return tick;
+      }),
+    );
     svg(".signal").setAttribute("d", scheduleCurve(alphaBars, (ab) => Math.sqrt(ab)));
     svg(".noising").setAttribute("d", scheduleCurve(alphaBars, (ab) => Math.sqrt(1 - ab)));
     svg(".normal").setAttribute("d", normalCurve());
@@ -117,29 +127,42 @@ export function mount(element) {
     draw();
   }
 
-  playback.button.addEventListener("click", () => {
+  function play() {
     if (!playback.playing) {
       startedAt = performance.now();
       startedFrom = Number(slider.value) >= Number(slider.max) ? 0 : Number(slider.value);
     }
     playback.set(!playback.playing);
-  });
+  }
+
+  playback.button.addEventListener("click", play);
   slider.addEventListener("input", () => {
     playback.set(false);
     later();
   });
+  wireKeys(
+    root,
+    (move) => {
+      const [t, last] = [Number(slider.value), Number(slider.max)];
+      if (move === "toggle") play();
+      else go({ back: Math.max(0, t - 1), on: Math.min(last, t + 1), first: 0, last }[move]);
+    },
+    { own: slider, ready: () => data !== null },
+  );
   $(".save-png").addEventListener("click", async () => {
     if (!data) return;
     const t = Number(slider.value);
-    const mix = mixer(data, data.alphaBars[t]);
-    const { size, channels } = data;
-    const picture = { width: size, height: size, channels, level: (/** @type {number} */ p) => toLevel(mix(p)) };
-    saveBlob(await largePng(picture), `noised-t${t}.png`);
+    const { size, channels, alphaBars, file } = data;
+    const mix = mixer(data, alphaBars[t]);
+    /** @param {number} p */
+    const level = (p) => toLevel(mix(p));
+    const picture = { width: size, height: size, channels, level };
+    saveBlob(await largePng(picture), `${file}-t${t}.png`);
   });
   $(".save-strip").addEventListener("click", async () => {
     if (!data) return;
-    const { width, height, level } = strip(data, stripTimes(data.alphaBars.length));
-    saveBlob(await largePng({ width, height, channels: 4, level }), "noising-strip.png");
+    const { width, height, channels, level } = strip(data, stripTimes(data.alphaBars.length));
+    saveBlob(await png(width, height, channels, level), `${data.file}-strip.png`);
   });
   return receive;
 }
