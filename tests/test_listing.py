@@ -30,7 +30,7 @@ def folder(tmp_path, monkeypatch):
     """A folder of models of one's own, with one that is fine."""
     monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path / "models"))
     save_tiny(tmp_path / "models" / "fine")
-    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.001)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint, pictures=1: 0.001)
     return tmp_path / "models"
 
 

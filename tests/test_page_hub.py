@@ -100,7 +100,7 @@ def test_what_cannot_be_had_is_one_sentence_and_the_model_before_stays(hub, page
 
 
 def test_the_time_that_a_slow_model_takes_is_told_before_it_starts(page, monkeypatch):
-    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.5)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint, pictures=1: 0.5)
     choose(page, "Model", "two")
     number(page, "Steps", 40)
     said = page.locator("#denoise-expects")

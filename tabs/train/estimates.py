@@ -46,10 +46,15 @@ def facts_now(form: TrainForm, request: gr.Request) -> str:
         return sentence_of(error, TRAINING)
 
 
-def seconds_of(plan: TrainingPlan) -> float | None:
-    """Seconds of a step; while a training runs, only if they were measured before."""
+def seconds_of(plan: TrainingPlan, anew: bool = False) -> float | None:
+    """Seconds of a step; while a training runs, only if they were measured before.
+
+    Args:
+        plan: The plan of the step.
+        anew: Measure again where the last measure is old.
+    """
     seconds = seconds_a_step(plan, known=True)
-    if seconds is None and not QUEUE.busy:
+    if (anew or seconds is None) and not QUEUE.busy:
         with COMPUTE_QUEUE.slot():
             seconds = seconds_a_step(plan, known=QUEUE.busy)
     return seconds
@@ -61,7 +66,7 @@ def _filled(name: str, form: TrainForm, session: str) -> Filled:
     def measure(channels: str, batch: int) -> float | None:
         one = replace(form, steps=1, channels=channels, batch=batch)
         try:
-            return seconds_of(planned(session, one)[0])
+            return seconds_of(planned(session, one)[0], anew=True)
         except Exception:
             return None  # the facts beside the presets show the error
 
