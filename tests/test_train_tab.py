@@ -26,7 +26,7 @@ from tabs.shared.sessions import SESSIONS, Sessions
 from tabs.train import datasets, estimates, handlers, jobs, layout, my_models
 from tabs.train import messages as messages_module
 from tabs.train import plan as plan_module
-from tabs.train.form import FRESH, SourceForm, TrainForm
+from tabs.train.form import FRESH, OWN, SourceForm, TrainForm
 from tabs.train.jobs import QUEUE, Job, JobQueue, free_folder, kept_pictures
 from tabs.train.plan import plan_of
 
@@ -66,6 +66,8 @@ def home(tmp_path, monkeypatch, dataset):
     wait_for(lambda: not QUEUE.jobs)
     QUEUE.late.clear()
     SESSIONS.pictures.clear()
+    handlers.READ.clear()
+    estimates.FILLED.clear()
 
 
 def messages(generator):
@@ -327,7 +329,7 @@ def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_
 def test_nothing_is_trained_on_before_it_was_given_and_read(home, tmp_path, monkeypatch):
     for nothing in (SourceForm(datasets.MINE, []), SourceForm(datasets.FOLDER, folder=" ")):
         (told,) = handlers.chosen_pictures(nothing, ME)
-        assert [*told] == ["words"]  # the stage stays
+        assert [*told] == ["words", "facts"]  # the stage stays
     assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
     reading = threading.Event()
@@ -665,7 +667,7 @@ def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
     assert of == "a lunch"
     assert [filled_in[name] for name in ("steps", "batch", "channels")] == [3200, 32, "32,64"]
     assert "about 59 min" in estimates.measured_presets(SMALL, ME).choices[1][0]
-    assert "not measured while another" in estimates.facts_now(SMALL, ME)
+    assert "not measured while another" in estimates.facts_now(OWN, SMALL, ME)
 
 
 def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):

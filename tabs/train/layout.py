@@ -16,6 +16,7 @@ from ..shared.sessions import PUBLIC, SESSIONS
 from . import publish
 from .datasets import SIZES
 from .estimates import (
+    MEASURING,
     begins,
     facts_now,
     measured_presets,
@@ -38,6 +39,7 @@ from .handlers import (
     MENUS,
     PICTURE_PARTS,
     SOURCE_GROUPS,
+    START_PARTS,
     USE_PARTS,
     ZIP_PARTS,
     cancel_reading,
@@ -50,9 +52,9 @@ from .handlers import (
     opened,
     own_menu,
     shown_inputs,
+    start_training,
     stop,
     superseded,
-    train,
     use,
     watch,
     zip_file,
@@ -151,7 +153,8 @@ def build(page: Page) -> None:
                     "Train", variant="primary", min_width=120, elem_id="train-run"
                 )
                 stop_button = gr.Button("Stop", min_width=80, elem_id="train-stop")
-            facts = gr.Markdown("", elem_classes=["hint"], elem_id="train-facts")
+            facts = gr.Markdown(MEASURING, elem_classes=["hint"], elem_id="train-facts")
+            controls.add("facts", facts)
             name = run.place("name")
             begin = controls.place("begin", choices=[FRESH, *models.available()])
             with gr.Accordion("Everything", open=False):
@@ -240,23 +243,30 @@ def build(page: Page) -> None:
         """Measure, which takes a while; only then check whether a preset is still chosen."""
         event = event.then(**wired(measured_presets, [controls], preset), **measuring)
         filled(event, find, [preset, controls], PRESET_PARTS).then(
-            **wired(facts_now, [controls], facts), **measuring
+            **wired(facts_now, [preset, controls], facts), **measuring
         )
 
     for event in (read, opening):
         measured(filled(event, suggested_patch, [preset], PATCH_PARTS), refilled)
     measured(begin.input(begins, [begin, size], size, **QUIET), refilled)
-    measured(preset.input(lambda: None, None, None, **QUIET), preset_values)
+    measured(preset.input(lambda: MEASURING, None, facts, **QUIET), preset_values)
     gr.on(
         [c.change for c in controls.inputs],
-        **wired(facts_now, [controls], facts),
+        **wired(facts_now, [preset, controls], facts),
         **measuring,
     )
     opening.then(never_silent(watch), None, stage, **watching).then(
         **wired(own_menu, components(menus), menus), **QUIET
     )
     for event in (
-        run_button.click(**wired(never_silent(train), [name, controls], stage), **watching),
+        run_button.click(
+            **wired(
+                never_silent(start_training),
+                [name, preset, sources, controls],
+                controls.named(*START_PARTS),
+            ),
+            **watching,
+        ),
         resume.click(never_silent(go_on), own, stage, **watching),
     ):
         measured(event.then(**wired(newest, components(menus), menus), **QUIET), refilled)
