@@ -40,7 +40,7 @@ DOORS = {
     **dict.fromkeys(["come_back", "lead_to_noise", "chain_messages", "animation"], "queued"),
     **dict.fromkeys(["save_csv", "chosen_pictures", "opened", "zip_file", "keep"], "queued"),
     **dict.fromkeys(["facts_now", "measured_presets", "refilled", "preset_values"], "queued"),
-    **dict.fromkeys(["start_training", "go_on", "watch", "choose", "push"], "own"),
+    **dict.fromkeys(["start_training", "go_on", "watch", "look_back", "choose", "push"], "own"),
     **dict.fromkeys(["<lambda>", "fn", "refresh", "start_here", "paced_update"], "quick"),
     **dict.fromkeys(["preset", "stop", "stop_all", "give_up", "follow", "card_values"], "quick"),
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),

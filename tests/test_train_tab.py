@@ -357,7 +357,7 @@ def test_one_that_waits_leaves_the_line_when_it_is_stopped(home, dataset):
     first, second = a_job(dataset, home, "a", steps=4000), a_job(dataset, home, "b", session="you")
     QUEUE.enter(first)
     QUEUE.enter(second)
-    told = handlers.watch(YOU)
+    told = handlers.watch(None, YOU)
     assert json.loads(next(told))["state"] == "waiting"
     handlers.stop(YOU)
     assert second.state == "stopped" and list(QUEUE.jobs) == [first] and not first.stop.is_set()
@@ -673,9 +673,9 @@ def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
 def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):
     job = a_job(dataset, home, "a", steps=4000)
     QUEUE.enter(job)
-    first = handlers.watch(ME)
+    first = handlers.watch(None, ME)
     next(first)
-    second = handlers.watch(ME)
+    second = handlers.watch(None, ME)
     assert json.loads(next(second))["state"] in ("waiting", "running")
     assert list(first) == []
     job.stop.set()
@@ -696,3 +696,37 @@ def test_messages_overlap_and_miss_nothing(home, dataset):
         seen |= set(now)
     assert {s for each in steps for s in each} == set(job.growth.steps)
     assert max(map(len, steps)) <= 2 * messages_module.AT_ONCE
+
+
+def test_a_new_page_shows_what_the_chosen_model_keeps_of_its_training(home, dataset):
+    job = a_job(dataset, home, "kept", steps=60)
+    job.run()
+    known = messages(handlers.follow(job, "me"))
+    QUEUE.late.clear()  # as after a restart: nothing of it is in memory
+    path = str(home / "kept")
+    for shown in (handlers.watch(path, ME), handlers.look_back(path, ME)):
+        told = messages(shown)
+        last, before = told[-1], known[-1]
+        for name in ("state", "step", "total", "T", "loss", "bins", "first", "steps", "checks"):
+            assert last[name] == before[name], name
+        assert last["state"] == "done" and last["step"] == 60 and last["checks"]
+        assert {new["step"]: new for m in told for new in m["new"]} == {
+            new["step"]: new for m in known for new in m["new"]
+        }
+        assert told[0]["task"] == known[0]["task"] and told[0]["sheet"]["channels"] == 1
+        assert last["line"] == "kept, trained before: 60 of 60 steps."
+    assert messages(handlers.watch(None, ME)) == messages(handlers.look_back("x", ME)) == []
+    (home / "kept" / "checks.json").write_text('[{"name": 1}]')
+    assert messages(handlers.watch(path, ME))[-1]["checks"] == []
+    (home / "kept" / "history.npz").write_bytes(b"PK nothing")
+    assert messages(handlers.watch(path, ME)) == []
+
+
+def test_a_model_that_is_chosen_does_not_hide_a_training_that_runs(home, dataset):
+    a_job(dataset, home, "kept", steps=2).run()
+    job = a_job(dataset, home, "runs", steps=4000)
+    QUEUE.enter(job)
+    shown = handlers.look_back(str(home / "kept"), ME)
+    assert json.loads(next(shown))["run"].startswith("runs ")
+    job.stop.set()
+    list(shown)

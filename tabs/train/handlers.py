@@ -271,12 +271,28 @@ def go_on(path: str | None, request: gr.Request) -> Iterator[str]:
     yield from follow(job, session)
 
 
-def watch(request: gr.Request) -> Iterator[str]:
-    """What runs already, for a page that is opened while it does."""
+def watch(own: str | None, request: gr.Request) -> Iterator[str]:
+    """What a page shows that is opened: the training that runs or ran last, or what a model keeps.
+
+    Args:
+        own: The chosen model of one's own.
+        request: The request, which names the session.
+    """
     session = request.session_hash or ""
     job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
-    if job is not None:
+    shown = job if job is not None else my_models.past_training(own, session)
+    if shown is not None:
+        yield from follow(shown, session)
+
+
+def look_back(own: str | None, request: gr.Request) -> Iterator[str]:
+    """One of one's own models was chosen: show its training, unless another one is under way."""
+    session = request.session_hash or ""
+    job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
+    if job is not None and (not job.over or str(job.folder) == own):
         yield from follow(job, session)
+    elif (past := my_models.past_training(own, session)) is not None:
+        yield from follow(past, session)
 
 
 def stop(request: gr.Request) -> None:

@@ -48,6 +48,7 @@ from .handlers import (
     end_reading,
     first_pictures,
     go_on,
+    look_back,
     newest,
     opened,
     own_menu,
@@ -255,9 +256,10 @@ def build(page: Page) -> None:
         **wired(facts_now, [preset, controls], facts),
         **measuring,
     )
-    opening.then(never_silent(watch), None, stage, **watching).then(
-        **wired(own_menu, components(menus), menus), **QUIET
-    )
+    opening.then(**wired(own_menu, components(menus), menus), **QUIET).then(
+        never_silent(watch), own, stage, **watching
+    ).then(**wired(own_menu, components(menus), menus), **QUIET)
+    own.input(never_silent(look_back), own, stage, **watching)
     for event in (
         run_button.click(
             **wired(

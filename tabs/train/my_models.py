@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import zipfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from diffusion_core.checkpoint import CARD, CONFIG, RESULTS, WEIGHTS
+from diffusion_core.data import grid
 from diffusion_core.publishing import TOKENS, Pushed, Tell, push
-from diffusion_core.training_runs import STATE_FILE, TrainingPlan
+from diffusion_core.training_runs import (
+    STATE_FILE,
+    Check,
+    SampleHistory,
+    TrainingPlan,
+    TrainingProgress,
+    TrainingRecord,
+)
 
 from ..shared.limits import Limits
 from ..shared.sessions import SESSIONS
@@ -104,6 +116,65 @@ def deleted(path: str | None, session: str) -> str:
     folder = at_rest(chosen(path, session))
     shutil.rmtree(folder)
     return folder.name
+
+
+@dataclass(eq=False)
+class PastTraining:
+    """What a model keeps of its training, to be shown as a training that is over.
+
+    Attributes:
+        name: Name of the model.
+        record: Losses, samples and health checks.
+        over: Always; as of a `Job`.
+        lock: Held while it is read, as that of a `Job`.
+    """
+
+    name: str
+    record: TrainingRecord
+    over: bool = True
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def state(self) -> str:
+        """Whether it came to its last step."""
+        progress = self.record.progress
+        return "done" if progress.step >= progress.total else "stopped"
+
+    @property
+    def progress(self) -> TrainingProgress:
+        """Its losses."""
+        return self.record.progress
+
+    @property
+    def growth(self) -> SampleHistory:
+        """Its samples."""
+        return self.record.growth
+
+    @property
+    def checks(self) -> list[Check]:
+        """The latest health checks."""
+        return self.record.checks
+
+    @property
+    def sheet(self) -> np.ndarray:
+        """Some of the pictures that it learned from, uint8 (H, W, C)."""
+        return grid(self.growth.clean)
+
+    @property
+    def line(self) -> str:
+        """The training in words."""
+        p = self.progress
+        return f"{self.name}, trained before: {p.step:,} of {p.total:,} steps."
+
+
+def past_training(path: str | None, session: str) -> PastTraining | None:
+    """The training of one of the session's models as its folder keeps it; None without one."""
+    try:
+        folder = chosen(path, session)
+    except ValueError:
+        return None
+    record = TrainingRecord.kept(folder)
+    return None if record is None else PastTraining(folder.name, record)
 
 
 def resumed(path: str | None, session: str, limits: Limits) -> Job:
