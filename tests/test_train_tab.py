@@ -229,10 +229,24 @@ def test_on_a_public_page_a_model_is_listed_for_its_own_session_alone(monkeypatc
         ({"channels": "60,60"}, "60 channels are not a multiple of 32"),
         ({"channels": "32,32,32,32"}, "must be a multiple of 16"),
         ({"channels": "2048,4096"}, "at most 200 million parameters"),
-        ({"learning_rate": -1}, "must be above 0"),
-        ({"ema": 1.0}, "ema_decay"),
-        ({"T": 1}, "T must be a whole number from 2 on"),
-        ({"seed": None}, "Fill in every number"),
+        ({"learning_rate": -1}, "Learning rate must be a number above 0, not -1."),
+        ({"ema": 1.0}, "EMA decay must be a number from 0 to below 1, not 1."),
+        ({"T": 1}, "Timesteps T must be a whole number from 2 on"),
+        *(
+            ({name: None}, f"{label} is empty; give a number.")
+            for name, label in (
+                ("steps", "Training steps"),
+                ("batch", "Batch"),
+                ("learning_rate", "Learning rate"),
+                ("blocks", "Blocks"),
+                ("patch", "Patch"),
+                ("T", "Timesteps T"),
+                ("ema", "EMA decay"),
+                ("dropout", "Label dropout"),
+            )
+        ),
+        ({"seed": ""}, "Seed of the training must be a whole number"),
+        ({"channels": ""}, "Channels must be whole numbers and commas"),
         ({"begin": "no/such"}, "no such checkpoint"),
     ],
 )
@@ -321,7 +335,9 @@ def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_
     bad = tmp_path / "bad.zip"
     bad.write_bytes(b"PK nothing")
     *_, said = handlers.chosen_pictures(SourceForm(source, [str(bad)], folder), ME)
-    assert words in json.loads(said["stage"])["error"] and "choose others" in said["words"]
+    assert words in said["refused"] and said["refused"].count('role="alert"') == 1
+    assert "stage" not in said and words not in said["words"]  # once, beside the field
+    assert "not used any more" in said["words"]
     assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     assert not home.exists()
 
@@ -329,7 +345,7 @@ def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_
 def test_nothing_is_trained_on_before_it_was_given_and_read(home, tmp_path, monkeypatch):
     for nothing in (SourceForm(datasets.MINE, []), SourceForm(datasets.FOLDER, folder=" ")):
         (told,) = handlers.chosen_pictures(nothing, ME)
-        assert [*told] == ["words", "facts"]  # the stage stays
+        assert [*told] == ["words", "facts", "refused"]  # the stage stays
     assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
     reading = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import threading
 import time
 from collections.abc import Iterator
@@ -30,9 +31,19 @@ from .plan import with_saves
 TELL_SECONDS = 0.4
 BEGINS_SECONDS = 2.0  # in which a reading begins that was asked for just before
 WAITS = "The training starts when the pictures are read …"
+NOT_USED = "The pictures above are of before; they are not used any more."
 CANCELLED = "The reading was cancelled; choose pictures when you like."
 # The groups of controls that a source may need, and what shows the pictures that were read.
-SOURCE_GROUPS, PICTURE_PARTS = ("upload", "local", "sized"), ("stage", "words", "cancel", "facts")
+SOURCE_GROUPS, PICTURE_PARTS = (
+    ("upload", "local", "sized"),
+    (
+        "stage",
+        "words",
+        "cancel",
+        "facts",
+        "refused",
+    ),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +124,7 @@ def chosen_pictures(
         yield {
             "words": "Choose a zip, pictures or a folder; they will be shown here.",
             "facts": NOTHING,
+            "refused": "",
         }
         return
     for path in form.files or []:
@@ -154,8 +166,8 @@ def chosen_pictures(
         return
     except Exception as error:
         yield {
-            "stage": failed(sentence_of(error, TRAINING)),
-            "words": "These pictures cannot be used; choose others.",
+            "refused": _refused(sentence_of(error, TRAINING)),
+            "words": NOT_USED,
             "cancel": gr.Button(visible=False),
             "facts": NOTHING,
         }
@@ -172,7 +184,12 @@ def chosen_pictures(
     runs = job is not None and not job.over  # then the stage is its own
     sheet = {} if runs else {"stage": before(dataset, f"before {time.monotonic()}")}
     hidden = gr.Button(visible=False)
-    yield {**sheet, "words": words(dataset), "cancel": hidden, "facts": MEASURING}
+    yield {**sheet, "words": words(dataset), "cancel": hidden, "facts": MEASURING, "refused": ""}
+
+
+def _refused(sentence: str) -> str:
+    """Why pictures cannot be used, as HTML beside the field that they were given in."""
+    return f'<p class="error" role="alert">{html.escape(sentence, quote=False)}</p>'
 
 
 def _so_far(done: int, total: int) -> str:

@@ -148,6 +148,7 @@ def build(page: Page) -> None:
             with sources.add("sized", gr.Group(visible=False)):
                 size = sources.place("size", choices=[s for s in SIZES if s <= limits.size])
                 value_range = sources.place("value_range")
+            controls.add("refused", gr.HTML(elem_id="train-refused", elem_classes=["told"]))
             preset = run.place("preset")
             with gr.Row():
                 run_button = gr.Button(
