@@ -13,7 +13,7 @@ from diffusion_core.generation import InitialImage, Recording, SamplingRequest, 
 from tabs.shared import gpu, models
 from tabs.shared.pace import TimedRun
 
-SLOW = 1.0  # seconds of one look, as if
+SLOW = 1.0  # seconds of one evaluation, as if
 SETTINGS = SamplingRequest(num_images=2, label="Bag", num_steps=6, seed=3)
 
 

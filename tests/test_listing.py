@@ -103,7 +103,7 @@ def test_an_unforeseen_error_leaves_one_folder_out_and_is_logged(folder, monkeyp
 def test_weights_that_are_missing_are_said_and_a_repaired_folder_comes_back(folder):
     made = Path(shutil.copytree(folder / "fine", folder / "half"))
     (made / "model.safetensors").unlink()
-    assert models.left_out() == ["half is no checkpoint: it lacks model.safetensors."]
+    assert models.left_out() == ["half is not a checkpoint: it lacks model.safetensors."]
     text = (folder / "fine" / "config.json").read_text()
     broken = with_config(folder, "mended", "{")
     assert "mended" not in of_here(folder)

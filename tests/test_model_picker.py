@@ -84,7 +84,7 @@ def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs,
     assert menu.value == end["loaded"] == "me/theirs"
     assert ("me/theirs", "me/theirs") in menu.choices
     assert label.choices == [("none", "none")] and label.value == "none" and end["guidance"] == 1
-    assert "16 × 16, colour" in summary and "one look at one picture takes" in summary
+    assert "16 × 16, colour" in summary and "one evaluation of one picture takes" in summary
     for note in load_checkpoint("me/theirs").config.notes:
         assert note.split("(")[0] in summary
 

@@ -163,7 +163,7 @@ def model_summary(checkpoint: Checkpoint) -> str:
     count = checkpoint.num_parameters / 1e6
     words = [
         f"{count:,.3g} million parameters; {H} × {W}, {'grey' if C == 1 else 'colour'}; "
-        f"T = {len(checkpoint.schedule):,}; one look at one picture takes "
+        f"T = {len(checkpoint.schedule):,}; one evaluation of one picture takes "
         f"{span(1000 * models.evaluation_seconds_of(checkpoint))} here."
     ]
     sampler, steps, seconds = own_way(checkpoint)

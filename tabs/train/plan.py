@@ -189,7 +189,7 @@ def most_memory(plan: TrainingPlan) -> int:
 
 
 def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> str:
-    """Parameters, megabytes, memory, time, and points to mind: Markdown.
+    """Parameters, megabytes, memory, time, and points to note: Markdown.
 
     Args:
         plan: The run.

@@ -169,7 +169,7 @@ export function mount(element) {
     if (message.sheet) show(canvas(".x0 canvas"), message.sheet);
     if (message.noise) {
       show(canvas(".x_t canvas"), message.noise);
-      $(".made").textContent = "the noise that it will begin with";
+      $(".made").textContent = "the noise that sampling begins with";
     }
     root.dataset.state = state;
     root.dataset.run = run;
