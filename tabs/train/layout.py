@@ -157,8 +157,9 @@ def build(page: Page) -> None:
                 stop_button = gr.Button("Stop", min_width=80, elem_id="train-stop")
             facts = gr.Markdown(MEASURING, elem_classes=["hint"], elem_id="train-facts")
             controls.add("facts", facts)
-            name = run.place("name")
-            begin = controls.place("begin", choices=[FRESH, *models.available()])
+            with gr.Row():
+                name = run.place("name")
+                begin = controls.place("begin", choices=[FRESH, *models.available()])
             with gr.Accordion("Everything", open=False):
                 place_everything(controls, limits)
         with gr.Column(scale=5, elem_classes=["stage"]):

@@ -54,6 +54,9 @@ export function mount(element) {
     { of: " the training" },
   );
 
+  // On a phone the controls follow below, so that what explains the training is folded there.
+  if (matchMedia("(max-width: 768px)").matches) find(root, ".more", HTMLDetailsElement).open = false;
+
   function drawSamples() {
     const all = job?.known ?? [];
     if (!job?.shape || !all.length) return;
@@ -175,7 +178,7 @@ export function mount(element) {
     root.dataset.run = run;
     root.dataset.done = String(step);
     const trained = state !== "before";
-    for (const part of ["rulers", "charts", "task", "both"]) $(`.${part}`).hidden = !trained;
+    for (const part of ["rulers", "more"]) $(`.${part}`).hidden = !trained;
     $(".health").hidden = !checks.length;
     $(".status").textContent = message.line || "";
     $(".line i").style.width = trained ? `${(100 * step) / total}%` : "0";
