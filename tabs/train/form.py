@@ -129,9 +129,8 @@ class TrainForm:
         partial(
             gr.Dropdown,
             label="Begin with",
-            info="or train a model further",
+            info="or train a model further, on these pictures",
             allow_custom_value=True,
-            min_width=150,
         ),
     )
     steps: float = entry(
@@ -283,7 +282,7 @@ class RunForm:
         "a coffee",
         partial(gr.Radio, [*PRESETS, OWN], label="How long", elem_id="train-preset"),
     )
-    name: str = entry("my-model", partial(gr.Textbox, label="Name", max_length=40, min_width=110))
+    name: str = entry("my-model", partial(gr.Textbox, label="Name", max_length=40))
 
 
 # The fold "Everything", row by row; it holds all of the form but what a training begins with.

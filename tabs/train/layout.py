@@ -157,9 +157,8 @@ def build(page: Page) -> None:
                 stop_button = gr.Button("Stop", min_width=80, elem_id="train-stop")
             facts = gr.Markdown(MEASURING, elem_classes=["hint"], elem_id="train-facts")
             controls.add("facts", facts)
-            with gr.Row():
-                name = run.place("name")
-                begin = controls.place("begin", choices=[FRESH, *models.available()])
+            name = run.place("name")
+            begin = controls.place("begin", choices=[FRESH, *models.available()])
             with gr.Accordion("Everything", open=False):
                 place_everything(controls, limits)
         with gr.Column(scale=5, elem_classes=["stage"]):

@@ -249,7 +249,7 @@ test("charts of the loss need two points, and leave out what is not measured", (
   assert.equal(bins.match(/<rect/g).length, 1);
   for (const chart_ of [chart.svg, bins]) assert.match(chart_, /class="title"[^>]*>loss \(log scale\)</);
   assert.match(chart.svg, />0<.*>5<.*>10<.*>training step<.*class="end"[^>]*>0\.50</);
-  assert.match(bins, />0<.*>500<.*>999<.*>timestep t<.*bars: now<.*dashed: after 100 steps</);
+  assert.match(bins, />0<.*>500<.*>999<.*>timestep t<.*bars: now · dashed: after 100 steps</);
   assert.doesNotMatch(binsChart([0.5], [], 10), /dashed/);
 });
 

@@ -74,13 +74,10 @@ export function binsChart(bins, first, T) {
 }
 
 /**
- * What bars and lines are; the loss is highest at the left, so it stands at the right.
+ * What bars and lines are, above the plot.
  *
  * @param {boolean} both Whether there are lines yet.
  */
-function key(both) {
-  const all = ["bars: now", ...(both ? ["dashed: after 100 steps"] : [])];
-  return all
-    .map((words, i) => `<text class="end" x="${RIGHT}" y="${16 + 14 * i}" text-anchor="end">${words}</text>`)
-    .join("");
-}
+const key = (both) =>
+  `<text class="end" x="${RIGHT}" y="-4" text-anchor="end">bars: now` +
+  `${both ? " · dashed: after 100 steps" : ""}</text>`;
