@@ -494,7 +494,8 @@ def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
 
 
 def test_the_denoise_tab_is_opened_with_a_model_and_never_without():
-    assert handlers.use("") == handlers.use(None) == {}
+    assert handlers.use("") == handlers.use(None) == {"outcome": my_models.NONE_CHOSEN}
+    assert handlers.use("mine")["now"] != handlers.use("mine")["now"]  # each press denoises
     told = handlers.use("mine")
     assert {*told} == {*handlers.USE_PARTS} and told["denoise_model"] == "mine"
     assert told["tabs"].selected == "denoise"

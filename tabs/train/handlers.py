@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -363,13 +364,16 @@ def zip_file(path: str | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         yield {"outcome": sentence_of(error, FILE)}
 
 
-# What "Denoise with it" changes: the Denoise tab's menu, and which tab is seen.
-USE_PARTS = ("denoise_model", "tabs")
+# What "Denoise with it" changes: the Denoise tab's menu, which tab is seen, and what begins a walk
+# there; without a model a sentence beside the button.
+USE_PARTS = ("denoise_model", "tabs", "now", "outcome")
 
 
 def use(path: str | None) -> dict[str, Any]:
-    """Updates of `USE_PARTS`: go over to the Denoise tab with the chosen model, if there is one."""
-    return {"denoise_model": path, "tabs": open_tab("denoise")} if path else {}
+    """Updates of `USE_PARTS`: go over to the Denoise tab and denoise with the chosen model."""
+    if not path:
+        return {"outcome": my_models.NONE_CHOSEN}
+    return {"denoise_model": path, "tabs": open_tab("denoise"), "now": secrets.token_hex(4)}
 
 
 def delete(path: str | None, request: gr.Request) -> Any:

@@ -194,6 +194,7 @@ def build(page: Page) -> None:
     controls.add("own", own)
     controls.add("denoise_model", denoise_model)
     controls.add("tabs", page.tabs)
+    controls.add("now", page.given.get("denoise_now") or gr.State(""))
     menus = controls.named(*MENUS)
     everything = [controls[name] for name in EVERYTHING]
     watching: dict[str, Any] = {

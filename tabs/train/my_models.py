@@ -27,6 +27,8 @@ from ..shared.sessions import SESSIONS
 from ..shared.text import LONGEST_NAME, path_of, path_text, printable
 from .jobs import PLAN_FILE, QUEUE, Job, kept_pictures
 
+NONE_CHOSEN = "Choose one of your models first; Train makes one."
+
 
 def own_models(session: str) -> list[tuple[str, str]]:
     """(name, path) of each model that was trained here, the latest first."""
@@ -43,7 +45,7 @@ def chosen(path: str | None, session: str) -> Path:
         ValueError: if it is none of the session's models.
     """
     if not path or path not in [p for _, p in own_models(session)]:
-        raise ValueError("Choose one of your models first; Train makes one.")
+        raise ValueError(NONE_CHOSEN)
     return path_of(path)
 
 
