@@ -22,6 +22,7 @@ Its files:
     figures         Plotly figures from arrays
     text            numbers as words, and any text as text that can be shown
     wire            the messages between page and server, and bytes as text
+    pace            how fast this machine evaluates each model, for every forecast
     gpu             long walks on a borrowed GPU
     shutdown        the end: computations stop, what was learned is kept
 """
@@ -39,6 +40,7 @@ __all__ = [
     "login",
     "memory",
     "models",
+    "pace",
     "page",
     "picture_and_noise",
     "picture_upload",
