@@ -48,7 +48,9 @@ DOORS = {
     **dict.fromkeys(
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"
     ),
-    **dict.fromkeys(["left", "join", "recall", "cancel_reading", "superseded"], "quick"),
+    **dict.fromkeys(
+        ["left", "join", "recall", "cancel_reading", "superseded", "tell_refusal"], "quick"
+    ),
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
