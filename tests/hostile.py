@@ -177,7 +177,10 @@ def outcome(folder: Path) -> str:
     try:
         if checkpoint.image_shape[1] * checkpoint.image_shape[2] > 128**2:
             return "walked"  # so it would be, in minutes
-        known = {"get": lambda name: checkpoint, "evaluation_seconds_of": lambda checkpoint: 0.001}
+        known = {
+            "get": lambda name: checkpoint,
+            "evaluation_seconds_of": lambda checkpoint, pictures=1: 0.001,
+        }
         with mock.patch.multiple(models, **known), mock.patch.object(models, "available", list):
             model_picker.model_summary(checkpoint).encode()
             form = defaults.opening("hostile")

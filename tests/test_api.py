@@ -321,7 +321,7 @@ def test_a_file_that_was_not_uploaded_is_not_read(url):
 
 def test_a_walk_that_takes_too_long_is_refused(monkeypatch):
     monkeypatch.setenv("PLAYGROUND_MAX_WALK_SECONDS", "60")
-    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 2.0)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint, pictures=1: 2.0)
     with pytest.raises(gr.Error, match="about 80 s here, and this page gives 60 s to each"):
         next(endpoints.denoise(num_images=4, steps=10))
 

@@ -16,7 +16,12 @@ from conftest import TINY, last, wake
 from PIL import Image
 from test_denoise_tab import REQUEST, asked, gathered, messages
 
-from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from diffusion_core.checkpoint import (
+    CheckpointConfig,
+    load_checkpoint,
+    save_checkpoint,
+    shipped_folder,
+)
 from diffusion_core.data import grid, to_uint8
 from diffusion_core.generation import Recording, RunCard, SamplingRequest, walk
 from diffusion_core.unet import UNet
@@ -83,6 +88,18 @@ def test_the_code_makes_the_same_pictures(tiny_folder, start, changes, tmp_path,
     exec(code.code(mine), space)
     torch.testing.assert_close(space["images"], want, atol=1e-6, rtol=0)
     assert to_uint8(space["images"]).tolist() == to_uint8(want).tolist()
+    saved = np.array(Image.open("images.png"))
+    assert (saved.reshape(grid(to_uint8(want)).shape) == grid(to_uint8(want))).all()
+    assert code.code(mine).startswith(code.NEEDS)
+
+
+def test_the_code_finds_a_shipped_model_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mine = form.DenoiseForm(model=str(shipped_folder() / "fashion-mnist"), label="Bag", steps=1)
+    shown = code.code(mine)
+    assert 'load_checkpoint(shipped_folder() / "fashion-mnist")' in shown
+    exec(shown, {})
+    assert (tmp_path / "images.png").exists()
 
 
 def test_the_code_says_what_is_wrong(tiny_folder):

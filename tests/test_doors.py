@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import threading
+from collections import OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,15 +43,19 @@ DOORS = {
         ["save_csv", "chosen_pictures", "opened", "zip_file", "keep", "qr_code"], "queued"
     ),
     **dict.fromkeys(["facts_now", "measured_presets", "refilled", "preset_values"], "queued"),
-    **dict.fromkeys(["train", "go_on", "watch", "choose", "push"], "own"),
+    **dict.fromkeys(["start_training", "go_on", "watch", "look_back", "choose", "push"], "own"),
     **dict.fromkeys(["<lambda>", "fn", "refresh", "start_here", "paced_update"], "quick"),
     **dict.fromkeys(["preset", "stop", "stop_all", "give_up", "follow", "card_values"], "quick"),
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
     **dict.fromkeys(["seen", "suited", "show_suited", "sampler_told", "wanted_steps"], "quick"),
     **dict.fromkeys(["handed_over"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
-    **dict.fromkeys(["begins", "newest", "use", "delete", "from_address", "menu"], "quick"),
-    **dict.fromkeys(["left", "join", "recall", "cancel_reading", "superseded"], "quick"),
+    **dict.fromkeys(
+        ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"
+    ),
+    **dict.fromkeys(
+        ["left", "join", "recall", "cancel_reading", "superseded", "tell_refusal"], "quick"
+    ),
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -221,7 +226,7 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Nothing of this network was measured before."""
-    monkeypatch.setattr("diffusion_core.training_runs.cost._TOOK", {})
+    monkeypatch.setattr("diffusion_core.training_runs.cost._TOOK", OrderedDict())
 
 
 def test_a_tool_waits_in_the_line_and_leaves_it_with_its_client(url, held):
@@ -303,7 +308,7 @@ def test_more_than_a_visitor_may_ask_for_is_refused_in_a_sentence(page, held, mo
 
 def test_what_is_beyond_a_page_is_refused_before_it_waits(page, held, monkeypatch):
     demo, url = page
-    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 60.0)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint, pictures=1: 60.0)
     place = f"{url}/gradio_api/component_server"
     answer = httpx.post(place, json=keeping(demo, 300), timeout=TIMEOUT)
     assert "this page gives 300 s to each" in answer.text and not held.waiting

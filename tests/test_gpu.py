@@ -11,8 +11,9 @@ from fakespaces import Spaces
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.generation import InitialImage, Recording, SamplingRequest, SamplingRun
 from tabs.shared import gpu, models
+from tabs.shared.pace import TimedRun
 
-SLOW = 1.0  # seconds of one look, as if
+SLOW = 1.0  # seconds of one evaluation, as if
 SETTINGS = SamplingRequest(num_images=2, label="Bag", num_steps=6, seed=3)
 
 
@@ -22,7 +23,7 @@ def spaces(monkeypatch):
     monkeypatch.setattr(gpu, "spaces", stand_in)
     monkeypatch.setattr(gpu, "BORROWED", True)
     monkeypatch.setattr(gpu, "computed", gpu.borrowed(gpu.computed))
-    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: SLOW)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint, pictures=1: SLOW)
     monkeypatch.setattr(gpu, "_PACES", {})
     yield stand_in
     assert not any(process.is_alive() for process in stand_in.processes)
@@ -120,7 +121,7 @@ def test_the_time_asked_for_follows_from_the_steps_and_the_measured_pace(spaces,
 
 
 def test_what_is_soon_done_is_computed_here(spaces, tiny_folder, monkeypatch):
-    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.01)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint, pictures=1: 0.01)
     checkpoint = load_checkpoint(tiny_folder)
     recorded(checkpoint, SETTINGS)
     assert spaces.processes == [] and gpu.home() == torch.device("cpu")
@@ -139,7 +140,7 @@ def test_without_the_package_nothing_is_borrowed():
         pass
 
     assert gpu.borrowed(function) is function and not gpu.BORROWED
-    assert models.walker(None) is SamplingRun
+    assert models.walker(None) is TimedRun
 
 
 @pytest.mark.parametrize("what", ["network", "tensor", "lock"])

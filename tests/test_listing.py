@@ -30,7 +30,7 @@ def folder(tmp_path, monkeypatch):
     """A folder of models of one's own, with one that is fine."""
     monkeypatch.setenv("DIFFUSION_MODELS", str(tmp_path / "models"))
     save_tiny(tmp_path / "models" / "fine")
-    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.001)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint, pictures=1: 0.001)
     return tmp_path / "models"
 
 
@@ -103,7 +103,7 @@ def test_an_unforeseen_error_leaves_one_folder_out_and_is_logged(folder, monkeyp
 def test_weights_that_are_missing_are_said_and_a_repaired_folder_comes_back(folder):
     made = Path(shutil.copytree(folder / "fine", folder / "half"))
     (made / "model.safetensors").unlink()
-    assert models.left_out() == ["half is no checkpoint: it lacks model.safetensors."]
+    assert models.left_out() == ["half is not a checkpoint: it lacks model.safetensors."]
     text = (folder / "fine" / "config.json").read_text()
     broken = with_config(folder, "mended", "{")
     assert "mended" not in of_here(folder)

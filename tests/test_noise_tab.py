@@ -10,6 +10,7 @@ import gradio as gr
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from PIL import Image
 
 from diffusion_core.data import read_picture, to_uint8
 from diffusion_core.process import q_sample
@@ -17,7 +18,7 @@ from diffusion_core.schedule import make_schedule
 from tabs.noise import compute, layout, pictures
 from tabs.noise.form import NoiseForm
 from tabs.shared.forms import table
-from tabs.shared.picture_upload import receive
+from tabs.shared.picture_upload import quiet, receive, receive_raw, refused
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 
@@ -150,6 +151,19 @@ def test_every_field_of_the_form_has_a_control_and_its_default_works():
     assert all(each.control is not None for each in table(NoiseForm).values())
     sent = json.loads(compute.prepare(NoiseForm(PICTURE)))
     assert sent["caption"].startswith("128 × 128 pixels, colour · linear schedule")
+
+
+def test_a_broken_upload_is_told_once_and_no_picture_to_all_others(tmp_path):
+    broken, whole = tmp_path / "broken.png", tmp_path / "whole.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
+    Image.fromarray(PICTURE).save(whole)
+    for read in (receive, receive_raw):
+        assert quiet(read)(SimpleNamespace(path=str(broken))) is None
+        assert (quiet(read)(SimpleNamespace(path=str(whole))) == PICTURE).all()
+    emptied, words = refused({"path": str(broken)}, "The one before stays.")
+    assert emptied is None and 'role="alert"' in words
+    assert words.count("Choose another picture.") == words.count("The one before stays.") == 1
+    assert refused({"path": str(whole)}) == (gr.skip(), "") == refused(None)
 
 
 def test_a_data_url_is_refused_and_a_missing_picture_is_none():

@@ -100,11 +100,11 @@ def test_what_cannot_be_had_is_one_sentence_and_the_model_before_stays(hub, page
 
 
 def test_the_time_that_a_slow_model_takes_is_told_before_it_starts(page, monkeypatch):
-    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint: 0.5)
+    monkeypatch.setattr(models, "evaluation_seconds_of", lambda checkpoint, pictures=1: 0.5)
     choose(page, "Model", "two")
     number(page, "Steps", 40)
     said = page.locator("#denoise-expects")
-    expect(said).to_contain_text("These settings take 80 s or less here: 160 looks")
+    expect(said).to_contain_text("About 80 s on this machine.")
     number(page, "Steps", 2)
     expect(said).not_to_contain_text("These settings take")
     press(page, "Denoise")

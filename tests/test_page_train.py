@@ -10,6 +10,7 @@ import pytest
 from conftest import record_here
 from pagelib import beyond, choose, delay, faults, in_light_and_dark, pixels, press, settle
 from PIL import Image
+from playwright.sync_api import expect
 
 from tabs.train import estimates, jobs, plan
 
@@ -199,7 +200,7 @@ def test_pictures_of_ones_own(page, tmp_path):
     assert (sheet.max(2).astype(int) - sheet.min(2) > 80).mean() > 0.2  # in colour
     page.get_by_label("Remove").or_(page.get_by_label("Clear")).first.click()
     chooser.set_input_files(tmp_path / "bad.zip")
-    page.wait_for_function(f"document.querySelector('{STAGE} .error').innerText.includes('no zip')")
+    expect(page.locator("#train-refused")).to_contain_text("no zip")
 
 
 def test_bad_settings_are_said_beside_them_and_on_the_stage(page):

@@ -26,7 +26,7 @@ from tabs.shared.sessions import SESSIONS, Sessions
 from tabs.train import datasets, estimates, handlers, jobs, layout, my_models
 from tabs.train import messages as messages_module
 from tabs.train import plan as plan_module
-from tabs.train.form import FRESH, SourceForm, TrainForm
+from tabs.train.form import FRESH, OWN, SourceForm, TrainForm
 from tabs.train.jobs import QUEUE, Job, JobQueue, free_folder, kept_pictures
 from tabs.train.plan import plan_of
 
@@ -66,6 +66,8 @@ def home(tmp_path, monkeypatch, dataset):
     wait_for(lambda: not QUEUE.jobs)
     QUEUE.late.clear()
     SESSIONS.pictures.clear()
+    handlers.READ.clear()
+    estimates.FILLED.clear()
 
 
 def messages(generator):
@@ -227,10 +229,24 @@ def test_on_a_public_page_a_model_is_listed_for_its_own_session_alone(monkeypatc
         ({"channels": "60,60"}, "60 channels are not a multiple of 32"),
         ({"channels": "32,32,32,32"}, "must be a multiple of 16"),
         ({"channels": "2048,4096"}, "at most 200 million parameters"),
-        ({"learning_rate": -1}, "must be above 0"),
-        ({"ema": 1.0}, "ema_decay"),
-        ({"T": 1}, "T must be a whole number from 2 on"),
-        ({"seed": None}, "Fill in every number"),
+        ({"learning_rate": -1}, "Learning rate must be a number above 0, not -1."),
+        ({"ema": 1.0}, "EMA decay must be a number from 0 to below 1, not 1."),
+        ({"T": 1}, "Timesteps T must be a whole number from 2 on"),
+        *(
+            ({name: None}, f"{label} is empty; give a number.")
+            for name, label in (
+                ("steps", "Training steps"),
+                ("batch", "Batch"),
+                ("learning_rate", "Learning rate"),
+                ("blocks", "Blocks"),
+                ("patch", "Patch"),
+                ("T", "Timesteps T"),
+                ("ema", "EMA decay"),
+                ("dropout", "Label dropout"),
+            )
+        ),
+        ({"seed": ""}, "Seed of the training must be a whole number"),
+        ({"channels": ""}, "Channels must be whole numbers and commas"),
         ({"begin": "no/such"}, "no such checkpoint"),
     ],
 )
@@ -319,7 +335,9 @@ def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_
     bad = tmp_path / "bad.zip"
     bad.write_bytes(b"PK nothing")
     *_, said = handlers.chosen_pictures(SourceForm(source, [str(bad)], folder), ME)
-    assert words in json.loads(said["stage"])["error"] and "choose others" in said["words"]
+    assert words in said["refused"] and said["refused"].count('role="alert"') == 1
+    assert "stage" not in said and words not in said["words"]  # once, beside the field
+    assert "not used any more" in said["words"]
     assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     assert not home.exists()
 
@@ -327,7 +345,7 @@ def test_pictures_that_cannot_be_had_are_one_sentence_and_no_others_are_trained_
 def test_nothing_is_trained_on_before_it_was_given_and_read(home, tmp_path, monkeypatch):
     for nothing in (SourceForm(datasets.MINE, []), SourceForm(datasets.FOLDER, folder=" ")):
         (told,) = handlers.chosen_pictures(nothing, ME)
-        assert [*told] == ["words"]  # the stage stays
+        assert [*told] == ["words", "facts", "refused"]  # the stage stays
     assert messages(handlers.train("mine", SMALL, ME))[-1]["error"] == estimates.NOTHING
     SESSIONS.keep("me", load_dataset("fashion-mnist-2000"))
     reading = threading.Event()
@@ -355,7 +373,7 @@ def test_one_that_waits_leaves_the_line_when_it_is_stopped(home, dataset):
     first, second = a_job(dataset, home, "a", steps=4000), a_job(dataset, home, "b", session="you")
     QUEUE.enter(first)
     QUEUE.enter(second)
-    told = handlers.watch(YOU)
+    told = handlers.watch(None, YOU)
     assert json.loads(next(told))["state"] == "waiting"
     handlers.stop(YOU)
     assert second.state == "stopped" and list(QUEUE.jobs) == [first] and not first.stop.is_set()
@@ -476,9 +494,10 @@ def test_training_goes_on_as_it_began(dataset, tmp_path, kind):
 
 
 def test_the_denoise_tab_is_opened_with_a_model_and_never_without():
-    assert handlers.use("") == handlers.use(None) == {}
+    assert handlers.use("") == handlers.use(None) == {"outcome": my_models.NONE_CHOSEN}
+    assert handlers.use("mine")["now"] != handlers.use("mine")["now"]  # each press denoises
     told = handlers.use("mine")
-    assert {*told} == {*handlers.USE_PARTS} and told["denoise_model"] == "mine"
+    assert {*told} == {*handlers.USE_PARTS} - {"outcome"} and told["denoise_model"] == "mine"
     assert told["tabs"].selected == "denoise"
 
 
@@ -665,15 +684,15 @@ def test_a_preset_of_a_busy_machine_is_not_measured(home, dataset, monkeypatch):
     assert of == "a lunch"
     assert [filled_in[name] for name in ("steps", "batch", "channels")] == [3200, 32, "32,64"]
     assert "about 59 min" in estimates.measured_presets(SMALL, ME).choices[1][0]
-    assert "not measured while another" in estimates.facts_now(SMALL, ME)
+    assert "not measured while another" in estimates.facts_now(OWN, SMALL, ME)
 
 
 def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):
     job = a_job(dataset, home, "a", steps=4000)
     QUEUE.enter(job)
-    first = handlers.watch(ME)
+    first = handlers.watch(None, ME)
     next(first)
-    second = handlers.watch(ME)
+    second = handlers.watch(None, ME)
     assert json.loads(next(second))["state"] in ("waiting", "running")
     assert list(first) == []
     job.stop.set()
@@ -694,3 +713,37 @@ def test_messages_overlap_and_miss_nothing(home, dataset):
         seen |= set(now)
     assert {s for each in steps for s in each} == set(job.growth.steps)
     assert max(map(len, steps)) <= 2 * messages_module.AT_ONCE
+
+
+def test_a_new_page_shows_what_the_chosen_model_keeps_of_its_training(home, dataset):
+    job = a_job(dataset, home, "kept", steps=60)
+    job.run()
+    known = messages(handlers.follow(job, "me"))
+    QUEUE.late.clear()  # as after a restart: nothing of it is in memory
+    path = str(home / "kept")
+    for shown in (handlers.watch(path, ME), handlers.look_back(path, ME)):
+        told = messages(shown)
+        last, before = told[-1], known[-1]
+        for name in ("state", "step", "total", "T", "loss", "bins", "first", "steps", "checks"):
+            assert last[name] == before[name], name
+        assert last["state"] == "done" and last["step"] == 60 and last["checks"]
+        assert {new["step"]: new for m in told for new in m["new"]} == {
+            new["step"]: new for m in known for new in m["new"]
+        }
+        assert told[0]["task"] == known[0]["task"] and told[0]["sheet"]["channels"] == 1
+        assert last["line"] == "kept, trained before: 60 of 60 steps."
+    assert messages(handlers.watch(None, ME)) == messages(handlers.look_back("x", ME)) == []
+    (home / "kept" / "checks.json").write_text('[{"name": 1}]')
+    assert messages(handlers.watch(path, ME))[-1]["checks"] == []
+    (home / "kept" / "history.npz").write_bytes(b"PK nothing")
+    assert messages(handlers.watch(path, ME)) == []
+
+
+def test_a_model_that_is_chosen_does_not_hide_a_training_that_runs(home, dataset):
+    a_job(dataset, home, "kept", steps=2).run()
+    job = a_job(dataset, home, "runs", steps=4000)
+    QUEUE.enter(job)
+    shown = handlers.look_back(str(home / "kept"), ME)
+    assert json.loads(next(shown))["run"].startswith("runs ")
+    job.stop.set()
+    list(shown)

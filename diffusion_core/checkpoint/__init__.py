@@ -40,6 +40,7 @@ from .store import (
     load_checkpoint,
     own_folder,
     save_checkpoint,
+    shipped_folder,
 )
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "reason_left_out",
     "save_checkpoint",
     "schedule_from",
+    "shipped_folder",
     "status",
     "unet_from",
     "weights_in",

@@ -203,7 +203,7 @@ def weights_file(folder: Path, names: Iterable[str], there: Iterable[str], name:
             f"\"import diffusers; diffusers.DDPMPipeline.from_pretrained('{name}', "
             "use_safetensors=False).save_pretrained('FOLDER')\"."
         )
-    raise ValueError(f"{name} is no checkpoint: it lacks {wanted}.")
+    raise ValueError(f"{name} is not a checkpoint: it lacks {wanted}.")
 
 
 def files_in(folder: Path) -> Iterator[str]:
@@ -227,7 +227,7 @@ def in_a_sentence(name: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         missing = Path(error.filename or WEIGHTS).name
-        raise ValueError(f"{name} is no checkpoint: it lacks {missing}.") from error
+        raise ValueError(f"{name} is not a checkpoint: it lacks {missing}.") from error
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ValueError(f"The checkpoint {name} is broken; copy or download it again.") from error
     except ValueError as error:

@@ -23,14 +23,14 @@ from ..unet import UNet, UNetConfig
 
 MAX_HEADER = 10_000_000  # bytes; the largest that is known has 100,000
 MAX_PARAMETERS = 999_999_999
-MAX_MULTIPLICATIONS = 5e12  # of one look at one picture; a UNet of 256 × 256 takes 0.3e12
-MAX_MEMORY = 4 * 2**30  # bytes of the feature maps that one look at one picture keeps
+MAX_MULTIPLICATIONS = 5e12  # of one evaluation of one picture; a UNet of 256 × 256 takes 0.3e12
+MAX_MEMORY = 4 * 2**30  # bytes of the feature maps that one evaluation of one picture keeps
 FLOATS = ("F16", "BF16", "F32", "F64")
 _PIECE = 2**20
 
 
 def check_size(unet: UNetConfig) -> None:
-    """Refuse a network that no look at one picture could be taken through here.
+    """Refuse a network that cannot evaluate one picture on this machine.
 
     Counted are multiplications and the feature maps that wait as skip connections, by the settings
     alone: nothing is built.

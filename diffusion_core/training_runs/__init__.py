@@ -17,7 +17,13 @@ Its files:
 from __future__ import annotations
 
 from .checks import Check, check_data, check_run, check_schedule, ema_gap, nearest_ratio, saturation
-from .cost import known_step_seconds, memory_of_process, memory_of_training, step_seconds
+from .cost import (
+    known_step_seconds,
+    memory_of_process,
+    memory_of_training,
+    note_step_seconds,
+    step_seconds,
+)
 from .history import (
     MOST_PIXELS,
     SampleHistory,
@@ -61,6 +67,7 @@ __all__ = [
     "load_history",
     "memory_of_process",
     "memory_of_training",
+    "note_step_seconds",
     "milestones",
     "nearest_ratio",
     "read_state",

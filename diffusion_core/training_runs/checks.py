@@ -8,11 +8,14 @@ few pictures, once.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +23,8 @@ from torch import Tensor
 
 from ..data import ImageDataset
 from ..denoiser import PREDICTION_TYPES, PREDICTIONS, network_output
+from ..fields import check_fields, flag, listed, mapping, parse_json, text
+from ..files import write_text
 from ..process import q_sample
 from ..schedule import NoiseSchedule
 from ..seeding import seeded
@@ -31,8 +36,10 @@ __all__ = [
     "check_run",
     "check_schedule",
     "ema_gap",
+    "load_checks",
     "nearest_ratio",
     "saturation",
+    "save_checks",
 ]
 
 FEW_PICTURES, FEW_OF_A_CLASS, IMBALANCE = 100, 10, 10
@@ -163,6 +170,25 @@ class Check:
     name: str
     ok: bool
     words: str
+
+
+CHECKS_FILE = "checks.json"
+_CHECK = {"name": text(), "ok": flag(), "words": text(2000)}
+
+
+def save_checks(folder: Path, checks: Sequence[Check]) -> None:
+    """Write the latest checks of a run beside its state."""
+    write_text(folder / CHECKS_FILE, json.dumps([dataclasses.asdict(each) for each in checks]))
+
+
+def load_checks(folder: Path) -> list[Check]:
+    """Read what `save_checks` wrote; empty where there is no file that can be read."""
+    try:
+        values = parse_json((folder / CHECKS_FILE).read_bytes(), CHECKS_FILE)
+        listed(mapping(), 0, 100).check("its checks", values)
+        return [Check(**check_fields(each, _CHECK, required=tuple(_CHECK))) for each in values]
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def _check(name: str, ok: bool, words: str, advice: str) -> Check:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,14 +16,29 @@ from ..unet import UNet, UNetConfig
 
 MEASURED = 2**16  # pixels of a batch, at patches of one pixel, that a measurement may take
 FEW = 16  # pictures of a batch that a measurement takes at most
-_TOOK: dict[tuple[UNetConfig, int, str, str], float] = {}
+LATEST, NETWORKS = 8, 256  # measures of a step that are kept, and networks whose are
+OLD = 300.0  # seconds after which a step is measured anew
+_Asked = tuple[UNetConfig, int, str, str]
+
+
+@dataclass
+class _Took:
+    """The latest measures of a step, and when it was last measured, on the monotonic clock."""
+
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=LATEST))
+    measured: float = -math.inf
+
+
+_TOOK: OrderedDict[_Asked, _Took] = OrderedDict()
+_LOCK = threading.Lock()
 
 
 def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: str) -> float:
     """Seconds of one training step, measured: forward, backward and AdamW, on pictures of noise.
 
-    The quickest of up to four, fewer where they are slow; remembered. Only some of the batch are
-    computed, and the rest is counted.
+    The quickest of up to four, fewer where they are slow. Measures are remembered, and the quickest
+    of the latest counts, since what else the machine does only makes them longer; a trained step
+    is one too (`note_step_seconds`). Only some of the batch are computed, and the rest is counted.
 
     Args:
         config: The shape of the network.
@@ -29,9 +48,39 @@ def step_seconds(config: UNetConfig, batch_size: int, precision: str, device: st
     """
     asked = (config, _few(config, batch_size), precision, device)
     with MEASURING:
-        if asked not in _TOOK:
-            _TOOK[asked] = _step_seconds(*asked)
-        return _TOOK[asked] * batch_size / asked[1]
+        took = _TOOK.get(asked)
+        if took is None or time.monotonic() - took.measured > OLD:
+            _note(asked, _step_seconds(*asked), measured=time.monotonic())
+    known = known_step_seconds(config, batch_size, precision, device)
+    assert known is not None
+    return known
+
+
+def note_step_seconds(
+    config: UNetConfig, batch_size: int, precision: str, device: str, seconds: float
+) -> None:
+    """Add what a step of a real training took to the measures of `step_seconds`.
+
+    Args:
+        config: The shape of the network.
+        batch_size: Images a step.
+        precision: As it was asked for: "bf16", "fp32" or "auto".
+        device: The device, by the name that torch gives it.
+        seconds: Seconds of the step; what is not above 0 is not kept.
+    """
+    few = _few(config, batch_size)
+    if 0 < seconds < math.inf:
+        _note((config, few, precision, device), seconds * few / batch_size)
+
+
+def _note(asked: _Asked, seconds: float, measured: float = -math.inf) -> None:
+    with _LOCK:
+        took = _TOOK.setdefault(asked, _Took())
+        took.seconds.append(seconds)
+        took.measured = max(took.measured, measured)
+        _TOOK.move_to_end(asked)
+        while len(_TOOK) > NETWORKS:
+            _TOOK.popitem(last=False)
 
 
 def known_step_seconds(
@@ -39,8 +88,9 @@ def known_step_seconds(
 ) -> float | None:
     """The result of `step_seconds` where it was measured before; None where it was not."""
     few = _few(config, batch_size)
-    took = _TOOK.get((config, few, precision, device))
-    return None if took is None else took * batch_size / few
+    with _LOCK:
+        took = _TOOK.get((config, few, precision, device))
+        return None if took is None else min(took.seconds) * batch_size / few
 
 
 def _few(config: UNetConfig, batch_size: int) -> int:

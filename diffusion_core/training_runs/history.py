@@ -47,6 +47,10 @@ LOSS_BINS = 20
 KEPT = 2000  # points of the smoothed curve
 FIRST_LOOK = 100  # steps after which the losses by timestep are kept, to compare later ones with
 MOST_BYTES = 2**28  # that a history may unpack to; the longest that is kept has a tenth
+_UNREADABLE = (  # the last three: packed in a way that is not read
+    *(OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error),
+    *(NotImplementedError, RuntimeError, MemoryError),
+)
 _STEP = whole(0, 10**12)
 _LOSS = Kind.of("a number", lambda value: type(value) in (int, float))  # also of a diverged run
 _BINS = listed(optional(_LOSS), 0, LOSS_BINS)
@@ -313,9 +317,7 @@ def load_history(folder: Path) -> tuple[TrainingProgress, SampleHistory] | None:
         if not _fits(growth):
             return None
         return TrainingProgress.from_dict(said["progress"]), growth
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):
-        return None
-    except (NotImplementedError, RuntimeError, MemoryError):  # packed in a way that is not read
+    except _UNREADABLE:
         return None
 
 

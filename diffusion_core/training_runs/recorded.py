@@ -18,7 +18,15 @@ from ..data import ImageDataset
 from ..schedule import NoiseSchedule, make_schedule
 from ..training import TrainStep
 from ..unet import UNet
-from .checks import Check, check_run, ema_gap, nearest_ratio, saturation
+from .checks import (
+    Check,
+    check_run,
+    ema_gap,
+    load_checks,
+    nearest_ratio,
+    saturation,
+    save_checks,
+)
 from .history import SampleHistory, TrainingProgress, load_history, milestones, save_history
 from .pictures import kept_pictures
 from .reports import ChecksReport, MilestoneReport, Report, StepReport
@@ -59,7 +67,13 @@ class TrainingRecord:
                 SampleHistory.of(dataset, schedule),
             )
         known[0].total = train.num_steps
-        return cls(*known)
+        return cls(*known, load_checks(folder))
+
+    @classmethod
+    def kept(cls, folder: Path) -> TrainingRecord | None:
+        """What a folder keeps of its training; None where there is no history to be read."""
+        known = load_history(folder)
+        return None if known is None else cls(*known, load_checks(folder))
 
     def take(self, report: Report) -> None:
         """Add what a report tells."""
@@ -134,9 +148,12 @@ def record(
                 shown, end = milestone(last.step, last.unet)
                 yield shown
                 if last.step >= CHECKED_FROM:
-                    yield _checked(plan, dataset, schedule, progress, last, end)
+                    checked = _checked(plan, dataset, schedule, progress, last, end)
+                    so_far.take(checked)
+                    yield checked
             if last.step % plan.train.save_every == 0:
                 save_history(folder, progress, growth)
+                save_checks(folder, so_far.checks)
             if stopped():
                 if growth.steps[-1] != last.step:
                     yield milestone(last.step, last.unet)[0]
@@ -145,6 +162,7 @@ def record(
         steps.close()
         if last is not None:
             save_history(folder, progress, growth)
+            save_checks(folder, so_far.checks)
 
 
 def _checked(

@@ -6,13 +6,17 @@ import dataclasses
 import json
 from pathlib import Path
 
-from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.checkpoint import Checkpoint, shipped_folder
 from diffusion_core.conditioning import CLASS
 from diffusion_core.generation import SamplingRequest
 from diffusion_core.seeding import MAX_SEED
 
 from ..shared.forms import parsed
+from ..shared.sessions import SESSIONS
 from .form import HOLE, NOISE, PICTURE, ROW, SEEDS, DenoiseForm
+
+NEEDS = "# Needs the playground's packages: pip install PATH_OF_ITS_FOLDER, or run this in it."
+NEEDS_PICTURE = "# Needs picture.png, a picture of your own, in the folder where this runs."
 
 
 def code(form: DenoiseForm) -> str:
@@ -27,18 +31,21 @@ def code(form: DenoiseForm) -> str:
 
 
 def lines(checkpoint: Checkpoint, form: DenoiseForm, walk: SamplingRequest) -> str:
-    """Python that computes a walk, with `images` in the end, (B, C, H, W) in [-1, 1]."""
+    """Python that computes a walk and saves it: `images`, (B, C, H, W) in [-1, 1], as a sheet.
+
+    It runs from any folder where the package is installed; its first line says that it needs it.
+    """
     C, H, _ = checkpoint.image_shape
-    folder = Path(checkpoint.name)
-    name = f"pretrained/{folder.name}" if folder.parent.name == "pretrained" else checkpoint.name
+    where, ships = _place(checkpoint.name)
     shown, words = _condition(checkpoint, walk)
     count = ROW if form.begin == SEEDS else walk.num_images
     imports = [
         "import torch",
-        "from diffusion_core.checkpoint import load_checkpoint",
+        f"from diffusion_core.checkpoint import load_checkpoint{', shipped_folder' * ships}",
         "from diffusion_core.samplers import draw_noise, sample",
     ]
-    body = [f"model = load_checkpoint({json.dumps(name, ensure_ascii=False)})"]
+    body = [f"model = load_checkpoint({where})"]
+    tools = ["grid", "to_pil", "to_uint8"]
     guided = f", guidance_scale={walk.guidance_scale:g}" if walk.guidance_scale != 1 else ""
     body.append(f"denoiser = model.denoiser({shown}{guided}){words}")
     seeds = f"{walk.seed}" if form.begin == SEEDS else f"{walk.seed} + i"
@@ -66,9 +73,7 @@ def lines(checkpoint: Checkpoint, form: DenoiseForm, walk: SamplingRequest) -> s
         body.append(f"x = slerp(x[:1], draw_noise(x[:1].shape, end), {count})")
     elif form.begin in (PICTURE, HOLE):
         imports.insert(1, "import numpy as np")
-        imports.append(
-            "from diffusion_core.data import fit_picture, from_uint8, read_picture, to_pil"
-        )
+        tools += ["fit_picture", "from_uint8", "read_picture"]
         mode = "L" if C == 1 else "RGB"
         body.append(f'square = fit_picture(read_picture("picture.png"), {H})')
         body.append(f'picture = np.array(to_pil(square).convert("{mode}"))')
@@ -93,8 +98,23 @@ def lines(checkpoint: Checkpoint, form: DenoiseForm, walk: SamplingRequest) -> s
     body.append(f"for step in {call}\n                   {joined}):")
     body.append("    print(step.t, step.nfe, float(step.x0_hat.std()))")
     body.append("images = step.x_prev")
+    body.append('to_pil(grid(to_uint8(images))).save("images.png")')
+    imports.append(f"from diffusion_core.data import {', '.join(sorted(tools))}")
+    needs = [NEEDS, *([NEEDS_PICTURE] if form.begin in (PICTURE, HOLE) else [])]
     imports.sort(key=lambda line: (line.startswith("from"), line))
-    return "\n".join([*imports, "", *body])
+    return "\n".join([*needs, *imports, "", *body])
+
+
+def _place(name: str) -> tuple[str, bool]:
+    """The place of a model as Python, and whether it is among those that ship."""
+    folder = Path(name)
+    if folder.parent == shipped_folder():
+        return f"shipped_folder() / {json.dumps(folder.name, ensure_ascii=False)}", True
+    if not folder.is_dir():  # an id of the Hub
+        return json.dumps(name, ensure_ascii=False), False
+    # A stranger's own model is on their disk once they have made a zip of it, under its name.
+    place = folder.name if SESSIONS.public else str(folder.resolve())
+    return json.dumps(place, ensure_ascii=False), False
 
 
 def _condition(checkpoint: Checkpoint, walk: SamplingRequest) -> tuple[str, str]:

@@ -148,7 +148,7 @@ def results_of(checkpoint: Checkpoint) -> Results | None:
     return read_results(folder, checkpoint.weights_hash)
 
 
-WORTH_SAYING = 15.0  # seconds
+WORTH_SAYING = 1.0  # seconds
 
 
 def expected(form: DenoiseForm) -> str:
@@ -161,9 +161,4 @@ def expected(form: DenoiseForm) -> str:
     seconds = models.seconds_of(walk, checkpoint)
     if seconds < WORTH_SAYING:
         return ""
-    count = walk.cost(checkpoint)
-    return (
-        f"These settings take {span(1000 * seconds)} or less here: {count:,} looks at one picture, "
-        f"{span(1000 * seconds / count)} each, quicker where it looks at several together. Stop "
-        "ends the walk after its present step."
-    )
+    return f"About {span(1000 * seconds)} on this machine."

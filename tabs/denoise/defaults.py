@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
 import gradio as gr
@@ -48,7 +49,7 @@ def recommended_settings(checkpoint: Checkpoint) -> dict[str, Any]:
             named = values.get("spacing")
             spacing = named if named in SPACINGS else OWN.spacing
             settings |= {"sampler": own, "steps": min(own_steps, MOST_STEPS), "spacing": spacing}
-    if FEW * 4 * models.evaluation_seconds_of(checkpoint) > LONG:
+    if FEW * 4 * models.evaluation_seconds_of(checkpoint, 4) > LONG:
         settings["images"] = 1
     return settings
 
@@ -66,7 +67,7 @@ def own_way(checkpoint: Checkpoint) -> tuple[str, int, float]:
     if base in SAMPLERS:
         walk = [*checkpoint.schedule.timesteps(steps), -1]
         evaluations = count_evaluations(base, walk, checkpoint.schedule)
-    return sampler, steps, evaluations * 4 * models.evaluation_seconds_of(checkpoint)
+    return sampler, steps, evaluations * 4 * models.evaluation_seconds_of(checkpoint, 4)
 
 
 def too_long(steps: int, seconds: float) -> bool:
@@ -113,6 +114,30 @@ def opening(model: str) -> DenoiseForm:
         pass
     at = dataclasses.replace(at, label=own_class(model, classes(model), OPENING_CLASS))
     return dataclasses.replace(at, guidance=1) if at.label == NO_CLASS else at
+
+
+OPENING_PARTS = ("guidance", "sampler", "steps", "spacing", "images")
+
+
+def correction(built: DenoiseForm) -> Callable[..., dict[str, Any]]:
+    """The handler that corrects the controls of a page that is opened now.
+
+    The controls are laid out once, at start-up, when the machine may have been busy with something
+    else; since then walks may have shown that it is faster. What a visitor chose stays.
+
+    Args:
+        built: The controls' values as they were laid out.
+    """
+
+    def corrected(model: str, *values: Any) -> dict[str, Any]:
+        """Updates of `OPENING_PARTS`, given their values now; {} where all is as it should be."""
+        was = {name: getattr(built, name) for name in OPENING_PARTS}
+        if model != built.model or list(values) != [*was.values()]:
+            return {}
+        now = opening(model)
+        return {name: new for name in was if (new := getattr(now, name)) != was[name]}
+
+    return corrected
 
 
 def _is_number(value: Any, least: float, most: float) -> TypeGuard[float]:

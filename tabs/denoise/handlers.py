@@ -230,7 +230,7 @@ def opening() -> str:
         settings, _ = form.walk(checkpoint)
     except ValueError as error:
         return failure(str(error), OPENING_RUN)
-    record = Recording(checkpoint, settings)
+    record = Recording(checkpoint, settings, walker=models.walker(checkpoint))
     run = Run(head(record, "Computed at start-up · "), OPENING_RUN)
     for frame in record.run():
         run.add(frame)

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..shared import models
 from ..shared.components import QUIET, never_silent, script, why
-from ..shared.forms import Controls, Named, wired
+from ..shared.forms import Controls, Named, components, wired
 from ..shared.page import Page, open_tab
 from ..shared.player import player
 from ..shared.start_image import StartImage
@@ -252,5 +252,8 @@ def build(page: Page) -> None:
     page.on_load(fn=menu, outputs=model, **QUIET)
     page.on_load(fn=None, js=script("denoise/fit.js", "fitStage"), api_visibility="private")
     page.on_return(fn=menu, outputs=model, **QUIET)
+    opened = controls.named(*defaults.OPENING_PARTS)
+    corrected = defaults.correction(controls.opening)
+    page.on_load(**wired(corrected, [model, *components(opened)], opened), **QUIET)
     picture = [controls["picture"], controls["t"], model]
     page.on_restore(fn=start_controls.own_start, inputs=picture, outputs=controls["start"], **QUIET)

@@ -111,7 +111,7 @@ class _Fetching:
     def _work(self) -> None:
         try:
             self.value = models.fetch(self.name, self._note)
-            models.evaluation_seconds_of(models.get(self.value))
+            models.measure_anew(models.get(self.value))
         except Exception as error:
             self.error = error
         self.over.set()

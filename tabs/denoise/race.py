@@ -24,6 +24,7 @@ from ..shared.components import QUIET, component, never_silent, script
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, components, entry, wired
+from ..shared.pace import TimedRun
 from ..shared.wire import Failure, RaceFrame, RaceHead, RaceMessage, as_base64
 from .exact import exact_of
 from .form import NOISE, DenoiseForm, takes_eta
@@ -187,7 +188,7 @@ class Runner:
         )
         walk, _ = own.walk(checkpoint)
         denoiser = exact_of(checkpoint, walk) if lane.who == EXACT else None
-        walker = SamplingRun(checkpoint, walk, denoiser=denoiser)
+        walker = TimedRun(checkpoint, walk, denoiser=denoiser)
         return cls(walker, iter(walker), len(walker.timesteps))
 
     def advance(self, lane: int) -> RaceFrame | None:

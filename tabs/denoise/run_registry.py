@@ -229,7 +229,8 @@ def recorded(run_id: str, card_text: str) -> Recording:
     if checkpoint.weights_hash != card.weights:
         raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
     check_cost(card.walk, checkpoint, WALK_LIMIT)  # the limit of the walk itself
-    record = Recording(checkpoint, card.walk, card.given)
+    walker = models.walker(checkpoint)
+    record = Recording(checkpoint, card.walk, card.given, walker=walker)
     with COMPUTE_QUEUE.place() as place:
         if place.wait():
             for _ in record.run(place.over):

@@ -23,6 +23,7 @@ Its files:
     figures         Plotly figures from arrays
     text            numbers as words, and any text as text that can be shown
     wire            the messages between page and server, and bytes as text
+    pace            how fast this machine evaluates each model, for every forecast
     gpu             long walks on a borrowed GPU
     shutdown        the end: computations stop, what was learned is kept
 """
@@ -41,6 +42,7 @@ __all__ = [
     "memory",
     "models",
     "number_input",
+    "pace",
     "page",
     "picture_and_noise",
     "picture_upload",

@@ -25,6 +25,8 @@ from diffusion_core.device import best_device
 from diffusion_core.generation import InitialImage, SamplerState, SamplingRequest, SamplingRun
 from diffusion_core.samplers import SamplerStep
 
+from .pace import TimedRun
+
 try:
     import spaces
 except ImportError:
@@ -84,7 +86,7 @@ def run_class_of(folder: str, evaluation_seconds: float) -> Callable[..., Sampli
         moment: SamplerState | None = None,
     ) -> SamplingRun:
         if not BORROWED or walk.cost(checkpoint) * evaluation_seconds < WORTH:
-            return SamplingRun(checkpoint, walk, given, moment)
+            return TimedRun(checkpoint, walk, given, moment)
         return BorrowingRun(checkpoint, walk, given, moment, folder, evaluation_seconds)
 
     return make

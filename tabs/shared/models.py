@@ -27,11 +27,11 @@ from diffusion_core.checkpoint import (
     reason_left_out,
     weights_in,
 )
-from diffusion_core.device import evaluation_seconds
 from diffusion_core.generation import SamplingRequest, SamplingRun
 
 from . import gpu, memory
 from .limits import Bounds
+from .pace import PACES, TimedRun
 from .sessions import SESSIONS
 from .text import LONGEST_NAME, echo, path_of, path_text, printable
 
@@ -40,8 +40,6 @@ MOST_NAMED = 8  # names in a sentence
 Key = tuple[str, str, int, int]
 _HELD: OrderedDict[Key, Checkpoint] = OrderedDict()
 _LOCK, _LOCKS = threading.Lock(), defaultdict[Key, threading.Lock](threading.Lock)
-_EVALUATION_SECONDS: dict[str, float] = {}
-_MEASURING = threading.Lock()
 
 
 def available(session: str = "") -> list[tuple[str, str]]:
@@ -231,29 +229,41 @@ def listed(name: str) -> Checkpoint:
     return get(fetch(name))
 
 
-def evaluation_seconds_of(checkpoint: Checkpoint) -> float:
-    """Seconds of one forward pass with one picture on this machine, measured once."""
-    with _MEASURING:
-        if checkpoint.weights_hash not in _EVALUATION_SECONDS:
-            _EVALUATION_SECONDS[checkpoint.weights_hash] = evaluation_seconds(checkpoint.network)
-        return _EVALUATION_SECONDS[checkpoint.weights_hash]
+def evaluation_seconds_of(checkpoint: Checkpoint, pictures: int = 1) -> float:
+    """Seconds that the network takes for one picture on this machine; see `pace`.
+
+    Args:
+        checkpoint: The model.
+        pictures: Pictures that are evaluated together.
+    """
+    return PACES.seconds(checkpoint, pictures)
+
+
+def measure_anew(checkpoint: Checkpoint) -> None:
+    """Measure the network's pace again, unless that was done a moment ago: it was chosen."""
+    PACES.seconds(checkpoint, anew=True)
 
 
 def seconds_of(walk: SamplingRequest, checkpoint: Checkpoint) -> float:
     """Seconds that a walk is expected to take."""
-    return gpu.seconds_of(
-        _home(checkpoint), walk.cost(checkpoint), evaluation_seconds_of(checkpoint)
-    )
+    each = evaluation_seconds_of(checkpoint, walk.pictures_per_evaluation)
+    return gpu.seconds_of(_home(checkpoint), walk.cost(checkpoint), each)
 
 
 def bounded(walk: SamplingRequest, checkpoint: Checkpoint) -> None:
     """Refuse a walk that would take longer than the page allows one visitor.
 
+    Before it is refused the model is measured anew: the first measure may have been taken while
+    the machine was busy with something else.
+
     Raises:
         ValueError: in one sentence.
     """
     most = min(Bounds.here().walk_seconds, gpu.MOST if gpu.BORROWED else math.inf)
-    if most < math.inf and (seconds := seconds_of(walk, checkpoint)) > most:
+    if most == math.inf or seconds_of(walk, checkpoint) <= most:
+        return
+    measure_anew(checkpoint)
+    if (seconds := seconds_of(walk, checkpoint)) > most:
         raise ValueError(
             f"This walk would take about {seconds:,.0f} s here, and this page gives {most:,.0f} s "
             "to each; ask for fewer steps or images."
@@ -261,11 +271,11 @@ def bounded(walk: SamplingRequest, checkpoint: Checkpoint) -> None:
 
 
 def walker(checkpoint: Checkpoint) -> Callable[..., SamplingRun]:
-    """The class that computes the walks of this checkpoint's recordings."""
+    """The class that computes the walks of this checkpoint's recordings; it notes their pace."""
     return (
         gpu.run_class_of(_home(checkpoint), evaluation_seconds_of(checkpoint))
         if gpu.BORROWED
-        else SamplingRun
+        else TimedRun
     )
 
 

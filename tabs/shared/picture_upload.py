@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -12,21 +15,75 @@ from gradio_client.utils import is_file_obj_with_meta
 
 from diffusion_core.data import RawPicture, read_picture, read_raw, to_levels
 
+from .components import QUIET
 
-def picture_input(*, raw: bool = False, **options: Any) -> gr.Image:
+
+def picture_input(*, raw: bool = False, stays: str = "", **options: Any) -> gr.Image:
     """A picture by upload, drag, paste or webcam; handlers get uint8 (H, W, C), or None.
 
     Gradio's own reading clips 16 bits, drops transparency and shows only "Error" for a file that
     is broken or a decompression bomb; so the file is taken as it came. It is `gr.Image` itself with
     another reader, no subclass: for a subclass Gradio writes a .pyi file beside the source.
 
+    A file that cannot be read is told once, in a sentence below the control, which is then empty;
+    to all other handlers it is no picture. Each of them would else report it again.
+
     Args:
         raw: Handlers get a `RawPicture` where the file holds more than 8 bits a value.
+        stays: What the sentence adds, as on a picture that is still shown.
         **options: Those of `gr.Image`.
     """
     picture = gr.Image(type="filepath", format="png", **options)
-    picture.preprocess = receive_raw if raw else receive  # type: ignore[method-assign, assignment]
+    picture.preprocess = quiet(receive_raw if raw else receive)  # type: ignore[method-assign, assignment]
+    told = gr.HTML(elem_classes=["told"])
+
+    def tell_refusal(payload: Any) -> tuple[Any, str]:
+        return refused(payload, stays)
+
+    picture.input(tell_refusal, picture, [picture, told], preprocess=False, **QUIET)
     return picture
+
+
+def quiet(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same reader, for which a file that cannot be read is no picture."""
+
+    def quietly(payload: Any) -> Any:
+        try:
+            return read(payload)
+        except gr.Error:
+            return None
+
+    return quietly
+
+
+def refused(payload: Any, stays: str = "") -> tuple[Any, str]:
+    """What becomes of the control and of the line below it when a file was given.
+
+    Args:
+        payload: What the control holds, as the browser sent it.
+        stays: What the sentence on a file that cannot be read adds.
+    """
+    words = refusal(payload)
+    if not words:
+        return gr.skip(), ""
+    words = html.escape(f"{words} {stays}".strip(), quote=False)
+    return None, f'<p class="error" role="alert">{words}</p>'
+
+
+def refusal(payload: Any) -> str:
+    """Why an uploaded file is no picture that can be read, in a sentence; "" where it is one.
+
+    Args:
+        payload: What the control holds, as the browser sent it; None is no file.
+    """
+    if payload is None:
+        return ""
+    path = payload.get("path") if isinstance(payload, dict) else payload
+    try:
+        receive_raw(SimpleNamespace(path=path))
+    except gr.Error as error:
+        return f"{error.message} Choose another picture."
+    return ""
 
 
 def receive(payload: Any) -> np.ndarray | None:

@@ -138,7 +138,7 @@ def sheet(dataset: ImageDataset) -> np.ndarray:
 
 
 def words(dataset: ImageDataset) -> str:
-    """A description of the pictures, and points to mind: Markdown."""
+    """A description of the pictures, and points to note: Markdown."""
     C, H, W = dataset.shape
     some = dataset.pictures[:: max(1, len(dataset) // 2000)] / 127.5 - 1
     text = (
@@ -156,4 +156,4 @@ def words(dataset: ImageDataset) -> str:
     minded = [c for c in check_data(dataset) if not c.ok and c.name != "unreadable"]
     lines = [f"- {c.words}" for c in minded]
     lines += [f"- {remark}" for remark in dataset.remarks]
-    return text + ("\n\n**To mind:**\n\n" + "\n".join(lines) if lines else "")
+    return text + ("\n\n**Please note:**\n\n" + "\n".join(lines) if lines else "")

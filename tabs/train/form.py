@@ -64,14 +64,42 @@ def widths(text: str) -> tuple[int, ...]:
         ValueError: if it is not whole numbers and commas.
     """
     try:
-        return tuple(int(part) for part in text.split(","))
+        return tuple(int(part) for part in (text or "").split(","))
     except ValueError:
         raise ValueError(
             f"Channels must be whole numbers and commas, as in 64,128, not {text!r}."
         ) from None
 
 
-def whole(name: str, lowest: int = 1) -> Callable[[float], int]:
+def number(name: str, fits: Callable[[float], bool], words: str) -> Callable[[float | None], float]:
+    """A parser of numbers that fit; an emptied field is named in the sentence.
+
+    Args:
+        name: Name of the number in the ValueError's sentence.
+        fits: Whether a number is allowed.
+        words: What is allowed, in words.
+    """
+
+    def parse(value: float | None) -> float:
+        if value is None:
+            raise ValueError(empty(name))
+        if not fits(value):
+            raise ValueError(f"{name} must be a number {words}, not {value:g}.")
+        return float(value)
+
+    return parse
+
+
+def _share(name: str) -> Callable[[float | None], float]:
+    return number(name, lambda value: 0 <= value < 1, "from 0 to below 1")
+
+
+def empty(name: str) -> str:
+    """The sentence on a field that was emptied."""
+    return f"{name} is empty; give a number."
+
+
+def whole(name: str, lowest: int = 1) -> Callable[[float | None], int]:
     """A parser of whole numbers from `lowest` on.
 
     Args:
@@ -79,7 +107,9 @@ def whole(name: str, lowest: int = 1) -> Callable[[float], int]:
         lowest: The smallest number allowed.
     """
 
-    def parse(value: float) -> int:
+    def parse(value: float | None) -> int:
+        if value is None:
+            raise ValueError(empty(name))
         if value != int(value) or value < lowest:
             raise ValueError(f"{name} must be a whole number from {lowest} on, got {value:g}.")
         return int(value)
@@ -111,11 +141,12 @@ class TrainForm:
     batch: float = entry(
         _COFFEE.batch,
         partial(gr.Number, label="Batch", precision=0, info="pictures a step", min_width=100),
-        parse=whole("The batch"),
+        parse=whole("Batch"),
     )
     learning_rate: float = entry(
         1e-3,
         partial(gr.Number, label="Learning rate", info="peak; rises, falls at last", min_width=120),
+        parse=number("Learning rate", lambda value: value > 0, "above 0"),
     )
     channels: str = entry(
         _COFFEE.ways[0][0],
@@ -130,7 +161,7 @@ class TrainForm:
     patch: float = entry(
         2,
         partial(gr.Number, label="Patch", precision=0, info="pixels folded, p × p", min_width=90),
-        parse=whole("The patch"),
+        parse=whole("Patch"),
     )
     attention: str = entry(
         next(iter(ATTENTION)), partial(gr.Dropdown, list(ATTENTION), label="Attention at")
@@ -141,7 +172,7 @@ class TrainForm:
     T: float = entry(
         1000,
         partial(gr.Number, label="Timesteps T", precision=0, min_width=100),
-        parse=whole("T", 2),
+        parse=whole("Timesteps T", 2),
     )
     # In 75 seconds on 465 emoji of 32 × 32, x0_hat was off by 0.24 (log-SNR 0) where x0 was
     # predicted and by 0.29 where v was; the samples of the one are shapes in flat colours, of the
@@ -163,6 +194,7 @@ class TrainForm:
     ema: float = entry(
         ema_for(_COFFEE.steps),
         partial(gr.Number, label="EMA decay", info="of the average", min_width=100),
+        parse=_share("EMA decay"),
     )
     precision: str = entry(
         "auto", partial(gr.Dropdown, list(PRECISIONS), label="Precision", min_width=100)
@@ -170,11 +202,16 @@ class TrainForm:
     dropout: float = entry(
         0.1,
         partial(gr.Number, label="Label dropout", info="share, for guidance", min_width=110),
+        parse=_share("Label dropout"),
     )
     flip: bool = entry(
         False, partial(gr.Checkbox, label="Mirror half of the pictures", min_width=110)
     )
-    seed: str | int = entry(0, partial(seed_input, label="Seed of the training"), parse=parse_seed)
+    seed: str | int = entry(
+        0,
+        partial(seed_input, label="Seed of the training"),
+        parse=partial(parse_seed, name="Seed of the training"),
+    )
 
     @classmethod
     def within(cls, limits: Limits) -> TrainForm:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +13,8 @@ from typing import Any
 
 import gradio as gr
 
+from diffusion_core.data import ImageDataset
+
 from ..shared import models
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import DELETION, FILE, TRAINING, sentence_of
@@ -19,16 +23,28 @@ from ..shared.page import open_tab
 from ..shared.sessions import PUBLIC, SESSIONS
 from . import my_models
 from .datasets import FOLDER, MINE, SHIPPED, read, words
-from .estimates import planned, seconds_of
+from .estimates import MEASURING, NOTHING, facts_now, is_settled, planned, seconds_of, settled
 from .form import FRESH, SourceForm, TrainForm
 from .jobs import QUEUE, Job, free_folder
 from .messages import before, failed, follow
 from .plan import with_saves
 
 TELL_SECONDS = 0.4
+BEGINS_SECONDS = 2.0  # in which a reading begins that was asked for just before
+WAITS = "The training starts when the pictures are read …"
+NOT_USED = "The pictures above are of before; they are not used any more."
 CANCELLED = "The reading was cancelled; choose pictures when you like."
 # The groups of controls that a source may need, and what shows the pictures that were read.
-SOURCE_GROUPS, PICTURE_PARTS = ("upload", "local", "sized"), ("stage", "words", "cancel")
+SOURCE_GROUPS, PICTURE_PARTS = (
+    ("upload", "local", "sized"),
+    (
+        "stage",
+        "words",
+        "cancel",
+        "facts",
+        "refused",
+    ),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +70,15 @@ class Reading:
 
 
 READINGS: dict[str, Reading] = {}  # by session
+READ: dict[str, SourceForm] = {}  # the choice whose reading has ended last, by session
+WAITING: dict[str, threading.Event] = {}  # the sign that ends a wait for pictures, by session
+
+
+def _forget(session: str) -> None:
+    READ.pop(session, None)
+
+
+SESSIONS.on_session_end.append(_forget)
 
 
 def end_reading(session: str) -> None:
@@ -96,7 +121,12 @@ def chosen_pictures(
     SESSIONS.drop(session)  # never is trained on other pictures than the controls name
     no_files = form.source == MINE and not form.files
     if no_files or (form.source == FOLDER and not form.folder.strip()):
-        yield {"words": "Choose a zip, pictures or a folder; they will be shown here."}
+        READ[session] = form
+        yield {
+            "words": "Choose a zip, pictures or a folder; they will be shown here.",
+            "facts": NOTHING,
+            "refused": "",
+        }
         return
     for path in form.files or []:
         SESSIONS.visitor(session)
@@ -108,6 +138,7 @@ def chosen_pictures(
         seen = done, total
         own.check()
 
+    dataset: ImageDataset | None = None
     own = READINGS[session] = Reading(form)
     pool = ThreadPoolExecutor(1, thread_name_prefix="reading")
     asked = (form.source, form.files, form.folder, int(form.size), Limits.here(), note)
@@ -120,32 +151,46 @@ def chosen_pictures(
                 yield {
                     "words": "The pictures wait until others have been computed …",
                     "cancel": gr.Button(visible=True),
+                    "facts": MEASURING,
                 }
             future = pool.submit(read, *asked, form.value_range)
             while wait([future], timeout=TELL_SECONDS).not_done and not own.ended.is_set():
-                yield {"words": _so_far(*seen), "cancel": gr.Button(visible=True)}
+                yield {
+                    "words": _so_far(*seen),
+                    "cancel": gr.Button(visible=True),
+                    "facts": MEASURING,
+                }
         own.check()
         dataset = future.result()
     except InterruptedError:
-        yield {"words": CANCELLED, "cancel": gr.Button(visible=False)}
+        yield {"words": CANCELLED, "cancel": gr.Button(visible=False), "facts": NOTHING}
         return
     except Exception as error:
         yield {
-            "stage": failed(sentence_of(error, TRAINING)),
-            "words": "These pictures cannot be used; choose others.",
+            "refused": _refused(sentence_of(error, TRAINING)),
+            "words": NOT_USED,
             "cancel": gr.Button(visible=False),
+            "facts": NOTHING,
         }
         return
     finally:  # also when the page goes: the thread ends with the picture that it reads
         own.ended.set()
         pool.shutdown(wait=False)
         if READINGS.get(session) is own:
+            READ[session] = form
+            if dataset is not None:
+                SESSIONS.keep(session, dataset)
             del READINGS[session]
-    SESSIONS.keep(session, dataset)
     job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
     runs = job is not None and not job.over  # then the stage is its own
     sheet = {} if runs else {"stage": before(dataset, f"before {time.monotonic()}")}
-    yield {**sheet, "words": words(dataset), "cancel": gr.Button(visible=False)}
+    hidden = gr.Button(visible=False)
+    yield {**sheet, "words": words(dataset), "cancel": hidden, "facts": MEASURING, "refused": ""}
+
+
+def _refused(sentence: str) -> str:
+    """Why pictures cannot be used, as HTML beside the field that they were given in."""
+    return f'<p class="error" role="alert">{html.escape(sentence, quote=False)}</p>'
 
 
 def _so_far(done: int, total: int) -> str:
@@ -160,8 +205,62 @@ def opened(form: SourceForm, request: gr.Request) -> Iterator[dict[str, Any]]:
     yield from chosen_pictures(form, request, opening=True)
 
 
+# What a press of Train changes: the stage, and the line on what the training takes.
+START_PARTS = PICTURE_PARTS
+
+
+def start_training(
+    name: str, preset: str, source: SourceForm, form: TrainForm, request: gr.Request
+) -> Iterator[dict[str, Any]]:
+    """Handler of Train: wait for the chosen pictures and for the plan that suits them, then train.
+
+    Pictures are read for a while after they were chosen, and a preset's steps are measured after
+    that; a training that began before would follow the plan of other pictures.
+
+    Args:
+        name: Name of the model.
+        preset: The chosen preset.
+        source: The choice of pictures.
+        form: The values of the other controls.
+        request: The request, which names the session.
+    """
+    session = request.session_hash or ""
+    ended = WAITING[session] = threading.Event()
+    try:
+        yield from pictures_read(source, ended, request)
+        if not ended.is_set() and not is_settled(preset, form, session):
+            yield {"facts": MEASURING}
+            form = settled(preset, form, session)
+            yield {"facts": facts_now(preset, form, request)}
+        if ended.is_set():
+            yield {"facts": facts_now(preset, form, request)}
+            return
+        form = settled(preset, form, session)
+    finally:
+        if WAITING.get(session) is ended:
+            del WAITING[session]
+    for message in train(name, form, request):
+        yield {"stage": message}
+
+
+def pictures_read(
+    source: SourceForm, ended: threading.Event, request: gr.Request
+) -> Iterator[dict[str, Any]]:
+    """Wait until the pictures of this choice are read; read them, if nothing else does."""
+    session, since = request.session_hash or "", time.monotonic()
+    # What came over from the page before a reload was read for that page's session.
+    came = None if SESSIONS.chosen(session) is None else source
+    while session in READINGS or READ.get(session, came) != source:
+        if session not in READINGS and time.monotonic() - since > BEGINS_SECONDS:
+            yield from chosen_pictures(source, request)
+            return
+        yield {"facts": WAITS}
+        if ended.wait(TELL_SECONDS):
+            return
+
+
 def train(name: str, form: TrainForm, request: gr.Request) -> Iterator[str]:
-    """Handler of Train: take a place in the queue, and report on it until it is over."""
+    """Take a place in the queue of trainings, and report on it until it is over."""
     session = request.session_hash or ""
     try:
         plan, dataset = planned(session, form)
@@ -190,16 +289,35 @@ def go_on(path: str | None, request: gr.Request) -> Iterator[str]:
     yield from follow(job, session)
 
 
-def watch(request: gr.Request) -> Iterator[str]:
-    """What runs already, for a page that is opened while it does."""
+def watch(own: str | None, request: gr.Request) -> Iterator[str]:
+    """What a page shows that is opened: the training that runs or ran last, or what a model keeps.
+
+    Args:
+        own: The chosen model of one's own.
+        request: The request, which names the session.
+    """
     session = request.session_hash or ""
     job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
-    if job is not None:
+    shown = job if job is not None else my_models.past_training(own, session)
+    if shown is not None:
+        yield from follow(shown, session)
+
+
+def look_back(own: str | None, request: gr.Request) -> Iterator[str]:
+    """One of one's own models was chosen: show its training, unless another one is under way."""
+    session = request.session_hash or ""
+    job = QUEUE.of(SESSIONS.visitor(session), SESSIONS.public)
+    if job is not None and (not job.over or str(job.folder) == own):
         yield from follow(job, session)
+    elif (past := my_models.past_training(own, session)) is not None:
+        yield from follow(past, session)
 
 
 def stop(request: gr.Request) -> None:
     """Handler of Stop: after the step being computed; what was learned is kept."""
+    if (waiting := WAITING.get(request.session_hash or "")) is not None:
+        waiting.set()
+        return
     job = QUEUE.of(SESSIONS.visitor(request.session_hash or ""), SESSIONS.public)
     if job is not None:
         QUEUE.stop(job)
@@ -246,13 +364,16 @@ def zip_file(path: str | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         yield {"outcome": sentence_of(error, FILE)}
 
 
-# What "Denoise with it" changes: the Denoise tab's menu, and which tab is seen.
-USE_PARTS = ("denoise_model", "tabs")
+# What "Denoise with it" changes: the Denoise tab's menu, which tab is seen, and what begins a walk
+# there; without a model a sentence beside the button.
+USE_PARTS = ("denoise_model", "tabs", "now", "outcome")
 
 
 def use(path: str | None) -> dict[str, Any]:
-    """Updates of `USE_PARTS`: go over to the Denoise tab with the chosen model, if there is one."""
-    return {"denoise_model": path, "tabs": open_tab("denoise")} if path else {}
+    """Updates of `USE_PARTS`: go over to the Denoise tab and denoise with the chosen model."""
+    if not path:
+        return {"outcome": my_models.NONE_CHOSEN}
+    return {"denoise_model": path, "tabs": open_tab("denoise"), "now": secrets.token_hex(4)}
 
 
 def delete(path: str | None, request: gr.Request) -> Any:

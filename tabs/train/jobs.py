@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from diffusion_core.data import ImageDataset
+from diffusion_core.device import best_device
 from diffusion_core.files import folder_name, write_text
 from diffusion_core.training_runs import (
     NAME_FILE,
@@ -34,6 +35,7 @@ from diffusion_core.training_runs import (
     TrainingRecord,
     keep_pictures,
     kept_pictures,
+    note_step_seconds,
     record_apart,
 )
 from diffusion_core.unet import num_parameters
@@ -67,6 +69,7 @@ def free_folder(within: Path, name: str) -> Path:
     return folder
 
 
+PACE_STEPS = 50  # after so many, the pace of a training is noted
 STATE_TIMES = 3  # so many states' bytes must be free on the disk
 # Where a GPU is borrowed there is none for a training.
 ON_CPU = {"ACCELERATE_USE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -178,9 +181,18 @@ class Job:
         """Add what the training's process reports; end it when its minutes are over."""
         with self.lock:
             self.record.take(report)
+        if isinstance(report, StepReport) and report.step % PACE_STEPS == 0:
+            self._note_pace()
         if self.seconds > 60 * self.minutes and isinstance(report, StepReport):
             self.words = f"It had the {self.minutes:g} minutes that a training may take here."
             self.stop.set()
+
+    def _note_pace(self) -> None:
+        """What a step takes corrects the forecasts of later trainings."""
+        train, where = self.plan.train, "cpu" if gpu.BORROWED else str(best_device())
+        note_step_seconds(
+            self.plan.unet, train.batch_size, train.precision, where, self.progress.seconds
+        )
 
 
 @dataclass

@@ -16,6 +16,7 @@ from ..shared.sessions import PUBLIC, SESSIONS
 from . import publish
 from .datasets import SIZES
 from .estimates import (
+    MEASURING,
     begins,
     facts_now,
     measured_presets,
@@ -38,6 +39,7 @@ from .handlers import (
     MENUS,
     PICTURE_PARTS,
     SOURCE_GROUPS,
+    START_PARTS,
     USE_PARTS,
     ZIP_PARTS,
     cancel_reading,
@@ -46,13 +48,14 @@ from .handlers import (
     end_reading,
     first_pictures,
     go_on,
+    look_back,
     newest,
     opened,
     own_menu,
     shown_inputs,
+    start_training,
     stop,
     superseded,
-    train,
     use,
     watch,
     zip_file,
@@ -62,7 +65,7 @@ from .messages import FOLLOWED
 from .my_models import own_models
 
 WHY = r"""
-Training is one sentence, said a hundred thousand times: take a picture $x_0$, draw a timestep $t$
+Training repeats one step a hundred thousand times: take a picture $x_0$, draw a timestep $t$
 and noise $\epsilon$, mix them, and ask the network what was added.
 
 $$L = \mathbb{E}_{x_0,\;t,\;\epsilon}\;\big\lVert\,\epsilon - \hat\epsilon\big(\sqrt{\bar\alpha_t}\;
@@ -70,20 +73,20 @@ x_0 + \sqrt{1 - \bar\alpha_t}\;\epsilon,\; t\big)\big\rVert^2$$
 
 (Ho et al. 2020, eq. 14 and algorithm 1)
 
-Here the network answers with the clean picture $\hat x_0$ if you do not choose otherwise; what was
-added follows: $\hat\epsilon = (x_t - \sqrt{\bar\alpha_t}\;\hat x_0) / \sqrt{1 - \bar\alpha_t}$.
+Here the network predicts the clean picture $\hat x_0$, unless you choose otherwise; the noise
+follows from it: $\hat\epsilon = (x_t - \sqrt{\bar\alpha_t}\;\hat x_0) / \sqrt{1 - \bar\alpha_t}$.
 Noise has no structure that a few minutes could teach, pictures have (Li and He 2025). The error
 is then weighted by the signal over noise, clamped, so that no timestep is neglected.
 
-The loss falls fast and then looks flat, though the pictures go on getting better for hours. It has
-a floor that no network can go below, since what noise covers cannot be known, and most of it is
-that floor. What still falls is small beside it: look at it timestep by timestep.
+The loss falls fast and then looks flat, though the pictures get better for hours. No network can
+bring it to zero, because nothing can tell what the noise has covered, and most of the loss is that
+rest. The part that still falls is small: the chart by timestep shows it.
 
-What samples is not the network of this very step but a running average of its weights (EMA): single
-steps jitter, their average does not.
+The samples are not made by the network of the present step but by a running average of its weights
+(EMA): single steps jitter, their average does not.
 
 *Try:* train for a coffee, then set training time to the middle and walk through sampling time.
-Which is learned first, where things are or what they look like?
+Which does the network learn first: where things are, or how they look?
 """
 
 
@@ -131,8 +134,8 @@ def build(page: Page) -> None:
     controls = Controls(TrainForm, TrainForm.within(limits))
     sources, run = Controls(SourceForm), Controls(RunForm)
     gr.Markdown(
-        "A network that knows nothing learns to see noise in pictures: these, or your own. Press "
-        "Train and watch the same noise become better and better pictures.",
+        "A network that knows nothing yet learns from these pictures, or from your own. Press "
+        "Train, and watch it make better and better pictures from the same noise.",
         elem_classes=["lead"],
     )
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
@@ -145,13 +148,15 @@ def build(page: Page) -> None:
             with sources.add("sized", gr.Group(visible=False)):
                 size = sources.place("size", choices=[s for s in SIZES if s <= limits.size])
                 value_range = sources.place("value_range")
+            controls.add("refused", gr.HTML(elem_id="train-refused", elem_classes=["told"]))
             preset = run.place("preset")
             with gr.Row():
                 run_button = gr.Button(
                     "Train", variant="primary", min_width=120, elem_id="train-run"
                 )
                 stop_button = gr.Button("Stop", min_width=80, elem_id="train-stop")
-            facts = gr.Markdown("", elem_classes=["hint"], elem_id="train-facts")
+            facts = gr.Markdown(MEASURING, elem_classes=["hint"], elem_id="train-facts")
+            controls.add("facts", facts)
             name = run.place("name")
             begin = controls.place("begin", choices=[FRESH, *models.available()])
             with gr.Accordion("Everything", open=False):
@@ -174,11 +179,11 @@ def build(page: Page) -> None:
                     remove = gr.Button("Delete", size="md", min_width=80)
                 file = gr.File(label="The checkpoint", interactive=False, visible=False)
                 outcome = gr.Markdown(
-                    "On this public page your pictures and models are yours alone, and vanish "
+                    "On this public page your pictures and models are yours alone, and are deleted "
                     f"{SESSIONS.grace / 60:g} minutes after you close it. A training has at most "
                     f"{limits.steps:,} steps and {limits.minutes:g} minutes."
                     if PUBLIC
-                    else "They are kept in a folder beside the playground.",
+                    else "Your models are kept in a folder beside the playground.",
                     elem_classes=["hint"],
                     elem_id="train-said",
                 )
@@ -189,6 +194,7 @@ def build(page: Page) -> None:
     controls.add("own", own)
     controls.add("denoise_model", denoise_model)
     controls.add("tabs", page.tabs)
+    controls.add("now", page.given.get("denoise_now") or gr.State(""))
     menus = controls.named(*MENUS)
     everything = [controls[name] for name in EVERYTHING]
     watching: dict[str, Any] = {
@@ -240,23 +246,31 @@ def build(page: Page) -> None:
         """Measure, which takes a while; only then check whether a preset is still chosen."""
         event = event.then(**wired(measured_presets, [controls], preset), **measuring)
         filled(event, find, [preset, controls], PRESET_PARTS).then(
-            **wired(facts_now, [controls], facts), **measuring
+            **wired(facts_now, [preset, controls], facts), **measuring
         )
 
     for event in (read, opening):
         measured(filled(event, suggested_patch, [preset], PATCH_PARTS), refilled)
     measured(begin.input(begins, [begin, size], size, **QUIET), refilled)
-    measured(preset.input(lambda: None, None, None, **QUIET), preset_values)
+    measured(preset.input(lambda: MEASURING, None, facts, **QUIET), preset_values)
     gr.on(
         [c.change for c in controls.inputs],
-        **wired(facts_now, [controls], facts),
+        **wired(facts_now, [preset, controls], facts),
         **measuring,
     )
-    opening.then(never_silent(watch), None, stage, **watching).then(
-        **wired(own_menu, components(menus), menus), **QUIET
-    )
+    opening.then(**wired(own_menu, components(menus), menus), **QUIET).then(
+        never_silent(watch), own, stage, **watching
+    ).then(**wired(own_menu, components(menus), menus), **QUIET)
+    own.input(never_silent(look_back), own, stage, **watching)
     for event in (
-        run_button.click(**wired(never_silent(train), [name, controls], stage), **watching),
+        run_button.click(
+            **wired(
+                never_silent(start_training),
+                [name, preset, sources, controls],
+                controls.named(*START_PARTS),
+            ),
+            **watching,
+        ),
         resume.click(never_silent(go_on), own, stage, **watching),
     ):
         measured(event.then(**wired(newest, components(menus), menus), **QUIET), refilled)

@@ -26,6 +26,7 @@ from ..shared.wire import (
 )
 from .datasets import sheet
 from .jobs import QUEUE, Job
+from .my_models import PastTraining
 
 SECONDS = 0.35
 POINTS = 240  # of the loss curve
@@ -72,7 +73,7 @@ class Watch:
     at once and see only the second.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job | PastTraining) -> None:
         """Nothing has been sent yet."""
         self.job, self.sent, self.before, self.count = job, 0, 0, 0
 
@@ -138,8 +139,10 @@ def _short(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.4g}")
 
 
-def line(job: Job) -> str:
+def line(job: Job | PastTraining) -> str:
     """The training's progress, in words."""
+    if isinstance(job, PastTraining):
+        return job.line
     p = job.progress
     done = f"{p.step:,} of {p.total:,} steps"
     if job.state == "waiting":
@@ -165,7 +168,7 @@ def line(job: Job) -> str:
     return job.words
 
 
-def follow(job: Job, session: str) -> Iterator[str]:
+def follow(job: Job | PastTraining, session: str) -> Iterator[str]:
     """Messages until the job is over and all that it showed is sent.
 
     A page follows through one generator only: where it begins another, as when the tab is opened

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import zipfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from diffusion_core.checkpoint import CARD, CONFIG, RESULTS, WEIGHTS
+from diffusion_core.data import grid
 from diffusion_core.publishing import TOKENS, Pushed, Tell, push
-from diffusion_core.training_runs import STATE_FILE, TrainingPlan
+from diffusion_core.training_runs import (
+    STATE_FILE,
+    Check,
+    SampleHistory,
+    TrainingPlan,
+    TrainingProgress,
+    TrainingRecord,
+)
 
 from ..shared.limits import Limits
 from ..shared.sessions import SESSIONS
 from ..shared.text import LONGEST_NAME, path_of, path_text, printable
 from .jobs import PLAN_FILE, QUEUE, Job, kept_pictures
+
+NONE_CHOSEN = "Choose one of your models first; Train makes one."
 
 
 def own_models(session: str) -> list[tuple[str, str]]:
@@ -31,7 +45,7 @@ def chosen(path: str | None, session: str) -> Path:
         ValueError: if it is none of the session's models.
     """
     if not path or path not in [p for _, p in own_models(session)]:
-        raise ValueError("Choose one of your models first; Train makes one.")
+        raise ValueError(NONE_CHOSEN)
     return path_of(path)
 
 
@@ -104,6 +118,65 @@ def deleted(path: str | None, session: str) -> str:
     folder = at_rest(chosen(path, session))
     shutil.rmtree(folder)
     return folder.name
+
+
+@dataclass(eq=False)
+class PastTraining:
+    """What a model keeps of its training, to be shown as a training that is over.
+
+    Attributes:
+        name: Name of the model.
+        record: Losses, samples and health checks.
+        over: Always; as of a `Job`.
+        lock: Held while it is read, as that of a `Job`.
+    """
+
+    name: str
+    record: TrainingRecord
+    over: bool = True
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def state(self) -> str:
+        """Whether it came to its last step."""
+        progress = self.record.progress
+        return "done" if progress.step >= progress.total else "stopped"
+
+    @property
+    def progress(self) -> TrainingProgress:
+        """Its losses."""
+        return self.record.progress
+
+    @property
+    def growth(self) -> SampleHistory:
+        """Its samples."""
+        return self.record.growth
+
+    @property
+    def checks(self) -> list[Check]:
+        """The latest health checks."""
+        return self.record.checks
+
+    @property
+    def sheet(self) -> np.ndarray:
+        """Some of the pictures that it learned from, uint8 (H, W, C)."""
+        return grid(self.growth.clean)
+
+    @property
+    def line(self) -> str:
+        """The training in words."""
+        p = self.progress
+        return f"{self.name}, trained before: {p.step:,} of {p.total:,} steps."
+
+
+def past_training(path: str | None, session: str) -> PastTraining | None:
+    """The training of one of the session's models as its folder keeps it; None without one."""
+    try:
+        folder = chosen(path, session)
+    except ValueError:
+        return None
+    record = TrainingRecord.kept(folder)
+    return None if record is None else PastTraining(folder.name, record)
 
 
 def resumed(path: str | None, session: str, limits: Limits) -> Job:

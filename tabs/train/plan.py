@@ -68,8 +68,6 @@ def plan_of(
     Raises:
         ValueError: in one sentence, if it is not possible, or more than this page allows.
     """
-    if any(value is None for value in vars(form).values()):
-        raise ValueError("Fill in every number under Everything.")
     steps, batch = parsed(form, "steps"), parsed(form, "batch")
     if steps > limits.steps:
         raise ValueError(f"Here a training has at most {limits.steps:,} steps; choose fewer.")
@@ -82,11 +80,11 @@ def plan_of(
     train = TrainConfig(
         num_steps=steps,
         batch_size=batch,
-        learning_rate=float(form.learning_rate),
+        learning_rate=parsed(form, "learning_rate"),
         warmup_steps=min(500, steps // 10),
         decay_steps=int(0.3 * steps),
-        ema_decay=float(form.ema),
-        label_dropout=float(form.dropout),
+        ema_decay=parsed(form, "ema"),
+        label_dropout=parsed(form, "dropout"),
         prediction_type=form.prediction,
         loss_weighting=form.weighting,
         precision=form.precision,
@@ -191,7 +189,7 @@ def most_memory(plan: TrainingPlan) -> int:
 
 
 def facts(plan: TrainingPlan, dataset: ImageDataset, seconds: float | None) -> str:
-    """Parameters, megabytes, memory, time, and points to mind: Markdown.
+    """Parameters, megabytes, memory, time, and points to note: Markdown.
 
     Args:
         plan: The run.

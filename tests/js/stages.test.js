@@ -285,12 +285,15 @@ test("charts of the loss need two points, and leave out what is not measured", (
   assert.equal(lossChart([[1, 0.5]], 10, 0), null);
   const chart = lossChart([[0, 1], [5, 0], [10, 0.5]], 10, 5);
   assert.equal(chart.now, 0.5);
-  assert.match(chart.svg, /class="curve" d="M36\.0 [\d.]+L316\.0 [\d.]+"/);
-  assert.match(chart.svg, /class="here" x1="176" x2="176"/);
+  assert.match(chart.svg, /class="curve" d="M48\.0 [\d.]+L312\.0 [\d.]+"/);
+  assert.match(chart.svg, /class="here" x1="180" x2="180"/);
   assert.equal(binsChart([null, null], [null], 1000), null);
   const bins = binsChart([0.5, null], [1, 0.8], 1000);
   assert.equal(bins.match(/<rect/g).length, 1);
-  assert.match(bins, /t = 999/);
+  for (const chart_ of [chart.svg, bins]) assert.match(chart_, /class="title"[^>]*>loss \(log scale\)</);
+  assert.match(chart.svg, />0<.*>5<.*>10<.*>training step<.*class="end"[^>]*>0\.50</);
+  assert.match(bins, />0<.*>500<.*>999<.*>timestep t<.*bars: now · dashed: after 100 steps</);
+  assert.doesNotMatch(binsChart([0.5], [], 10), /dashed/);
 });
 
 const sheet = (value) => base64(Uint8Array.of(value));

@@ -1,8 +1,13 @@
-// A logarithmic axis of the two charts: 320 by 150, the plot from y = 6 to 126.
+// The axes of the two charts: 320 by 166, the plot from x = 48 to 312 and from y = 6 to 126.
 
 /** @param {number} v */
 export const short = (v) =>
   v >= 0.1 ? v.toFixed(2) : v >= 0.01 ? v.toFixed(3) : v.toExponential(0);
+
+/** Left and right end of the plot, and its lower edge. */
+export const LEFT = 48;
+export const RIGHT = 312;
+export const BASE = 126;
 
 const BOTTOM = 124;
 const HEIGHT = 116;
@@ -40,7 +45,28 @@ export const rules = ({ y, ticks }) =>
   ticks
     .map(
       (v) =>
-        `<line class="rule" x1="36" x2="316" y1="${y(v)}" y2="${y(v)}"/>` +
-        `<text x="32" y="${y(v) + 4}" text-anchor="end">${short(v)}</text>`,
+        `<line class="rule" x1="${LEFT}" x2="${RIGHT}" y1="${y(v)}" y2="${y(v)}"/>` +
+        `<text x="${LEFT - 4}" y="${y(v) + 4}" text-anchor="end">${short(v)}</text>`,
     )
     .join("");
+
+/**
+ * The lower axis and the titles of both as SVG.
+ *
+ * @param {[number, string][]} ticks Where they are, and their words; the last one ends there.
+ * @param {string} across The lower axis's title.
+ * @param {string} up The title of the axis at the left.
+ */
+export const frame = (ticks, across, up) =>
+  `<path class="axis" d="M${LEFT} 6V${BASE}H${RIGHT}"/>` +
+  ticks
+    .map(([x, words], i) => {
+      const anchor = i === ticks.length - 1 ? "end" : i ? "middle" : "start";
+      return (
+        `<line class="axis" x1="${x}" x2="${x}" y1="${BASE}" y2="${BASE + 4}"/>` +
+        `<text x="${x}" y="${BASE + 15}" text-anchor="${anchor}">${words}</text>`
+      );
+    })
+    .join("") +
+  `<text class="title" x="${(LEFT + RIGHT) / 2}" y="160" text-anchor="middle">${across}</text>` +
+  `<text class="title" x="-66" y="11" text-anchor="middle" transform="rotate(-90)">${up}</text>`;

@@ -2,11 +2,9 @@
 
 import { line } from "../lib/curves.js";
 import { thousands } from "../lib/format.js";
-import { logAxis, rules } from "./axis.js";
+import { BASE, frame, LEFT, logAxis, RIGHT, rules, short } from "./axis.js";
 
-const LEFT = 36;
-const WIDTH = 280;
-const BASE = 126;
+const WIDTH = RIGHT - LEFT;
 
 /** @param {number | null} v */
 const positive = (v) => v !== null && v > 0;
@@ -25,12 +23,19 @@ export function lossChart(loss, total, here) {
   const axis = logAxis(points.map(([, v]) => v));
   /** @param {number} step */
   const x = (step) => LEFT + (WIDTH * step) / total;
+  const [last, now] = points[points.length - 1];
   const path = line(points.map(([step, v]) => [x(step), axis.y(v)]));
   const svg =
     `${rules(axis)}<line class="here" x1="${x(here)}" x2="${x(here)}" y1="6" y2="${BASE}"/>` +
-    `<path class="curve" d="${path}"/><text x="${LEFT}" y="142">0</text>` +
-    `<text x="316" y="142" text-anchor="end">step ${thousands(total)}</text>`;
-  return { svg, now: points[points.length - 1][1] };
+    `<path class="curve" d="${path}"/>` +
+    frame(
+      [0, 0.5, 1].map((part) => [LEFT + WIDTH * part, thousands(Math.round(total * part))]),
+      "training step",
+      "loss (log scale)",
+    ) +
+    `<text class="end" x="${Math.max(LEFT + 30, x(last))}" y="${Math.max(16, axis.y(now) - 7)}" ` +
+    `text-anchor="end">${short(now)}</text>`;
+  return { svg, now };
 }
 
 /**
@@ -59,7 +64,20 @@ export function binsChart(bins, first, T) {
   );
   return (
     `${rules(axis)}${bars.join("")}<path class="first" d="${before.join("")}"/>` +
-    `<text x="${LEFT}" y="142">t = 0</text>` +
-    `<text x="316" y="142" text-anchor="end">t = ${T - 1}</text>`
+    frame(
+      [0, 0.5, 1].map((part) => [LEFT + WIDTH * part, String(Math.round((T - 1) * part))]),
+      "timestep t",
+      "loss (log scale)",
+    ) +
+    key(first.some(positive))
   );
 }
+
+/**
+ * What bars and lines are, above the plot.
+ *
+ * @param {boolean} both Whether there are lines yet.
+ */
+const key = (both) =>
+  `<text class="end" x="${RIGHT}" y="-4" text-anchor="end">bars: now` +
+  `${both ? " · dashed: after 100 steps" : ""}</text>`;

@@ -54,6 +54,9 @@ export function mount(element) {
     { of: " the training" },
   );
 
+  // On a phone the controls follow below, so that what explains the training is folded there.
+  if (matchMedia("(max-width: 768px)").matches) find(root, ".more", HTMLDetailsElement).open = false;
+
   function drawSamples() {
     const all = job?.known ?? [];
     if (!job?.shape || !all.length) return;
@@ -169,13 +172,13 @@ export function mount(element) {
     if (message.sheet) show(canvas(".x0 canvas"), message.sheet);
     if (message.noise) {
       show(canvas(".x_t canvas"), message.noise);
-      $(".made").textContent = "the noise that it will begin with";
+      $(".made").textContent = "the noise that sampling begins with";
     }
     root.dataset.state = state;
     root.dataset.run = run;
     root.dataset.done = String(step);
     const trained = state !== "before";
-    for (const part of ["rulers", "charts", "task", "both"]) $(`.${part}`).hidden = !trained;
+    for (const part of ["rulers", "more"]) $(`.${part}`).hidden = !trained;
     $(".health").hidden = !checks.length;
     $(".status").textContent = message.line || "";
     $(".line i").style.width = trained ? `${(100 * step) / total}%` : "0";

@@ -1,0 +1,164 @@
+"""How fast this machine evaluates each model: the one place that knows it, for every forecast.
+
+A first measure is taken before anything was computed, on a cold machine or beside a busy neighbour,
+and may be many times too long. So every walk that is computed here adds what it took
+(`TimedRun`), and a forecast uses the quickest of the latest measures: what else the machine does
+only ever makes a measure longer.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.device import evaluation_seconds
+from diffusion_core.generation import InitialImage, SamplerState, SamplingRequest, SamplingRun
+from diffusion_core.process import Denoiser
+from diffusion_core.samplers import SamplerStep
+
+LATEST = 8  # measures of a model that are kept
+MODELS = 256  # models whose measures are kept
+OLD = 30.0  # seconds after which a model may be measured anew
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of a network.
+
+    Attributes:
+        pictures: Pictures that were evaluated together.
+        seconds: Seconds of that evaluation.
+    """
+
+    pictures: int
+    seconds: float
+
+    def bound(self, pictures: int) -> float:
+        """Seconds that one picture takes at most, evaluated with so many together.
+
+        More pictures take at most as much longer as they are more, fewer take no longer.
+        """
+        return self.seconds * max(1.0, pictures / self.pictures) / pictures
+
+
+@dataclass
+class Paces:
+    """The latest measures of each model, by the hash of its weights; safe to use from any thread.
+
+    Attributes:
+        measures: The measures, oldest first, of the models, the latest used last.
+        measured: When a model was last measured by itself, in seconds of the monotonic clock.
+    """
+
+    measures: OrderedDict[str, deque[Measure]] = field(default_factory=OrderedDict)
+    measured: dict[str, float] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    measuring: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, weights: str, pictures: int, seconds: float) -> None:
+        """Add what an evaluation took.
+
+        Args:
+            weights: The hash of the model's weights.
+            pictures: Pictures that were evaluated together.
+            seconds: Seconds of that evaluation; not above 0 is not a measure and is not kept.
+        """
+        if pictures < 1 or not 0 < seconds < float("inf"):
+            return
+        with self.lock:
+            kept = self.measures.setdefault(weights, deque(maxlen=LATEST))
+            kept.append(Measure(pictures, seconds))
+            self.measures.move_to_end(weights)
+            while len(self.measures) > MODELS:
+                gone, _ = self.measures.popitem(last=False)
+                self.measured.pop(gone, None)
+
+    def known(self, weights: str, pictures: int = 1) -> float | None:
+        """Seconds for one picture, evaluated with so many together; None before any measure."""
+        with self.lock:
+            kept = self.measures.get(weights)
+            return min(each.bound(pictures) for each in kept) if kept else None
+
+    def seconds(self, checkpoint: Checkpoint, pictures: int = 1, anew: bool = False) -> float:
+        """Seconds for one picture, evaluated with so many together; measured if need be.
+
+        Args:
+            checkpoint: The model.
+            pictures: Pictures that are evaluated together.
+            anew: Measure again, unless that was done a moment ago.
+        """
+        weights = checkpoint.weights_hash
+        found = None if anew else self.known(weights, pictures)
+        if found is not None:
+            return found
+        with self.measuring:
+            last = self.measured.get(weights)
+            due = anew and (last is None or time.monotonic() - last > OLD)
+            if due or self.known(weights) is None:
+                self.note(weights, 1, evaluation_seconds(checkpoint.network))
+                self.measured[weights] = time.monotonic()
+        found = self.known(weights, pictures)
+        assert found is not None
+        return found
+
+
+PACES = Paces()
+
+
+class TimedRun(SamplingRun):
+    """A walk whose steps are timed; what one evaluation took is noted in `PACES` when it ends.
+
+    It is the median over its steps, so that neither the first one's start nor a pause counts. A
+    walk with another denoiser than the model's own network says nothing of the network.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        settings: SamplingRequest,
+        given: InitialImage | None = None,
+        moment: SamplerState | None = None,
+        denoiser: Denoiser | None = None,
+    ) -> None:
+        """As a `SamplingRun`."""
+        super().__init__(checkpoint, settings, given, moment, denoiser)
+        self._of_network = denoiser is None
+
+    def __iter__(self) -> Iterator[SamplerStep]:
+        """Every step, as `SamplingRun` computes it."""
+        steps = super().__iter__()
+        took: list[float] = []
+        evaluated = self.beginning().nfe
+        try:
+            while True:
+                start = time.perf_counter()
+                step = next(steps, None)
+                if step is None:
+                    return
+                _wait_for(step.x_prev.device)
+                if step.nfe > evaluated:
+                    took.append((time.perf_counter() - start) / (step.nfe - evaluated))
+                evaluated = step.nfe
+                yield step
+        finally:
+            if took and self._of_network:
+                PACES.note(
+                    self.checkpoint.weights_hash,
+                    self.settings.pictures_per_evaluation,
+                    statistics.median(took),
+                )
+
+
+def _wait_for(device: torch.device) -> None:
+    """Return when the device has computed what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
