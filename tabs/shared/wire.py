@@ -154,6 +154,8 @@ class RaceLane(TypedDict):
 
     name: str
     steps: int
+    evaluations: int
+    kind: str
 
 
 class RaceHead(TypedDict):
@@ -164,6 +166,7 @@ class RaceHead(TypedDict):
     channels: int
     lanes: list[RaceLane]
     caption: str
+    neighbours: NotRequired[bool]
 
 
 class RaceMessage(TypedDict):
@@ -176,6 +179,7 @@ class RaceMessage(TypedDict):
     distances: NotRequired[list[list[float]]]
     nearest: NotRequired[list[float]]
     known: NotRequired[int]
+    neighbours: NotRequired[list[str]]
 
 
 class PictureAndNoiseMessage(TypedDict):

@@ -161,6 +161,8 @@
  * @typedef {object} RaceLane
  * @property {string} name
  * @property {number} steps
+ * @property {number} evaluations Of the whole walk.
+ * @property {string} kind Lanes of one kind pay the same for an evaluation.
  */
 
 /**
@@ -170,6 +172,7 @@
  * @property {number} channels
  * @property {RaceLane[]} lanes
  * @property {string} caption
+ * @property {boolean} [neighbours] Whether the nearest training images come with the last message.
  */
 
 /**
@@ -181,6 +184,7 @@
  * @property {number[][]} [distances] Between the results, with the last message.
  * @property {number[]} [nearest] From each result to the nearest training image, where known.
  * @property {number} [known] How many training images were compared.
+ * @property {string[]} [neighbours] Of each lane, a sheet of the images nearest to its results.
  */
 
 /**
