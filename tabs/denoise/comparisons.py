@@ -93,8 +93,7 @@ def build_steps(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[
         runs: Options of events that compute.
     """
     gr.Markdown(
-        "One walk at four numbers of steps, with everything else as in the controls (at most four "
-        "images). More steps follow the same path more closely.",
+        "The same walk at four numbers of steps; all else as in the controls, at most four images.",
         elem_classes=["hint"],
     )
     parts = _lay_out("Walk at 5, 10, 50 and 250 steps", "Stop these walks", STEPS_STAGE)
@@ -110,9 +109,8 @@ def build_exact(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[
         runs: Options of events that compute.
     """
     gr.Markdown(
-        "For a few hundred training images the best possible guess can be computed: their mean, "
-        "weighted by how well each explains the noisy picture. Who denoises so remembers: the walk "
-        "ends at a training image. The network makes pictures that are in no training set.",
+        "The exact answer is the best guess of a denoiser that remembers training images: its "
+        "walk ends at one of them. Does the network's?",
         elem_classes=["hint"],
     )
     parts = _lay_out("Walk with both", "Stop both walks", EXACT_STAGE)
@@ -124,7 +122,7 @@ def _lay_out(start: str, halt: str, elem_id: str) -> tuple[gr.Button, gr.Button,
     with gr.Row(elem_classes=["view-row"]):
         buttons = (
             gr.Button(start, variant="primary", min_width=220, scale=4),
-            gr.Button(halt, min_width=110),
+            gr.Button(halt, min_width=150),
         )
     return *buttons, component("race", "{}", elem_id, asks=[give_up])
 

@@ -20,7 +20,7 @@ from .sampler_words import LARGE_VARIANCE
 LANES = 4
 OWN = "my own"
 STAGE = "denoise-race"
-FIRST = "At most ten evaluations: which sampler comes furthest?"
+FIRST = "Ten evaluations at most: which sampler?"
 
 PRESETS: dict[str, tuple[Lane, ...]] = {
     FIRST: (
@@ -130,14 +130,21 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
     """
     lanes = Controls(RaceForm, RaceForm.of(FIRST))
     gr.Markdown(
-        "Up to four walks from the same noise, with the model, class, seed and images (at most "
-        "four) of the controls. Each lane's clock counts its own computing.",
+        "Up to four walks from the same noise. Each lane's clock counts its own computing.",
         elem_classes=["hint"],
     )
     with gr.Row(elem_classes=["view-row"]):
-        chosen = gr.Dropdown([*PRESETS, OWN], value=FIRST, label="Race", min_width=260, scale=4)
-        start = gr.Button("Race", variant="primary", min_width=110)
-        halt = gr.Button("Stop the race", min_width=110)
+        chosen = gr.Dropdown(
+            [*PRESETS, OWN],
+            value=FIRST,
+            label="Race",
+            show_label=False,
+            container=False,
+            min_width=260,
+            scale=4,
+        )
+        start = gr.Button("Race", variant="primary", min_width=90)
+        halt = gr.Button("Stop the race", min_width=130)
     stage = component("race", "{}", STAGE, asks=[give_up])
     rows, placed = [], []
     with gr.Accordion("The lanes, one by one", open=False):

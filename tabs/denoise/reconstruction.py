@@ -264,8 +264,8 @@ def _gallery(
         by_estimate, by_walk = errors(estimates, x0), errors(walks, x0)
         middle = len(times) // 2
         words = (
-            f"Root mean square distance to the true picture at t = {times[middle]}: "
-            f"{by_estimate[middle]:.2f} after one evaluation, "
+            "Under each picture is its root mean square distance to yours. At t = "
+            f"{times[middle]}: {by_estimate[middle]:.2f} after one evaluation, "
             f"{by_walk[middle]:.2f} after the walk. "
             "One guess is the mean of all pictures that could be meant: its error is small, and it "
             "is blurred. A walk decides for one of them, which is sharp and may be another. "
@@ -278,14 +278,19 @@ def _gallery(
         "columns": [f"t = {t}" for t in times],
         "cell": 66,
         "rows": [
-            {
-                "name": "true x₀",
-                "tone": "x0",
-                "cells": [as_base64(to_uint8(x0)[0])] * len(times),
-            },
             {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
-            {"name": "one guess: x̂₀", "tone": "x0-hat", "cells": cells(estimates)},
-            {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
+            {
+                "name": "one guess: x̂₀",
+                "tone": "x0-hat",
+                "cells": cells(estimates),
+                "numbers": [f"{error:.2f}" for error in errors(estimates, x0)],
+            },
+            {
+                "name": "the whole walk",
+                "tone": "x-t",
+                "cells": cells(walks),
+                "numbers": [f"{error:.2f}" for error in errors(walks, x0)],
+            },
         ],
         "words": words,
         "state": state,
@@ -325,16 +330,14 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
         runs: Options of events that compute.
     """
     gr.Markdown(
-        "The picture of *Begin with: a picture*, noised to nine timesteps: at each the network "
-        "guesses once, then walks all the way back, with the settings of the controls. Without "
-        "chance the walk can also be turned round, from the picture to the noise that leads to it "
-        "(DDIM inversion).",
+        "The picture to begin with is noised to nine timesteps. From each, the network guesses "
+        "once, then walks all the way back. Or the walk is turned round: DDIM inversion.",
         elem_classes=["hint"],
     )
     with gr.Row(elem_classes=["view-row"]):
         back = gr.Button("Noise it and walk back", variant="primary", min_width=180)
-        lead = gr.Button("Invert to noise and reconstruct", min_width=200)
-        halt = gr.Button("Stop both", min_width=80)
+        lead = gr.Button("Invert to noise and reconstruct", min_width=240)
+        halt = gr.Button("Stop both", min_width=100)
     gallery = component("gallery", "{}", RETURN, asks=[give_up])
     plot = gr.Plot(show_label=False, container=False, visible=False, elem_id="denoise-return-plot")
     both = component("gallery", "{}", INVERSION, asks=[give_up])

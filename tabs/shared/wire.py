@@ -244,6 +244,7 @@ class GalleryRow(TypedDict):
     cells: list[str | None]
     tone: NotRequired[str]
     tones: NotRequired[list[str]]
+    numbers: NotRequired[list[str]]
 
 
 class GalleryMessage(TypedDict):

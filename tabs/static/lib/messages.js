@@ -262,6 +262,7 @@
  * @property {(string | null)[]} cells Pictures; null where there is none yet.
  * @property {string} [tone] Colour of the frames, one of the page's --c- tokens.
  * @property {string[]} [tones] The same for each cell.
+ * @property {string[]} [numbers] What is measured of the cells, in their order, as far as it is.
  */
 
 /**
