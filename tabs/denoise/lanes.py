@@ -261,7 +261,7 @@ def _head(checkpoint: Checkpoint, lanes: Sequence[Lane], runners: list[Runner]) 
         "lanes": steps,
         "caption": f"{same}All {begun} of seed {walk.seed}: {label}, "
         f"{checkpoint.name.rsplit('/', 1)[-1]}, weights {checkpoint.weights_hash[:8]}."
-        f"{kept}",
+        f" Places go by evaluations at their mean cost, since clocks differ by chance.{kept}",
     }
 
 

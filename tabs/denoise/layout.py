@@ -140,17 +140,15 @@ def build(page: Page) -> None:
                 for name in ("eta", "spacing", "threshold"):
                     controls.place(name)
         with gr.Column(scale=5, elem_classes=["stage"]):
-            views.row()
+            views.row(controls)
             controls.add("begins", gr.Markdown(visible=False, elem_classes=["begins"]))
             with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
             controls.add("begin_with_noise", with_noise)
             with views.panel(views.WALK):
                 stage = player(opening(), "denoise-player", keep, give_up, recall)
-                with gr.Row():
-                    branch_button = gr.Button(
-                        "Branch from this step, with the settings as they now are", size="md"
-                    )
-                    views.begin_with_shown(controls)
+                branch_button = gr.Button(
+                    "Branch from this step, with the settings as they now are", size="md"
+                )
             views.build(controls, run_id, runs)
         with gr.Column(scale=5, elem_classes=["folds"]):
             folds.build(controls)

@@ -34,9 +34,15 @@ OTHERS = {
 EVENTS = "views/clicks.js"
 
 
-def row() -> gr.HTML:
-    """The row of tabs; first in the stage."""
-    return component("views", "{}", "denoise-views")
+def row(controls: Controls[DenoiseForm]) -> None:
+    """Lay out the row of tabs, first in the stage, and the button beside them.
+
+    Args:
+        controls: The tab's controls; those of the beginning are laid out already.
+    """
+    with gr.Row(elem_classes=["views-row"]):
+        component("views", "{}", "denoise-views")
+        _begin_with_shown(controls)
 
 
 def panel(name: str) -> gr.Column:
@@ -66,13 +72,9 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
         event(None, begin, js=script(EVENTS, function, HOLE), api_visibility="private")
 
 
-def begin_with_shown(controls: Controls[DenoiseForm]) -> None:
-    """Lay out the button that takes the player's picture to begin with, and wire it.
-
-    Args:
-        controls: The tab's controls; those of the beginning are laid out already.
-    """
-    button = gr.Button("Begin with this picture", size="md", elem_id="denoise-begin-with")
+def _begin_with_shown(controls: Controls[DenoiseForm]) -> None:
+    """Lay out the button that takes the player's picture to begin with, and wire it."""
+    button = gr.Button("Begin with this picture", size="sm", elem_id="denoise-begin-with")
     places = [gr.Textbox(visible=False), gr.Number(visible=False), gr.Number(visible=False)]
     button.click(
         **wired(
@@ -109,6 +111,10 @@ def with_shown(
             print_exception=False,
         )
     start: StartImage | Any = own_start(picture, t, model)
+    then = "Paint a hole into it" if begin == HOLE else f"It will be noised to t = {int(t)}"
+    gr.Info(
+        f"The guess x̂₀ of the shown step is now the picture to begin with. {then}; then Denoise."
+    )
     return {"begin": begin if begin == HOLE else PICTURE, "start": start, "picture": picture}
 
 
