@@ -111,10 +111,8 @@ def with_shown(
             print_exception=False,
         )
     start: StartImage | Any = own_start(picture, t, model)
-    then = "Paint a hole into it" if begin == HOLE else f"It will be noised to t = {int(t)}"
-    gr.Info(
-        f"The guess x̂₀ of the shown step is now the picture to begin with. {then}; then Denoise."
-    )
+    then = "Paint a hole into it" if begin == HOLE else f"It is noised to t = {int(t)}"
+    gr.Info(f"The guess x̂₀ of this step is now the picture to begin with. {then}; then Denoise.")
     return {"begin": begin if begin == HOLE else PICTURE, "start": start, "picture": picture}
 
 

@@ -14,8 +14,11 @@ const gallery = (id) => stage(`#${id} .gallery`);
  */
 export function startGallery([id, ...others], ...inputs) {
   const run = newRun();
-  gallery(id)?.removeAttribute("data-behind");
-  for (const other of others) gallery(other)?.setAttribute("data-behind", "");
+  for (const other of others) {
+    const behind = gallery(other);
+    if (behind) behind.dataset.behind = "";
+  }
+  delete gallery(id)?.dataset.behind;
   gallery(id)?.dispatchEvent(new CustomEvent("gallery:start", { detail: run }));
   return withLast(inputs, run);
 }
