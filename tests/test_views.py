@@ -25,7 +25,7 @@ REQUEST = SimpleNamespace(session_hash="views")
 LANE = st.builds(
     lanes.Lane,
     who=st.sampled_from([lanes.NETWORK, lanes.EXACT]),
-    sampler=st.sampled_from([*SAMPLER_WORDS]),
+    sampler=st.sampled_from([name for name in SAMPLER_WORDS if "," not in name]),
     steps=st.sampled_from([5, 10, 50]),
     eta=st.sampled_from([0, 0.5, 1]),
     guidance=st.sampled_from([1, 2]),

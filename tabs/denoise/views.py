@@ -112,7 +112,7 @@ def with_shown(
         )
     start: StartImage | Any = own_start(picture, t, model)
     then = "Paint a hole into it" if begin == HOLE else f"It is noised to t = {int(t)}"
-    gr.Info(f"The guess x̂₀ of this step is now the picture to begin with. {then}; then Denoise.")
+    gr.Info(f"The walk now begins with the guess x̂₀ of this step. {then}; then press Denoise.")
     return {"begin": begin if begin == HOLE else PICTURE, "start": start, "picture": picture}
 
 
