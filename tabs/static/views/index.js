@@ -25,7 +25,8 @@ export function mount(element) {
       tab.tabIndex = chosen ? 0 : -1;
       const panel = document.getElementById(tab.getAttribute("aria-controls") ?? "");
       panel?.setAttribute("role", "tabpanel");
-      panel?.setAttribute("aria-labelledby", tab.id);
+      // A name of its own: a panel called "Steps" would be taken for the slider.
+      panel?.setAttribute("aria-label", `View: ${tab.textContent}`);
     }
     window.dispatchEvent(new Event("resize")); // a figure that was drawn unseen has no width yet
   }
