@@ -90,7 +90,7 @@ def test_steps_and_race_and_exact_answer_fit_the_stage(tab):
     assert names == ["5 steps", "10 steps", "50 steps", "250 steps"]
     ends = [pixels(tab, f"thumbnail lane {i}", "#denoise-steps") for i in (1, 2, 3, 4)]
     assert all((a != b).any() for i, a in enumerate(ends) for b in ends[:i])
-    at = "#denoise-view-steps button.primary", "#denoise-steps .lane", "#denoise-steps tbody tr"
+    at = "#denoise-view-steps button.primary", "#denoise-steps .lane", "#denoise-steps .clock"
     assert within(tab, *at) == []
 
     view(tab, "Race")
@@ -101,7 +101,7 @@ def test_steps_and_race_and_exact_answer_fit_the_stage(tab):
     assert names == [f"spacing {s}" for s in ("leading", "linspace", "trailing", "karras")]
     places = tab.locator("#denoise-race .place").all_inner_texts()
     assert places == ["finished first, together with 3 others"] * 4  # ten evaluations each
-    assert within(tab, "#denoise-view-race button.primary", "#denoise-race tbody tr") == []
+    assert within(tab, "#denoise-view-race button.primary", "#denoise-race .clock") == []
     expect(tab.locator("#denoise-race .note")).to_be_hidden()
     press(tab, "Race")
     expect(tab.locator("#denoise-race .note")).to_contain_text("The same pictures as before")
@@ -119,7 +119,7 @@ def test_steps_and_race_and_exact_answer_fit_the_stage(tab):
     assert (
         np.abs(pixels(tab, "thumbnail lane 1", "#denoise-exact").astype(int) - network).max() > 20
     )
-    assert within(tab, "#denoise-view-exact button.primary", "#denoise-exact tbody tr") == []
+    assert within(tab, "#denoise-view-exact button.primary", "#denoise-exact .clock") == []
     tab.get_by_label("Show it beside the network in the view Walk").check()
     run(tab)
     expect(tab.locator(f"{PLAYER} .status")).to_contain_text(f"from the {nearest}")
