@@ -253,6 +253,11 @@ def begin_with(page: Page, what: str) -> None:
     choice.check()
 
 
+def view(page: Page, name: str) -> None:
+    """Choose a view of the Denoise tab's stage."""
+    page.locator("#denoise-views").get_by_role("tab", name=name, exact=True).click()
+
+
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 

@@ -32,6 +32,7 @@ from tabs.denoise import (
     downloads,
     form,
     handlers,
+    lanes,
     reconstruction,
     run_card_controls,
     run_registry,
@@ -188,14 +189,15 @@ def race(folder, *wanted, run_id="race", **changes):
 
 def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_folder):
     wanted = [
-        race_module.Lane(race_module.NETWORK, "ddim", 5, 0.0, 1.0),
-        race_module.Lane(race_module.NETWORK, "heun", 4, 0.0, 1.0, "karras"),
-        race_module.Lane(race_module.NETWORK, "ddpm", 12, 0.0, 2.0),
-        race_module.Lane(race_module.EXACT, "ddim", 6, 0.0, 1.0),
+        lanes.Lane(lanes.NETWORK, "ddim", 5, 0.0, 1.0),
+        lanes.Lane(lanes.NETWORK, "heun", 4, 0.0, 1.0, "karras"),
+        lanes.Lane(lanes.NETWORK, "ddpm", 12, 0.0, 2.0),
+        lanes.Lane(lanes.EXACT, "ddim", 6, 0.0, 1.0),
     ]
     parts = race(tiny_folder, *wanted, spacing="leading")  # of the page's own walk
     names = [lane["name"] for lane in parts[0]["head"]["lanes"]]
-    assert names[:2] == ["ddim, 5 steps", "heun, 4 steps, spacing karras"]
+    assert names[0] == "network, ddim, 5 steps, guidance 1, spacing trailing"
+    assert names[3] == "exact answer, ddim, 6 steps, spacing trailing"
     frames = {(f["lane"], f["k"]): f for p in parts for f in p["frames"]}
     assert [sum(k[0] == i for k in frames) for i in range(4)] == [6, 5, 13, 7]
     firsts = {frames[i, 0]["px"][0] for i in range(4)}
@@ -223,10 +225,12 @@ def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_fo
 
 
 def test_a_race_refuses_in_one_sentence(tiny_folder):
-    bad = race_module.Lane(race_module.NETWORK, "ddim", 1001, 0.0, 1.0)
+    bad = lanes.Lane(lanes.NETWORK, "ddim", 1001, 0.0, 1.0)
     assert "1 to 1000" in race(tiny_folder, bad)[0]["error"]
-    empty = race_module.Lane(race_module.NETWORK, "ddim", None, 0.0, 1.0)
-    assert "Fill in" in race(tiny_folder, empty)[0]["error"]
+    empty = lanes.Lane(lanes.NETWORK, "ddim", None, 0.0, 1.0)
+    assert race(tiny_folder, empty)[0]["error"] == (
+        "Fill in every number of the race: steps of lane 1."
+    )
 
 
 def test_every_preset_fills_every_lane():
@@ -243,9 +247,11 @@ def test_the_picture_comes_back_from_little_noise_and_not_from_much(tiny_folder,
     assert done["state"] == "done" and len(stream) == reconstruction.TIMES + 1
     for trace in plot["value"].data:
         assert list(trace.x)[0] == 0 and trace.y[0] < 0.1 < trace.y[-1]
-    true, noised, look, walked = (r["cells"] for r in done["rows"])
-    assert len({*true}) == 1 and len({*walked}) > 3 and noised[0] != noised[8]
-    assert "one look" in done["words"] and look[4] != walked[4]
+    noised, guess, walked = (r["cells"] for r in done["rows"])
+    assert len({*walked}) > 3 and noised[0] != noised[8] and guess[4] != walked[4]
+    told = [float(n) for n in done["rows"][2]["numbers"]]
+    assert np.allclose(told, plot["value"].data[1].y, atol=0.006)
+    assert f"{told[4]:.2f} after the walk" in done["words"]
 
 
 def test_refinement_brings_the_picture_nearer(tiny_folder, start):
@@ -391,7 +397,7 @@ def test_a_walk_that_breaks_off_says_so(tiny_folder, monkeypatch):
 def test_player_race_and_return_do_not_stop_each_other(tiny_folder, start):
     walking = handlers.denoise(asked(tiny_folder, steps=400), "player run", REQUEST)
     assert "frames" in json.loads(next(walking))
-    race(tiny_folder, race_module.Lane(race_module.NETWORK, "ddim", 3, 0.0, 1.0))
+    race(tiny_folder, lanes.Lane(lanes.NETWORK, "ddim", 3, 0.0, 1.0))
     list(reconstruction.come_back(asked(tiny_folder, start=start), "back run", REQUEST))
     assert json.loads(last(walking))["done"]
 

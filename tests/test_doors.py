@@ -38,6 +38,7 @@ TIMEOUT = 120
 DOORS = {
     **dict.fromkeys(["noise", "schedule", "denoise", "denoise_anew", "branch"], "queued"),
     **dict.fromkeys(["replay", "race"], "queued"),
+    **dict.fromkeys(["compare_steps", "compare_exact"], "queued"),
     **dict.fromkeys(["come_back", "lead_to_noise", "chain_messages", "animation"], "queued"),
     **dict.fromkeys(
         ["save_csv", "chosen_pictures", "opened", "zip_file", "keep", "qr_code"], "queued"
@@ -48,7 +49,7 @@ DOORS = {
     **dict.fromkeys(["preset", "stop", "stop_all", "give_up", "follow", "card_values"], "quick"),
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
     **dict.fromkeys(["seen", "suited", "show_suited", "sampler_told", "wanted_steps"], "quick"),
-    **dict.fromkeys(["handed_over"], "quick"),
+    **dict.fromkeys(["handed_over", "with_shown"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from conftest import wait_for, watch_steps
-from pagelib import begin_with, number, press
+from pagelib import begin_with, number, press, view
 from playwright.sync_api import expect
 
 from tabs.denoise.run_registry import STOP_SIGNALS
@@ -61,16 +61,16 @@ def test_a_new_walk_takes_the_place_of_the_one_before(crowd, page):
 
 
 @pytest.mark.parametrize(
-    ("fold", "button", "stage"),
+    ("name", "button", "stage"),
     [
-        ("Race: several walks", "Race", "#denoise-race .race"),
-        ("Whose picture comes back?", "Noise it and walk back", "#denoise-return .gallery"),
+        ("Race", "Race", "#denoise-race .race"),
+        ("Whose picture?", "Noise it and walk back", "#denoise-return .gallery"),
     ],
 )
-def test_what_else_walks_takes_the_place_of_the_one_before(crowd, page, fold, button, stage):
+def test_what_else_walks_takes_the_place_of_the_one_before(crowd, page, name, button, stage):
     number(page, "Steps", 600)
     begin_with(page, "a picture")
-    page.get_by_role("button", name=fold).click()
+    view(page, name)
     if button == "Race":
         page.get_by_role("button", name="The lanes, one by one").click()
         number(page, "Steps of lane 1", 900)

@@ -1,4 +1,4 @@
-"""The Denoise tab's further ways in Chromium: views, branch, replay, keep, pictures, race."""
+"""The Denoise tab's further ways in Chromium: pictures, branch, replay, keep."""
 
 import json
 import re
@@ -271,138 +271,6 @@ def test_from_seed_to_seed_is_a_row_to_walk_along(tab, models_folder):
     expect(tab.locator(f"{PLAYER} .along .place")).to_have_text("9 of 9")
 
 
-def test_a_picture_comes_back_beside_the_true_one(tab):
-    begin_with(tab, "a picture")
-    expect(tab.locator(".prose.begins")).to_contain_text("noised to its t = 600")
-    run(tab)
-    expect(tab.locator(PLAYER)).to_have_attribute("data-shown", "x_t x0_hat first x0")
-    expect(tab.locator(f"{PLAYER} .status")).to_contain_text("from the true picture")
-    true = pixels(tab, "x0, the")
-    assert true.shape == (28, 28, 3) and true.std() > 50
-    tab.get_by_label("Scrubber").press("Home")
-    assert np.array_equal(pixels(tab, "x0_hat"), pixels(tab, "first guess"))
-    expect(tab.locator(f"{PLAYER} .status")).to_contain_text("t = 600")
-    fold(tab, "Whose picture comes back?")
-    press(tab, "Noise it and walk back")
-    tab.wait_for_selector("#denoise-return .gallery[data-state=done]")
-    expect(tab.locator("#denoise-return .words")).to_contain_text("in one look")
-    back = pixels(tab, "thumbnail the whole walk t = 0", "#denoise-return")
-    assert np.abs(back.astype(int) - true).max() < 40  # hardly any noise: the picture itself
-    assert not np.array_equal(
-        pixels(tab, "thumbnail the whole walk t = 999", "#denoise-return"), back
-    )
-    tab.wait_for_selector("#denoise-return-plot .js-plotly-plot .main-svg")
-    press(tab, "Lead it to its noise and back")
-    tab.wait_for_selector("#denoise-inversion .gallery[data-state=done]")
-    words = tab.locator("#denoise-inversion .words").inner_text()
-    assert "The picture comes back with an error of" in words and "10 evaluations up" in words
-
-
-def test_a_hole_is_filled_and_the_rest_is_kept(tab):
-    begin_with(tab, "a picture with a hole")
-    tab.wait_for_selector("#denoise-hole .hole[data-open]")
-    press(tab, "Denoise")
-    expect(tab.locator(f"{PLAYER} .error")).to_contain_text("Paint over")
-    canvas = tab.locator("#denoise-hole canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    tab.mouse.move(box["x"] + 60, box["y"] + 100)
-    tab.mouse.down()
-    tab.mouse.move(box["x"] + 120, box["y"] + 100, steps=5)
-    tab.mouse.up()
-    assert 10 < int(tab.locator("#denoise-hole .hole").get_attribute("data-open")) < 120
-    press(tab, "the left half")
-    assert tab.locator("#denoise-hole .hole").get_attribute("data-open") == str(28 * 14)
-    settle(tab, 300)
-    run(tab)
-    true, end = pixels(tab, "x0, the"), pixels(tab, "x_t")
-    for top in (0, 30):
-        for left in (0, 30):
-            tile = end[top : top + 28, left : left + 28]
-            assert np.array_equal(tile[:, 14:], true[:, 14:])
-            assert np.abs(tile[:, :14].astype(int) - true[:, :14]).mean() > 5
-
-
-def test_the_exact_answer_remembers(tab):
-    fold(tab, "More")
-    tab.get_by_label("Show the exact answer beside").check()
-    run(tab)
-    expect(tab.locator(f"{PLAYER} .status")).to_contain_text(
-        "from the nearest of 200 training images"
-    )
-    nearest = pixels(tab, "exact answer")
-    tab.get_by_label("Scrubber").press("Home")
-    blur = pixels(tab, "exact answer")
-    assert not np.array_equal(nearest, blur) and not np.array_equal(blur, pixels(tab, "x0_hat"))
-    expect(tab.locator(f"{PLAYER} .status")).to_contain_text("from the exact answer")
-
-
-def test_a_race_is_run_on_one_clock_and_can_be_run_again(tab):
-    fold(tab, "Race: several walks")
-    choose(tab, "Race", "the network and one who")
-    fold(tab, "The lanes, one by one")
-    expect(tab.get_by_label("Asked in lane 2")).to_have_value("exact answer")
-    for lane, steps in ((1, 40), (2, 8)):
-        number(tab, f"Steps of lane {lane}", steps)
-    press(tab, "Race")
-    tab.wait_for_selector("#denoise-race .race[data-state=done]")
-    lanes = tab.locator("#denoise-race .lane")
-    assert lanes.count() == 2
-    expect(lanes.nth(0)).to_contain_text("40 evaluations")
-    expect(lanes.nth(1)).to_contain_text("8 evaluations")
-    cells = [float(x) for x in tab.locator("#denoise-race td").all_inner_texts() if x]
-    assert cells[0] == cells[2] > 0.05 and cells[3] < 0.02  # who remembers lands on an image
-    end = pixels(tab, "thumbnail lane 1", "#denoise-race")
-    tab.get_by_label("Race time").fill("0")
-    start = [pixels(tab, f"thumbnail lane {i}", "#denoise-race") for i in (1, 2)]
-    assert np.array_equal(*start) and not np.array_equal(start[0], end)  # from the same x_T
-    press(tab, "Play the race")
-    expect(lanes.nth(0)).to_contain_text("finished", timeout=15_000)
-    assert np.array_equal(pixels(tab, "thumbnail lane 1", "#denoise-race"), end)
-    number(tab, "Steps of lane 1", 1001)
-    press(tab, "Race")
-    expect(tab.locator("#denoise-race .error")).to_contain_text("1 to 1000")
-
-
-def test_a_race_of_spacings_says_which_is_which(tab):
-    fold(tab, "Race: several walks")
-    choose(tab, "Race", "where the ten looks")
-    press(tab, "Race")
-    tab.wait_for_selector("#denoise-race .race[data-state=done]")
-    for i, name in enumerate((", spacing leading", ", spacing linspace", "", ", spacing karras")):
-        lane = tab.locator("#denoise-race .lane b").nth(i)
-        expect(lane).to_have_text(f"dpmpp_2m, 10 steps{name}")
-    ends = [pixels(tab, f"thumbnail lane {i}", "#denoise-race") for i in (1, 2, 3, 4)]
-    assert all((a != b).any() for i, a in enumerate(ends) for b in ends[:i])
-
-
-def test_on_a_phone_the_races_table_scrolls_under_words_that_can_be_read(tab):
-    tab.set_viewport_size({"width": 390, "height": 844})
-    fold(tab, "Race: several walks")
-    press(tab, "Race")
-    tab.wait_for_selector("#denoise-race .race[data-state=done]")
-    wide = tab.locator("#denoise-race .wide")
-    for share in (0, 1):  # at its left end and at its right
-        wide.evaluate("(e, share) => { e.scrollLeft = share * e.scrollWidth; }", share)
-        shown, words = wide.bounding_box(), wide.locator("caption span").bounding_box()
-        assert words["x"] >= shown["x"] - 1
-        assert words["x"] + words["width"] <= shown["x"] + shown["width"] + 1
-    assert wide.evaluate("e => e.scrollLeft") > 50
-
-
-def test_a_race_beside_a_walk_disturbs_neither(tab):
-    number(tab, "Steps", 300)
-    fold(tab, "Race: several walks")
-    before = tab.locator(PLAYER).get_attribute("data-run")
-    press(tab, "Denoise")
-    # Not for the state "running", which may have passed before it is looked at.
-    expect(tab.locator(PLAYER)).not_to_have_attribute("data-run", before)
-    press(tab, "Race")
-    tab.wait_for_selector("#denoise-race .race[data-state=done]")
-    tab.wait_for_selector(f"{PLAYER}[data-state=done]")
-    assert tab.locator(PLAYER).get_attribute("data-frames") == "301"
-
-
 def test_a_refused_run_changes_nothing_of_what_is_shown(tab):
     run(tab)
     end = pixels(tab, "x_t")
@@ -423,19 +291,6 @@ def test_the_row_is_walked_along_by_keyboard(tab):
     along.press("ArrowRight")
     expect(tab.locator(f"{PLAYER} .along .place")).to_have_text("3 of 9")
     assert tab.locator(PLAYER).get_attribute("data-frame") == frame
-
-
-def test_a_race_can_be_stopped(tab):
-    fold(tab, "Race: several walks")
-    choose(tab, "Race", "the classic")
-    delay(tab, 50)
-    press(tab, "Race")
-    tab.wait_for_selector("#denoise-race .race[data-state=running]")
-    press(tab, "Stop the race")
-    tab.wait_for_selector("#denoise-race .race[data-state=stopped]")
-    before = tab.locator("#denoise-race .lane").nth(2).inner_text()
-    settle(tab, 800)
-    assert tab.locator("#denoise-race .lane").nth(2).inner_text() == before
 
 
 def test_what_steps_cost_and_the_code_follow_the_controls(tab):
@@ -488,26 +343,13 @@ def test_every_fold_fits_and_can_be_read(fresh, url):
     page = fresh
     page.goto(url)
     page.wait_for_selector(f"{PLAYER}[data-state=done]")
-    begin_with(page, "a picture with a hole")
-    page.wait_for_selector("#denoise-hole .hole[data-open]")
-    for name in (
-        "More",
-        "Race: several",
-        "The lanes",
-        "Whose picture",
-        "What steps cost",
-        "Code, and",
-    ):
+    for name in ("More", "What steps cost", "Code, and"):
         fold(page, name)
     page.wait_for_selector("#denoise-costs .js-plotly-plot .main-svg")
     page.get_by_label("Sampler", exact=True).first.click()
     page.get_by_role("option", name="dpmpp_2m_sde").first.click()  # the longest name
     page.wait_for_selector("#denoise-costs .annotation-text:has-text('now: dpmpp_2m_sde')")
     assert page.evaluate(CUT_OFF) == []
-    press(page, "Race")
-    page.wait_for_selector("#denoise-race .race[data-state=done]", timeout=60_000)
-    press(page, "Lead it to its noise and back")
-    page.wait_for_selector("#denoise-inversion .gallery[data-state=done]", timeout=60_000)
     assert beyond(page) == []
     for scheme in in_light_and_dark(page):
         assert faults(page) == [], scheme

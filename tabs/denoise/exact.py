@@ -13,12 +13,12 @@ from diffusion_core.data import load_dataset
 from diffusion_core.denoiser import ExactDenoiser
 from diffusion_core.generation import SamplingRequest
 
-EXACT_IMAGES = 200
+EXACT_IMAGES = 200  # at most; of these, spread evenly, the page says how many there are
 EMBEDDED = {"fashion-mnist": "fashion-mnist-2000", "avatars": "avatars-3000"}  # the images at hand
 
 
 def exact_of(checkpoint: Checkpoint, walk: SamplingRequest) -> ExactDenoiser:
-    """The best denoiser of a few hundred embedded training images, of the walk's class if any.
+    """The best denoiser of `EXACT_IMAGES` embedded training images, of the walk's class if any.
 
     Raises:
         ValueError: if the images that this model was trained on are not embedded.
@@ -52,5 +52,7 @@ def _exact(
             f"None of the {len(dataset):,} training images at hand shows all of this, so that "
             "there is no exact answer beside it; ask for less, or switch it off."
         )
-    images, _ = dataset.batch(found[:: max(1, len(found) // EXACT_IMAGES)])
+    count = min(EXACT_IMAGES, len(found))
+    chosen = torch.linspace(0, len(found) - 1, count, dtype=torch.float64).round().long()
+    images, _ = dataset.batch(found[chosen])
     return ExactDenoiser(images, checkpoint.schedule)

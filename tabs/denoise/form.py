@@ -356,8 +356,8 @@ class DenoiseForm:
         False,
         partial(
             gr.Checkbox,
-            label="Show the exact answer beside",
-            info="The best possible guess, computed from 200 training images",
+            label="Show it beside the network in the view Walk",
+            info="for each x_t of the walk, what a denoiser guesses that remembers training images",
         ),
     )
     threshold: str = entry(
@@ -512,7 +512,9 @@ def mask_of(hole: str | None, checkpoint: Checkpoint) -> torch.Tensor:
     except (ValueError, AttributeError, TypeError, binascii.Error):
         opened = np.zeros(0, np.uint8)
     if not opened.any():
-        raise ValueError("Paint over the part that is to be filled, then press Denoise.")
+        raise ValueError(
+            "Paint over the part that is to be filled, in the view Hole, then press Denoise."
+        )
     if opened.size != H * W:
         raise ValueError("The hole was painted for a model of another size; paint it again.")
     return 1 - torch.from_numpy((opened > 0).astype(np.float32)).reshape(1, 1, H, W)

@@ -13,7 +13,7 @@ from ..shared.forms import Controls, Named, components, wired
 from ..shared.page import Page, open_tab
 from ..shared.player import player
 from ..shared.start_image import StartImage
-from . import attributes, defaults, folds, form, model_picker, race, reconstruction, start_controls
+from . import attributes, defaults, folds, form, model_picker, start_controls, views
 from .downloads import keep
 from .form import DenoiseForm
 from .handlers import branch, denoise, denoise_anew, give_up, opening, replay, stop
@@ -138,21 +138,20 @@ def build(page: Page) -> None:
             place_sampler_words(controls)
             start_controls.place(controls)
             with gr.Accordion("More", open=False):
-                for name in ("eta", "spacing", "threshold", "exact"):
+                for name in ("eta", "spacing", "threshold"):
                     controls.place(name)
         with gr.Column(scale=5, elem_classes=["stage"]):
+            views.row(controls)
             controls.add("begins", gr.Markdown(visible=False, elem_classes=["begins"]))
             with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
             controls.add("begin_with_noise", with_noise)
-            stage = player(opening(), "denoise-player", keep, give_up, recall, qr_code)
-            branch_button = gr.Button(
-                "Branch from this step, with the settings as they now are", size="md"
-            )
+            with views.panel(views.WALK):
+                stage = player(opening(), "denoise-player", keep, give_up, recall, qr_code)
+                branch_button = gr.Button(
+                    "Branch from this step, with the settings as they now are", size="md"
+                )
+            views.build(controls, run_id, runs)
         with gr.Column(scale=5, elem_classes=["folds"]):
-            with gr.Accordion("Race: several walks from the same noise", open=False):
-                race.build(controls, run_id, runs)
-            with gr.Accordion("Whose picture comes back?", open=False):
-                reconstruction.build(controls, run_id, runs)
             folds.build(controls)
             why(WHY)
     started = [

@@ -1,4 +1,4 @@
-"""Whose picture comes back? A picture noised and walked back, and one inverted to noise and back.
+"""Whose picture comes back? A picture noised and walked back, or inverted to noise and back.
 
 The second is DDIM inversion: the noise that would have made the picture.
 """
@@ -264,11 +264,12 @@ def _gallery(
         by_estimate, by_walk = errors(estimates, x0), errors(walks, x0)
         middle = len(times) // 2
         words = (
-            f"Root mean square distance to the true picture at t = {times[middle]}: "
-            f"{by_estimate[middle]:.2f} in one look, {by_walk[middle]:.2f} after the walk. "
-            "One look is the average of all pictures that could be meant, which keeps the error "
-            "small and blurs; a walk decides for one of them, which is sharp and may be another. "
-            "Where little noise was added your picture comes back; from much, one of the model's."
+            "Under each picture is its root mean square distance to yours. At t = "
+            f"{times[middle]}: {by_estimate[middle]:.2f} after one evaluation, "
+            f"{by_walk[middle]:.2f} after the walk. "
+            "One guess is the mean of all pictures that could be meant: its error is small, and it "
+            "is blurred. A walk decides for one of them, which is sharp and may be another. "
+            "From little noise your picture comes back; from much noise, one of the model's."
         )
     message: GalleryMessage = {
         "width": x0.shape[3],
@@ -277,14 +278,19 @@ def _gallery(
         "columns": [f"t = {t}" for t in times],
         "cell": 66,
         "rows": [
-            {
-                "name": "true x₀",
-                "tone": "x0",
-                "cells": [as_base64(to_uint8(x0)[0])] * len(times),
-            },
             {"name": "noised: xₜ", "tone": "x-t", "cells": cells(noised)},
-            {"name": "one look: x̂₀", "tone": "x0-hat", "cells": cells(estimates)},
-            {"name": "the whole walk", "tone": "x-t", "cells": cells(walks)},
+            {
+                "name": "one guess: x̂₀",
+                "tone": "x0-hat",
+                "cells": cells(estimates),
+                "numbers": [f"{error:.2f}" for error in errors(estimates, x0)],
+            },
+            {
+                "name": "the whole walk",
+                "tone": "x-t",
+                "cells": cells(walks),
+                "numbers": [f"{error:.2f}" for error in errors(walks, x0)],
+            },
         ],
         "words": words,
         "state": state,
@@ -296,7 +302,7 @@ def _gallery(
 def curve(times: list[int], estimates: list[float], walks: list[float]) -> go.Figure:
     """Error against t, of one estimate of x0 and of the whole walk."""
     return curves(
-        [Curve("one look", np.array(estimates), 2), Curve("the whole walk", np.array(walks), 0)],
+        [Curve("one guess", np.array(estimates), 2), Curve("the whole walk", np.array(walks), 0)],
         "distance to the true picture",
         log=False,
         x=times,
@@ -314,7 +320,7 @@ def stop_all(run_ids: str) -> None:
 
 
 def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, Any]) -> None:
-    """Lay the fold out and wire it.
+    """Lay the view out and wire it.
 
     Args:
         controls: The tab's controls.
@@ -322,40 +328,34 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
         runs: Options of events that compute.
     """
     gr.Markdown(
-        "The picture of *Begin with: a picture* is noised to nine timesteps. At each the network "
-        "guesses once, and then walks all the way back, with the settings at the left.",
+        "The picture to begin with is noised to nine timesteps. From each, the network guesses "
+        "once, then walks all the way back. Or the walk is turned round: DDIM inversion.",
         elem_classes=["hint"],
     )
-    with gr.Row():
+    with gr.Row(elem_classes=["view-row"]):
         back = gr.Button("Noise it and walk back", variant="primary", min_width=180)
-        halt = gr.Button("Stop walking back", min_width=80)
+        lead = gr.Button("Invert to noise and reconstruct", min_width=240)
+        halt = gr.Button("Stop both", min_width=100)
     gallery = component("gallery", "{}", RETURN, asks=[give_up])
     plot = gr.Plot(show_label=False, container=False, visible=False, elem_id="denoise-return-plot")
-    gr.Markdown(
-        "Without any chance, the walk can be turned round: from the picture to the noise that "
-        "would have led to it (DDIM inversion).",
-        elem_classes=["hint"],
-    )
-    with gr.Row():
-        lead = gr.Button("Lead it to its noise and back", min_width=180)
-        refine = gr.Slider(
-            0,
-            MAX_REFINE,
-            value=0,
-            step=1,
-            label="Rounds of refinement",
-            info="of each step up; each round costs an evaluation",
-        )
     both = component("gallery", "{}", INVERSION, asks=[give_up])
+    refine = gr.Slider(
+        0,
+        MAX_REFINE,
+        value=0,
+        step=1,
+        label="Rounds of refinement",
+        info="of each step of the inversion; each round costs one evaluation a step",
+    )
     shown = Named({"plot": plot, "gallery": gallery})
     back.click(
         **wired(come_back, [controls, run_id], shown),
-        js=script("gallery/clicks.js", "startGallery", RETURN),
+        js=script("gallery/clicks.js", "startGallery", [RETURN, INVERSION]),
         **runs,
     )
     lead.click(
         **wired(lead_to_noise, [controls, refine, run_id], both),
-        js=script("gallery/clicks.js", "startGallery", INVERSION),
+        js=script("gallery/clicks.js", "startGallery", [INVERSION, RETURN]),
         **runs,
     )
     halt.click(

@@ -112,7 +112,9 @@ def place(controls: Controls[DenoiseForm]) -> None:
             controls.add("t", t)
         controls.place("start", value=first_start(controls.opening.model))
         with controls.add("hole_group", gr.Column(visible=False, min_width=0)):
-            controls.place("hole")
+            gr.Markdown(
+                "The hole is painted in the view *Hole* of the stage.", elem_classes=["hint"]
+            )
             controls.place("resample")
 
 

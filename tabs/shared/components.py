@@ -38,6 +38,7 @@ EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
     },
     "race": {"race:start": None, "race:stop": None},
     "gallery": {"gallery:start": None},
+    "views": {"views:begin": None},
     "draw": {"draw:set": None},
 }
 

@@ -164,6 +164,8 @@ class RaceLane(TypedDict):
 
     name: str
     steps: int
+    evaluations: int
+    kind: str
 
 
 class RaceHead(TypedDict):
@@ -174,6 +176,7 @@ class RaceHead(TypedDict):
     channels: int
     lanes: list[RaceLane]
     caption: str
+    neighbours: NotRequired[bool]
 
 
 class RaceMessage(TypedDict):
@@ -186,6 +189,7 @@ class RaceMessage(TypedDict):
     distances: NotRequired[list[list[float]]]
     nearest: NotRequired[list[float]]
     known: NotRequired[int]
+    neighbours: NotRequired[list[str]]
 
 
 class PictureAndNoiseMessage(TypedDict):
@@ -251,6 +255,7 @@ class GalleryRow(TypedDict):
     cells: list[str | None]
     tone: NotRequired[str]
     tones: NotRequired[list[str]]
+    numbers: NotRequired[list[str]]
 
 
 class GalleryMessage(TypedDict):

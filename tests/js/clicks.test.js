@@ -92,22 +92,25 @@ test("the run to stop is the one that is waited for", () => {
 
 test("races and galleries begin with names of their own, and Stop names them", () => {
   put("#denoise-race .race", {}, "race:start", "race:stop");
-  const [, race] = startRace("a", "");
+  const [, race] = startRace("denoise-race", "a", "");
   assert.deepEqual(heard, [["race:start", race]]);
   elements["#denoise-race .race"].dataset.wanted = race;
-  assert.equal(stopRace(), race);
+  assert.equal(stopRace("denoise-race"), race);
   put("#one .gallery", { wanted: "x" });
   put("#two .gallery", { wanted: "y" }, "gallery:start");
-  const [, run] = startGallery("two", "a", "");
+  const [, run] = startGallery(["two", "one"], "a", "");
   assert.deepEqual(heard.at(-1), ["gallery:start", run]);
+  assert.ok("behind" in elements["#one .gallery"].dataset); // the two share a place
+  startGallery(["one", "two"], "");
+  assert.ok(!("behind" in elements["#one .gallery"].dataset));
   assert.equal(startedRuns(["one", "two", "three"]), "x y ");
 });
 
 test("a fold that was never opened hears nothing, and the click goes on", () => {
   assert.match(startRun("a", "")[1], NAME);
-  assert.match(startRace("a", "")[1], NAME);
-  assert.match(startGallery("two", "a", "")[1], NAME);
-  assert.equal(stopRace(), "");
+  assert.match(startRace("denoise-race", "a", "")[1], NAME);
+  assert.match(startGallery(["two", "one"], "a", "")[1], NAME);
+  assert.equal(stopRace("denoise-race"), "");
   assert.deepEqual(withShownRun("a", ""), ["a", ""]);
   drawPoints(1, 2);
 });

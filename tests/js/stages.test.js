@@ -27,6 +27,7 @@ import {
   ticks,
 } from "../../tabs/static/noise/charts.js";
 import { Race, distanceTable, stamp } from "../../tabs/static/race/lanes.js";
+import { led, named, viewOf } from "../../tabs/static/views/choosing.js";
 import { logAxis, rules, short } from "../../tabs/static/training/axis.js";
 import { binsChart, lossChart } from "../../tabs/static/training/charts.js";
 import {
@@ -46,8 +47,8 @@ function race() {
     height: 1,
     channels: 1,
     lanes: [
-      { name: "quick", steps: 2 },
-      { name: "slow", steps: 2 },
+      { name: "quick", steps: 2, evaluations: 2, kind: "a" },
+      { name: "slow", steps: 2, evaluations: 2, kind: "b" },
     ],
     caption: "",
   };
@@ -75,11 +76,55 @@ test("a race plays as fast as it was computed, within 2 to 8 seconds", () => {
 
 test("places are given as the lanes finish", () => {
   const made = race();
-  assert.equal(made.place(made.lanes[0].frames[0]), "");
-  assert.equal(made.place(made.lanes[0].frames[1]), "finished first");
-  assert.equal(made.place(made.lanes[1].frames[1]), "finished, no. 2");
+  assert.equal(made.place(0, made.lanes[0].frames[0]), "");
+  assert.equal(made.place(0, made.lanes[0].frames[1]), "finished first");
+  assert.equal(made.place(1, made.lanes[1].frames[1]), "finished 2nd");
   assert.equal(stamp(made.lanes[1].frames[1]), "2 evaluations, 3.00 s");
   assert.equal(stamp(made.lanes[0].frames[0]), "1 evaluation, 10 ms, t = 9");
+});
+
+test("lanes of the same work arrive together, whatever their clocks say", () => {
+  const made = race();
+  for (const lane of made.lanes) lane.kind = "a"; // 20 ms and 3 s, by chance
+  const places = () => made.lanes.map((lane, i) => made.place(i, lane.frames[1]));
+  const tied = "finished first, together with 1 other";
+  assert.deepEqual(places(), [tied, tied]);
+  made.lanes[0].evaluations = 3; // more work is later, though its clock was quicker
+  assert.deepEqual(places(), ["finished 2nd", "finished first"]);
+  made.lanes[1].kind = "b"; // of another kind, the clocks say which is cheaper
+  assert.deepEqual(places(), ["finished first", "finished 2nd"]);
+});
+
+test("the time left is that of the evaluations to come, at the cost of each kind", () => {
+  const made = race();
+  assert.equal(made.left, 0); // all have finished
+  made.lanes[1].frames.pop();
+  assert.equal(made.left, 500);
+});
+
+test("a race that ends in the pictures of the one before is known", () => {
+  const [first, again] = [race(), race()];
+  assert.equal(again.sameAs(first), false); // not at its end yet
+  first.done = again.done = true;
+  assert.ok(again.sameAs(first) && !again.sameAs(null));
+  again.lanes[1].frames[1].px = [Uint8Array.of(9)];
+  assert.equal(again.sameAs(first), false);
+});
+
+test("keys lead along the views that are there, and round their ends", () => {
+  const names = ["walk", "steps", "race"];
+  const keys = ["ArrowRight", "ArrowLeft", "Home", "End", "Enter"];
+  assert.deepEqual(keys.map((key) => led(key, names, "walk")), ["steps", "race", "walk", "race", null]);
+  assert.equal(led("ArrowRight", names, "race"), "walk");
+});
+
+test("the address names a view but the walk, unless it opens a run card", () => {
+  assert.equal(viewOf("?tab=denoise", false), "walk");
+  assert.equal(viewOf("?view=race", false), "race");
+  assert.equal(viewOf("?view=race&run=x", false), "walk");
+  assert.equal(viewOf("?view=race&run=x", true), "race");
+  assert.equal(String(named("?steps=3", "race")), "steps=3&tab=denoise&view=race");
+  assert.equal(String(named("?view=race&steps=3", "walk")), "steps=3");
 });
 
 test("the table of distances has the nearest image where it is known", () => {

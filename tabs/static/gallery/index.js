@@ -37,7 +37,10 @@ export function mount(element, { server }) {
           const px = bytes(cell);
           paintLevels(canvas, width, height, channels, (p) => px[p]);
         }
-        children.push(canvas);
+        if (!row.numbers) return children.push(canvas);
+        const box = make("span", { className: "measured" });
+        box.append(canvas, make("span", { words: row.numbers[i] ?? "", className: "column" }));
+        return children.push(box);
       });
     }
     if (named) children.push(make("span"));

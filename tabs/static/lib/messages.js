@@ -172,6 +172,8 @@
  * @typedef {object} RaceLane
  * @property {string} name
  * @property {number} steps
+ * @property {number} evaluations Of the whole walk.
+ * @property {string} kind Lanes of one kind pay the same for an evaluation.
  */
 
 /**
@@ -181,6 +183,7 @@
  * @property {number} channels
  * @property {RaceLane[]} lanes
  * @property {string} caption
+ * @property {boolean} [neighbours] Whether the nearest training images come with the last message.
  */
 
 /**
@@ -192,6 +195,7 @@
  * @property {number[][]} [distances] Between the results, with the last message.
  * @property {number[]} [nearest] From each result to the nearest training image, where known.
  * @property {number} [known] How many training images were compared.
+ * @property {string[]} [neighbours] Of each lane, a sheet of the images nearest to its results.
  */
 
 /**
@@ -270,6 +274,7 @@
  * @property {(string | null)[]} cells Pictures; null where there is none yet.
  * @property {string} [tone] Colour of the frames, one of the page's --c- tokens.
  * @property {string[]} [tones] The same for each cell.
+ * @property {string[]} [numbers] What is measured of the cells, in their order, as far as it is.
  */
 
 /**

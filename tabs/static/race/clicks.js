@@ -1,18 +1,27 @@
-// What the race's buttons do at once.
+// What the buttons of lanes do at once.
 
 import { newRun, stage, withLast } from "../lib/runs.js";
 
-const race = () => stage("#denoise-race .race");
+/** @param {string} id Of the component. */
+const race = (id) => stage(`#${id} .race`);
 
-/** Begin a race: its name is the last input. @param {unknown[]} inputs */
-export function startRace(...inputs) {
-  const id = newRun();
-  race()?.dispatchEvent(new CustomEvent("race:start", { detail: id }));
-  return withLast(inputs, id);
+/**
+ * Begin walks side by side: their name is the last input.
+ *
+ * @param {string} id Of the component that shows them.
+ * @param {unknown[]} inputs
+ */
+export function startRace(id, ...inputs) {
+  const run = newRun();
+  race(id)?.dispatchEvent(new CustomEvent("race:start", { detail: run }));
+  return withLast(inputs, run);
 }
 
-/** @returns {string} The race to stop. */
-export function stopRace() {
-  race()?.dispatchEvent(new Event("race:stop"));
-  return race()?.dataset.wanted || "";
+/**
+ * @param {string} id Of the component.
+ * @returns {string} The run to stop.
+ */
+export function stopRace(id) {
+  race(id)?.dispatchEvent(new Event("race:stop"));
+  return race(id)?.dataset.wanted || "";
 }

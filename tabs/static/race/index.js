@@ -1,12 +1,16 @@
 // The race: several walks from the same noise, on one clock of computing time. See denoise/race.py.
 
 import { find, findAll, make, makeCanvas, say } from "../lib/dom.js";
-import { duration } from "../lib/format.js";
+import { bytes } from "../lib/bytes.js";
+import { duration, timeLeft } from "../lib/format.js";
 import { parse } from "../lib/messages.js";
 import "./clicks.js"; // here before the first click
 import { paintLevels } from "../lib/pixels.js";
 import { Playback } from "../lib/playback.js";
 import { Race, distanceTable, stamp } from "./lanes.js";
+
+const AGAIN =
+  "The same pictures as before: seed and settings are the same. Another seed gives others.";
 
 /** @type {import("../lib/messages.js").Mount} */
 export function mount(element, { server }) {
@@ -17,6 +21,8 @@ export function mount(element, { server }) {
   const guess = find(root, ".guess", HTMLInputElement);
   /** @type {Race | null} */
   let race = null;
+  /** @type {Race | null} The last one that came to its end. */
+  let before = null;
   /** @type {string | null} */
   let wanted = null;
   let startedAt = 0;
@@ -32,14 +38,14 @@ export function mount(element, { server }) {
       draw(Math.min(1, share) * race.longest);
       if (share >= 1) playback.set(false);
     },
-    { of: " the race" },
+    { of: " the lanes" },
   );
 
   /** @param {number} ms */
   function draw(ms) {
     if (!race) return;
     const { width, height, channels } = race.head;
-    const figures = findAll(root, ".lane", HTMLElement);
+    const figures = findAll(root, ".lane:not(.neighbour)", HTMLElement);
     race.lanes.forEach((lane, i) => {
       const frame = race?.frameAt(i, ms);
       if (!race || !frame) return;
@@ -50,10 +56,11 @@ export function mount(element, { server }) {
       canvas.style.setProperty("--ratio", String(width / height));
       find(figure, ".line i", HTMLElement).style.width = `${(100 * frame.i) / lane.steps}%`;
       find(figure, ".stamp", HTMLElement).textContent = stamp(frame);
-      find(figure, ".place", HTMLElement).textContent = race.place(frame);
+      find(figure, ".place", HTMLElement).textContent = race.place(i, frame);
       figure.dataset.t = String(frame.t);
     });
-    $(".now").textContent = duration(ms);
+    const left = live && !race.done && !race.stopped ? ` · ${timeLeft(race.left / 1000)}` : "";
+    $(".now").textContent = duration(ms) + left;
     root.dataset.ms = String(Math.round(ms));
   }
 
@@ -64,8 +71,8 @@ export function mount(element, { server }) {
 
   /** @param {Race} begun */
   function layOut({ head, lanes }) {
-    root.style.setProperty("--lanes", String(lanes.length));
-    const figures = lanes.map((lane, i) => {
+    root.style.setProperty("--lanes", String(lanes.length * (head.neighbours ? 2 : 1)));
+    const figures = lanes.flatMap((lane, i) => {
       const figure = make("figure", { className: "lane" });
       const canvas = makeCanvas(`thumbnail lane ${i + 1}: ${lane.name}`);
       canvas.width = canvas.height = 28;
@@ -80,11 +87,40 @@ export function mount(element, { server }) {
       ];
       caption.append(...words);
       figure.append(canvas, line, caption);
-      return figure;
+      return head.neighbours ? [figure, neighbour(lane.name)] : [figure];
     });
     $(".lanes").replaceChildren(...figures);
     $(".caption").textContent = head.caption;
     $("table").hidden = true;
+  }
+
+  /**
+   * The place of the training images nearest to a lane's results.
+   *
+   * @param {string} name Of the lane.
+   */
+  function neighbour(name) {
+    const figure = make("figure", { className: "lane neighbour" });
+    const canvas = makeCanvas(`thumbnail nearest training images of ${name}`);
+    canvas.width = canvas.height = 28;
+    figure.append(canvas, make("div", { className: "line" }), make("figcaption"));
+    return figure;
+  }
+
+  /** @param {import("../lib/messages.js").RaceMessage} message The last. */
+  function showNeighbours({ head, neighbours = [], nearest = [], known }) {
+    const { width, height, channels } = head;
+    findAll(root, ".neighbour", HTMLElement).forEach((figure, i) => {
+      const px = bytes(neighbours[i]);
+      const canvas = find(figure, "canvas", HTMLCanvasElement);
+      paintLevels(canvas, width, height, channels, (p) => px[p]);
+      canvas.style.setProperty("--ratio", String(width / height));
+      const words = `at a distance of ${nearest[i].toFixed(2)}`;
+      find(figure, "figcaption", HTMLElement).replaceChildren(
+        make("b", { words: `nearest of ${known} training images` }),
+        make("span", { words, className: "stamp" }),
+      );
+    });
   }
 
   /** @param {import("../lib/messages.js").RaceMessage} message */
@@ -131,14 +167,20 @@ export function mount(element, { server }) {
       return;
     }
     if (race?.id !== message.run) {
+      if (race?.done) before = race;
       race = new Race(message);
       live = true;
+      say($(".note"));
       playback.set(false);
       say($(".error"));
       layOut(race);
     }
     race.take(message);
-    if (message.done) showDistances(message);
+    if (message.done) {
+      showDistances(message);
+      if (message.neighbours) showNeighbours(message);
+      if (race.sameAs(before)) say($(".note"), AGAIN);
+    }
     if (live) {
       scrub.value = "1000";
       draw(race.longest);

@@ -6,10 +6,11 @@ import { duration, evaluations } from "../lib/format.js";
 /** @typedef {import("../lib/messages.js").RaceFrame} RaceFrame */
 /** @typedef {import("../lib/messages.js").RaceMessage} RaceMessage */
 /** @typedef {Omit<RaceFrame, "px" | "lane" | "k"> & { px: Uint8Array[] }} LaneFrame */
-/** @typedef {{ name: string, steps: number, frames: (LaneFrame | undefined)[] }} Lane */
+/** @typedef {import("../lib/messages.js").RaceLane & { frames: (LaneFrame | undefined)[] }} Lane */
 
 const SHORTEST = 2000; // milliseconds of playing
 const LONGEST = 8000;
+const NOISE = 0.05; // of one computing time measured twice
 
 /** All lanes of a race. */
 export class Race {
@@ -58,26 +59,59 @@ export class Race {
   }
 
   /**
-   * How many lanes had finished by the time of a frame.
+   * Milliseconds of an evaluation of a kind of lane, as measured so far.
    *
-   * @param {LaneFrame} frame
+   * @param {string} kind
    */
-  finishedBy({ ms }) {
-    return this.lanes.filter(({ frames }) => {
+  rate(kind) {
+    const lasts = this.lanes.filter((l) => l.kind === kind).map((l) => l.frames.at(-1));
+    const ms = lasts.reduce((sum, frame) => sum + (frame?.ms ?? 0), 0);
+    const count = lasts.reduce((sum, frame) => sum + (frame?.nfe ?? 0), 0);
+    return count ? ms / count : 0;
+  }
+
+  /** Milliseconds until all lanes have finished, about. */
+  get left() {
+    return this.lanes.reduce((sum, { frames, evaluations, kind }) => {
       const last = frames.at(-1);
-      return last && last.t < 0 && last.ms <= ms;
-    }).length;
+      return last && last.t < 0 ? sum : sum + (evaluations - (last?.nfe ?? 0)) * this.rate(kind);
+    }, 0);
   }
 
   /**
    * The place of a lane, in words; empty while it runs.
    *
+   * The clocks of two lanes with the same work differ by chance. So a lane's place goes by its
+   * evaluations, each at the mean cost of its kind, and within that chance two arrive together.
+   *
+   * @param {number} i Of the lane.
    * @param {LaneFrame} frame
    */
-  place(frame) {
+  place(i, frame) {
     if (frame.t >= 0) return "";
-    const place = this.finishedBy(frame);
-    return `finished${place > 1 ? `, no. ${place}` : " first"}`;
+    const cost = this.lanes.map((lane) => lane.evaluations * this.rate(lane.kind));
+    const others = cost.filter((_, j) => {
+      const last = this.lanes[j].frames.at(-1);
+      return j !== i && last && last.t < 0;
+    });
+    const before = others.filter((c) => c < cost[i] * (1 - NOISE)).length;
+    const together = others.filter((c) => Math.abs(c - cost[i]) <= cost[i] * NOISE).length;
+    const place = ["finished first", "finished 2nd", "finished 3rd", "finished 4th"][before];
+    return place + (together ? `, together with ${together} other${together > 1 ? "s" : ""}` : "");
+  }
+
+  /**
+   * Whether another race ended in the same pictures, in as many lanes.
+   *
+   * @param {Race | null} other
+   */
+  sameAs(other) {
+    if (!this.done || !other?.done || other.lanes.length !== this.lanes.length) return false;
+    return this.lanes.every(({ frames, name }, i) => {
+      const [mine, its] = [frames.at(-1)?.px[0], other.lanes[i].frames.at(-1)?.px[0]];
+      if (!mine || mine.length !== its?.length || name !== other.lanes[i].name) return false;
+      return mine.every((level, p) => level === its[p]);
+    });
   }
 }
 
