@@ -23,7 +23,8 @@ def picture_input(*, raw: bool = False, stays: str = "", **options: Any) -> gr.I
 
     Gradio's own reading clips 16 bits, drops transparency and shows only "Error" for a file that
     is broken or a decompression bomb; so the file is taken as it came. It is `gr.Image` itself with
-    another reader, no subclass: for a subclass Gradio writes a .pyi file beside the source.
+    another reader, no subclass: for a subclass Gradio writes a .pyi file beside the source. The
+    reader is known by a class name, which stays where Gradio makes the control anew for an update.
 
     A file that cannot be read is told once, in a sentence below the control, which is then empty;
     to all other handlers it is no picture. Each of them would else report it again.
@@ -33,8 +34,8 @@ def picture_input(*, raw: bool = False, stays: str = "", **options: Any) -> gr.I
         stays: What the sentence adds, as on a picture that is still shown.
         **options: Those of `gr.Image`.
     """
-    picture = gr.Image(type="filepath", format="png", **options)
-    picture.preprocess = quiet(receive_raw if raw else receive)  # type: ignore[method-assign, assignment]
+    classes = [RAW_PICTURE if raw else PICTURE]
+    picture = gr.Image(type="filepath", format="png", elem_classes=classes, **options)
     told = gr.HTML(elem_classes=["told"])
 
     def tell_refusal(payload: Any) -> tuple[Any, str]:
@@ -112,6 +113,22 @@ def receive_raw(payload: Any) -> np.ndarray | RawPicture | None:
         return picture if picture.deep else picture.values
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
+
+
+PICTURE, RAW_PICTURE = "read-as-levels", "read-raw"  # classes of the controls
+READERS = {PICTURE: quiet(receive), RAW_PICTURE: quiet(receive_raw)}
+_gradio_reads = gr.Image.preprocess
+
+
+def _preprocess(self: gr.Image, payload: Any) -> Any:
+    """What a control of `picture_input` holds, read by our reader; any other by Gradio's."""
+    for name in self.elem_classes or ():
+        if name in READERS:
+            return READERS[name](payload)
+    return _gradio_reads(self, payload)
+
+
+gr.Image.preprocess = _preprocess  # type: ignore[method-assign, assignment]
 
 
 def received(file: Any) -> np.ndarray:
