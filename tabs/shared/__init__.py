@@ -8,6 +8,7 @@ Its files:
     player          the frame player
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
+    header          glossary, Reset everything, Present, and the bar at the bottom
     connection      whose page it is, and what it finds again after a reload
     errors          the page's sentence for an error
     login           the password that `--auth` asks for, at every door
@@ -35,6 +36,7 @@ __all__ = [
     "figures",
     "forms",
     "gpu",
+    "header",
     "limits",
     "login",
     "memory",
