@@ -3,6 +3,7 @@
 import { find } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
 import { row } from "./glossary.js";
+import { Present } from "./present.js";
 import { resetEverything } from "./reset.js";
 
 /**
@@ -31,6 +32,7 @@ export function mount(element) {
   wirePanel(button(".glossary-open"), glossary);
   wirePanel(button(".reset-open"), find(root, "dialog.reset", HTMLDialogElement));
   button(".reset-now").addEventListener("click", resetEverything);
+  new Present(find(root, ".bar", HTMLElement), button(".present"));
   return (value) => {
     /** @type {import("../lib/messages.js").HeaderMessage | null} */
     const message = parse(value);
