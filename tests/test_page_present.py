@@ -27,7 +27,8 @@ SMALL = """() => {
   while (words.nextNode()) {
     const e = words.currentNode.parentElement;
     const box = e.getClientRects()[0];
-    const hidden = !box || box.width < 2 || getComputedStyle(e).visibility === "hidden";
+    const seen = e.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    const hidden = !seen || !box || box.width < 2;
     if (hidden || !words.currentNode.data.trim() || e.closest("select")) continue;
     const svg = e.closest("svg")?.getScreenCTM();
     const size = parseFloat(getComputedStyle(e).fontSize) * (svg ? Math.abs(svg.d) : 1);
@@ -120,8 +121,14 @@ def test_present_is_ended_by_its_button_and_moves_other_sliders_by_keys(page):
 def swipe(page, x, y, by):
     """Move a finger upwards over the screen."""
     hand = page.context.new_cdp_session(page)
-    touch = {"x": x, "y": y, "yDistance": -by, "gestureSourceType": "touch", "speed": 1200}
-    hand.send("Input.synthesizeScrollGesture", touch)
+
+    def touch(kind, *points):
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [*points]})
+
+    touch("touchStart", {"x": x, "y": y})
+    for k in range(1, 11):
+        touch("touchMove", {"x": x, "y": y - by * k / 10})
+    touch("touchEnd")
 
 
 def test_a_phone_has_its_buttons_at_the_bottom(browser, url):

@@ -6,6 +6,7 @@ import { SLOTS, chosen } from "../../tabs/static/present/bar.js";
 import { parts } from "../../tabs/static/present/glossary.js";
 import { actOf, moved } from "../../tabs/static/present/keys.js";
 import { bare } from "../../tabs/static/present/reset.js";
+import { valueAt } from "../../tabs/static/present/touch.js";
 
 test("a line of the glossary has its subscripts and its code", () => {
   const shown = parts("√ᾱ_t x_0, as `x_t` and `alpha_bar(t)`");
@@ -52,4 +53,11 @@ test("a slider moves by a share of its range, and stays within it", () => {
   assert.equal(moved({ share: 0.1 }, { ...slider, value: "990" }), 999);
   assert.equal(moved({ share: 0.01 }, { value: "2", min: "0", max: "10" }), 3);
   assert.equal(moved({ place: 1 }, slider), 999);
+});
+
+test("a finger on a curve means the slider's value there", () => {
+  const [box, slider] = [{ left: 20, width: 200 }, { min: "0", max: "999", step: "1" }];
+  assert.equal(valueAt(20, box, slider), 0);
+  assert.equal(valueAt(120, box, slider), 500);
+  assert.equal(valueAt(400, box, slider), 999);
 });

@@ -5,6 +5,7 @@ import { parse } from "../lib/messages.js";
 import { row } from "./glossary.js";
 import { Present } from "./present.js";
 import { resetEverything } from "./reset.js";
+import { heedFingers } from "./touch.js";
 
 /**
  * Have a button open a panel, and what is in it close it; Escape does so by itself.
@@ -32,6 +33,7 @@ export function mount(element) {
   wirePanel(button(".glossary-open"), glossary);
   wirePanel(button(".reset-open"), find(root, "dialog.reset", HTMLDialogElement));
   button(".reset-now").addEventListener("click", resetEverything);
+  heedFingers();
   new Present(find(root, ".bar", HTMLElement), button(".present"));
   return (value) => {
     /** @type {import("../lib/messages.js").HeaderMessage | null} */
