@@ -92,9 +92,7 @@ def build(page: Page) -> None:
             controls.place("schedule")
             with gr.Row():
                 controls.place("seed")
-                another = gr.Button(
-                    "New noise", min_width=80, elem_classes=["beside"], elem_id="noise-die"
-                )
+                another = gr.Button("New noise", min_width=80, elem_classes=["beside"])
             with gr.Accordion("More", open=False):
                 controls.place("crop")
                 controls.place("value_range")

@@ -25,7 +25,7 @@ export const BUSY_MS = 700;
 export const SLOTS = {
   noise: [
     [{ of: ".stage .play" }],
-    [{ of: "#noise-die", name: "New noise", sign: "die" }],
+    [{ of: "button.beside", name: "New noise", sign: "die" }],
   ],
   schedules: [],
   denoise: [
