@@ -47,7 +47,7 @@ def build() -> gr.Blocks:
     import gradio as gr
 
     from tabs.api import endpoints  # only now: this and the tabs read the options
-    from tabs.shared import connection, crossing, memory
+    from tabs.shared import connection, crossing, header, memory
     from tabs.shared.components import script
     from tabs.shared.page import Page
 
@@ -58,7 +58,9 @@ def build() -> gr.Blocks:
     ) as demo:
         with gr.Row(visible=False):
             endpoints.build()
-        gr.Markdown("# Diffusion Playground", elem_classes=["title"])
+        with gr.Row(elem_classes=["header"]):
+            gr.Markdown("# Diffusion Playground", elem_classes=["title"])
+            header.place()
         connected = connection.place()
         built: dict[str, gr.Tab] = {}
         with gr.Tabs(selected=FIRST) as all_tabs:
@@ -77,7 +79,7 @@ def build() -> gr.Blocks:
 
 def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     """Launch with the page's own looks and limits; the options are those of `gr.Blocks.launch`."""
-    from tabs.shared import crossing
+    from tabs.shared import crossing, header
     from tabs.shared.sessions import PUBLIC
 
     return demo.launch(
@@ -85,7 +87,7 @@ def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
         enable_monitoring=False,
         max_file_size="100mb" if PUBLIC else "2gb",
         theme=theme(),
-        css_paths=[CSS],
+        css_paths=[CSS, header.PAGE_CSS],
         footer_links=[],
         max_threads=THREADS,
         app_kwargs=crossing.options(),

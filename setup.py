@@ -1,4 +1,4 @@
-"""Where a wheel holds what lies beside the packages here: the shipped models, and app.py.
+"""Where a wheel holds what lies beside the packages: the shipped models, app.py, the glossary.
 
 All else about the package stands in pyproject.toml. A wheel must not put folders with names as
 common as `pretrained`, or a module `app`, beside the packages of others.
@@ -9,15 +9,17 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 MODELS = "diffusion_core.pretrained"
+DOCS = "tabs.docs"  # of them the page shows the glossary
 HERE = Path(__file__).parent
 
 setup(
-    packages=[*find_packages(include=["diffusion_core*", "tabs*"]), MODELS],
+    packages=[*find_packages(include=["diffusion_core*", "tabs*"]), MODELS, DOCS],
     py_modules=["diffusion_playground.app"],
-    package_dir={MODELS: "pretrained", "diffusion_playground": "."},
+    package_dir={MODELS: "pretrained", DOCS: "docs", "diffusion_playground": "."},
     package_data={
         MODELS: [f"{file.parent.name}/*" for file in HERE.glob("pretrained/*/config.json")],
         "diffusion_core.data": ["embedded/*"],
+        DOCS: ["glossary.md"],
         "tabs": ["static/**/*"],
     },
     include_package_data=False,

@@ -32,7 +32,7 @@ def wheel(tmp_path_factory):
     """The wheel of what is tracked, built without a network."""
     here = tmp_path_factory.mktemp("wheel")
     for name in tracked():
-        if name.split("/")[0] in ("app.py", "diffusion_core", "tabs", "pretrained") or (
+        if name.split("/")[0] in ("app.py", "diffusion_core", "tabs", "pretrained", "docs") or (
             "/" not in name
         ):
             (here / "source" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,8 @@ def test_the_wheel_holds_models_page_and_data_and_nothing_else(wheel):
         assert "diffusion-playground = diffusion_playground.app:main" in file.read(said).decode()
     own = [name for name in tracked() if name.startswith(("diffusion_core/", "tabs/"))]
     models = [name for name in tracked() if re.match(r"pretrained/(?!recipes)", name)]
-    wanted = {*own, "diffusion_playground/app.py"} | {f"diffusion_core/{name}" for name in models}
+    wanted = {*own, *(f"diffusion_core/{name}" for name in models)}
+    wanted |= {"diffusion_playground/app.py", "tabs/docs/glossary.md"}
     assert names == wanted and len(models) >= 10
 
 

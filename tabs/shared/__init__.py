@@ -8,6 +8,7 @@ Its files:
     player          the frame player
     models          the checkpoints that the page offers
     sessions        what belongs to one visitor
+    header          glossary, Reset everything, Present, and the bar at the bottom
     connection      whose page it is, and what it finds again after a reload
     number_input    sliders whose number may be missing, and the sentence beside them
     errors          the page's sentence for an error
@@ -37,6 +38,7 @@ __all__ = [
     "figures",
     "forms",
     "gpu",
+    "header",
     "limits",
     "login",
     "memory",

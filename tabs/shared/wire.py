@@ -351,3 +351,17 @@ class TrainingFailure(TypedDict):
     """Why a training could not begin."""
 
     error: str
+
+
+class GlossarySymbol(TypedDict):
+    """One line of the glossary: `_` stands before a subscript, code between backticks."""
+
+    symbol: str
+    code: str
+    words: str
+
+
+class HeaderMessage(TypedDict):
+    """What the page's header shows."""
+
+    symbols: list[GlossarySymbol]

@@ -378,6 +378,22 @@
  */
 
 /**
+ * One line of the glossary: `_` stands before a subscript, code between backticks.
+ *
+ * @typedef {object} GlossarySymbol
+ * @property {string} symbol
+ * @property {string} code Its names in the code.
+ * @property {string} words What it is.
+ */
+
+/**
+ * What the page's header shows.
+ *
+ * @typedef {object} HeaderMessage
+ * @property {GlossarySymbol[]} symbols
+ */
+
+/**
  * A message from its text.
  *
  * @template T
