@@ -45,7 +45,9 @@ DOORS = {
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(["begins", "newest", "use", "delete", "from_address", "menu"], "quick"),
-    **dict.fromkeys(["left", "join", "recall", "cancel_reading", "superseded"], "quick"),
+    **dict.fromkeys(
+        ["left", "join", "recall", "cancel_reading", "superseded", "open_lesson"], "quick"
+    ),
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -39,6 +39,7 @@ EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
     "race": {"race:start": None, "race:stop": None},
     "gallery": {"gallery:start": None},
     "draw": {"draw:set": None},
+    "lessons": {"lessons:open": None},
 }
 
 
