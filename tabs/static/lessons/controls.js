@@ -98,7 +98,7 @@ export class Controls {
     const work = this.line.then(async () => {
       let now = await this.#once({}, openTab() === tab ? "" : tab);
       const before = now;
-      if (tab) await until(() => openTab() === tab);
+      if (tab) await until(() => ["", tab].includes(openTab()) && panel());
       for (const some of rounds(wanted)) {
         const names = Object.keys(some);
         for (let tries = 0; tries < MOST_TRIES; tries++) {
@@ -133,15 +133,19 @@ export function until(true_, signal) {
   });
 }
 
+/** @param {Element} element */
+const isShown = (element) => element.getClientRects().length > 0;
+
 /** @returns {HTMLElement | null} The panel of the tab that is open. */
 export function panel() {
-  const panels = findAll(document, '[role="tabpanel"]', HTMLElement);
-  return panels.find((each) => each.offsetParent && !each.parentElement?.closest('[role="tabpanel"]')) ?? null;
+  const panels = findAll(document, ".tabitem[role=tabpanel]", HTMLElement);
+  return panels.find(isShown) ?? null;
 }
 
-/** @returns {string} The id of the open tab. */
+/** @returns {string} The id of the open tab; empty where its name is in a menu of a narrow page. */
 export function openTab() {
-  return panel()?.id ?? "";
+  const tab = document.querySelector("[role=tab][data-tab-id][aria-selected=true]");
+  return tab?.getAttribute("data-tab-id") ?? "";
 }
 
 /**
@@ -198,7 +202,7 @@ export function openView(name) {
     return before ? nameOf(before) : "";
   }
   const folds = findAll(root, "button.label-wrap", HTMLElement);
-  const fold = folds.find((each) => nameOf(each) === name);
+  const fold = folds.find((each) => nameOf(each) === name || nameOf(each).startsWith(`${name}:`));
   if (fold && !fold.classList.contains("open")) fold.click();
   return "";
 }

@@ -5,7 +5,7 @@ import { parse } from "../lib/messages.js";
 import { cameBack, remember, remembered } from "../lib/storage.js";
 import { joined, settingsBack } from "../lib/visit.js";
 import { fragment, packed, readPlace } from "./address.js";
-import { Controls, openView, panel, press, slide } from "./controls.js";
+import { Controls, openTab, openView, panel, press, slide } from "./controls.js";
 import "./events.js"; // here before the first click
 import { lastPressed, settings, verdict } from "./steps.js";
 
@@ -303,7 +303,7 @@ class Bar {
     const { lesson, at } = this;
     if (!lesson) return;
     const { tab, view, controls, own } = settings(lesson.steps, at, this.answered.has(at));
-    const open = panel()?.id ?? "";
+    const open = openTab();
     const held = await this.controls.set(controls, tab);
     this.before ??= { tab: open, controls: held, own: {}, views: {} };
     const { before } = this;
@@ -315,7 +315,8 @@ class Bar {
     for (const [name, value] of Object.entries(own)) {
       const was = slide(name, value);
       const saved = (before.own[tab] ??= {});
-      if (was !== null && !(name in saved)) saved[name] = was;
+      // A frame belongs to the walk that was shown, which another has taken the place of.
+      if (was !== null && name !== "Frame" && !(name in saved)) saved[name] = was;
     }
     remember("lesson", before);
     this.bringStage();
@@ -376,7 +377,7 @@ class Bar {
   }
 
   wireKeys() {
-    document.addEventListener("keydown", (event) => {
+    const act = (/** @type {KeyboardEvent} */ event) => {
       if (!this.lesson || !this.root.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
       const inside = this.root.contains(document.activeElement);
       // A presenter's remote sends these two keys.
@@ -390,7 +391,9 @@ class Bar {
       else return;
       event.preventDefault();
       event.stopPropagation();
-    });
+    };
+    // Before the page's own keys, of which some are the same while it is presented.
+    addEventListener("keydown", act, { capture: true });
   }
 }
 
