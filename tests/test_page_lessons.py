@@ -78,7 +78,7 @@ def test_a_lesson_of_ones_own_sets_asks_shows_and_gives_all_back(page, tmp_path)
     expect(page.locator(f"{BAR} .show")).to_be_disabled()
     page.keyboard.press("1")
     press(page, "Show")
-    answer = "Not this time. The answer: 5. One for each step."
+    answer = "Not this time, it is: 5. One for each step."
     expect(page.locator(f"{BAR} .answer")).to_have_text(answer)
     expect(player.locator(".caption")).to_contain_text("ddim, 5 steps")
     expect(page.get_by_role("button", name="Next", exact=True)).to_be_focused()
@@ -128,7 +128,7 @@ def test_a_lesson_is_followed_on_a_phone_by_a_link(open_page, url):
         assert faults(page) == []
         assert beyond(page) == []
     press(page, "Show")
-    expect(page.locator(f"{BAR} .answer")).to_contain_text("Right. The linear schedule")
+    expect(page.locator(f"{BAR} .answer")).to_contain_text("Right: about 260. The linear schedule")
     expect(slider).to_have_value("259")
     picture = page.locator("#noise-stage canvas").first.bounding_box()
     bar = page.locator(BAR).bounding_box()

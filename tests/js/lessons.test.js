@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { fragment, packed, readPlace } from "../../tabs/static/lessons/address.js";
 import { differing, rounds } from "../../tabs/static/lessons/controls.js";
-import { lastPressed, settings, verdict } from "../../tabs/static/lessons/steps.js";
+import { lastRun, settings, verdict } from "../../tabs/static/lessons/steps.js";
 
 const STEP = { say: "", tab: "denoise", view: "", controls: {}, own: {}, press: [] };
 const ASK = { ask: "Which?", choices: ["a", "b"], right: 1, because: "So it is." };
@@ -76,14 +76,22 @@ test("a step has what the steps before it have set, and its own only once it is 
 });
 
 test("a step that is opened by a link shows what an earlier one ran", () => {
-  const steps = [{ ...STEP, press: ["Denoise"] }, { ...STEP, tab: "noise", press: ["Cat"] }, STEP];
-  assert.deepEqual(lastPressed(steps, 2), ["Denoise"]);
-  assert.deepEqual(lastPressed(steps, 1), ["Cat"]);
-  assert.deepEqual(lastPressed([STEP], 0), []);
+  const frame = { ...STEP, own: { Frame: 3 } };
+  const steps = [
+    { ...STEP, press: ["Denoise"] },
+    { ...STEP, tab: "noise", press: ["Cat"] },
+    frame,
+    { ...STEP, ...ASK, press: ["Race"], own: { Frame: 4 } },
+  ];
+  assert.deepEqual(lastRun(steps, 2, false), { press: ["Denoise"], own: { Frame: 3 } });
+  assert.deepEqual(lastRun(steps, 1, false), { press: ["Cat"], own: {} });
+  assert.deepEqual(lastRun(steps, 3, false), { press: ["Denoise"], own: { Frame: 3 } });
+  assert.deepEqual(lastRun(steps, 3, true), { press: ["Race"], own: { Frame: 4 } });
+  assert.deepEqual(lastRun([frame], 0, false), { press: [], own: { Frame: 3 } });
 });
 
 test("an answer says whether the prediction was right, and why", () => {
   const step = { ...STEP, ...ASK };
-  assert.equal(verdict(step, 1), "Right. So it is.");
-  assert.equal(verdict(step, 0), "Not this time. The answer: b. So it is.");
+  assert.equal(verdict(step, 1), "Right: b. So it is.");
+  assert.equal(verdict(step, 0), "Not this time, it is: b. So it is.");
 });

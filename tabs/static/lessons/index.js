@@ -7,7 +7,7 @@ import { joined, settingsBack } from "../lib/visit.js";
 import { fragment, packed, readPlace } from "./address.js";
 import { Controls, openTab, openView, panel, press, slide } from "./controls.js";
 import "./events.js"; // here before the first click
-import { lastPressed, settings, verdict } from "./steps.js";
+import { lastRun, settings, verdict } from "./steps.js";
 
 /** @typedef {import("../lib/messages.js").LessonMessage} LessonMessage */
 /** @typedef {import("./controls.js").Values} Values */
@@ -206,10 +206,9 @@ class Bar {
     this.render();
     this.busy(true);
     await this.setPage(signal);
-    if (!signal.aborted && (!step.ask || this.answered.has(k))) {
-      const names = step.press.length || follows ? step.press : lastPressed(lesson.steps, k);
-      await this.pressAll(names, signal);
-    }
+    const answered = this.answered.has(k);
+    const own = step.press.length > 0 && (!step.ask || answered);
+    if (!signal.aborted && (own || !follows)) await this.run(answered, signal);
     if (!signal.aborted) this.busy(false);
   }
 
@@ -271,7 +270,7 @@ class Bar {
     findAll(this.root, ".choice", HTMLElement).forEach((label, i) => {
       label.toggleAttribute("data-right", answered && i === step.right);
     });
-    this.$(".next").classList.toggle("main", !step.ask || answered);
+    this.$(".next").classList.toggle("onward", !step.ask || answered);
   }
 
   /** The prediction is made: run, and then say whether it was right. */
@@ -287,7 +286,7 @@ class Bar {
     this.answered.add(at);
     this.busy(true);
     await this.setPage(signal);
-    if (!signal.aborted) await this.pressAll(lesson.steps[at].press, signal);
+    if (!signal.aborted && lesson.steps[at].press.length) await this.run(true, signal);
     if (signal.aborted) return;
     this.busy(false);
     this.tellAnswer();
@@ -331,16 +330,22 @@ class Bar {
   }
 
   /**
-   * @param {string[]} names Of buttons.
+   * Press what this step's picture comes from.
+   *
+   * @param {boolean} answered
    * @param {AbortSignal} signal
    */
-  async pressAll(names, signal) {
+  async run(answered, signal) {
+    if (!this.lesson) return;
+    const { press: names, own } = lastRun(this.lesson.steps, this.at, answered);
     for (const name of names) {
       if (signal.aborted) return;
-      if (!(await press(name, signal))) {
-        say(this.$(".error"), `This lesson presses ${JSON.stringify(name)}, and there is no such button here.`);
-      }
+      if (await press(name, signal)) continue;
+      const quoted = JSON.stringify(name);
+      say(this.$(".error"), `This lesson presses ${quoted}, and there is no such button here.`);
     }
+    if (signal.aborted) return;
+    for (const [name, value] of Object.entries(own)) slide(name, value);
   }
 
   /** @param {boolean} busy Whether the page is being set, or computes for the step. */

@@ -26,15 +26,21 @@ export function settings(steps, at, answered) {
 }
 
 /**
- * The buttons that the last step up to this one presses, in this tab: what its picture comes from
- * where the step was not come to from the one before.
+ * What the picture of a step comes from, where the step was not come to from the one before: the
+ * buttons that the last step up to it presses in its tab, and the sliders that were moved since.
  *
  * @param {LessonStep[]} steps
  * @param {number} at
+ * @param {boolean} answered A step that asks presses its own only once its answer is shown.
+ * @returns {Pick<LessonStep, "press" | "own">}
  */
-export function lastPressed(steps, at) {
-  const before = steps.slice(0, at + 1).filter((s) => s.press.length && s.tab === steps[at].tab);
-  return before[before.length - 1]?.press ?? [];
+export function lastRun(steps, at, answered) {
+  const { tab, ask } = steps[at];
+  const known = steps.slice(0, ask && !answered ? at : at + 1).filter((step) => step.tab === tab);
+  let last = known.length - 1;
+  while (last >= 0 && !known[last].press.length) last--;
+  const own = Object.assign({}, ...known.slice(Math.max(0, last)).map((step) => step.own));
+  return { press: known[last]?.press ?? [], own };
 }
 
 /**
@@ -44,6 +50,6 @@ export function lastPressed(steps, at) {
  * @param {number} chosen
  */
 export function verdict({ choices, right, because }, chosen) {
-  const words = chosen === right ? "Right" : `Not this time. The answer: ${choices[right]}`;
-  return `${words}. ${because}`;
+  const words = chosen === right ? "Right" : "Not this time, it is";
+  return `${words}: ${choices[right]}. ${because}`;
 }
