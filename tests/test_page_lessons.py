@@ -123,7 +123,7 @@ def test_a_lesson_is_followed_on_a_phone_by_a_link(open_page, url):
     at_rest(page, 2)
     press(page, "Next")
     at_rest(page, 3)
-    page.get_by_label("about 260").check()
+    page.locator(BAR).get_by_label("about 260").check()
     for _ in in_light_and_dark(page):
         assert faults(page) == []
         assert beyond(page) == []
@@ -154,7 +154,7 @@ def test_every_step_of_every_lesson_runs(open_page, url):
         for k, step in enumerate(lesson.steps, start=1):
             at_rest(page, k)
             if step.ask:
-                page.get_by_label(step.answer, exact=True).check()
+                page.locator(BAR).get_by_label(step.answer, exact=True).check()
                 press(page, "Show")
                 expect(page.locator(f"{BAR} .answer")).to_contain_text("Right", timeout=TIMEOUT)
                 at_rest(page, k)
