@@ -335,7 +335,7 @@ def test_a_race_is_run_on_one_clock_and_can_be_run_again(tab):
     fold(tab, "Race: several walks")
     choose(tab, "Race", "the network and one who")
     fold(tab, "The lanes, one by one")
-    expect(tab.get_by_label("Asked in lane 2")).to_have_value("exact answer")
+    expect(tab.get_by_label("Denoiser of lane 2")).to_have_value("exact answer")
     for lane, steps in ((1, 40), (2, 8)):
         number(tab, f"Steps of lane {lane}", steps)
     press(tab, "Race")

@@ -143,7 +143,7 @@ def place_lane(lane: Lane, number: int) -> Controls[Lane]:
     """
     controls = Controls(Lane, lane)
     for name in ("who", "sampler", "spacing", "steps", "eta", "guidance"):
-        words = "Asked in" if name == "who" else f"{name.capitalize()} of"
+        words = "Denoiser of" if name == "who" else f"{name.capitalize()} of"
         controls.place(name, label=f"{words} lane {number}")
     return controls
 

@@ -48,7 +48,7 @@ WALK = {
     "Images": "num_images",
 }
 OF_LANE = ("Sampler", "Steps", "Guidance", "Spacing", "Eta")
-WHO, NETWORK = "Asked in", "network"  # who is asked in a lane
+WHO, NETWORK = "Denoiser of", "network"  # of a lane
 LARGE_VARIANCE = "ddpm, large variance"
 KNOWN_IMAGES = 200  # of the training, that the exact denoiser remembers
 # The training images at hand, by the first word of a model's data set.
