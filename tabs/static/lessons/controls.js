@@ -12,6 +12,7 @@ const RUNS = /** @type {Record<string, string>} */ ({
 }); // buttons that begin a run, and where its state stands
 const ENDED = ["done", "failed", "stopped"];
 const NAMES = /** @type {Record<string, string>} */ ({ Frame: "input.scrub" });
+const PATIENCE_MS = 3000; // until what is missing counts as not there
 const MOST_TRIES = 4; // to set controls of which others follow
 
 /** @typedef {Record<string, unknown>} Values By the names that the server has for controls. */
@@ -92,13 +93,15 @@ export class Controls {
    *
    * @param {Values} wanted
    * @param {string} tab
+   * @param {() => Promise<void>} [ready] Opens in the tab what the controls lie in.
    * @returns {Promise<Values>} What all controls held before.
    */
-  set(wanted, tab) {
+  set(wanted, tab, ready) {
     const work = this.line.then(async () => {
       let now = await this.#once({}, openTab() === tab ? "" : tab);
       const before = now;
       if (tab) await until(() => ["", tab].includes(openTab()) && panel());
+      await ready?.();
       for (const some of rounds(wanted)) {
         const names = Object.keys(some);
         for (let tries = 0; tries < MOST_TRIES; tries++) {
@@ -190,9 +193,9 @@ export function slide(name, value) {
  * Open a view of the stage, or a fold, of the open tab.
  *
  * @param {string} name
- * @returns {string} The view that was open before; empty where none was, or it was a fold.
+ * @returns {Promise<string>} The view that was open before; empty where none was, or it was a fold.
  */
-export function openView(name) {
+export async function openView(name) {
   const root = panel() ?? document;
   const views = findAll(root, '[role="tab"]', HTMLElement);
   const view = views.find((each) => nameOf(each) === name);
@@ -203,7 +206,12 @@ export function openView(name) {
   }
   const folds = findAll(root, "button.label-wrap", HTMLElement);
   const fold = folds.find((each) => nameOf(each) === name || nameOf(each).startsWith(`${name}:`));
-  if (fold && !fold.classList.contains("open")) fold.click();
+  if (!fold || fold.classList.contains("open")) return "";
+  fold.click();
+  await until(
+    () => fold.classList.contains("open") && fold.nextElementSibling?.querySelector("button"),
+    AbortSignal.timeout(PATIENCE_MS),
+  );
   return "";
 }
 
@@ -222,6 +230,7 @@ export async function press(name, signal) {
     );
     return named.find(isShown) ?? named[0];
   };
+  await until(find, AbortSignal.timeout(PATIENCE_MS));
   const button = find();
   if (!button) return false;
   await until(() => !button.isConnected || !button.disabled, signal);

@@ -303,19 +303,19 @@ class Bar {
     if (!lesson) return;
     const { tab, view, controls, own } = settings(lesson.steps, at, this.answered.has(at));
     const open = openTab();
-    const held = await this.controls.set(controls, tab);
+    let was = "";
+    const held = await this.controls.set(controls, tab, async () => {
+      if (view) was = await openView(view);
+    });
     this.before ??= { tab: open, controls: held, own: {}, views: {} };
     const { before } = this;
+    if (was && !(tab in before.views)) before.views[tab] = was;
     if (signal.aborted) return;
-    if (view) {
-      const was = openView(view);
-      if (was && !(tab in before.views)) before.views[tab] = was;
-    }
     for (const [name, value] of Object.entries(own)) {
-      const was = slide(name, value);
+      const stood = slide(name, value);
       const saved = (before.own[tab] ??= {});
       // A frame belongs to the walk that was shown, which another has taken the place of.
-      if (was !== null && name !== "Frame" && !(name in saved)) saved[name] = was;
+      if (stood !== null && name !== "Frame" && !(name in saved)) saved[name] = stood;
     }
     remember("lesson", before);
     this.bringStage();
@@ -373,7 +373,7 @@ class Bar {
     this.root.dataset.returning = "";
     for (const tab of new Set([...Object.keys(before.own), ...Object.keys(before.views)])) {
       await this.controls.set({}, tab);
-      if (before.views[tab]) openView(before.views[tab]);
+      if (before.views[tab]) await openView(before.views[tab]);
       for (const [name, value] of Object.entries(before.own[tab] ?? {})) slide(name, value);
     }
     await this.controls.set(before.controls, before.tab);
