@@ -91,7 +91,7 @@ def _known(checkpoint: Checkpoint, label: str | int | None) -> Tensor:
     dataset = load_dataset(DATA[_kind(checkpoint)])
     found = torch.arange(len(dataset))
     if label is not None and dataset.labels is not None:
-        found = (dataset.labels == checkpoint.label(label)).nonzero()[:, 0]
+        found = torch.eq(dataset.labels, checkpoint.label(label) or 0).nonzero()[:, 0]
     return dataset.batch(found[:: max(1, len(found) // KNOWN_IMAGES)])[0]
 
 
@@ -197,7 +197,7 @@ def accuracy(state: State) -> float:
     judge = load_judge(next((each for each in places if each.is_dir()), places[0]))
     seen = judged(judge, pictures(state))[1]
     seen = seen if seen.dim() == 1 else seen[:, 0]
-    return float((seen == checkpoint.label(str(state["Class"]))).float().mean())
+    return float(torch.eq(seen, checkpoint.label(str(state["Class"])) or 0).float().mean())
 
 
 def extremes(state: State) -> float:
