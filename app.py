@@ -47,6 +47,7 @@ def build() -> gr.Blocks:
     import gradio as gr
 
     from tabs.api import endpoints  # only now: this and the tabs read the options
+    from tabs.lessons import Bar
     from tabs.shared import connection, crossing, header, memory
     from tabs.shared.components import script
     from tabs.shared.page import Page
@@ -62,6 +63,8 @@ def build() -> gr.Blocks:
             gr.Markdown("# Diffusion Playground", elem_classes=["title"])
             header.place()
         connected = connection.place()
+        lessons = Bar()
+        lessons.place()
         built: dict[str, gr.Tab] = {}
         with gr.Tabs(selected=FIRST) as all_tabs:
             page = Page(all_tabs)
@@ -69,6 +72,7 @@ def build() -> gr.Blocks:
                 with gr.Tab(title, id=name) as built[name]:
                     import_module(f"tabs.{name}").build(page.within(built[name]))
         connection.wire(connected, page, built)
+        lessons.wire(page, built)
         for event in page.loads:
             demo.load(**event)
         demo.load(js=script("lib/seeds.js", "markSeeds"), api_visibility="private")

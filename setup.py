@@ -20,7 +20,7 @@ setup(
         MODELS: [f"{file.parent.name}/*" for file in HERE.glob("pretrained/*/config.json")],
         "diffusion_core.data": ["embedded/*"],
         DOCS: ["glossary.md"],
-        "tabs": ["static/**/*"],
+        "tabs": ["static/**/*", "lessons/shipped/*.yaml"],
     },
     include_package_data=False,
 )

@@ -54,9 +54,8 @@ DOORS = {
     **dict.fromkeys(
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"
     ),
-    **dict.fromkeys(
-        ["left", "join", "recall", "cancel_reading", "superseded", "tell_refusal"], "quick"
-    ),
+    **dict.fromkeys(["left", "join", "recall", "cancel_reading", "superseded"], "quick"),
+    **dict.fromkeys(["tell_refusal", "open_lesson"], "quick"),
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -40,6 +40,7 @@ EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
     "gallery": {"gallery:start": None},
     "views": {"views:begin": None},
     "draw": {"draw:set": None},
+    "lessons": {"lessons:open": None},
 }
 
 

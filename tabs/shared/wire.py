@@ -7,6 +7,7 @@ base64: uint8, rows from the top, RGB or grey.
 
 import base64
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from typing_extensions import NotRequired, TypedDict
@@ -365,3 +366,47 @@ class HeaderMessage(TypedDict):
     """What the page's header shows."""
 
     symbols: list[GlossarySymbol]
+
+
+class LessonStep(TypedDict):
+    """One step of a lesson, with the controls by the names that the page has for them."""
+
+    say: str
+    tab: str
+    view: str
+    controls: dict[str, Any]
+    own: dict[str, float]
+    press: list[str]
+    ask: str
+    choices: list[str]
+    right: int
+    because: str
+
+
+class LessonMessage(TypedDict):
+    """A lesson; without steps where it cannot be followed here, and why."""
+
+    id: str
+    title: str
+    about: str
+    steps: list[LessonStep]
+    error: NotRequired[str]
+
+
+class LessonsMessage(TypedDict):
+    """The page's own lessons."""
+
+    lessons: list[LessonMessage]
+
+
+class LessonRequest(TypedDict):
+    """The text of a lesson that a visitor opened."""
+
+    text: str
+
+
+class LessonAnswer(TypedDict):
+    """That lesson, or why it cannot be followed."""
+
+    lesson: NotRequired[LessonMessage]
+    error: NotRequired[str]

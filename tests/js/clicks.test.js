@@ -132,11 +132,11 @@ test("drawing chooses the drawn schedule, once", () => {
 });
 
 test("controls are written into the address beside what is there", () => {
-  globalThis.location = { search: "?run=abc&T=5", pathname: "/behind/" };
+  globalThis.location = { search: "?run=abc&T=5", pathname: "/behind/", hash: "#lesson=a&step=2" };
   let address = "";
   globalThis.history = { replaceState: (_, __, to) => (address = to) };
   writeControls("schedules", ["names", "T", "zero"], ["linear", "drawn"], 10, true);
-  assert.equal(address, "/behind/?run=abc&T=10&tab=schedules&names=linear%2Cdrawn&zero=true");
+  assert.equal(address, "/behind/?run=abc&T=10&tab=schedules&names=linear%2Cdrawn&zero=true#lesson=a&step=2");
 });
 
 test("what was found for a preset fills its controls in, and only its own", () => {

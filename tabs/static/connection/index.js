@@ -4,7 +4,7 @@
 import { find, say } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
 import { cameBack, remember, remembered } from "../lib/storage.js";
-import { joined, lastWalk } from "../lib/visit.js";
+import { joined, lastWalk, settingsBack } from "../lib/visit.js";
 import { wireSettings } from "./settings.js";
 import { sentence } from "./words.js";
 
@@ -45,6 +45,7 @@ class Connection {
     if (this.isNew) this.token = newToken();
     remember("token", this.token);
     this.settings = new Promise((done) => wireSettings(done, (files) => this.give(files)));
+    this.settings.then((changed) => settingsBack.settle(changed));
     this.copy = this.listenToOthers();
     host.trigger("submit", { ...this.request(), session: "" });
     const look = () => {
@@ -91,6 +92,7 @@ class Connection {
     if (!answer.session) {
       say(this.root, answer.error);
       joined.settle({ session: "" });
+      settingsBack.settle(false);
       return;
     }
     this.session = answer.session;
@@ -98,6 +100,7 @@ class Connection {
     joined.settle({ session: this.session });
     const restore = cameBack();
     if (restore) this.host.trigger("upload", {});
+    else settingsBack.settle(false);
     this.greet(answer, restore);
     const { minutes = 10 } = answer;
     const seconds = Math.min(SECONDS, (minutes * 60) / 4);

@@ -87,10 +87,10 @@ export function saveBlob(blob, name) {
 }
 
 /**
- * Write parameters into the page's address, without loading anything.
+ * Write parameters into the page's address, without loading anything; its fragment stays.
  *
  * @param {URLSearchParams} query
  */
 export function writeQuery(query) {
-  history.replaceState(null, "", `${location.pathname}?${query}`);
+  history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`);
 }

@@ -394,6 +394,49 @@
  */
 
 /**
+ * One step of a lesson.
+ *
+ * @typedef {object} LessonStep
+ * @property {string} say
+ * @property {string} tab
+ * @property {string} view Name of a view of the stage, or of a fold; empty opens none.
+ * @property {Record<string, unknown>} controls Values by the names that the server has for controls.
+ * @property {Record<string, number>} own Values of sliders of our own, by the names that a person reads.
+ * @property {string[]} press Names of buttons.
+ * @property {string} ask Empty where it asks nothing.
+ * @property {string[]} choices
+ * @property {number} right Index of the choice that is right; -1 where it asks nothing.
+ * @property {string} because
+ */
+
+/**
+ * A lesson; without steps where it cannot be followed here.
+ *
+ * @typedef {object} LessonMessage
+ * @property {string} id Empty of a lesson of the visitor's own.
+ * @property {string} title
+ * @property {string} about
+ * @property {LessonStep[]} steps
+ * @property {string} [error] Why it cannot be followed here.
+ */
+
+/**
+ * @typedef {object} LessonsMessage
+ * @property {LessonMessage[]} lessons
+ */
+
+/**
+ * @typedef {object} LessonRequest
+ * @property {string} text Of a lesson's file.
+ */
+
+/**
+ * @typedef {object} LessonAnswer
+ * @property {LessonMessage} [lesson]
+ * @property {string} [error] One sentence.
+ */
+
+/**
  * A message from its text.
  *
  * @template T

@@ -20,3 +20,6 @@ export const joined = /** @type {ReturnType<typeof promised<Joined>>} */ (promis
 
 /** The walk that this window showed last; null where there was none. */
 export const lastWalk = /** @type {ReturnType<typeof promised<Walk>>} */ (promised());
+
+/** Whether controls were put back after a reload, once they hold what they held. */
+export const settingsBack = /** @type {ReturnType<typeof promised<boolean>>} */ (promised());

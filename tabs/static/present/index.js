@@ -2,6 +2,7 @@
 
 import { find } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
+import { openLessons } from "../lessons/events.js";
 import { row } from "./glossary.js";
 import { Present } from "./present.js";
 import { resetEverything } from "./reset.js";
@@ -32,6 +33,7 @@ export function mount(element) {
   const glossary = find(root, "dialog.glossary", HTMLDialogElement);
   wirePanel(button(".glossary-open"), glossary);
   wirePanel(button(".reset-open"), find(root, "dialog.reset", HTMLDialogElement));
+  button("#lessons-open").addEventListener("click", openLessons);
   button(".reset-now").addEventListener("click", resetEverything);
   heedFingers();
   new Present(find(root, ".bar", HTMLElement), button(".present"));
