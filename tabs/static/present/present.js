@@ -6,6 +6,7 @@ import { Bar, inView, openPanel, openTab, pageTabs } from "./bar.js";
 import { actOf, moved } from "./keys.js";
 
 const PHONE = "(max-width: 768px)";
+const LOW = 900; // pixels of height, up to which a presented plot and pictures stand side by side
 const root = () => document.documentElement;
 
 export class Present {
@@ -99,6 +100,7 @@ export class Present {
     if (!shown) this.bar.clear();
     this.place.hidden = !(this.isOn || has);
     root().classList.toggle("barred", !this.place.hidden);
+    root().classList.toggle("low", innerHeight <= LOW);
     if (!this.isOn) return;
     this.nameNeighbours();
     this.fit();
