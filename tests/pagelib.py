@@ -54,7 +54,8 @@ def beyond(page: Page) -> list[str]:
     """What reaches past the right edge of the page, and is not inside something that scrolls."""
     return page.evaluate(
         """() => [...document.querySelectorAll("main *")].filter((e) => {
-          const scrolls = e.closest(".wide, .equation, svg, .tab-wrapper, .cm-scroller");
+          const scrolls = e.closest(
+            ".wide, .equation, .stage-views, svg, .tab-wrapper, .cm-scroller");
           return e.offsetParent && !scrolls && e.getBoundingClientRect().right > innerWidth + 1;
         }).map((e) => e.outerHTML.slice(0, 100)).slice(0, 5)"""
     )
@@ -234,7 +235,7 @@ def pixels(page: Page, name: str, where: str = "#denoise-player") -> np.ndarray:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    menu = page.get_by_label(label, exact=True).first
+    menu = page.get_by_label(label, exact=True).filter(visible=True).first
     menu.click()
     page.get_by_role("option", name=re.compile(rf"^\W*{re.escape(option)}")).first.click()
 

@@ -55,7 +55,7 @@ DOORS = {
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"
     ),
     **dict.fromkeys(["left", "join", "recall", "cancel_reading", "superseded"], "quick"),
-    **dict.fromkeys(["tell_refusal", "open_lesson"], "quick"),
+    **dict.fromkeys(["tell_refusal", "open_lesson", "suited_axis"], "quick"),
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -74,7 +74,7 @@ def test_what_the_denoise_tab_begins_with():
     assert start.picture.shape == (64, 64, 3)
     assert start.log_snr == pytest.approx(float(make_schedule("linear").log_snr(420)))
     assert start.where == "t = 420 of the linear schedule"
-    grey = compute.start_here(NoiseForm(PICTURE[..., :1], 64), 420).picture
+    grey = compute.start_here(NoiseForm(PICTURE[..., :1], 64), 420).shown
     assert grey.shape == (64, 64, 3) and (grey[..., 0] == grey[..., 2]).all()
 
 

@@ -13,7 +13,7 @@ from diffusion_core.unet import UNetConfig
 from tabs.denoise import defaults
 from tabs.denoise.cost import expected
 from tabs.denoise.form import DenoiseForm
-from tabs.denoise.race import EXACT, Lane, Runner
+from tabs.denoise.lanes import EXACT, Lane, Runner
 from tabs.shared import models, pace
 from tabs.shared.pace import LATEST, MODELS, Measure, Paces, TimedRun
 

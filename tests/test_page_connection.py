@@ -100,7 +100,7 @@ def train(page, name="cats"):
     """A training that does not end by itself."""
     page.get_by_role("tab", name="Train").click()
     page.wait_for_selector(f"{STAGE}[data-state=before]")
-    page.get_by_role("button", name="Everything").click()
+    page.get_by_role("button", name=re.compile("^Everything")).click()
     values = {"Name": name, "Batch": 4, "Channels": "32,32", "Blocks": 1, "Training steps": 3999}
     for label, value in values.items():
         field = page.get_by_label(re.compile(rf"^\s*{label}\b")).last

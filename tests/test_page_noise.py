@@ -68,7 +68,7 @@ def test_the_numbers_under_the_picture_are_this_timesteps(tab):
     expect(tab.locator(f"{STAGE} .a")).to_have_text(f"{ab**0.5:.2f}")
     expect(tab.locator(f"{STAGE} .b")).to_have_text(f"{(1 - ab) ** 0.5:.2f}")
     decibel = 10 * np.log10(ab / (1 - ab))
-    expect(tab.locator(f"{STAGE} .snr")).to_contain_text(f"{decibel:.1f} dB")
+    expect(tab.locator(f"{STAGE} .snr")).to_contain_text(f"{decibel:.1f} dB".replace("-", "−"))
     tab.evaluate(MOVE, 999)
     expect(tab.locator(f"{STAGE} .moments")).to_contain_text(
         f"standard deviation {float(eps.std(correction=0)):.2f}"
@@ -132,7 +132,7 @@ def test_a_picture_of_ones_own_comes_in_and_a_broken_one_is_a_sentence(tab, tmp_
     red[..., 0] = 255
     Image.fromarray(red).save(tmp_path / "red.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
-    door = tab.locator("input[type=file]").first
+    door = tab.locator("[data-testid=file-upload]").first
     press_clear = tab.get_by_label("Clear").or_(tab.get_by_label("Remove Image"))
     press_clear.first.click()
     change(tab, lambda: door.set_input_files(tmp_path / "red.png"))

@@ -112,7 +112,7 @@ def test_the_noise_tabs_picture_stands_here_too(tab, tmp_path):
     tab.get_by_role("tab", name="Noise", exact=True).click()
     tab.wait_for_selector("#noise-stage .noise[data-t]")
     tab.get_by_label("Clear").or_(tab.get_by_label("Remove Image")).first.click()
-    tab.locator("input[type=file]").first.set_input_files(tmp_path / "blue.png")
+    tab.locator("[data-testid=file-upload]").first.set_input_files(tmp_path / "blue.png")
     tab.wait_for_function(
         """() => document.querySelector("#noise-stage .view.x0 canvas")
             .getContext("2d").getImageData(0, 0, 1, 1).data[2] === 255"""

@@ -79,6 +79,7 @@ def test_a_view_is_chosen_above_the_pictures_and_denoise_leads_back_to_the_walk(
     only(tab, "Walk")
     assert "view=" not in tab.url
     expect(tab.locator(PLAYER)).not_to_have_attribute("data-run", before)
+    tab.wait_for_selector(f"{PLAYER}[data-state=done]")  # a walk cut off is logged as an error
 
 
 def test_steps_and_race_and_exact_answer_fit_the_stage(tab):

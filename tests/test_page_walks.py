@@ -85,7 +85,7 @@ def test_views_can_be_shown_together_and_one_image_large(tab):
 
 
 def test_the_equation_and_the_statistics_are_this_steps(tab, models_folder):
-    choose(tab, "Sampler", "ddpm (wants many")
+    choose(tab, "Sampler", "ddpm: many steps")
     run(tab)
     tab.get_by_label("Scrubber").fill("3")
     steps = list(
@@ -132,7 +132,7 @@ def test_a_branch_stands_beside_its_parent_and_unchanged_it_is_the_same(tab):
 
 
 def test_a_link_and_a_file_walk_the_same_walk_again(tab, open_page, tmp_path):
-    choose(tab, "Sampler", "ddpm (wants many")
+    choose(tab, "Sampler", "ddpm: many steps")
     run(tab)
     tab.get_by_label("Scrubber").fill("5")
     choose(tab, "Class", "Coat")
@@ -213,7 +213,7 @@ def test_the_controls_say_what_a_card_walks_while_it_does(tab, monkeypatch, tmp_
         assert step.index < 50 or goes_on.wait(60)
 
     watch_steps(monkeypatch, hold)
-    tab.locator(".open input").set_input_files(tmp_path / "run-card.json")
+    tab.locator(".player .open input").set_input_files(tmp_path / "run-card.json")
     tab.wait_for_selector(f"{PLAYER}[data-state=running]")
     expect(steps).to_have_value("123")
     number(tab, "Steps", 8)  # and what is changed meanwhile stays

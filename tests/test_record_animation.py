@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-SCRIPT = Path(__file__).parents[1] / "docs" / "record_animation.py"
-README = SCRIPT.parents[1] / "README.md"
+SCRIPT = Path(__file__).parents[1] / "docs" / "scripts" / "record_animation.py"
+README = SCRIPT.parents[2] / "README.md"
 
 
 @pytest.mark.browser

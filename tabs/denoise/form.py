@@ -184,7 +184,7 @@ def _read_start(card: OpenedCard) -> dict[str, Any]:
     if card.picture is None:
         return {}
     start, t = _start_of(card)
-    return {"start": start, "picture": start.picture, "t": t}
+    return {"start": start, "picture": start.shown, "t": t}
 
 
 def _start_of(card: OpenedCard) -> tuple[StartImage, int]:

@@ -259,4 +259,4 @@ def from_noise_tab(given: StartImage | None, model: str) -> dict[str, Any]:
         _, t = given.fit(models.get(model))
     except ValueError:
         return {}
-    return {"begin": PICTURE, "start": given, "picture": given.picture, "t": t}
+    return {"begin": PICTURE, "start": given, "picture": given.shown, "t": t}

@@ -111,9 +111,10 @@ def with_shown(
             print_exception=False,
         )
     start: StartImage | Any = own_start(picture, t, model)
+    shown = start.shown if isinstance(start, StartImage) else gr.skip()
     then = "Paint a hole into it" if begin == HOLE else f"It is noised to t = {int(t)}"
     gr.Info(f"The walk now begins with the guess x̂₀ of this step. {then}; then press Denoise.")
-    return {"begin": begin if begin == HOLE else PICTURE, "start": start, "picture": picture}
+    return {"begin": begin if begin == HOLE else PICTURE, "start": start, "picture": shown}
 
 
 def shown_picture(run_id: str, frame: int, image: int) -> np.ndarray | None:

@@ -130,12 +130,8 @@ def start_here(form: NoiseForm, t: float) -> StartImage:
         t = max(0, min(int(t), len(schedule) - 1))
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    picture = to_uint8(x0)[0]
-    if picture.shape[2] == 1:  # its control shows colours alone
-        picture = picture.repeat(3, axis=2)
-    return StartImage(
-        picture, float(schedule.log_snr(t)), f"t = {t} of the {form.schedule} schedule"
-    )
+    where = f"t = {t} of the {form.schedule} schedule"
+    return StartImage(to_uint8(x0)[0], float(schedule.log_snr(t)), where)
 
 
 def animation(form: NoiseForm) -> Iterator[str]:

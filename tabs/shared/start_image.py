@@ -26,6 +26,12 @@ class StartImage:
     log_snr: float
     where: str = ""
 
+    @property
+    def shown(self) -> np.ndarray:
+        """The picture for a control, which takes colours alone: uint8, (H, W, 3)."""
+        grey = self.picture.shape[2] == 1
+        return self.picture.repeat(3, axis=2) if grey else self.picture
+
     def fit(self, checkpoint: Checkpoint) -> tuple[Tensor, int]:
         """The picture in the model's size and channels, (1, C, H, W), and the nearest timestep.
 

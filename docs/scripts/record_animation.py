@@ -1,6 +1,6 @@
 """Record the animated picture at the head of the README: a walk on the real page.
 
-    python docs/record_animation.py
+    python docs/scripts/record_animation.py
 
 It starts the playground, opens it in Chromium, presses Denoise and moves through the walk by the
 page's own button, frame by frame; each screenshot is one frame of docs/denoise.webp. It needs
@@ -27,7 +27,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 OUT = ROOT / "docs" / "denoise.webp"
 LARGEST = 3 * 1024 * 1024  # bytes, so that the README opens at once
 START_SECONDS, TIMEOUT_MS = 300, 120_000
