@@ -77,7 +77,7 @@ def test_what_would_be_refused_is_measured_anew_first(tiny_folder, busy, monkeyp
 
 def test_a_lane_of_a_race_corrects_it_unless_it_is_the_exact_answer(tiny_folder, busy, monkeypatch):
     checkpoint = load_checkpoint(tiny_folder)
-    monkeypatch.setattr("tabs.denoise.race.exact_of", lambda checkpoint, walk: lambda x, t: x)
+    monkeypatch.setattr("tabs.denoise.lanes.exact_of", lambda checkpoint, walk: lambda x, t: x)
     for who, learns in ((EXACT, False), ("network", True)):
         runner = Runner.of(checkpoint, Lane(who=who, steps=3), form_of(tiny_folder, images=2))
         while runner.result is None:

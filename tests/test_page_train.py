@@ -66,7 +66,7 @@ def small(page, steps=30, name="page-model"):
 
 
 def train(page, state="done"):
-    page.locator("#train-run").click()
+    press(page, "Train")  # on a phone that of the bar
     page.wait_for_selector(f"{STAGE} .training[data-state={state}]", timeout=120_000)
 
 
@@ -168,7 +168,9 @@ def test_stop_close_come_back_and_go_on(open_page, url):
     second.reload()
     second.wait_for_selector("#denoise-player .player[data-state=done]", state="attached")
     second.get_by_role("tab", name="Train").click()
-    second.wait_for_selector(f"{STAGE} .training[data-state=before]")
+    second.wait_for_function(  # its film is kept with the model
+        f"document.querySelector('{STAGE} .training').dataset.milestones >= 1"
+    )
     choose(second, "Model of yours", "long-one")
     press(second, "Go on training")
     second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=60_000)
@@ -190,7 +192,9 @@ def test_pictures_of_ones_own(page, tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"PK no zip")
     open_tab(page)
     choose(page, "Pictures", "My pictures")
-    chooser = page.locator('input[type="file"]:not([accept*="image"]):not([accept*="json"])').last
+    chooser = page.locator(
+        'input[type="file"]:not([accept*="image"], [accept*="json"], [accept*="yaml"])'
+    )
     chooser.set_input_files(tmp_path / "mine.zip")
     page.wait_for_function(
         "document.querySelector('#train-words').innerText.includes('12 pictures, 32 × 32, in col')"

@@ -254,7 +254,8 @@ def build(page: Page) -> None:
     measured(begin.input(begins, [begin, size], size, **QUIET), refilled)
     measured(preset.input(lambda: MEASURING, None, facts, **QUIET), preset_values)
     gr.on(
-        [c.change for c in controls.inputs],
+        # The preset is left just after a field has changed, in the browser.
+        [preset.change, *(c.change for c in controls.inputs)],
         **wired(facts_now, [preset, controls], facts),
         **measuring,
     )
