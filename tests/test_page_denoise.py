@@ -130,8 +130,13 @@ def test_almost_every_frame_is_seen(page, round_trip):
 
 
 def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypatch):
-    evaluations = []
-    watch_steps(monkeypatch, evaluations.append)
+    evaluations, ended = [], threading.Event()
+
+    def slowly(step):  # a machine may be done before the page is told to stop it
+        evaluations.append(step)
+        ended.wait(0.02)
+
+    watch_steps(monkeypatch, slowly)
     delay(page, 50)
     choose(page, "Model", "one")
     number(page, "Steps", 1000)

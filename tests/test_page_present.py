@@ -173,6 +173,8 @@ def test_a_phone_has_its_buttons_at_the_bottom(browser, url):
     page.get_by_role("tab", name="Noise", exact=True).click()
     slider = page.locator("#noise-stage").get_by_label("Timestep")
     expect(slider).to_have_value("250")
+    # The bar has another tab's buttons now, of which one has the same name.
+    expect(bar.get_by_role("button", name="One frame back")).to_have_count(0)
     bar.get_by_role("button", name="Play", exact=True).tap()
     expect(slider).not_to_have_value("250")
     bar.get_by_role("button", name="Pause", exact=True).tap()

@@ -1,7 +1,10 @@
 """The views of the Denoise tab's stage in Chromium: choosing them, and what each shows."""
 
+import threading
+
 import numpy as np
 import pytest
+from conftest import watch_steps
 from pagelib import (
     begin_with,
     beyond,
@@ -130,7 +133,7 @@ def test_steps_and_race_and_exact_answer_fit_the_stage(tab):
     assert not np.array_equal(last, blur) and not np.array_equal(blur, pixels(tab, "x0_hat"))
 
 
-def test_a_race_is_run_on_one_clock_stopped_and_run_again(tab):
+def test_a_race_is_run_on_one_clock_stopped_and_run_again(tab, monkeypatch):
     view(tab, "Race")
     choose(tab, "Race", "The network and")
     tab.get_by_role("button", name="The lanes, one by one").click()
@@ -156,6 +159,8 @@ def test_a_race_is_run_on_one_clock_stopped_and_run_again(tab):
     press(tab, "Race")
     expect(tab.locator("#denoise-race .error")).to_contain_text("1 to 1000")
     # A race beside a walk disturbs neither; stopped, it stays as it is.
+    stopped = threading.Event()
+    watch_steps(monkeypatch, lambda _: stopped.wait(0.02))  # it is not done before it is stopped
     choose(tab, "Race", "Ancestral")
     number(tab, "Steps", 300)
     press(tab, "Denoise")
@@ -164,6 +169,7 @@ def test_a_race_is_run_on_one_clock_stopped_and_run_again(tab):
     tab.wait_for_selector("#denoise-race .race[data-state=running]")
     press(tab, "Stop the race")
     tab.wait_for_selector("#denoise-race .race[data-state=stopped]")
+    stopped.set()
     before = lanes.nth(2).inner_text()
     tab.wait_for_selector(f"{PLAYER}[data-state=done]", state="attached")
     assert tab.locator(PLAYER).get_attribute("data-frames") == "301"
