@@ -148,7 +148,7 @@ def test_a_cut_connection_ends_the_walk_and_not_the_training(visit, proxy, monke
     job = train(visit)
     visit.get_by_role("tab", name="Denoise").click()
     going = threading.Event()
-    watch_steps(monkeypatch, lambda _: going.wait(0.05))
+    watch_steps(monkeypatch, lambda _: going.wait(0.5))  # it is not done before the cut
     walk(visit, 900, state="running")
     run_id = visit.locator(PLAYER).get_attribute("data-run")
     folder = SESSIONS.folder(session_of(visit))
@@ -250,7 +250,7 @@ def test_a_copy_of_a_window_shares_models_and_ends_nothing(visit, proxy, monkeyp
     mine = save_tiny(SESSIONS.folder(session_of(visit)) / "mine")
     (mine / PLAN_FILE).write_text("{}")
     going = threading.Event()
-    watch_steps(monkeypatch, lambda _: going.wait(0.05))
+    watch_steps(monkeypatch, lambda _: going.wait(0.5))  # it is not done before the cut
     walk(visit, 900, state="running")
     with visit.context.expect_page() as opened:
         visit.evaluate("() => void open(location.href)")
