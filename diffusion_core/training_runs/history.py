@@ -47,9 +47,9 @@ LOSS_BINS = 20
 KEPT = 2000  # points of the smoothed curve
 FIRST_LOOK = 100  # steps after which the losses by timestep are kept, to compare later ones with
 MOST_BYTES = 2**28  # that a history may unpack to; the longest that is kept has a tenth
-_UNREADABLE = (  # the last three: packed in a way that is not read
+_UNREADABLE = (  # the last two: packed in a way that is not read
     *(OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error),
-    *(NotImplementedError, RuntimeError, MemoryError),
+    *(RuntimeError, MemoryError),
 )
 _STEP = whole(0, 10**12)
 _LOSS = Kind.of("a number", lambda value: type(value) in (int, float))  # also of a diverged run
