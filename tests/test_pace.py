@@ -1,5 +1,6 @@
 """Forecasts of a walk's time: a first measure that is far too long is corrected by one walk."""
 
+import json
 import threading
 from collections import OrderedDict
 
@@ -51,12 +52,11 @@ def test_one_finished_walk_corrects_forecast_refusal_and_opening(tiny_folder, bu
     with pytest.raises(ValueError, match="about 100 s here, and this page gives 60 s"):
         models.bounded(walk, checkpoint)
     built = defaults.opening(str(tiny_folder))
-    values = [getattr(built, name) for name in defaults.OPENING_PARTS]
     corrected = defaults.correction(built)
-    assert built.images == 1 and corrected(built.model, *values) == {}
+    assert built.images == 1 and corrected() == ""
     walked(checkpoint)
-    assert corrected(built.model, *values) == {"images": defaults.OWN.images}
-    assert corrected("another", *values) == corrected(built.model, 7, *values[1:]) == {}
+    changed = {"images": [1, defaults.OWN.images]}
+    assert json.loads(corrected()) == {"model": built.model, "changed": changed}
     assert expected(asked) == "" and models.evaluation_seconds_of(checkpoint) < 1
     assert "images" not in defaults.recommended_settings(checkpoint)
     models.bounded(walk, checkpoint)

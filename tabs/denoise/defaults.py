@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
@@ -119,23 +120,26 @@ def opening(model: str) -> DenoiseForm:
 OPENING_PARTS = ("guidance", "sampler", "steps", "spacing", "images")
 
 
-def correction(built: DenoiseForm) -> Callable[..., dict[str, Any]]:
+def correction(built: DenoiseForm) -> Callable[[], str]:
     """The handler that corrects the controls of a page that is opened now.
 
     The controls are laid out once, at start-up, when the machine may have been busy with something
-    else; since then walks may have shown that it is faster. What a visitor chose stays.
+    else; since then walks may have shown that it is faster. What a visitor chose stays, and what
+    they choose while the answer is under way: the page itself compares, in `correct` of clicks.js.
 
     Args:
         built: The controls' values as they were laid out.
     """
 
-    def corrected(model: str, *values: Any) -> dict[str, Any]:
-        """Updates of `OPENING_PARTS`, given their values now; {} where all is as it should be."""
-        was = {name: getattr(built, name) for name in OPENING_PARTS}
-        if model != built.model or list(values) != [*was.values()]:
-            return {}
-        now = opening(model)
-        return {name: new for name in was if (new := getattr(now, name)) != was[name]}
+    def corrected() -> str:
+        """JSON: the model, and of `OPENING_PARTS` what it was and what it is to be; "" for none."""
+        now = opening(built.model or "")
+        changed = {
+            name: [was, new]
+            for name in OPENING_PARTS
+            if (new := getattr(now, name)) != (was := getattr(built, name))
+        }
+        return json.dumps({"model": built.model, "changed": changed}) if changed else ""
 
     return corrected
 

@@ -251,8 +251,15 @@ def build(page: Page) -> None:
     page.on_load(fn=menu, outputs=model, **QUIET)
     page.on_load(fn=None, js=script("denoise/fit.js", "fitStage"), api_visibility="private")
     page.on_return(fn=menu, outputs=model, **QUIET)
-    opened = controls.named(*defaults.OPENING_PARTS)
-    corrected = defaults.correction(controls.opening)
-    page.on_load(**wired(corrected, [model, *components(opened)], opened), **QUIET)
+    opened = components(controls.named(*defaults.OPENING_PARTS))
+    found = gr.Textbox(visible=False)
+    page.on_load(fn=defaults.correction(controls.opening), outputs=found, **QUIET)
+    found.change(
+        None,
+        [found, model, *opened],
+        opened,
+        js=script("denoise/clicks.js", "correct", defaults.OPENING_PARTS),
+        api_visibility="private",
+    )
     picture = [controls["picture"], controls["t"], model]
     page.on_restore(fn=start_controls.own_start, inputs=picture, outputs=controls["start"], **QUIET)

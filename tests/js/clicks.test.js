@@ -14,6 +14,7 @@ import { startGallery, startedRuns } from "../../tabs/static/gallery/clicks.js";
 import { writeControls } from "../../tabs/static/lib/address.js";
 import { newRun, withLast } from "../../tabs/static/lib/runs.js";
 import { markAsNumber, newSeed } from "../../tabs/static/lib/seeds.js";
+import { correct } from "../../tabs/static/denoise/clicks.js";
 import { withTimestep } from "../../tabs/static/noise/clicks.js";
 import {
   failRun,
@@ -145,6 +146,15 @@ test("what was found for a preset fills its controls in, and only its own", () =
   assert.deepEqual(fillIn(["batch", "steps"], found, "own", 1, 2), [1, 2]);
   assert.deepEqual(fillIn(["batch"], "", "own", 1), [1]);
   assert.equal(leavePreset("own"), "own");
+});
+
+test("a page that was just opened is corrected, and never what somebody chose", () => {
+  const found = JSON.stringify({ model: "a", changed: { images: [1, 4], steps: [10, 25] } });
+  const names = ["guidance", "steps", "images"];
+  assert.deepEqual(correct(names, found, "a", 2, 10, 1), [2, 25, 4]);
+  assert.deepEqual(correct(names, found, "a", 2, 10, 3), [2, 10, 3]);
+  assert.deepEqual(correct(names, found, "b", 2, 10, 1), [2, 10, 1]);
+  assert.deepEqual(correct(names, "", "a", 2, 10, 1), [2, 10, 1]);
 });
 
 test("a model is deleted only after a yes, which names it", () => {
