@@ -176,8 +176,10 @@ def test_a_step_goes_on_from_the_one_before():
 
 
 def test_a_walk_from_pure_noise_is_refused_by_what_predicts_noise_alone():
+    asked = []
     with pytest.raises(ValueError, match="zero terminal SNR"):
-        next(sample(smooth, start(), ZERO, num_steps=5))
+        next(sample(lambda x, t: asked.append(t), start(), ZERO, num_steps=5))
+    assert not asked  # before anything is computed
     assert len([*sample(smooth, start(), ZERO, timesteps=[998, 500])]) == 2
 
 
