@@ -152,16 +152,17 @@ def memory_of_training(unet: UNet, batch_size: int) -> int:
     weights = sum(p.numel() * p.element_size() for p in unet.parameters())
     kept: dict[int, Tensor] = {}
 
-    def note(tensor: Tensor) -> None:
+    def note(tensor: Tensor) -> Tensor:
         # Held until all are counted, so that no two have one address, but without what it was
         # computed by: a node of the graph that saves its own output is never freed, and with it
         # neither are the network's weights.
         kept[tensor.data_ptr()] = tensor.detach()
+        return kept[tensor.data_ptr()]
 
     config = unet.config
     x = torch.zeros(1, config.in_channels, *config.image_size)
     y = torch.zeros(1, dtype=torch.int64) if config.num_classes else None
-    with MEASURING, torch.autograd.graph.saved_tensors_hooks(note, lambda _: None):
+    with MEASURING, torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         unet(x, torch.zeros(1, dtype=torch.int64), y).sum()
     own = {p.data_ptr() for p in unet.parameters()}
     activations = sum(t.numel() * t.element_size() for at, t in kept.items() if at not in own)
