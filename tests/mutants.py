@@ -58,6 +58,7 @@ TESTS = (
     "process",
     "samplers",
     "schedule",
+    "slices_steps_and_records",
     "thresholds",
 )
 # Of the dozen replacements of each operator those that make the least difference: its inverse, and

@@ -153,6 +153,7 @@ def test_whatever_is_sent_is_answered_in_a_sentence(url, http, described, name):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)  # 6,000 calls each
 @pytest.mark.parametrize("name", NAMES)
 def test_whatever_is_sent_is_answered_in_a_sentence_many_times(url, http, described, name):
     fuzz(url, http, described[name], name, LONG)

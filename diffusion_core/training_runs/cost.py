@@ -150,11 +150,14 @@ def memory_of_training(unet: UNet, batch_size: int) -> int:
         batch_size: Images a step.
     """
     weights = sum(p.numel() * p.element_size() for p in unet.parameters())
-    kept: dict[int, int] = {}
+    kept: dict[int, Tensor] = {}
 
     def note(tensor: Tensor) -> Tensor:
-        kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
-        return tensor
+        # Held until all are counted, so that no two have one address, but without what it was
+        # computed by: a node of the graph that saves its own output is never freed, and with it
+        # neither are the network's weights.
+        kept[tensor.data_ptr()] = tensor.detach()
+        return kept[tensor.data_ptr()]
 
     config = unet.config
     x = torch.zeros(1, config.in_channels, *config.image_size)
@@ -162,5 +165,5 @@ def memory_of_training(unet: UNet, batch_size: int) -> int:
     with MEASURING, torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         unet(x, torch.zeros(1, dtype=torch.int64), y).sum()
     own = {p.data_ptr() for p in unet.parameters()}
-    activations = sum(size for pointer, size in kept.items() if pointer not in own)
+    activations = sum(t.numel() * t.element_size() for at, t in kept.items() if at not in own)
     return 5 * weights + batch_size * activations
