@@ -73,6 +73,8 @@ def test_present_fills_the_screen_with_the_stage_of_every_tab(page):
                 && (name !== "schedules" || document.querySelector("#schedule-plot .main-svg"))""",
             arg=name,
         )
+        if name == "schedules":  # the plot is drawn, and then again in the height of a screen
+            page.wait_for_function(f"() => ({LARGEST})() >= 170")
         assert page.evaluate(SMALL) == [], name
         assert not page.locator(INPUTS).filter(visible=True).count(), name
         expect(bar.get_by_role("button", name="End presenting")).to_be_visible()
@@ -86,15 +88,16 @@ def test_present_fills_the_screen_with_the_stage_of_every_tab(page):
             expect(page.locator(PLAYER)).not_to_have_attribute("data-frame", frame)
             assert np.abs(pixels(page, "x_t").astype(int) - first).max() > 0
             box = page.locator(f"{PLAYER} .track").bounding_box()
-            assert box["height"] == 160
+            assert box["height"] == 108  # on a low screen, where pictures need the room
             for _ in in_light_and_dark(page):
                 assert faults(page) == []
             run(page)
-    assert sizes["denoise"] >= 250 and sizes["noise"] >= 200 and sizes["train"] >= 300
-    assert min(sizes.values()) > 100
+    assert sizes["denoise"] >= 370 and sizes["noise"] >= 540 and sizes["train"] >= 300
+    assert sizes["schedules"] >= 170  # 217 with two models; the names of all of these need height
     page.set_viewport_size({"width": 1920, "height": 1080})
     bar.get_by_role("button", name="Tab Denoise").click()
     page.wait_for_function(f"() => ({LARGEST})() > {max(500, before)}")
+    assert page.locator(f"{PLAYER} .track").bounding_box()["height"] == 160
     page.keyboard.press("Escape")
     expect(page.locator("html")).not_to_have_class(re.compile("presenting"))
     expect(page.get_by_role("button", name="Present", exact=True)).to_be_focused()

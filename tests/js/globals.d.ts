@@ -10,13 +10,16 @@ interface PlotlyAxis {
 
 /** What is used of a figure's layout. */
 interface PlotlyLayout {
-  annotations?: { text: string }[];
-  shapes?: { line: { dash?: string } }[];
+  annotations?: { text: string; y: number }[];
+  shapes?: { line: { dash?: string }; y0: number; y1: number }[];
   height?: number;
-  margin?: { b?: number };
+  width?: number;
+  margin?: { t?: number; b?: number };
   meta?: { kind?: string; drawn?: boolean; T?: number };
   /** Ours: the names of the curves were put below the figure. */
   below?: boolean;
+  /** Ours: the layout as it came, while the figure has another height. */
+  own?: PlotlyLayout;
 }
 
 /** What is used of a Plotly figure. */

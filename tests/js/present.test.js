@@ -30,12 +30,14 @@ test("the address is bare, but for what the page's host has written", () => {
 
 test("a button stands for Stop only once something runs for a while", () => {
   const [run] = SLOTS.denoise;
-  const there = (pressed) => ({ of: pressed.of });
+  const there = ({ of, where }) => (where ? null : { of }); // what no screen shows is not there
   assert.equal(chosen(run, there, () => false).pressed.words, "Denoise");
   assert.equal(chosen(run, there, () => true).pressed.words, "Stop");
-  const withoutStop = ({ of }) => (of === "#denoise-stop" ? null : { of });
+  const withoutStop = (pressed) => (pressed.of === "#denoise-stop" ? null : there(pressed));
   assert.equal(chosen(run, withoutStop, () => true).pressed.words, "Denoise");
   assert.equal(chosen(run, () => null, () => true), null);
+  const presented = ({ of }) => ({ of }); // and a view is chosen, whose button takes Denoise's place
+  assert.match(chosen(run, presented, () => false).pressed.of, /stage-view/);
 });
 
 test("keys of a remote control step a walk, and arrows move the slider of another tab", () => {

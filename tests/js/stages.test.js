@@ -15,7 +15,7 @@ import {
 import { cellLabel, heeds, template, toneOf } from "../../tabs/static/gallery/cells.js";
 import { dab, hatched, openPixels, shape } from "../../tabs/static/hole/mask.js";
 import { base64 } from "../../tabs/static/lib/bytes.js";
-import { namesBelow, sideways } from "../../tabs/static/lib/plots.js";
+import { namesBelow, ofHeight, sideways } from "../../tabs/static/lib/plots.js";
 import {
   densityBars,
   measure,
@@ -238,6 +238,24 @@ test("on a phone the names go below the figure, each beside its key", () => {
   const [first, second] = changes.annotations;
   assert.deepEqual([first.text, first.yshift, second.text, second.yshift], ["high<br>= same", -66, "low", -93]);
   assert.deepEqual(changes.shapes.map(({ line, y0 }) => [line.dash, y0]), [["solid", -57], ["dot", -93]]);
+});
+
+test("a figure of less height has its names apart, and their lines still begin at the curves", () => {
+  const own = {
+    annotations: [{ text: "low<br>= same", y: 0.1 }, { text: "high", y: 0.9 }],
+    shapes: [
+      { line: {}, y0: 0.02, y1: 0.14 }, // from the curve's end
+      { line: { dash: "dot" }, y0: 0.14, y1: 0.14 },
+      { line: { dash: "solid" }, y0: 0.9, y1: 0.9 },
+    ],
+    height: 284,
+    margin: { t: 36, b: 48 },
+  };
+  const fitted = ofHeight(own, 164);
+  assert.deepEqual([fitted.height, fitted.annotations.map(({ y }) => y)], [164, [0.2, 0.9]]);
+  const ends = fitted.shapes.map(({ y0, y1 }) => [y0, y1].map((y) => Number(y.toFixed(4))));
+  assert.deepEqual(ends, [[0.02, 0.3], [0.3, 0.3], [0.9, 0.9]]);
+  assert.equal(ofHeight(own, 20).height, 36 + 48 + 48); // no less than its three lines
 });
 
 test("a finger that moves along the axis points, one that moves over the page does not", () => {

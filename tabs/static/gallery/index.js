@@ -29,6 +29,8 @@ export function mount(element, { server }) {
     const children = [];
     cells.style.gridTemplateColumns = template(columns.length, named);
     root.style.setProperty("--cell", `${message.cell || 84}px`);
+    root.style.setProperty("--columns", String(columns.length));
+    root.style.setProperty("--rows", String(message.rows.length));
     for (const row of rows) {
       if (named) children.push(make("span", { words: row.name, className: "row" }));
       row.cells.forEach((cell, i) => {

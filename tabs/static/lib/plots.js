@@ -3,6 +3,7 @@
 
 export const NARROW = 560; // pixels of a figure's width, below which names beside it leave no room
 const NAME_LINE = 18; // pixels
+const BESIDE_LINE = 16; // pixels, of a name beside its curve's end, as shared/figures.py sets them
 
 /**
  * Follows the figure of a place on the page.
@@ -74,6 +75,80 @@ export function namesBelow({ annotations = [], shapes = [], height = 0, margin }
     height: height + room,
     "margin.r": 14,
     "margin.b": bottom + room,
+  };
+}
+
+/**
+ * Draw a figure with another height, its names beside the ends of their curves as before.
+ *
+ * @param {PlotlyElement | null} plot
+ * @param {number | null} height In pixels; null is the figure's own.
+ */
+export function fitHeight(plot, height) {
+  const Plotly = /** @type {{ Plotly?: PlotlyGlobal }} */ (/** @type {unknown} */ (window)).Plotly;
+  const layout = plot?.layout;
+  if (!plot || !layout || !Plotly || layout.below) return;
+  const area = plot._fullLayout?._size;
+  if (!area || (height === null && !layout.own)) return;
+  const { annotations, shapes, margin } = layout;
+  const whole = area.h + (margin?.t ?? 0) + (margin?.b ?? 0);
+  layout.own ??= { annotations, shapes, margin, height: whole };
+  const fitted = height === null ? layout.own : ofHeight(layout.own, height);
+  if (Math.abs((fitted.height ?? 0) - whole) < 1) return;
+  // The figure takes the size of its element, now and whenever the window changes.
+  plot.style.height = `${fitted.height}px`;
+  delete layout.height;
+  delete layout.width;
+  const changes = { annotations: fitted.annotations, shapes: fitted.shapes, autosize: true };
+  Plotly.relayout(plot, changes);
+}
+
+/**
+ * A layout's names, the lines that lead to them, and its height, where it is given another.
+ *
+ * @param {PlotlyLayout} layout
+ * @param {number} wanted Height in pixels; it is more where the names need more.
+ * @returns {Pick<PlotlyLayout, "annotations" | "shapes" | "height">}
+ */
+export function ofHeight({ annotations = [], shapes = [], height = 0, margin }, wanted) {
+  const beside = (margin?.t ?? 0) + (margin?.b ?? 0);
+  const names = annotations.map(({ text, y }, i) => ({
+    i,
+    share: y,
+    height: BESIDE_LINE * text.split("<br>").length,
+  }));
+  const needed = names.reduce((sum, name) => sum + name.height, 0);
+  const pixels = Math.round(Math.max(wanted, beside + needed));
+  const [before, room] = [height - beside, pixels - beside];
+  names.sort((a, b) => a.share - b.share);
+  /** @type {Map<number, number>} The middle of each name, in pixels from the axis. */
+  const middles = new Map();
+  let low = 0;
+  for (const name of names) {
+    middles.set(name.i, Math.max(name.share * room, low + name.height / 2));
+    low = (middles.get(name.i) ?? 0) + name.height / 2;
+  }
+  let high = room;
+  for (const name of [...names].reverse()) {
+    middles.set(name.i, Math.min(middles.get(name.i) ?? 0, high - name.height / 2));
+    high = (middles.get(name.i) ?? 0) - name.height / 2;
+  }
+  const byName = new Map(names.map((name) => [name.i, name]));
+  /** @param {number} i @param {number} of Height of the plot. @param {number} middle */
+  const first = (i, of, middle) =>
+    (middle + (byName.get(i)?.height ?? 0) / 2 - BESIDE_LINE / 2) / of; // of its first line
+  let named = 0;
+  return {
+    height: pixels,
+    annotations: annotations.map((each, i) => ({ ...each, y: (middles.get(i) ?? 0) / room })),
+    shapes: shapes.map((shape) => {
+      const i = named;
+      if (shape.line.dash) named += 1; // the last line to a name is the one with a dash
+      const y1 = first(i, room, middles.get(i) ?? 0);
+      const was = first(i, before, annotations[i].y * before);
+      const leads = Math.abs(shape.y0 - was) > 1e-9; // from the curve's end, which stays
+      return { ...shape, y0: leads ? shape.y0 : y1, y1 };
+    }),
   };
 }
 

@@ -11,6 +11,7 @@ import { findAll, make } from "../lib/dom.js";
  * @property {string} [words] On the button; else those of the element.
  * @property {string} [name] For who cannot see it; else that of the element, or the words.
  * @property {string} [sign] Name of a picture in place of the words.
+ * @property {string} [where] It is meant only where something matches this selector.
  * @property {string} [during] It is meant while something matches this selector, for a while already.
  */
 
@@ -31,6 +32,7 @@ export const SLOTS = {
   denoise: [
     [
       { of: "#denoise-run", words: "Denoise" },
+      { of: ".stage-view button.primary", where: "html.presenting" }, // what the view computes
       { of: "#denoise-stop", words: "Stop", during: WALKING },
     ],
     [{ of: "#denoise-die", name: "New seed and run", sign: "die" }],
@@ -79,13 +81,13 @@ export function openPanel() {
  * @param {Pressed} pressed
  * @returns {HTMLElement | null}
  */
-function elementOf({ of }) {
+function elementOf({ of, where }) {
   const panel = openPanel();
-  if (!panel) return null;
+  if (!panel || (where && !document.querySelector(where))) return null;
   const found = findAll(panel, of, HTMLElement);
   return (
     found.find((element) => {
-      const component = element.closest("section");
+      const component = element.closest("section, .stage-view");
       return !element.closest("[hidden]") && (!component || inView(component));
     }) ?? null
   );

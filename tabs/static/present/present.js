@@ -2,12 +2,16 @@
 
 import { findAll, make } from "../lib/dom.js";
 import { oncePerFrame } from "../lib/playback.js";
+import { fitHeight } from "../lib/plots.js";
 import { Bar, inView, openPanel, openTab, pageTabs } from "./bar.js";
 import { actOf, moved } from "./keys.js";
 
 const PHONE = "(max-width: 768px)";
-const LOW = 900; // pixels of height, up to which a presented plot and pictures stand side by side
+const LOW = 900; // pixels of height, up to which presented words and curves leave room to pictures
+const PLOT = 0.5; // of the stage's height is the schedules' plot
 const root = () => document.documentElement;
+/** @returns {PlotlyElement | null} */
+const schedulePlot = () => document.querySelector("#schedule-plot .js-plotly-plot");
 
 export class Present {
   filled = false; // whether the browser has given the whole screen
@@ -101,7 +105,11 @@ export class Present {
     this.place.hidden = !(this.isOn || has);
     root().classList.toggle("barred", !this.place.hidden);
     root().classList.toggle("low", innerHeight <= LOW);
-    if (!this.isOn) return;
+    root().classList.toggle("upright", innerHeight > innerWidth);
+    if (!this.isOn) {
+      fitHeight(schedulePlot(), null);
+      return;
+    }
     this.nameNeighbours();
     this.fit();
   }
@@ -127,9 +135,12 @@ export class Present {
     if (!(stage instanceof HTMLElement)) return;
     const top = stage.getBoundingClientRect().top + scrollY;
     root().style.setProperty("--stage-top", `${Math.round(top)}px`);
-    const plot = stage.querySelector("#schedule-plot");
-    if (plot instanceof HTMLElement) {
-      stage.style.setProperty("--plot-height", `${plot.offsetHeight}px`);
+    for (const plot of findAll(stage, "#schedule-plot, #denoise-return-plot", HTMLElement)) {
+      if (plot.id === "schedule-plot") {
+        const k = Number(getComputedStyle(plot).getPropertyValue("--k")) || 1;
+        fitHeight(schedulePlot(), (PLOT * stage.clientHeight) / k);
+      }
+      plot.style.setProperty("--plot-height", `${plot.offsetHeight}px`);
     }
     for (const views of findAll(stage, ".views", HTMLElement)) {
       const figures = findAll(views, "figure", HTMLElement).filter(inView);
