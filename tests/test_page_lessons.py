@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from pagelib import TIMEOUT, beyond, faults, in_light_and_dark, number, settle
+from pagelib import TIMEOUT, beyond, faults, in_light_and_dark, number, pixels, run, settle
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -52,6 +52,11 @@ def model_menu(page: Page):
 
 def test_a_lesson_of_ones_own_sets_asks_shows_and_gives_all_back(page, tmp_path):
     number(page, "Steps", 4)
+    run(page)
+    player = page.locator("#denoise-player .player")
+    walk = player.get_attribute("data-run")
+    page.locator("#denoise-player .scrub").fill("2")
+    picture = pixels(page, "x_t")
     address = page.url
     file = tmp_path / "mine.yaml"
     page.locator("#lessons-open").click()
@@ -65,7 +70,6 @@ def test_a_lesson_of_ones_own_sets_asks_shows_and_gives_all_back(page, tmp_path)
     at_rest(page, 1)
     expect(page.locator(f"{BAR} h2")).to_have_text("Mine <b>&amp;</b>")  # text, and no markup
     expect(page.locator(f"{BAR} .say")).to_have_text("Three steps of <i>another</i> model.")
-    player = page.locator("#denoise-player .player")
     expect(player.locator(".caption")).to_contain_text("two · Bag · ddim, 3 steps")
     expect(player.locator(".caption")).to_contain_text("seed 11")
     expect(steps_box(page)).to_have_value("3")
@@ -93,6 +97,10 @@ def test_a_lesson_of_ones_own_sets_asks_shows_and_gives_all_back(page, tmp_path)
     expect(steps_box(page)).to_have_value("4")
     expect(model_menu(page)).to_have_value("one")
     assert page.url.split("#")[0] == address.split("#")[0] and "#" not in page.url
+    expect(player).to_have_attribute("data-run", walk)  # the walk that was on the stage, too
+    expect(player).to_have_attribute("data-frame", "2")
+    expect(player).to_have_attribute("data-state", "done")
+    assert (pixels(page, "x_t") == picture).all()
     expect(page.locator("#lessons-open")).to_be_focused()
 
     # The address opens it at the step, with what the steps before have set and run.
@@ -100,9 +108,15 @@ def test_a_lesson_of_ones_own_sets_asks_shows_and_gives_all_back(page, tmp_path)
     at_rest(page, 3)
     expect(player.locator(".caption")).to_contain_text("two · Bag · ddim, 5 steps")
     expect(steps_box(page)).to_have_value("5")
+    # Loaded again in the lesson, the page has its walk from the server.
+    page.reload()
+    at_rest(page, 3)
     press(page, "Leave")
     closed(page)
     expect(steps_box(page)).to_have_value("4")
+    expect(player).to_have_attribute("data-run", walk)
+    expect(player).to_have_attribute("data-frame", "2")
+    assert (pixels(page, "x_t") == picture).all()
     text = base64.b64encode(MINE.encode()).decode()
     page.evaluate("text => { location.hash = `lesson=base64:${text}`; }", text)
     at_rest(page, 1)

@@ -65,13 +65,13 @@ def handed_over(
     chosen: tuple[str | None, ...],
     request: gr.Request,
 ) -> dict[str, Any]:
-    """Updates of the controls that follow the model, where another tab has set it.
+    """Updates of the controls that follow the model, where no person chose it in its menu.
 
     The events of the menu make the same ones, but nobody waits for those before a run begins.
     """
     updates = arrived(model, loaded, label, request)
     if "label" in updates:
-        label = updates["label"].value
+        label = defaults.kept_class(model, label, form.classes(model))
         updates |= attributes.attribute_updates(model, label, chosen)
     return updates
 
@@ -196,9 +196,12 @@ def build(page: Page) -> None:
         trigger_mode="multiple",
         **QUIET,
     )
+    # In one line, so that whoever waits for the last of them, below, has waited for all.
+    in_order: dict[str, Any] = {"concurrency_id": "follow the model", "concurrency_limit": 1}
+    in_order |= QUIET
     model.change(
         **wired(arrived, [model, loaded, label], controls.named(*model_picker.ARRIVED_PARTS)),
-        **QUIET,
+        **in_order,
     )
     loaded.change(
         **wired(
@@ -206,7 +209,7 @@ def build(page: Page) -> None:
             [loaded, label, controls["attributes"]],
             controls.named(*attributes.ATTRIBUTE_PARTS),
         ),
-        **QUIET,
+        **in_order,
     )
     label.change(
         **wired(
@@ -214,7 +217,15 @@ def build(page: Page) -> None:
             [loaded, label, controls["attributes"]],
             controls.named(*attributes.ATTRIBUTE_PARTS),
         ),
-        **QUIET,
+        **in_order,
+    )
+    page.on_restore(
+        **wired(
+            handed_over,
+            [model, loaded, label, controls["attributes"]],
+            controls.named(*model_picker.ARRIVED_PARTS, *attributes.ATTRIBUTE_PARTS),
+        ),
+        **in_order,
     )
     gr.on(
         [menu.change for menu in controls["attributes"]],

@@ -1,6 +1,7 @@
 // The bar of the lessons; see tabs/lessons. A lesson is data: every word of it is shown as text.
 
 import { find, findAll, make, say } from "../lib/dom.js";
+import { bringStages, holdStages } from "../lib/held.js";
 import { parse } from "../lib/messages.js";
 import { cameBack, remember, remembered } from "../lib/storage.js";
 import { joined, settingsBack } from "../lib/visit.js";
@@ -304,6 +305,7 @@ class Bar {
     const { tab, view, controls, own } = settings(lesson.steps, at, this.answered.has(at));
     const open = openTab();
     let was = "";
+    if (!this.before) holdStages();
     const held = await this.controls.set(controls, tab, async () => {
       if (view) was = await openView(view);
     });
@@ -371,6 +373,7 @@ class Bar {
     document.querySelector(/** @type {"button"} */ ("#lessons-open"))?.focus({ preventScroll: true });
     if (!before) return;
     this.root.dataset.returning = "";
+    bringStages();
     for (const tab of new Set([...Object.keys(before.own), ...Object.keys(before.views)])) {
       await this.controls.set({}, tab);
       if (before.views[tab]) await openView(before.views[tab]);

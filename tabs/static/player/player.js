@@ -34,6 +34,19 @@ import {
 /** @typedef {import("./run.js").DecodedFrame} DecodedFrame */
 /** @typedef {import("../lib/messages.js").Head} Head */
 
+/**
+ * A walk that is held: its run and what was seen of it; the address may have named it.
+ *
+ * @typedef {object} Held
+ * @property {Run} run
+ * @property {Run | null} parent
+ * @property {number} at
+ * @property {Run | null} before
+ * @property {Set<string>} shown
+ * @property {number} picked
+ * @property {string | null} address
+ */
+
 /** @type {Record<string, string>} */
 const NAMES = {
   x_t: "xₜ",
@@ -64,6 +77,8 @@ export class Player {
   at = -1; // index of the frame on the canvases
   /** @type {Run | null} The run that was shown before. */
   before = null;
+  /** @type {Held | null} The walk that was there when the page opened. */
+  opened = null;
   /**
    * What moves the frames: the walk as it is computed, its replay, or who presses Play.
    *
@@ -480,7 +495,10 @@ export class Player {
     else if (this.before && sameWalk(this.before, run)) this.say(".note", SAME_WALK);
     // What is there when the page opens stands in the middle of its walk, where there is most to
     // see.
-    if (this.at < 0 && run.done && !this.playback.playing) this.draw(Math.round(0.6 * run.last));
+    if (this.at < 0 && run.done && !this.playback.playing) {
+      this.draw(Math.round(0.6 * run.last));
+      this.opened ??= this.hold();
+    }
     // The walk that branched off begins to move where it left its parent.
     if (this.at < 0 && run.frames[0] && run.fork >= 0) this.draw(run.fork);
     this.state();
@@ -500,6 +518,48 @@ export class Player {
     this.$(".kept").textContent = "";
     this.mode = "live";
     this.setPlaying(!(first && message.done));
+  }
+
+  // What a lesson takes the place of, and gives back.
+
+  /** @returns {Held | null} What stands on the stage, to be brought back. */
+  hold() {
+    const { run, parent, at, before, shown, picked } = this;
+    if (!run?.head) return null;
+    const address = new URLSearchParams(location.search).get("run");
+    return { run, parent, at, before, shown: new Set(shown), picked, address };
+  }
+
+  /**
+   * Show a walk again that was held: as far as it had come, where another has ended it.
+   *
+   * @param {Held} held
+   */
+  bring({ run, parent, at, before, shown, picked, address }) {
+    if (!run.head || (this.run === run && !this.waiting)) return;
+    const { root } = this;
+    this.stop();
+    if (root.dataset.wanted) this.host.server.give_up(root.dataset.wanted).catch(() => {});
+    this.wanted = root.dataset.wanted = run.id;
+    if (!run.done) run.stopped = true;
+    this.run = run;
+    this.parent = parent;
+    this.nextParent = null;
+    this.before = null;
+    this.waiting = false;
+    this.say(".error", "");
+    this.say(".note", "");
+    this.$(".kept").textContent = "";
+    this.layOut(run, run.head);
+    this.before = before;
+    this.shown = shown;
+    this.pick.value = String(picked);
+    this.pick.dispatchEvent(new Event("change"));
+    this.show(at);
+    if (!address) return;
+    const query = new URLSearchParams(location.search);
+    query.set("run", address);
+    writeQuery(query);
   }
 
   // What the page's buttons send.

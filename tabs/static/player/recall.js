@@ -1,11 +1,14 @@
 // The walk that this window showed last, shown again after a reload: its frames as far as it came.
 
+import { holds } from "../lib/held.js";
 import { parse } from "../lib/messages.js";
 import { cameBack, remember, remembered } from "../lib/storage.js";
 import { joined, lastWalk } from "../lib/visit.js";
 
 /** @typedef {import("./player.js").Player} Player */
 /** @typedef {{ run: string, at: number, frame: number }} Kept */
+
+/** @typedef {import("./player.js").Held} Held */
 
 const keptWalk = () => remembered("walk", /** @type {Kept | null} */ (null));
 
@@ -26,6 +29,7 @@ export async function wireRecall(player) {
       remember("walk", { ...kept, frame: player.at });
     }
   });
+  wireHolding(player);
   if (isRead) return false;
   isRead = true;
   const kept = cameBack() ? keptWalk() : null;
@@ -40,17 +44,44 @@ export async function wireRecall(player) {
 }
 
 /**
+ * Hold the walk that a lesson takes the place of. Its frames lie here; where the page was loaded
+ * again meanwhile, the server may still have them, as those of the walk that the page opens with.
+ *
+ * @param {Player} player
+ */
+function wireHolding(player) {
+  /** @type {Held | null} */
+  let held = null;
+  const hold = () => {
+    held = player.hold();
+    const kept = keptWalk();
+    remember("held", kept ? { ...kept, frame: player.at } : null);
+  };
+  const bring = async () => {
+    const kept = remembered("held", /** @type {Kept | null} */ (null));
+    remember("held", undefined);
+    remember("walk", kept ?? undefined);
+    const back = held ?? (kept ? null : player.opened);
+    held = null;
+    if (back) player.bring(back);
+    else if (kept) await recall(player, kept).catch(() => false);
+  };
+  holds(player.root, hold, bring);
+}
+
+/**
  * @param {Player} player
  * @param {Kept} kept
  */
 async function recall(player, { run, frame }) {
   const { session } = await joined.promise;
+  const { wanted } = player;
   let first = 0;
   for (;;) {
     /** @type {import("../lib/messages.js").PlayerMessage | null} */
     const message = parse(await player.host.server.recall({ run, session, first }));
-    const { wanted } = player;
-    if (wanted !== null && wanted !== run) return first > 0; // another was begun meanwhile
+    // Another was begun meanwhile.
+    if (player.wanted !== wanted && player.wanted !== run) return first > 0;
     if (!message) break;
     player.wanted = player.root.dataset.wanted = run;
     player.receive(JSON.stringify(message));

@@ -5,6 +5,7 @@ import { bytes } from "../lib/bytes.js";
 import { duration, timeLeft } from "../lib/format.js";
 import { parse } from "../lib/messages.js";
 import "./clicks.js"; // here before the first click
+import { holds } from "../lib/held.js";
 import { paintLevels } from "../lib/pixels.js";
 import { Playback } from "../lib/playback.js";
 import { Race, distanceTable, stamp } from "./lanes.js";
@@ -28,6 +29,10 @@ export function mount(element, { server }) {
   let startedAt = 0;
   let startedFrom = 0;
   let live = false;
+  /** @type {import("../lib/messages.js").RaceMessage | null} The last of the race that is shown. */
+  let result = null;
+  /** @type {{ race: Race | null, before: Race | null, result: import("../lib/messages.js").RaceMessage | null } | null} */
+  let held = null;
 
   const playback = new Playback(
     find(root, ".play", HTMLButtonElement),
@@ -150,6 +155,37 @@ export function mount(element, { server }) {
     $("table").hidden = false;
   }
 
+  /** @param {import("../lib/messages.js").RaceMessage} message The last. */
+  function showResult(message) {
+    showDistances(message);
+    if (message.neighbours) showNeighbours(message);
+  }
+
+  /** Show again what is held: the race, or that there was none. */
+  function bring() {
+    if (!held || held.race === race) return;
+    if (root.dataset.wanted) server.give_up(root.dataset.wanted).catch(() => {});
+    ({ race, before, result } = held);
+    held = null;
+    wanted = "";
+    live = false;
+    playback.set(false);
+    say($(".error"));
+    say($(".note"));
+    if (race) {
+      if (!race.done) race.stopped = true;
+      layOut(race);
+      if (result) showResult(result);
+      scrub.value = "1000";
+      draw(race.longest);
+    } else {
+      $(".lanes").replaceChildren();
+      $(".caption").textContent = $(".now").textContent = "";
+      $("table").hidden = true;
+    }
+    state();
+  }
+
   function state() {
     const ended = race?.stopped ? "stopped" : race?.done ? "done" : "running";
     root.dataset.state = race ? ended : "empty";
@@ -169,6 +205,7 @@ export function mount(element, { server }) {
     if (race?.id !== message.run) {
       if (race?.done) before = race;
       race = new Race(message);
+      result = null;
       live = true;
       say($(".note"));
       playback.set(false);
@@ -177,8 +214,8 @@ export function mount(element, { server }) {
     }
     race.take(message);
     if (message.done) {
-      showDistances(message);
-      if (message.neighbours) showNeighbours(message);
+      result = message;
+      showResult(message);
       if (race.sameAs(before)) say($(".note"), AGAIN);
     }
     if (live) {
@@ -218,6 +255,10 @@ export function mount(element, { server }) {
     if (race && !race.done) race.stopped = true;
     state();
   });
+  const hold = () => {
+    held = { race, before, result };
+  };
+  holds(root, hold, bring);
   state();
   return receive;
 }
