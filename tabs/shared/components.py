@@ -2,8 +2,8 @@
 
 A component is a folder static/NAME with NAME.html, NAME.css and index.js, an ES module that exports
 `mount`; static/lib holds what several of them import. The browser loads the modules from Gradio's
-file route. That route sends no Cache-Control, so that a browser may go on with a module of before
-an update; therefore the modules are served from a copy made at start-up, whose folder has a name of
+file route, and keeps them (`crossing.Doors` tells it to). So that it does not go on with a module
+of before an update, the modules are served from a copy made at start-up, whose folder has a name of
 its own: a new start is a new address, also for what the modules import from each other, and a
 repository that is updated under a running page changes nothing there. The copy holds the modules
 and nothing else, so that nothing else of static/ becomes readable by it.

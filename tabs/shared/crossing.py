@@ -6,6 +6,7 @@ answers both with HTTP 500, with no words at all, or with what was sent, whole. 
 - text that UTF-8 cannot hold becomes printable in every answer, whatever wrote it there;
 - every error is one short sentence, which repeats little of what was sent, and no path;
 - requests are bounded, and routes of Gradio that this page does not use are closed;
+- a browser keeps the page's scripts, whose address is another after every start;
 - on a public page no address is fetched for a visitor.
 
 Names in menus must come back as they went, so they pass `printable` before they become values; see
@@ -33,6 +34,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 
+from .components import served
 from .login import LoginFirst
 from .sessions import SESSIONS
 from .text import fits_utf8, printable, sentence
@@ -45,6 +47,7 @@ UPLOAD_FIRST = (
 NOT_FETCHED = "This page fetches no picture from an address; send it as a file."
 TOO_LARGE = f"A request may have {MOST_BYTES / 2**20:g} MiB here; send pictures as files."
 CLOSED = "This page has no such door."
+KEPT = (b"cache-control", b"private, max-age=86400, immutable")
 # What belongs to other kinds of apps: loaded Spaces, recordings, editing in the browser.
 CLOSED_DOORS = re.compile(
     r"(?:/gradio_api)?/(?:proxy=|deep_link|vibe-|process_recording|run-history|runs\b|profiling"
@@ -173,8 +176,23 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": words}, error.status_code, error.headers)
 
 
+def _kept(send: Callable[..., Any]) -> Callable[..., Any]:
+    """The same way out, on which a browser is told to keep a file that was found."""
+
+    async def kept(message: Any) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            message = {**message, "headers": [*message["headers"], KEPT]}
+        await send(message)
+
+    return kept
+
+
 class Doors:
-    """Refuses requests to closed doors, and those that are too large, before they are read."""
+    """Refuses requests to closed doors, and those that are too large, before they are read.
+
+    The scripts of the page are kept by the browser: their folder has another name after every start
+    (see `components.served`), and the more than fifty of them would else be sent at every load.
+    """
 
     def __init__(self, app: Callable[..., Any]) -> None:
         """Stand before an app, as ASGI has it."""
@@ -188,6 +206,9 @@ class Doors:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if CLOSED_DOORS.match(path):
             await JSONResponse({"detail": CLOSED}, 404)(scope, receive, send)
+            return
+        if path.startswith(f"/gradio_api/file={served().as_posix()}/"):
+            await self.app(scope, receive, _kept(send))
             return
         if path.rstrip("/").endswith("/upload"):  # has a bound of its own
             await self.app(scope, receive, send)
