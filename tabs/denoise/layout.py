@@ -8,6 +8,7 @@ from uuid import uuid4
 import gradio as gr
 
 from ..shared import models
+from ..shared.class_menu import class_choices
 from ..shared.components import QUIET, never_silent, script, why
 from ..shared.forms import Controls, Named, components, wired
 from ..shared.page import Page, open_tab
@@ -115,7 +116,7 @@ def build(page: Page) -> None:
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
             with gr.Row(elem_classes=["pair"]):
                 model = controls.place("model", choices=choices, min_width=100)
-                label = controls.place("label", choices=form.class_choices(first), min_width=100)
+                label = controls.place("label", choices=class_choices(first), min_width=100)
             loaded = controls.add("loaded", gr.State(first))  # the last one that could be read
             summary = gr.HTML(
                 model_picker.opening_summary(first), elem_id="denoise-model", elem_classes=["told"]
