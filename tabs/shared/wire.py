@@ -410,3 +410,21 @@ class LessonAnswer(TypedDict):
 
     lesson: NotRequired[LessonMessage]
     error: NotRequired[str]
+
+
+class InsideStageMessage(TypedDict):
+    """The pictures above the views of the Inside tab."""
+
+    width: int
+    height: int
+    channels: int
+    x_t: str
+    x0_hat: str
+    x0: str
+    apart: str
+    error: float
+    t: int
+    T: int
+    model: str
+    changed: str
+    caption: str

@@ -437,6 +437,25 @@
  */
 
 /**
+ * The pictures above the views of the Inside tab.
+ *
+ * @typedef {object} InsideStageMessage
+ * @property {number} width
+ * @property {number} height
+ * @property {number} channels 1 or 3.
+ * @property {string} x_t
+ * @property {string} x0_hat
+ * @property {string} x0
+ * @property {string} apart |x0_hat − x0|, mean over the channels, one byte a pixel: 255 is 1 or more.
+ * @property {number} error Root of the mean squared error of x0_hat.
+ * @property {number} t
+ * @property {number} T
+ * @property {string} model Its name in the menu.
+ * @property {string} changed What was changed in the network, in words; or empty.
+ * @property {string} caption
+ */
+
+/**
  * A message from its text.
  *
  * @template T
