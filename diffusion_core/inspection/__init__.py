@@ -6,10 +6,40 @@ forward pass is written once, in `unet`, and a network that other threads walk w
 Its files:
 
     shallow_copy  a module tree of its own that shares the weights
+    network_map   the blocks of a network, their sizes, and their shares of the work
+    activations   what passes through the blocks at one evaluation
+    switches      parts of a UNet scaled or taken away
 """
 
 from __future__ import annotations
 
+from .activations import (
+    Arithmetic,
+    BlockActivations,
+    Look,
+    Norm,
+    look_inside,
+    record_activations,
+)
+from .network_map import Block, NetworkMap, network_map
 from .shallow_copy import shallow_copy
+from .switches import MOST_SCALE, SWITCHES, Switches, joins, num_channels, switched
 
-__all__ = ["shallow_copy"]
+__all__ = [
+    "Arithmetic",
+    "Block",
+    "BlockActivations",
+    "Look",
+    "MOST_SCALE",
+    "NetworkMap",
+    "Norm",
+    "SWITCHES",
+    "Switches",
+    "joins",
+    "look_inside",
+    "network_map",
+    "num_channels",
+    "record_activations",
+    "shallow_copy",
+    "switched",
+]
