@@ -68,6 +68,7 @@ class InsidePage:
         *,
         stage: bool = False,
         also: Sequence[Any] = (),
+        after: Sequence[Any] = (),
     ) -> None:
         """Have a view follow the subject: computed anew whenever that changes while it is seen.
 
@@ -86,6 +87,8 @@ class InsidePage:
             stage: Whether the handler makes the message of the stage too, as a view does that shows
                 what a changed network predicts. The frame then makes none while the view is seen.
             also: Further triggers, such as `slider.input`.
+            after: Events that are wired already, after each of which the handler is called, as one
+                whose script fills in one of the inputs.
         """
         if stage:
             self.owners.add(view)
@@ -99,21 +102,22 @@ class InsidePage:
             return self.computed(form, lambda subject: handler(subject, *values))
 
         followed.__name__ = f"inside_{view}"
-        self.wire(followed, inputs, parts, also)
+        self.wire(followed, inputs, parts, also, after)
 
     def wire(
         self,
         handler: Callable[..., Any],
         inputs: Sequence[Any],
         outputs: Named,
-        also: Sequence[Any],
+        also: Sequence[Any] = (),
+        after: Sequence[Any] = (),
     ) -> None:
         """Call a handler on every change of the subject, and when the tab or a view is opened."""
         changes = [self.controls[name].change for name in SUBJECT_FIELDS]
         arguments = wired(handler, [self.controls, self.controls["view"], *inputs], outputs)
         options: dict[str, Any] = {"concurrency_limit": 8, **QUIET}
         gr.on([*changes, *also], **arguments, trigger_mode="always_last", **options)
-        for event in self.opened:
+        for event in [*self.opened, *after]:
             event.then(**arguments, **options)
 
     def computed(

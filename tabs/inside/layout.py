@@ -154,7 +154,7 @@ def build(page: Page) -> None:
             def shown_stage(form: InsideForm, seen: str) -> dict[str, Any]:
                 return plain_stage(inside, form, seen)
 
-            inside.wire(shown_stage, [], controls.named("stage", "told"), [])
+            inside.wire(shown_stage, [], controls.named("stage", "told"))
             for name, build_view in VIEWS.items():
                 with gr.Column(elem_id=f"inside-view-{name}", elem_classes=["stage-view"]):
                     build_view(inside)
