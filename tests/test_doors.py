@@ -49,7 +49,8 @@ DOORS = {
     **dict.fromkeys(["preset", "stop", "stop_all", "give_up", "follow", "card_values"], "quick"),
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
     **dict.fromkeys(["seen", "suited", "show_suited", "sampler_told", "wanted_steps"], "quick"),
-    **dict.fromkeys(["handed_over", "with_shown"], "quick"),
+    **dict.fromkeys(["handed_over", "with_shown", "part_updates", "reset", "taken"], "quick"),
+    **dict.fromkeys(["inside_switches"], "queued"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"

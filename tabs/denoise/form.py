@@ -23,6 +23,7 @@ from diffusion_core.schedule import SPACINGS
 from diffusion_core.seeding import parse_seed
 
 from ..shared import models
+from ..shared.changed_network import ChangedNetwork
 from ..shared.class_menu import NO_CLASS, class_choices
 from ..shared.components import component
 from ..shared.forms import entry, parsed, table
@@ -221,6 +222,16 @@ def _read_attributes(card: OpenedCard) -> dict[str, Any]:
     )
 
 
+def _write_changed(form: DenoiseForm, _: Checkpoint) -> dict[str, Any]:
+    own = form.changed is not None and form.changed.model == form.model
+    return {"switches": form.changed.switches} if own and form.changed else {}
+
+
+def _read_changed(card: OpenedCard) -> dict[str, Any]:
+    switches = card.walk.switches
+    return {"changed": ChangedNetwork(card.path, switches) if switches else None}
+
+
 @dataclass(frozen=True)
 class DenoiseForm:
     """The values of the tab's controls: the table of their names, defaults, parsing, cards.
@@ -379,6 +390,10 @@ class DenoiseForm:
         read=_read_attributes,
     )
 
+    changed: ChangedNetwork | None = entry(  # of one model alone; see `changed.place`
+        None, gr.State, write=_write_changed, read=_read_changed
+    )
+
     def checkpoint(self) -> Checkpoint:
         """The model.
 
@@ -400,6 +415,8 @@ class DenoiseForm:
         given = request.pop("given", None)
         walk = SamplingRequest(**request)
         checkpoint.condition(walk.condition)
+        if walk.switches is not None:
+            walk.switches.check(checkpoint.unet)
         walk.timesteps(checkpoint)  # raises what does not fit this model
         return walk, given
 

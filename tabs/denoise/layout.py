@@ -14,7 +14,7 @@ from ..shared.forms import Controls, Named, components, wired
 from ..shared.page import Page, open_tab
 from ..shared.player import player
 from ..shared.start_image import StartImage
-from . import attributes, defaults, folds, form, model_picker, start_controls, views
+from . import attributes, changed, defaults, folds, form, model_picker, start_controls, views
 from .downloads import keep
 from .form import DenoiseForm
 from .handlers import branch, denoise, denoise_anew, give_up, opening, replay, stop
@@ -144,6 +144,7 @@ def build(page: Page) -> None:
         with gr.Column(scale=5, elem_classes=["stage"]):
             views.row(controls)
             controls.add("begins", gr.Markdown(visible=False, elem_classes=["begins"]))
+            changed.place(controls)
             with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
             controls.add("begin_with_noise", with_noise)
             with views.panel(views.WALK):
@@ -240,6 +241,7 @@ def build(page: Page) -> None:
         ),
         **QUIET,
     ).then(None, js=script("denoise/clicks.js", "denoiseNow"), api_visibility="private")
+    changed.wire(controls, page, now)
     page["noise_start"].change(
         **wired(
             begin_with,
