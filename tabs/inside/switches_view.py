@@ -35,7 +35,7 @@ Values = tuple[
     bool,
 ]
 PARTS = ("rows", "backbone", "skips", "attentions", "residuals", "block", "channel", "time")
-RESET = ((1.0,) * MOST_LEVELS, (1.0,) * MOST_LEVELS, [], [], NO_BLOCK, 0, False)
+RESET: Values = ((1.0,) * MOST_LEVELS, (1.0,) * MOST_LEVELS, [], [], NO_BLOCK, 0, False)
 
 
 def switches_of(
@@ -225,7 +225,9 @@ def build_switches(inside: InsidePage) -> None:
     )
     words = gr.Markdown(elem_id="inside-switches-words")
     plain = component("inside", "{}", "inside-switches-plain")
-    rows, backbone, skips = [], [], []
+    rows: list[gr.Row] = []
+    backbone: list[gr.Slider] = []
+    skips: list[gr.Slider] = []
     for i in range(MOST_LEVELS):
         seen = at["rows"][i].visible if at else False
         with gr.Row(visible=seen, elem_classes=["pair"]) as row:
