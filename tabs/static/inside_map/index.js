@@ -14,6 +14,7 @@ import { openedPanel } from "./opened.js";
 const SVG = "http://www.w3.org/2000/svg";
 const PARAMETER = "block";
 const WIDEST = 60; // pixels of the finest block
+const PHONE = 460; // pixels of the map, below which its blocks stand closer
 const GAP = 7; // between two blocks, as the stylesheet has it
 /** @type {Record<string, string>} */
 const SHORT = { residual: "res", attention: "att", down: "↓", up: "↑", time: "t", condition: "class" };
@@ -145,8 +146,9 @@ export function mount(element, { trigger }) {
   function arrange() {
     if (!shown || !map.clientWidth) return;
     const most = Math.max(...rowsOf(shown.blocks).map((r) => r.down.length + r.up.length), 1);
-    const room = map.clientWidth - most * (GAP + 2) - 60;
-    root.style.setProperty("--unit", `${Math.max(20, Math.min(WIDEST, room / most))}px`);
+    const phone = map.clientWidth < PHONE;
+    const room = map.clientWidth - most * (phone ? 4 : GAP + 2) - (phone ? 8 : 60);
+    root.style.setProperty("--unit", `${Math.max(12, Math.min(WIDEST, room / most))}px`);
     const box = map.getBoundingClientRect();
     const { blocks, skips } = shown;
     arcs.replaceChildren(
