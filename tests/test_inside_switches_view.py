@@ -53,11 +53,13 @@ def subject(path: str) -> Subject:
 def test_controls_are_made_of_the_module_tree() -> None:
     unet = wake(UNet(TINY))
     updates = tree_updates(unet, *values(attentions=["gone", "mid_block.attentions.0"], channel=99))
-    assert [row.visible for row in updates["rows"]] == [True, True, *[False] * (MOST_LEVELS - 2)]
-    assert [s.label for s in updates["skips"][:2]] == ["Skips of 14²", "Skips of 7²"]
-    assert updates["attentions"].value == ["mid_block.attentions.0"], "what is not here is let go"
-    assert ("middle · attention 1", "mid_block.attentions.0") in updates["attentions"].choices
-    assert len(updates["residuals"].choices) == 8
+    assert [row["visible"] for row in updates["rows"]] == [True, True, *[False] * (MOST_LEVELS - 2)]
+    assert [s["label"] for s in updates["skips"][:2]] == ["Skips of 14²", "Skips of 7²"]
+    assert updates["attentions"]["value"] == ["mid_block.attentions.0"], (
+        "what is not here is let go"
+    )
+    assert ("middle · attention 1", "mid_block.attentions.0") in updates["attentions"]["choices"]
+    assert len(updates["residuals"]["choices"]) == 8
     kept = tree_updates(unet, *values(block="mid_block.resnets.0", channel=99))
     assert kept["channel"] == 31
 

@@ -131,9 +131,9 @@ def tree_updates(
     def kept(names: list[str] | None, kind: Any) -> list[str]:
         return [name for name in names or () if isinstance(named.get(name), kind)]
 
-    def scales(what: str, each: tuple[float | None, ...], side: int) -> tuple[gr.Slider, ...]:
+    def scales(what: str, each: tuple[float | None, ...], side: int) -> tuple[Any, ...]:
         return tuple(
-            gr.Slider(
+            gr.update(
                 value=value if i < levels else 1.0,
                 label=f"{what} of {resolution(config, i)}" if i < levels else what,
                 info=f"{widths[i][side]} channels" if i < levels else "",
@@ -145,19 +145,15 @@ def tree_updates(
     block = block if isinstance(named.get(block or ""), blocks) else NO_BLOCK
     most = num_channels(named[block]) - 1 if block else 65_535
     return {
-        "rows": tuple(gr.Row(visible=i < levels) for i in range(MOST_LEVELS)),
+        "rows": tuple(gr.update(visible=i < levels) for i in range(MOST_LEVELS)),
         "backbone": scales("Backbone", backbone, 0),
         "skips": scales("Skips", skips, 1),
-        "attentions": _menu(choices(Attention), kept(attentions, Attention)),
-        "residuals": _menu(choices(ResnetBlock), kept(residuals, ResnetBlock)),
-        "block": gr.Dropdown([("none", NO_BLOCK), *choices(blocks)], value=block),
+        "attentions": gr.update(choices=choices(Attention), value=kept(attentions, Attention)),
+        "residuals": gr.update(choices=choices(ResnetBlock), value=kept(residuals, ResnetBlock)),
+        "block": gr.update(choices=[("none", NO_BLOCK), *choices(blocks)], value=block),
         "channel": min(int(channel or 0), most),
         "time": time,
     }
-
-
-def _menu(choices: list[tuple[str, str]], value: list[str]) -> gr.Dropdown:
-    return gr.Dropdown(choices, value=value, multiselect=True, allow_custom_value=True)
 
 
 def address_values(text: str) -> tuple[Any, ...] | None:
@@ -220,24 +216,23 @@ def build_switches(inside: InsidePage) -> None:
     labels = [at[n] for n in ("backbone", "skips")] if at else []
     gr.Markdown(
         "Scale what skips and backbone bring to a level, or take a part away. The pictures above "
-        "are the changed network's; below is the plain network's guess.",
+        "are the changed network's; at the end stands the plain network's guess.",
         elem_classes=["hint"],
     )
     words = gr.Markdown(elem_id="inside-switches-words")
-    plain = component("inside", "{}", "inside-switches-plain")
     rows: list[gr.Row] = []
     backbone: list[gr.Slider] = []
     skips: list[gr.Slider] = []
     for i in range(MOST_LEVELS):
-        seen = at["rows"][i].visible if at else False
+        seen = at["rows"][i]["visible"] if at else False
         with gr.Row(visible=seen, elem_classes=["pair"]) as row:
             for kept, what, column in ((backbone, "Backbone", 0), (skips, "Skips", 1)):
-                label = labels[column][i].label if labels else what
+                label = labels[column][i]["label"] if labels else what
                 kept.append(slider(0, MOST_SCALE, value=1.0, step=0.05, label=label))
         rows.append(row)
 
     def menu(name: str, label: str, **options: Any) -> gr.Dropdown:
-        choices = at[name].choices if at else []
+        choices = at[name]["choices"] if at else []
         return gr.Dropdown(choices, label=label, allow_custom_value=True, **options)
 
     with gr.Row():
@@ -252,6 +247,7 @@ def build_switches(inside: InsidePage) -> None:
         walk = gr.Button(
             "Walk with it", variant="primary", interactive=False, elem_id="inside-switches-walk"
         )
+    plain = component("inside", "{}", "inside-switches-plain")
     changed = gr.State(None)
     chosen = gr.Textbox("", visible=False)
     inputs = [tuple(backbone), tuple(skips), attentions, residuals, block, channel, time]
