@@ -9,6 +9,7 @@ Its files:
     network_map   the blocks of a network, their sizes, and their shares of the work
     activations   what passes through the blocks at one evaluation
     switches      parts of a UNet scaled or taken away
+    timestep_encoding  how the timestep is told, and a network that is told another
 """
 
 from __future__ import annotations
@@ -24,6 +25,14 @@ from .activations import (
 from .network_map import Block, NetworkMap, network_map
 from .shallow_copy import shallow_copy
 from .switches import MOST_SCALE, SWITCHES, Switches, joins, num_channels, switched
+from .timestep_encoding import (
+    TimestepEncoding,
+    ToldTimestep,
+    cosine_similarity,
+    timestep_encoding,
+    told_denoiser,
+    wrong_time_curve,
+)
 
 __all__ = [
     "Arithmetic",
@@ -35,6 +44,9 @@ __all__ = [
     "Norm",
     "SWITCHES",
     "Switches",
+    "TimestepEncoding",
+    "ToldTimestep",
+    "cosine_similarity",
     "joins",
     "look_inside",
     "network_map",
@@ -42,4 +54,7 @@ __all__ = [
     "record_activations",
     "shallow_copy",
     "switched",
+    "timestep_encoding",
+    "told_denoiser",
+    "wrong_time_curve",
 ]
