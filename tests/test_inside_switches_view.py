@@ -29,6 +29,7 @@ from tabs.inside.switches_view import (
 )
 from tabs.shared import models
 from tabs.shared.changed_network import ChangedNetwork, switch_words
+from tabs.shared.class_menu import NO_CLASS
 
 SWITCHES = Switches(skips=((1, 0.0),))
 
@@ -116,6 +117,8 @@ def test_walk_with_it_hands_the_changed_network_over(path, monkeypatch) -> None:
     given = handed_over(form, *asked)["changed"]
     assert given.model == path and given.switches == SWITCHES
     assert handed_over(form, *asked)["changed"] != given, "a second press is another one"
+    none = handed_over(InsideForm(model=path, loaded=path, label=NO_CLASS), *asked)["changed"]
+    assert "label" in taken(given) and "label" not in taken(none), "Denoise keeps its own class"
     updates = taken(given)
     assert updates["changed"] is given and updates["now"] and taken(None) == {}
     words = shown(given, path)["changed_words"]

@@ -13,6 +13,7 @@ from diffusion_core.unet import Attention, ResnetBlock, UNet
 
 from ..shared import models
 from ..shared.changed_network import ChangedNetwork, block_words, resolution, switch_words
+from ..shared.class_menu import NO_CLASS
 from ..shared.components import QUIET, component, script
 from ..shared.forms import Named, wired
 from ..shared.number_input import beside, slider
@@ -202,7 +203,8 @@ def handed_over(form: InsideForm, *values: Any) -> dict[str, Any]:
         switches.check(unet)
     except ValueError as error:
         return {"told": beside(str(error))}
-    return {"changed": ChangedNetwork(form.loaded, switches, form.label, uuid4().hex)}
+    label = None if form.label == NO_CLASS else form.label  # guidance there may need a class
+    return {"changed": ChangedNetwork(form.loaded, switches, label, uuid4().hex)}
 
 
 def build_switches(inside: InsidePage) -> None:
