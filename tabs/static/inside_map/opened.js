@@ -187,7 +187,7 @@ function arithmetic(sum) {
   const box = make("div");
   const where = `row ${sum.row}, column ${sum.column}, channel ${sum.channel}`;
   box.append(make("h4", { words: `One number of ${sum.name}: ${where}` }));
-  const terms = make("div", { className: "terms" });
+  const terms = make("div", { className: "terms wide" });
   terms.tabIndex = 0;
   terms.setAttribute("role", "group");
   terms.setAttribute("aria-label", "The sum, term by term");
