@@ -224,8 +224,8 @@ def _small(maps: Tensor) -> Tensor:
     if side <= MOST_SIDE:
         return maps
     scale = MOST_SIDE / side
-    size = [max(1, round(scale * n)) for n in maps.shape[1:]]
-    return F.adaptive_avg_pool2d(maps, size)
+    height, width = (max(1, round(scale * n)) for n in maps.shape[1:])
+    return F.adaptive_avg_pool2d(maps, (height, width))
 
 
 def _quick_components(maps: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -301,7 +301,7 @@ class _Opening:
             module.register_forward_pre_hook(self._input_size)
             module.to_q.register_forward_hook(self._query)
             module.to_k.register_forward_hook(self._keys)
-        branch_end = None
+        branch_end: nn.Module | None = None
         if isinstance(module, ResnetBlock):
             branch_end = module.conv2
         elif isinstance(module, Attention):
