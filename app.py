@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 CSS = Path(tabs.__path__[0]) / "static" / "theme.css"
 
 # The tabs in their order: the id, which is the package's name and stands in addresses, and title.
-TABS = {"noise": "Noise", "schedules": "Schedules", "denoise": "Denoise", "train": "Train"}
+TABS = {
+    "noise": "Noise",
+    "schedules": "Schedules",
+    "inside": "Inside",
+    "denoise": "Denoise",
+    "train": "Train",
+}
 FIRST = "denoise"
 THREADS = 200  # of handlers: those that wait in the queue have one each, and the others are quick
 

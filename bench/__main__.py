@@ -1,6 +1,6 @@
 """Speed as ratios, side by side in one run: `python -m bench`. Absolute times drift; ratios hold.
 
-    python -m bench                  all three parts, one after another
+    python -m bench                  all four parts, one after another
     python -m bench walk             a walk in the page, from the click until its last frame has
                                      arrived, against the bare loop over the same walk in the same
                                      process; and from the click to the first frame, in steps
@@ -8,6 +8,8 @@
                                      configuration, weights and inputs
     python -m bench train            a training step of ours against diffusers' and lucidrains'
                                      loops; see bench/training.py
+    python -m bench inside           an opened block of the Inside tab, and a network with a part
+                                     taken away, against an evaluation of the network
     python -m bench memory           the page's memory while visitors come, use it and leave; not
                                      among "all parts", since it takes minutes
 
@@ -34,7 +36,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 def all_parts(context: typer.Context) -> None:
     """Run all parts where none is named."""
     if context.invoked_subcommand is None:
-        for part in (walk, unet, train):
+        for part in (walk, unet, train, inside):
             part()
 
 
@@ -80,6 +82,20 @@ def train(
     from .training import bench_train
 
     bench_train(batch, steps, rounds)
+
+
+@app.command()
+def inside(
+    model: Annotated[str, typer.Option(help="Which of the page's models.")] = "fashion-mnist",
+    rounds: Rounds = 15,
+) -> None:
+    """An opened block against an evaluation."""
+    from .inside import bench_inside
+
+    try:
+        bench_inside(model, rounds)
+    except ValueError as error:  # there is no such model
+        raise typer.BadParameter(str(error)) from error
 
 
 @app.command()

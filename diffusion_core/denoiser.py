@@ -223,9 +223,16 @@ def network_output(
     Returns:
         eps, v or x0, whatever it was trained for, as x_t.
     """
-    if config.time_embedding != "fourier":
-        return network(x_t, t, y)
-    return network(x_t, torch.log(t.float()), y) / _per_item(t, x_t)
+    output = network(x_t, noise_condition(config, t), y)
+    return output / _per_item(t, x_t) if config.time_embedding == "fourier" else output
+
+
+def noise_condition(config: NetworkConfig, t: Tensor) -> Tensor:
+    """c_noise(t), the form in which a network is given the timesteps t (B,); see `network_output`.
+
+    It is t itself, or log t in float32 for Fourier features.
+    """
+    return torch.log(t.float()) if config.time_embedding == "fourier" else t
 
 
 class ModelDenoiser:

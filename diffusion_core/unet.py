@@ -567,6 +567,17 @@ class UNet(nn.Module):
         h = F.pixel_shuffle(h, self.config.patch_size) if self.config.patch_size > 1 else h
         return h.to(x_t.dtype)
 
+    def timestep_features(self, t: Tensor) -> Tensor:
+        """Sines and cosines of t (B,), as `forward` takes it: float32, (B, in_dim).
+
+        They are what the two linear layers `time_embedding` turn into the learnt embedding.
+        """
+        cfg = self.config
+        if cfg.time_embedding == "fourier":
+            return self.time_proj(t)
+        flip, shift = cfg.flip_sin_to_cos, cfg.freq_shift
+        return timestep_embedding(t, cfg.channels[0], flip_sin_to_cos=flip, freq_shift=shift)
+
     def _conditioning(self, x_t: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
         """Check the inputs and embed timestep and label: (B, E)."""
         cfg = self.config
@@ -581,12 +592,7 @@ class UNet(nn.Module):
             )
         if t.shape != (x_t.shape[0],):
             raise ValueError(f"There must be one timestep an image, got shape {tuple(t.shape)}.")
-        if cfg.time_embedding == "fourier":
-            emb = self.time_proj(t)
-        else:
-            flip, shift = cfg.flip_sin_to_cos, cfg.freq_shift
-            emb = timestep_embedding(t, cfg.channels[0], flip_sin_to_cos=flip, freq_shift=shift)
-        emb = self.time_embedding(emb.to(self.conv_in.weight.dtype))
+        emb = self.time_embedding(self.timestep_features(t).to(self.conv_in.weight.dtype))
         if cfg.num_classes is None:
             if y is not None:
                 raise ValueError("This network has no classes, so it takes no label.")

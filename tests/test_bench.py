@@ -44,6 +44,13 @@ def test_train_compares_the_same_network_first(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_inside_opens_a_block_of_every_kind():
+    said = started("inside", "--rounds", "1")
+    assert all(line.startswith("inside of fashion-mnist, ") for line in said)
+    assert any("attention opened / one evaluation" in line for line in said)
+    assert said[-1].endswith("a part taken away / one evaluation")
+
+
 @pytest.mark.browser
 def test_walk_measures_the_model_that_it_names(browser, tiny_folder, monkeypatch):
     monkeypatch.setenv("DIFFUSION_MODELS", str(tiny_folder.parent))

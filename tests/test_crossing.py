@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabs.denoise import form
-from tabs.shared import crossing, models
+from tabs.shared import class_menu, crossing, models
 from tabs.shared.text import (
     LONGEST_ECHO,
     LONGEST_NAME,
@@ -177,9 +177,9 @@ def test_a_class_of_any_name_is_chosen_as_it_is_shown(tiny_folder, monkeypatch):
     config = dataclasses.replace(checkpoint.config, class_names=names)
     hostile = dataclasses.replace(checkpoint, config=config)
     monkeypatch.setattr(models, "get", lambda path: hostile)
-    choices = form.classes("any")
+    choices = class_menu.classes("any")
     assert all(fits_utf8(c) and printable(c) == c and len(c) <= 2 * LONGEST_NAME for c in choices)
     for index in (0, 1, 3):
-        chosen = [c for c in choices if c != form.NO_CLASS][index]
+        chosen = [c for c in choices if c != class_menu.NO_CLASS][index]
         walk, _ = form.DenoiseForm(model="any", label=chosen, steps=2).walk(hostile)
         assert walk.label == names[index] and hostile.label(walk.label) == index

@@ -43,13 +43,17 @@ DOORS = {
     **dict.fromkeys(
         ["save_csv", "chosen_pictures", "opened", "zip_file", "keep", "qr_code"], "queued"
     ),
+    **dict.fromkeys(["shown_stage", "inside_network"], "queued"),
     **dict.fromkeys(["facts_now", "measured_presets", "refilled", "preset_values"], "queued"),
-    **dict.fromkeys(["start_training", "go_on", "watch", "look_back", "choose", "push"], "own"),
+    **dict.fromkeys(
+        ["start_training", "go_on", "watch", "look_back", "choose", "push", "bring"], "own"
+    ),
     **dict.fromkeys(["<lambda>", "fn", "refresh", "start_here", "paced_update"], "quick"),
     **dict.fromkeys(["preset", "stop", "stop_all", "give_up", "follow", "card_values"], "quick"),
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
     **dict.fromkeys(["seen", "suited", "show_suited", "sampler_told", "wanted_steps"], "quick"),
-    **dict.fromkeys(["handed_over", "with_shown"], "quick"),
+    **dict.fromkeys(["handed_over", "with_shown", "part_updates", "reset", "taken"], "quick"),
+    **dict.fromkeys(["inside_switches"], "queued"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"

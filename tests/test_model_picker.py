@@ -62,7 +62,7 @@ def refused(text, words):
 def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs, monkeypatch):
     hub.add("me/theirs", theirs)
     hub.pause = 0.08
-    looked, fetch, line = threading.Event(), models.fetch, model_picker._Fetching.line
+    looked, fetch, line = threading.Event(), models.fetch, model_picker.Fetching.line
 
     def seen(self):
         said = line(self)
@@ -73,7 +73,7 @@ def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs,
         assert looked.wait(60)
         return fetch(*a)
 
-    monkeypatch.setattr(model_picker._Fetching, "line", seen)
+    monkeypatch.setattr(model_picker.Fetching, "line", seen)
     monkeypatch.setattr(models, "fetch", after_a_look)
     way, end = chosen(" https://huggingface.co/me/theirs/ ", label="Bag")
     assert "Looking for me/theirs" in way[0]
@@ -180,17 +180,17 @@ def test_what_a_run_card_brings_ends_a_download_and_the_same_model_does_not(hub,
 
 def test_of_one_choice_told_twice_the_one_is_skipped_and_the_other_whole(hub, monkeypatch):
     """Gradio's menu tells so; where the one said null, it took the place of the other's words."""
-    told, fetching = [], model_picker._Fetching
+    told, fetching = [], model_picker.Fetching
     first, second = (
         never_silent(model_picker.choose)("gibberish", "before", None, ME) for _ in "12"
     )
 
     def overtaken(name, sign):
-        monkeypatch.setattr(model_picker, "_Fetching", fetching)
+        monkeypatch.setattr(model_picker, "Fetching", fetching)
         told.extend(second)
         return fetching(name, sign)
 
-    monkeypatch.setattr(model_picker, "_Fetching", overtaken)
+    monkeypatch.setattr(model_picker, "Fetching", overtaken)
     assert list(first) == [model_picker.gr.skip()]
     assert "There is no checkpoint gibberish" in told[-1]["model_summary"]
     assert told[-1]["model"] == "before"

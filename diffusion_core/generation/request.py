@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint
 from ..conditioning import CLASS
-from ..denoiser import THRESHOLDS
+from ..denoiser import THRESHOLDS, ScheduledDenoiser
+from ..inspection import Switches, switched
 from ..samplers import SAMPLERS, VARIANCES, check_chance, count_evaluations, sampler_named
 from ..schedule import MAX_TIMESTEPS, SPACINGS
 from ..seeding import MAX_SEED, image_generators
@@ -41,6 +43,7 @@ class SamplingRequest:
             `inpaint`.
         parent: The walk that this one branches off; None is a walk from the beginning.
         branch_step: Number of the parent's steps before the branch.
+        switches: What is changed in the network; None is the network as it is.
     """
 
     num_images: int = 1
@@ -60,6 +63,7 @@ class SamplingRequest:
     branch_step: int = 0
     attributes: tuple[tuple[str, str], ...] = ()
     threshold: str = "static"
+    switches: Switches | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be computed with any model, in one sentence."""
@@ -96,6 +100,7 @@ class SamplingRequest:
                 f"got {self.guidance_scale}."
             )
         object.__setattr__(self, "attributes", _pairs(self.attributes))
+        object.__setattr__(self, "switches", self.switches or None)  # one record for no change
         if self.parent is not None:
             if self.parent.resample or self.resample:
                 raise ValueError("A walk with a mask does not branch; walk it anew.")
@@ -123,6 +128,17 @@ class SamplingRequest:
     def root(self) -> SamplingRequest:
         """The walk from the beginning that this one goes back to; itself, if it is one."""
         return self.chain[-1]
+
+    def denoiser(self, checkpoint: Checkpoint) -> ScheduledDenoiser:
+        """The model's denoiser with the walk's condition, guidance and changes of the network.
+
+        Raises:
+            ValueError: if one of these does not fit the model.
+        """
+        if self.switches is not None:
+            network = switched(checkpoint.unet, self.switches)
+            checkpoint = dataclasses.replace(checkpoint, network=network)
+        return checkpoint.denoiser(self.condition, self.guidance_scale)
 
     def clip_limit(self, checkpoint: Checkpoint) -> float:
         """The limit of |x0_hat| with this model; 0 does not clip."""

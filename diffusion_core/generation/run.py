@@ -79,7 +79,7 @@ class SamplingRun:
         """Check that all fits; the first step is computed when it is requested."""
         self.checkpoint, self.settings, self.given = checkpoint, settings, given
         if denoiser is None:
-            denoiser = checkpoint.denoiser(settings.condition, settings.guidance_scale)
+            denoiser = settings.denoiser(checkpoint)
         self.denoiser = as_denoiser(denoiser, checkpoint.schedule)
         self.timesteps = settings.timesteps(checkpoint)
         self._from, self._began = moment, False

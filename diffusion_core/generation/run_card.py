@@ -39,6 +39,7 @@ from ..fields import (
     text,
     whole,
 )
+from ..inspection import SWITCHES, Switches
 from .request import InitialImage, SamplingRequest
 
 FORMAT = "diffusion-playground/run-1"
@@ -69,6 +70,7 @@ WALK: dict[str, Kind] = {
     "branch_step": _WHOLE,
     "attributes": listed(pair(_NAME, _NAME), 0, 100),
     "threshold": _NAME,
+    "switches": optional(mapping(SWITCHES)),
 }
 CARD: dict[str, Kind] = {
     "format": _NAME,
@@ -188,7 +190,7 @@ class RunCard:
         """
         self.walk.timesteps(checkpoint)
         for each in self.walk.chain:
-            checkpoint.denoiser(each.condition, each.guidance_scale)
+            each.denoiser(checkpoint)
         shape = (1, *checkpoint.sample_shape)
         if self.given is not None and self.given.picture.shape != shape:
             raise ValueError("The run card's picture is not of the model's own size.")
@@ -250,6 +252,8 @@ def _short(walk: SamplingRequest) -> dict[str, Any]:
         value = getattr(walk, f.name)
         if f.name == "parent" and value is not None:
             values["parent"] = _short(value)
+        elif f.name == "switches" and value is not None:
+            values["switches"] = value.to_dict()
         elif value != f.default:
             values[f.name] = value
     return values
@@ -262,6 +266,8 @@ def _walk(values: dict[str, Any], depth: int = 0) -> SamplingRequest:
     values = check_fields(values, WALK, of=f"{prefix}walk", prefix=prefix)
     if values.get("parent") is not None:
         values["parent"] = _walk(values["parent"], depth + 1)
+    if values.get("switches") is not None:
+        values["switches"] = Switches.from_dict(values["switches"])
     return SamplingRequest(**values)
 
 

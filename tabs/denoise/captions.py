@@ -8,6 +8,7 @@ from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequ
 from diffusion_core.samplers import sampler_named
 from diffusion_core.seeding import MAX_SEED
 
+from ..shared.changed_network import switch_words
 from ..shared.text import as_words
 from ..shared.wire import Formula, Head, as_base64
 from .form import choice_of
@@ -97,8 +98,14 @@ def _words(record: Recording) -> list[str]:
         [named, *(f"{name} {as_words(value).lower()}" for name, value in settings.attributes)]
     )
     clipping = ["dynamic clipping"] if settings.threshold == "dynamic" else []
+    changed = (
+        [f"changed network: {switch_words(checkpoint.unet.config, settings.switches)}"]
+        if settings.switches
+        else []
+    )
     return [
         _model(record),
+        *changed,
         named,
         f"{choice_of(settings)}, {len(record.walker.timesteps)} steps{resampled}",
         f"guidance {settings.guidance_scale:g}",

@@ -45,6 +45,14 @@ def lines(checkpoint: Checkpoint, form: DenoiseForm, walk: SamplingRequest) -> s
         "from diffusion_core.samplers import draw_noise, sample",
     ]
     body = [f"model = load_checkpoint({where})"]
+    if walk.switches is not None:
+        imports += [
+            "import dataclasses",
+            "from diffusion_core.inspection import Switches, switched",
+        ]
+        body.append(f"switches = Switches.from_dict({walk.switches.to_dict()!r})")
+        body.append("network = switched(model.unet, switches)")
+        body.append("model = dataclasses.replace(model, network=network)")
     tools = ["grid", "to_pil", "to_uint8"]
     guided = f", guidance_scale={walk.guidance_scale:g}" if walk.guidance_scale != 1 else ""
     body.append(f"denoiser = model.denoiser({shown}{guided}){words}")

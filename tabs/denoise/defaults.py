@@ -14,13 +14,11 @@ from diffusion_core.samplers import SAMPLERS, count_evaluations
 from diffusion_core.schedule import SPACINGS
 
 from ..shared import models
+from ..shared.class_menu import NO_CLASS, class_choices, classes
 from .form import (
     MOST_STEPS,
-    NO_CLASS,
     STRONGEST_GUIDANCE,
     DenoiseForm,
-    class_choices,
-    classes,
     sampler_of,
 )
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS

@@ -23,18 +23,19 @@ from diffusion_core.schedule import SPACINGS
 from diffusion_core.seeding import parse_seed
 
 from ..shared import models
+from ..shared.changed_network import ChangedNetwork
+from ..shared.class_menu import NO_CLASS, class_choices
 from ..shared.components import component
 from ..shared.forms import entry, parsed, table
 from ..shared.number_input import in_range, slider
 from ..shared.seed_input import seed_input
 from ..shared.start_image import StartImage
-from ..shared.text import LONGEST_NAME, original, printable, worded
+from ..shared.text import LONGEST_NAME, original, printable
 from ..shared.wire import HoleMessage, as_base64
 from .attributes import ANY, ATTRIBUTE_PARTS, SLOTS, attribute_updates, chosen_attributes
 from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 
 Value = TypeVar("Value")
-NO_CLASS = "none"
 NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
 BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
 # Fills a hole in place of a sampler that cannot. With eta 1 every step adds new noise, as the steps
@@ -221,6 +222,16 @@ def _read_attributes(card: OpenedCard) -> dict[str, Any]:
     )
 
 
+def _write_changed(form: DenoiseForm, _: Checkpoint) -> dict[str, Any]:
+    own = form.changed is not None and form.changed.model == form.model
+    return {"switches": form.changed.switches} if own and form.changed else {}
+
+
+def _read_changed(card: OpenedCard) -> dict[str, Any]:
+    switches = card.walk.switches
+    return {"changed": ChangedNetwork(card.path, switches) if switches else None}
+
+
 @dataclass(frozen=True)
 class DenoiseForm:
     """The values of the tab's controls: the table of their names, defaults, parsing, cards.
@@ -379,6 +390,10 @@ class DenoiseForm:
         read=_read_attributes,
     )
 
+    changed: ChangedNetwork | None = entry(  # of one model alone; see `changed.place`
+        None, gr.State, write=_write_changed, read=_read_changed
+    )
+
     def checkpoint(self) -> Checkpoint:
         """The model.
 
@@ -400,6 +415,8 @@ class DenoiseForm:
         given = request.pop("given", None)
         walk = SamplingRequest(**request)
         checkpoint.condition(walk.condition)
+        if walk.switches is not None:
+            walk.switches.check(checkpoint.unet)
         walk.timesteps(checkpoint)  # raises what does not fit this model
         return walk, given
 
@@ -420,24 +437,6 @@ CARD_PARTS = (
     "t",
     *ATTRIBUTE_PARTS,
 )
-
-
-def classes(model: str) -> list[str]:
-    """Choices of the class menu for a model; only "none" where it cannot be read."""
-    try:
-        checkpoint = models.get(model)
-    except ValueError:
-        return [NO_CLASS]
-    names = checkpoint.config.class_names or [str(i) for i in range(checkpoint.num_classes)]
-    shown = [printable(name, LONGEST_NAME) for name in names]
-    return [*([] if names and not checkpoint.null_label else [NO_CLASS]), *shown]
-
-
-def class_choices(model: str) -> list[tuple[str, str]]:
-    """Those choices with the words that the menu shows for them; "none" is a word of the page."""
-    names = classes(model)
-    own = worded([name for name in names if name != NO_CLASS])
-    return [*([(NO_CLASS, NO_CLASS)] if NO_CLASS in names else []), *own]
 
 
 def sampler_of(choice: str) -> tuple[str, str]:

@@ -8,12 +8,13 @@ from uuid import uuid4
 import gradio as gr
 
 from ..shared import models
+from ..shared.class_menu import class_choices
 from ..shared.components import QUIET, never_silent, script, why
 from ..shared.forms import Controls, Named, components, wired
 from ..shared.page import Page, open_tab
 from ..shared.player import player
 from ..shared.start_image import StartImage
-from . import attributes, defaults, folds, form, model_picker, start_controls, views
+from . import attributes, changed, defaults, folds, form, model_picker, start_controls, views
 from .downloads import keep
 from .form import DenoiseForm
 from .handlers import branch, denoise, denoise_anew, give_up, opening, replay, stop
@@ -115,7 +116,7 @@ def build(page: Page) -> None:
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
             with gr.Row(elem_classes=["pair"]):
                 model = controls.place("model", choices=choices, min_width=100)
-                label = controls.place("label", choices=form.class_choices(first), min_width=100)
+                label = controls.place("label", choices=class_choices(first), min_width=100)
             loaded = controls.add("loaded", gr.State(first))  # the last one that could be read
             summary = gr.HTML(
                 model_picker.opening_summary(first), elem_id="denoise-model", elem_classes=["told"]
@@ -143,6 +144,7 @@ def build(page: Page) -> None:
         with gr.Column(scale=5, elem_classes=["stage"]):
             views.row(controls)
             controls.add("begins", gr.Markdown(visible=False, elem_classes=["begins"]))
+            changed.place(controls)
             with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
             controls.add("begin_with_noise", with_noise)
             with views.panel(views.WALK):
@@ -250,6 +252,7 @@ def build(page: Page) -> None:
         ),
         **QUIET,
     ).then(None, js=script("denoise/clicks.js", "denoiseNow"), api_visibility="private")
+    changed.wire(controls, page, now)
     page["noise_start"].change(
         **wired(
             begin_with,

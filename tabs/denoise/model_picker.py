@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -15,6 +13,7 @@ from diffusion_core.checkpoint import Checkpoint, plain_id
 
 from ..shared import models
 from ..shared.errors import COMPUTATION, sentence_of
+from ..shared.fetching import SECONDS, Fetching
 from ..shared.sessions import PUBLIC, SESSIONS
 from ..shared.text import span
 from .defaults import (
@@ -32,7 +31,6 @@ ALSO = (
     f"Model also takes a Hub id{'' if PUBLIC else ' or a folder'}: type it there, for example "
     "google/ddpm-cifar10-32."
 )
-SECONDS = 0.2  # between two checks of a download
 ARRIVED_PARTS = ("loaded", "label", "model_summary", "guidance")
 CHOSEN_PARTS = (*ARRIVED_PARTS, "model", "sampler", "steps", "spacing", "images")
 
@@ -59,7 +57,7 @@ def choose(
         yield {"model_summary": "", "model": loaded}
         return
     with STOP_SIGNALS.sign_of(_stage(request), f"{name}\n{uuid4().hex}") as sign:
-        work = _Fetching(name, sign)
+        work = Fetching(name, sign)
         try:
             while not work.over.wait(SECONDS) and not sign.is_set():
                 yield {"model_summary": work.line()}
@@ -89,53 +87,6 @@ def choose(
 
 def _stage(request: gr.Request) -> str:
     return f"{request.session_hash or ''} model"
-
-
-class _Fetching:
-    """A checkpoint on its way, in a thread of its own.
-
-    Attributes:
-        value: Its value in the menu, once it is here.
-        error: The error, where it failed.
-        over: Set when one or the other is.
-        sign: Set where nobody waits for it any more.
-    """
-
-    def __init__(self, name: str, sign: threading.Event) -> None:
-        self.name, self.value = name, name
-        self.error: Exception | None = None
-        self.over, self.sign = threading.Event(), sign
-        self.done, self.total, self.began = 0, 0, time.monotonic()
-        threading.Thread(target=self._work, name="fetching", daemon=True).start()
-
-    def _work(self) -> None:
-        try:
-            self.value = models.fetch(self.name, self._note)
-            models.measure_anew(models.get(self.value))
-        except Exception as error:
-            self.error = error
-        self.over.set()
-
-    def _note(self, done: int, total: int) -> None:
-        if self.sign.is_set():
-            raise ValueError("Another model was chosen.")
-        self.done, self.total = done, total
-
-    def line(self) -> str:
-        """The progress, as a line with a bar."""
-        name = html.escape(self.name)
-        if not self.total:
-            return f"<p>Looking for {name}.</p>"
-        if self.done >= self.total:
-            return f"<p>Reading the weights of {name}.</p>"
-        passed = time.monotonic() - self.began
-        left = passed * (self.total - self.done) / max(self.done, 1)
-        unit, word = (1e6, "MB") if self.total >= 1e7 else (1e3, "kB")
-        words = f"{self.done / unit:,.0f} of {self.total / unit:,.0f} {word}"
-        return (
-            f"<p>Fetching {name} from the Hub: {words}, about {span(1000 * left)} left.</p>"
-            f'<progress max="{self.total}" value="{self.done}" aria-label="Download"></progress>'
-        )
 
 
 def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def there_and_back(
 ) -> Iterator[Way]:
     """Lead a picture to its noise, and walk back from there by the same timesteps."""
     device = checkpoint.device
-    denoiser = checkpoint.denoiser(walk.condition, walk.guidance_scale)
+    denoiser = walk.denoiser(checkpoint)
     steps, spacing = walk.num_steps, walk.spacing
     for up in invert(
         denoiser,
@@ -202,7 +202,7 @@ def come_back(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[d
             times = np.linspace(0, len(schedule) - 1, TIMES).round().astype(int).tolist()
             x0 = given.picture
             eps = draw_noise(x0.shape, torch.Generator().manual_seed(walk.seed))
-            denoiser = checkpoint.denoiser(walk.condition, walk.guidance_scale)
+            denoiser = walk.denoiser(checkpoint)
             limit = walk.clip_limit(checkpoint)
             noised: list[Tensor] = []
             estimates: list[Tensor] = []

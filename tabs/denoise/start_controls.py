@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,10 +11,11 @@ import numpy as np
 from diffusion_core.data import read_picture
 
 from ..shared import models
-from ..shared.components import QUIET, STATIC
+from ..shared.components import QUIET
 from ..shared.forms import Controls, wired
 from ..shared.picture_upload import picture_input
 from ..shared.start_image import StartImage
+from ..shared.suited_picture import first_picture, suited
 from .form import (
     HOLE,
     HOLE_ETA,
@@ -31,11 +31,6 @@ from .form import (
 )
 from .sampler_words import SAMPLER_WORDS
 
-PICTURES = STATIC / "pictures"
-# The picture that is there before anybody chose one: of what the model's data set shows, else of a
-# kind that it has never seen.
-OF_DATASET = {"avatars": "avatar.png", "fashion-mnist": "ankle-boot.png"}
-OTHERWISE = "chelsea.png"
 FIRST_T = 600
 HOLE_WORDS = "A hole takes ddim or ddpm: other samplers change to ddim with eta 1."
 FOLD_WORDS = {
@@ -46,16 +41,6 @@ FOLD_WORDS = {
 }
 
 
-def first_picture(model: str) -> Path:
-    """The file of the picture that suits a model."""
-    try:
-        dataset = models.get(model).config.dataset
-    except ValueError:
-        dataset = ""
-    found = (file for name, file in OF_DATASET.items() if dataset.startswith(name))
-    return PICTURES / next(found, OTHERWISE)
-
-
 def first_start(model: str) -> StartImage | None:
     """The picture that is there before anybody chose one; None without a model."""
     try:
@@ -64,14 +49,6 @@ def first_start(model: str) -> StartImage | None:
         return None
     t = min(FIRST_T, len(schedule) - 1)
     return StartImage(read_picture(first_picture(model)), float(schedule.log_snr(t)))
-
-
-def suited(picture: np.ndarray | None, model: str) -> Any:
-    """The file of the picture that suits another model; no update where the user's own is there."""
-    shipped = (read_picture(PICTURES / file) for file in {*OF_DATASET.values(), OTHERWISE})
-    if picture is not None and not any(np.array_equal(picture, each) for each in shipped):
-        return gr.skip()
-    return str(first_picture(model))
 
 
 def show_suited(file: str, t: float | None, model: str) -> tuple[str, Any]:

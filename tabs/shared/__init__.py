@@ -21,6 +21,7 @@ Its files:
     picture_and_noise  a picture and its noise, as the browser mixes them
     seed_input      the control of a seed
     start_image     a picture that a walk begins with
+    changed_network  a network with parts changed, and what it is in words
     figures         Plotly figures from arrays
     text            numbers as words, and any text as text that can be shown
     wire            the messages between page and server, and bytes as text
@@ -30,6 +31,7 @@ Its files:
 """
 
 __all__ = [
+    "changed_network",
     "components",
     "compute_queue",
     "connection",

@@ -410,3 +410,108 @@ class LessonAnswer(TypedDict):
 
     lesson: NotRequired[LessonMessage]
     error: NotRequired[str]
+
+
+class InsideStageMessage(TypedDict):
+    """The pictures above the views of the Inside tab."""
+
+    width: int
+    height: int
+    channels: int
+    x_t: str
+    x0_hat: str
+    x0: str
+    apart: str
+    error: float
+    t: int
+    T: int
+    model: str
+    changed: str
+    caption: str
+
+
+class MapBlock(TypedDict):
+    """A block on the map of a network."""
+
+    name: str
+    kind: str
+    way: str
+    level: int
+    title: str
+    sentence: str
+    facts: str
+    channels: int
+    side: int
+    work: float
+    time: float
+    width: int
+    height: int
+    picture: str
+
+
+class NormMessage(TypedDict):
+    """A group norm, before and after."""
+
+    name: str
+    groups: int
+    most: float
+    before: list[float]
+    after: list[float]
+    spread: list[float]
+
+
+class ArithmeticMessage(TypedDict):
+    """One number of a convolution, as the sum that it is."""
+
+    name: str
+    channel: int
+    of: int
+    row: int
+    column: int
+    side: int
+    inputs: list[int]
+    patches: list[list[float]]
+    kernels: list[list[float]]
+    sums: list[float]
+    others: int
+    rest: float
+    bias: float
+    value: float
+
+
+class OpenedBlock(TypedDict):
+    """A block that is laid open."""
+
+    name: str
+    title: str
+    sentence: str
+    facts: str
+    left_out: str
+    width: int
+    height: int
+    rows: int
+    columns: int
+    channels: list[int]
+    deviations: list[float]
+    maps: list[str]
+    components: str
+    explained: float
+    comes_in: float
+    adds: NotRequired[float]
+    goes_on: float
+    norms: list[NormMessage]
+    heads: list[str]
+    most: list[float]
+    vector: list[float]
+    arithmetic: NotRequired[ArithmeticMessage]
+
+
+class InsideMapMessage(TypedDict):
+    """The map of a network at one evaluation."""
+
+    model: str
+    t: int
+    words: str
+    blocks: list[MapBlock]
+    skips: list[list[int]]
+    opened: NotRequired[OpenedBlock]

@@ -437,6 +437,117 @@
  */
 
 /**
+ * The pictures above the views of the Inside tab.
+ *
+ * @typedef {object} InsideStageMessage
+ * @property {number} width
+ * @property {number} height
+ * @property {number} channels 1 or 3.
+ * @property {string} x_t
+ * @property {string} x0_hat
+ * @property {string} x0
+ * @property {string} apart |x0_hat − x0|, mean over the channels, one byte a pixel: 255 is 1 or more.
+ * @property {number} error Root of the mean squared error of x0_hat.
+ * @property {number} t
+ * @property {number} T
+ * @property {string} model Its name in the menu.
+ * @property {string} changed What was changed in the network, in words; or empty.
+ * @property {string} caption
+ */
+
+/**
+ * A block on the map of a network.
+ *
+ * @typedef {object} MapBlock
+ * @property {string} name
+ * @property {string} kind
+ * @property {string} way down, middle, up, or empty of what has no level.
+ * @property {number} level 0 is the finest.
+ * @property {string} title
+ * @property {string} sentence What it is for.
+ * @property {string} facts
+ * @property {number} channels
+ * @property {number} side The longer one of its output, in positions; 0 of a vector.
+ * @property {number} work Share of the arithmetic.
+ * @property {number} time Share of the measured time.
+ * @property {number} width Of its picture.
+ * @property {number} height
+ * @property {string} picture RGB; empty of a vector.
+ */
+
+/**
+ * A group norm, before and after: shares of the values in bins of equal width.
+ *
+ * @typedef {object} NormMessage
+ * @property {string} name
+ * @property {number} groups
+ * @property {number} most The bins reach from -most to most.
+ * @property {number[]} before
+ * @property {number[]} after
+ * @property {number[]} spread Standard deviation before and after.
+ */
+
+/**
+ * One number of a convolution, as the sum that it is.
+ *
+ * @typedef {object} ArithmeticMessage
+ * @property {string} name
+ * @property {number} channel Of the output.
+ * @property {number} of Channels of the output.
+ * @property {number} row
+ * @property {number} column
+ * @property {number} side Of the kernel.
+ * @property {number[]} inputs Input channels that are written out.
+ * @property {number[][]} patches
+ * @property {number[][]} kernels
+ * @property {number[]} sums
+ * @property {number} others Input channels that are not written out.
+ * @property {number} rest Their sum.
+ * @property {number} bias
+ * @property {number} value
+ */
+
+/**
+ * A block that is laid open.
+ *
+ * @typedef {object} OpenedBlock
+ * @property {string} name
+ * @property {string} title
+ * @property {string} sentence
+ * @property {string} facts
+ * @property {string} left_out What of it is not shown, in words; or empty.
+ * @property {number} width Of a map as it is shown.
+ * @property {number} height
+ * @property {number} rows Of a map as it is.
+ * @property {number} columns
+ * @property {number[]} channels Those that are shown, most active first.
+ * @property {number[]} deviations
+ * @property {string[]} maps One byte a position.
+ * @property {string} components RGB; empty of a vector.
+ * @property {number} explained Share of the variance that the components explain.
+ * @property {number} comes_in
+ * @property {number} [adds]
+ * @property {number} goes_on
+ * @property {NormMessage[]} norms
+ * @property {string[]} heads One byte a position.
+ * @property {number[]} most The largest weight of each head.
+ * @property {number[]} vector
+ * @property {ArithmeticMessage} [arithmetic]
+ */
+
+/**
+ * The map of a network at one evaluation.
+ *
+ * @typedef {object} InsideMapMessage
+ * @property {string} model
+ * @property {number} t
+ * @property {string} words
+ * @property {MapBlock[]} blocks
+ * @property {number[][]} skips
+ * @property {OpenedBlock} [opened]
+ */
+
+/**
  * A message from its text.
  *
  * @template T

@@ -29,6 +29,7 @@ export const SLOTS = {
     [{ of: "button.beside", name: "New noise", sign: "die" }],
   ],
   schedules: [],
+  inside: [[{ of: "#inside-die", name: "New noise", sign: "die" }]],
   denoise: [
     [
       { of: "#denoise-run", words: "Denoise" },

@@ -1,0 +1,104 @@
+"""The tab's menu of models: what was chosen is brought here, and the other controls follow."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from diffusion_core.checkpoint import plain_id
+
+from ..shared import models
+from ..shared.class_menu import class_choices, classes
+from ..shared.errors import COMPUTATION, sentence_of
+from ..shared.fetching import SECONDS, Fetching
+from ..shared.number_input import beside
+from ..shared.suited_picture import suited
+
+# The class that a shipped picture shows, by the model's data set; else the first of the menu.
+SHOWS = {"fashion-mnist": "Ankle boot"}
+ARRIVED_PARTS = ("loaded", "label", "t", "model_told")
+
+
+def opening_class(model: str) -> str:
+    """The class of the picture that suits the model."""
+    choices = classes(model)
+    try:
+        dataset = models.get(model).config.dataset
+    except ValueError:
+        dataset = ""
+    shown = next((name for start, name in SHOWS.items() if dataset.startswith(start)), "")
+    return shown if shown in choices else choices[0]
+
+
+def bring(text: str | None, loaded: str, label: str | None, t: float | None) -> Iterator[Any]:
+    """Handler of the menu: bring what was chosen, showing how far that is.
+
+    Args:
+        text: The choice, as chosen or typed.
+        loaded: The model that is shown, to which the menu returns where this one fails.
+        label: The chosen class.
+        t: The timestep.
+
+    Yields:
+        Updates of `ARRIVED_PARTS` and "model", by name.
+    """
+    name = plain_id((text or "").strip())
+    if not name:
+        yield {"model": loaded, "model_told": ""}
+        return
+    sign = threading.Event()
+    work = Fetching(name, sign)
+    try:
+        while not work.over.wait(SECONDS):
+            yield {"model_told": work.line()}
+    finally:
+        sign.set()  # the page went: the download ends
+    if work.error is not None:
+        sentence = html.escape(sentence_of(work.error, COMPUTATION), quote=False)
+        error = f'<p class="error" role="alert">{sentence}</p>'
+        yield {"model": loaded, "model_told": error}
+        return
+    yield {"model": work.value, **arrived_updates(work.value, label, t)}
+
+
+def arrived(model: str, loaded: str, label: str | None, t: float | None) -> dict[str, Any]:
+    """Updates of `ARRIVED_PARTS` where the menu's value was changed, by whomever.
+
+    What is not here yet changes nothing; `bring` brings it.
+    """
+    return {} if model == loaded else arrived_updates(model, label, t)
+
+
+def arrived_updates(model: str, label: str | None, t: float | None) -> dict[str, Any]:
+    """The same for a model, whichever was there before; none where it cannot be shown."""
+    try:
+        checkpoint = models.get(model)
+    except ValueError:
+        return {}
+    try:
+        checkpoint.image_shape, checkpoint.unet  # noqa: B018  (each raises where there is none)
+    except ValueError as error:
+        return {"model_told": beside(str(error))}
+    last = len(checkpoint.schedule) - 1
+    kept = label if label in classes(model) else opening_class(model)
+    return {
+        "loaded": model,
+        "label": gr.Dropdown(class_choices(model), value=kept),
+        "t": gr.Slider(maximum=last, value=last if t is None else min(t, last)),
+        "model_told": "",
+    }
+
+
+def menu(request: gr.Request) -> gr.Dropdown:
+    """The models' menu as it is now: some came after the page was built."""
+    return gr.Dropdown(models.available(request.session_hash or ""))
+
+
+def suited_file(picture: np.ndarray | None, model: str) -> Any:
+    """The file of the picture that suits another model; no update where a person's own is there."""
+    return suited(picture, model)

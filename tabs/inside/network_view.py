@@ -1,0 +1,281 @@
+"""The view "Network" of the Inside tab: the map of the network, and one of its blocks opened."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.inspection import (
+    Block,
+    BlockActivations,
+    NetworkMap,
+    Norm,
+    look_inside,
+    network_map,
+)
+
+from ..shared.components import component, script
+from ..shared.forms import Named
+from ..shared.wire import (
+    ArithmeticMessage,
+    InsideMapMessage,
+    MapBlock,
+    NormMessage,
+    OpenedBlock,
+    as_base64,
+)
+from .inside_page import NETWORK, InsidePage, stage_message
+from .subject import Subject
+
+SHOWN_MAPS = 12
+SHOWN_TERMS = 3  # input channels of a convolution that are written out
+MOST_MAPS_KEPT = 16  # maps of networks
+# What a block is for, in one sentence, and its name: by its kind.
+KINDS = {
+    "in": ("First convolution", "It turns the picture's colours into the first feature maps."),
+    "residual": (
+        "Residual block",
+        "It adds a correction, made by two convolutions and told the timestep, to what comes in.",
+    ),
+    "attention": (
+        "Attention",
+        "Every place looks at every other one, and takes from those that matter to it.",
+    ),
+    "down": ("Down", "It halves height and width, so that the next blocks see more at once."),
+    "up": ("Up", "It doubles height and width, on the way back to a picture."),
+    "time": (
+        "Timestep embedding",
+        "It turns the timestep into a vector that tells every residual block how much noise is in.",
+    ),
+    "condition": (
+        "Class embedding",
+        "It has a vector for each class, which is added to that of the timestep.",
+    ),
+    "norm": ("Last norm", "It brings all groups of channels to one scale before the way out."),
+    "out": ("Last convolution", "It turns the last feature maps into the network's prediction."),
+}
+_MAPS: OrderedDict[tuple[str, str], NetworkMap] = OrderedDict()
+_LOCK = threading.Lock()
+
+
+def map_of(checkpoint: Checkpoint) -> NetworkMap:
+    """The map of a model's network; measured once and kept."""
+    key = (checkpoint.weights_hash, str(checkpoint.device))
+    with _LOCK:
+        if key not in _MAPS:
+            _MAPS[key] = network_map(checkpoint.unet)
+            while len(_MAPS) > MOST_MAPS_KEPT:
+                _MAPS.popitem(last=False)
+        _MAPS.move_to_end(key)
+        return _MAPS[key]
+
+
+def show(subject: Subject, opened: str) -> dict[str, Any]:
+    """Updates of the stage and of the map: one evaluation of the network.
+
+    Args:
+        subject: What the tab looks at.
+        opened: JSON of what the browser has opened: the block's name, the position as shares of
+            height and width, and the convolution's output channel; "" is nothing.
+    """
+    drawn = map_of(subject.checkpoint)
+    block, pixel, channel = asked_for(opened, drawn)
+    (_, x0_hat), pictures, activations = look_inside(
+        subject.checkpoint.unet, subject.predict, block=block, pixel=pixel, channel=channel
+    )
+    message: InsideMapMessage = {
+        "model": subject.checkpoint.weights_hash,
+        "t": subject.t,
+        "words": words_of(drawn),
+        "blocks": map_blocks(drawn, pictures),
+        "skips": [list(pair) for pair in drawn.skips],
+    }
+    if activations is not None:
+        found = next(b for b in drawn.blocks if b.name == block)
+        message["opened"] = opened_block(found, activations)
+    return {"stage": stage_message(subject, x0_hat), "map": json.dumps(message)}
+
+
+def asked_for(opened: str, drawn: NetworkMap) -> tuple[str | None, tuple[float, float], int | None]:
+    """(block, pixel, channel) of what the browser asks for; nothing where that is nonsense."""
+    try:
+        asked = json.loads(opened or "{}")
+        name = asked.get("block")
+        row, column = (float(share) for share in asked.get("pixel", (0.5, 0.5)))
+        channel = asked.get("channel")
+        channel = channel if isinstance(channel, int) else None
+    except (ValueError, TypeError, AttributeError):
+        return None, (0.5, 0.5), None
+    if not (0 <= row <= 1 and 0 <= column <= 1):
+        row, column = 0.5, 0.5
+    known = {b.name for b in drawn.blocks}
+    return (name if name in known else None), (row, column), channel
+
+
+def words_of(drawn: NetworkMap) -> str:
+    """The network in a line."""
+    parameters = sum(b.parameters for b in drawn.blocks)
+    work = sum(b.multiply_adds for b in drawn.blocks)
+    seconds = sum(b.seconds for b in drawn.blocks)
+    folded = (
+        f" · {drawn.patch} × {drawn.patch} pixels are folded into channels first"
+        if drawn.patch > 1
+        else ""
+    )
+    return (
+        f"{len(drawn.blocks)} blocks · {parameters / 1e6:,.3g} million parameters · "
+        f"{work / 1e6:,.3g} million multiply-adds and {1000 * seconds:,.3g} ms a picture{folded}"
+    )
+
+
+def map_blocks(drawn: NetworkMap, pictures: dict[str, np.ndarray]) -> list[MapBlock]:
+    """The blocks for the browser, each with its thumbnail where it has one."""
+    work = max(1, sum(b.multiply_adds for b in drawn.blocks))
+    seconds = max(1e-9, sum(b.seconds for b in drawn.blocks))
+    made: list[MapBlock] = []
+    for block in drawn.blocks:
+        title, sentence = KINDS[block.kind]
+        picture = pictures.get(block.name)
+        share, time_share = block.multiply_adds / work, block.seconds / seconds
+        facts = (
+            f"{size_of(block)} · {block.parameters:,} parameters · {100 * share:.1f} % of the "
+            f"arithmetic, {100 * time_share:.1f} % of the time"
+        )
+        one: MapBlock = {
+            "name": block.name,
+            "kind": block.kind,
+            "way": block.way,
+            "level": block.level,
+            "title": title,
+            "sentence": sentence,
+            "facts": facts,
+            "channels": block.channels,
+            "side": max(block.resolution) if block.resolution else 0,
+            "work": share,
+            "time": time_share,
+            "width": 0,
+            "height": 0,
+            "picture": "",
+        }
+        if picture is not None:
+            one["height"], one["width"] = picture.shape[:2]
+            one["picture"] = as_base64(picture)
+        made.append(one)
+    return made
+
+
+def size_of(block: Block) -> str:
+    """Resolution and channels, in words."""
+    if block.resolution is None:
+        return f"a vector of {block.channels} numbers"
+    H, W = block.resolution
+    return f"{H} × {W}, {block.channels} channels"
+
+
+def levels_of(values: np.ndarray) -> str:
+    """One map as bytes, over its own range."""
+    low, high = float(values.min()), float(values.max())
+    share = (values - low) / max(high - low, 1e-12)
+    return as_base64((share * 255).round().astype(np.uint8))
+
+
+def opened_block(block: Block, kept: BlockActivations) -> OpenedBlock:
+    """An opened block for the browser."""
+    title, sentence = KINDS[block.kind]
+    shown = len(kept.channels[:SHOWN_MAPS])
+    h, w = kept.maps.shape[1:] if shown else (0, 0)
+    left_out = f"{shown} of {block.channels} channels are shown" if shown < block.channels else ""
+    if block.resolution and (h, w) != block.resolution:
+        left_out += f"{', ' if left_out else ''}averaged to {h} × {w}"
+    look = kept.look
+    message: OpenedBlock = {
+        "name": block.name,
+        "title": title,
+        "sentence": sentence,
+        "facts": size_of(block),
+        "left_out": left_out,
+        "width": w,
+        "height": h,
+        "rows": block.resolution[0] if block.resolution else 0,
+        "columns": block.resolution[1] if block.resolution else 0,
+        "channels": list(kept.channels[:SHOWN_MAPS]),
+        "deviations": [round(float(d), 4) for d in kept.deviations[:SHOWN_MAPS]],
+        "maps": [levels_of(each) for each in kept.maps[:SHOWN_MAPS]],
+        "components": "" if kept.components is None else as_base64(kept.components),
+        "explained": sum(kept.explained),
+        "comes_in": kept.comes_in,
+        "goes_on": kept.goes_on,
+        "norms": [norm_message(norm) for norm in kept.norms],
+        "heads": [] if look is None else [levels_of(head) for head in look.weights],
+        "most": [] if look is None else [float(head.max()) for head in look.weights],
+        "vector": [] if kept.vector is None else [round(float(v), 4) for v in kept.vector],
+    }
+    if kept.adds is not None:
+        message["adds"] = kept.adds
+    if kept.arithmetic is not None:
+        message["arithmetic"] = arithmetic_message(kept)
+    return message
+
+
+def norm_message(norm: Norm) -> NormMessage:
+    """A group norm for the browser."""
+    return {
+        "name": norm.name,
+        "groups": norm.groups,
+        "most": norm.edges[1],
+        "before": [round(float(v), 5) for v in norm.before],
+        "after": [round(float(v), 5) for v in norm.after],
+        "spread": [*norm.spread],
+    }
+
+
+def arithmetic_message(kept: BlockActivations) -> ArithmeticMessage:
+    """One number of a convolution for the browser: the input channels that add most, and the rest.
+
+    The parts are rounded nowhere, so that they add up to the value.
+    """
+    found = kept.arithmetic
+    assert found is not None
+    sums = found.sums
+    order = np.argsort(-np.abs(sums))
+    written, rest = order[:SHOWN_TERMS], order[SHOWN_TERMS:]
+    return {
+        "name": found.name,
+        "channel": found.channel,
+        "of": kept.shape[0],
+        "row": found.pixel[0],
+        "column": found.pixel[1],
+        "side": found.kernel.shape[1],
+        "inputs": [int(c) for c in written],
+        "patches": [[float(v) for v in found.patch[c].ravel()] for c in written],
+        "kernels": [[float(v) for v in found.kernel[c].ravel()] for c in written],
+        "sums": [float(sums[c]) for c in written],
+        "others": len(rest),
+        "rest": float(sums[rest].sum()),
+        "bias": found.bias,
+        "value": found.value,
+    }
+
+
+def build_network(inside: InsidePage) -> None:
+    """Lay the view out and wire it.
+
+    Args:
+        inside: The tab: its controls, and `follow`, by which the view is computed anew.
+    """
+    drawing = component("inside_map", "{}", "inside-map")
+    opened = gr.Textbox(visible=False)
+    chosen = drawing.input(
+        None,
+        None,
+        opened,
+        js=script("inside_map/clicks.js", "openedBlock"),
+        api_visibility="private",
+    )
+    inside.follow(NETWORK, show, [opened], Named({"map": drawing}), stage=True, after=[chosen])

@@ -1,0 +1,42 @@
+// The pictures above the views of the Inside tab: x_t, the network's guess, the truth, the error.
+
+import { bytes } from "../lib/bytes.js";
+import { find } from "../lib/dom.js";
+import { parse } from "../lib/messages.js";
+import { paintLevels } from "../lib/pixels.js";
+import "./clicks.js"; // here before the first click
+import { warmth } from "./warmth.js";
+
+/** @type {import("../lib/messages.js").Mount} */
+export function mount(element) {
+  const root = find(element, ".inside", HTMLElement);
+  /** @param {string} selector */
+  const $ = (selector) => find(root, selector, HTMLElement);
+
+  return (value) => {
+    /** @type {import("../lib/messages.js").InsideStageMessage | null} */
+    const message = parse(value);
+    if (!message?.x_t) return;
+    const { width, height, channels } = message;
+    for (const name of /** @type {const} */ (["x_t", "x0_hat", "x0"])) {
+      const levels = bytes(message[name]);
+      const canvas = find(root, `.view.${name} canvas`, HTMLCanvasElement);
+      paintLevels(canvas, width, height, channels, (p) => levels[p]);
+    }
+    const apart = bytes(message.apart);
+    const canvas = find(root, ".view.apart canvas", HTMLCanvasElement);
+    paintLevels(canvas, width, height, 3, (p) => warmth(apart[Math.floor(p / 3)])[p % 3]);
+    const error = message.error.toFixed(3);
+    canvas.setAttribute("aria-label", `error ${error}, how far the guess is from the truth`);
+    $(".number").textContent = error;
+    $(".words").textContent = message.caption;
+    $(".changed").hidden = !message.changed;
+    $(".changed").textContent = message.changed && `Changed network: ${message.changed}.`;
+    Object.assign(root.dataset, {
+      t: String(message.t),
+      model: message.model,
+      error,
+      changed: message.changed,
+    });
+  };
+}
