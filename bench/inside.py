@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
 from diffusion_core.checkpoint import checkpoint_folders, load_checkpoint
@@ -44,9 +46,8 @@ def bench_inside(model: str, rounds: int) -> None:
         evaluate()
     for kind, name in kinds.items():
         record_activations(network, x, t, None, name)
-        times = alternate(
-            lambda n=name: record_activations(network, x, t, None, n), evaluate, rounds
-        )
+        opened = partial(record_activations, network, x, t, None, name)
+        times = alternate(opened, evaluate, rounds)
         report(f"inside of {model}, {kind} opened / one evaluation", *times)
     report(
         f"inside of {model}, a part taken away / one evaluation",

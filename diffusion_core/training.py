@@ -47,6 +47,7 @@ __all__ = [
     "fresh_unet",
     "learning_rate_at",
     "loss_weights",
+    "squared_errors",
     "train",
 ]
 
@@ -240,6 +241,11 @@ class TrainStep:
     raw: UNet
 
 
+def squared_errors(output: Tensor, target: Tensor) -> Tensor:
+    """Squared error of each prediction, mean over its numbers: (B, ...) twice to float32 (B,)."""
+    return (output.float() - target).square().flatten(1).mean(dim=1)
+
+
 def loss_weights(config: TrainConfig, t: Tensor, schedule: NoiseSchedule) -> Tensor:
     """w(t), float32 (B,), that the squared error of the prediction is multiplied by.
 
@@ -398,7 +404,7 @@ def train(
             torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
         ):
             output = network_output(model, shape, x_t, t.to(device), y)
-        losses = (output.float() - target).square().flatten(1).mean(dim=1)
+        losses = squared_errors(output, target)
         loss = (weights * losses).mean()
         optimizer.zero_grad()
         accelerator.backward(loss)

@@ -9,6 +9,7 @@ Its files:
     network_map   the blocks of a network, their sizes, and their shares of the work
     activations   what passes through the blocks at one evaluation
     switches      parts of a UNet scaled or taken away
+    loss_draws    the training loss by hand: draws of it, its average, a step of its gradient
     timestep_encoding  how the timestep is told, and a network that is told another
 """
 
@@ -21,6 +22,15 @@ from .activations import (
     Norm,
     look_inside,
     record_activations,
+)
+from .loss_draws import (
+    GradientStep,
+    LayerChange,
+    LossDraws,
+    average_curve,
+    draw_loss,
+    gradient_step,
+    weightings,
 )
 from .network_map import Block, NetworkMap, network_map
 from .shallow_copy import shallow_copy
@@ -41,6 +51,13 @@ __all__ = [
     "Look",
     "MOST_SCALE",
     "NetworkMap",
+    "GradientStep",
+    "LayerChange",
+    "LossDraws",
+    "average_curve",
+    "draw_loss",
+    "gradient_step",
+    "weightings",
     "Norm",
     "SWITCHES",
     "Switches",

@@ -255,7 +255,7 @@ def build_switches(inside: InsidePage) -> None:
     inputs = [tuple(backbone), tuple(skips), attentions, residuals, block, channel, time]
     parts = Named(dict(zip(PARTS, (tuple(rows), *inputs), strict=True)))
     loaded = inside.controls["loaded"]
-    each = [*backbone, *skips, attentions, residuals, block, channel, time]
+    each: list[Any] = [*backbone, *skips, attentions, residuals, block, channel, time]
     inside.follow(
         "switches",
         compare,

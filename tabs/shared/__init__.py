@@ -21,6 +21,10 @@ Its files:
     picture_and_noise  a picture and its noise, as the browser mixes them
     seed_input      the control of a seed
     start_image     a picture that a walk begins with
+    class_menu      the menu of a model's classes
+    fetching        a model that was chosen, on its way here
+    suited_picture  the picture that is shown for a model before anybody chose one
+    walk_step       a step of a walk, as one tab hands it to another
     changed_network  a network with parts changed, and what it is in words
     figures         Plotly figures from arrays
     text            numbers as words, and any text as text that can be shown
@@ -32,11 +36,13 @@ Its files:
 
 __all__ = [
     "changed_network",
+    "class_menu",
     "components",
     "compute_queue",
     "connection",
     "crossing",
     "errors",
+    "fetching",
     "figures",
     "forms",
     "gpu",
@@ -55,6 +61,8 @@ __all__ = [
     "sessions",
     "shutdown",
     "start_image",
+    "suited_picture",
     "text",
+    "walk_step",
     "wire",
 ]
