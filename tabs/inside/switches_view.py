@@ -249,6 +249,7 @@ def build_switches(inside: InsidePage) -> None:
         walk = gr.Button(
             "Walk with it", variant="primary", interactive=False, elem_id="inside-switches-walk"
         )
+    gr.Markdown("The plain network, beside it:", elem_classes=["hint"])
     plain = component("inside", "{}", "inside-switches-plain")
     changed = gr.State(None)
     chosen = gr.Textbox("", visible=False)
