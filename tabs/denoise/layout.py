@@ -72,7 +72,7 @@ def handed_over(
     """
     updates = arrived(model, loaded, label, request)
     if "label" in updates:
-        label = defaults.kept_class(model, label, form.classes(model))
+        label = defaults.kept_class(model, label, defaults.classes(model))
         updates |= attributes.attribute_updates(model, label, chosen)
     return updates
 
