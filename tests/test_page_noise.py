@@ -2,7 +2,18 @@
 
 import numpy as np
 import pytest
-from pagelib import beyond, delay, faults, in_light_and_dark, pixels, press, quiet, run, settle
+from pagelib import (
+    beyond,
+    delay,
+    faults,
+    in_light_and_dark,
+    number,
+    pixels,
+    press,
+    quiet,
+    run,
+    settle,
+)
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -42,9 +53,9 @@ def change(page, act):
     )
 
 
-@pytest.mark.parametrize("round_trip", [0, 150])
-def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip):
-    delay(tab, round_trip)
+def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab):
+    in_view(tab)
+    delay(tab, 150)
     x0, eps, schedule = compute.parts(OPENING)
     quiet(tab)
     requests = []
@@ -56,37 +67,45 @@ def test_the_slider_draws_q_sample_in_one_frame_and_asks_nobody(tab, round_trip)
         assert np.abs(got.astype(int) - want).max() <= 1
     assert (pixels(tab, "x0", STAGE) == to_uint8(x0)[0]).all()  # grey
     assert np.abs(pixels(tab, "eps", STAGE).astype(int) - to_uint8(eps)[0]).max() <= 1
+    expect(tab.locator(f"{STAGE} .moments")).to_contain_text(
+        f"standard deviation {float(eps.std(correction=0)):.2f}"
+    )
+    now = tab.locator(f"{STAGE} .now")
     tab.get_by_label("Timestep").press("ArrowLeft")
-    expect(tab.locator(f"{STAGE} .now")).to_have_text("998")
-    assert requests == []
-
-
-def test_the_numbers_under_the_picture_are_this_timesteps(tab):
-    _, eps, schedule = compute.parts(OPENING)
+    expect(now).to_have_text("998")
+    # The numbers under the picture are this timestep's.
     ab = float(schedule.alpha_bar(300))
     tab.evaluate(MOVE, 300)
     expect(tab.locator(f"{STAGE} .a")).to_have_text(f"{ab**0.5:.2f}")
     expect(tab.locator(f"{STAGE} .b")).to_have_text(f"{(1 - ab) ** 0.5:.2f}")
     decibel = 10 * np.log10(ab / (1 - ab))
     expect(tab.locator(f"{STAGE} .snr")).to_contain_text(f"{decibel:.1f} dB".replace("-", "−"))
-    tab.evaluate(MOVE, 999)
-    expect(tab.locator(f"{STAGE} .moments")).to_contain_text(
-        f"standard deviation {float(eps.std(correction=0)):.2f}"
-    )
-
-
-def test_the_film_strip_goes_where_it_says_and_play_arrives_at_noise(tab):
+    # The film strip goes where it says, and play arrives at noise.
     thumbnails = tab.locator(f"{STAGE} .strip button")
     assert thumbnails.count() == 8
     thumbnails.nth(3).click()
-    expect(tab.locator(f"{STAGE} .now")).to_have_text("428")
+    expect(now).to_have_text("428")
     assert np.array_equal(pixels(tab, "x_t", STAGE), pixels(tab, "thumbnail t = 428", STAGE))
     tab.evaluate(MOVE, 900)
     tab.keyboard.press("Space")  # on a thumbnail, its own
-    expect(tab.locator(f"{STAGE} .now")).to_have_text("428")
+    expect(now).to_have_text("428")
     tab.evaluate(MOVE, 900)
     tab.locator(f"{STAGE} .play").click()
-    expect(tab.locator(f"{STAGE} .now")).to_have_text("999")
+    expect(now).to_have_text("999")
+    assert requests == []
+
+
+def in_view(tab):
+    """All of the stage: the formula under the curve, and play beside the timestep."""
+    box = {
+        part: tab.locator(f"{STAGE} {part}").first.bounding_box()
+        for part in (".view.x_t canvas", ".play", ".time", ".rail", ".equation", ".strip")
+    }
+    assert all(b["y"] > 0 and b["y"] + b["height"] <= 900 for b in box.values()), box
+    play, time = box[".play"], box[".time"]
+    assert abs(play["y"] + play["height"] / 2 - time["y"] - time["height"] / 2) < 12
+    assert 0 <= box[".equation"]["y"] - box[".rail"]["y"] - box[".rail"]["height"] < 40
+    assert box[".view.x_t canvas"]["width"] >= 280
 
 
 def test_keys_act_on_the_whole_tab_but_not_where_one_types(tab):
@@ -113,25 +132,29 @@ def test_keys_act_on_the_whole_tab_but_not_where_one_types(tab):
     expect(tab.locator(f"{STAGE} .play")).to_have_attribute("aria-label", "Pause")
     tab.keyboard.press("Space")
     expect(tab.locator(f"{STAGE} .play")).to_have_attribute("aria-label", "Play")
+    chain_and_jump_differ_and_agree_in_mean_and_variance(tab)
 
 
-def test_all_of_the_stage_is_in_view_formula_under_the_curve_and_play_beside_the_timestep(tab):
-    box = {
-        part: tab.locator(f"{STAGE} {part}").first.bounding_box()
-        for part in (".view.x_t canvas", ".play", ".time", ".rail", ".equation", ".strip")
-    }
-    assert all(b["y"] > 0 and b["y"] + b["height"] <= 900 for b in box.values()), box
-    play, time = box[".play"], box[".time"]
-    assert abs(play["y"] + play["height"] / 2 - time["y"] - time["height"] / 2) < 12
-    assert 0 <= box[".equation"]["y"] - box[".rail"]["y"] - box[".rail"]["height"] < 40
-    assert box[".view.x_t canvas"]["width"] >= 280
-
-
-def test_a_picture_of_ones_own_comes_in_and_a_broken_one_is_a_sentence(tab, tmp_path):
+def test_pictures_shipped_and_of_ones_own_come_in_and_a_broken_one_is_a_sentence(tab, tmp_path):
     red = np.zeros((40, 60, 3), np.uint8)
     red[..., 0] = 255
     Image.fromarray(red).save(tmp_path / "red.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
+    # The shipped ones are served from where they lie: what is copied to Gradio's cache is gone
+    # after an hour.
+    shown = tab.locator(".shipped img")
+    expect(shown).to_have_count(len(noise.SHIPPED))
+    for image, file in zip(shown.all(), noise.SHIPPED.values(), strict=True):
+        assert image.get_attribute("src").endswith(f"/file={noise.PICTURES / file}")
+        assert image.evaluate("(e) => e.decode().then(() => e.naturalWidth)") > 0
+    opening = pixels(tab, "x0", STAGE)
+    change(tab, lambda: tab.get_by_role("button", name="Bag").click())
+    bag = pixels(tab, "x0", STAGE)
+    assert (bag[..., 0] == bag[..., 1]).all() and bag.std() > 30 and (bag != opening).any()
+    eps = pixels(tab, "eps", STAGE)
+    change(tab, lambda: press(tab, "New noise"))
+    assert not np.array_equal(eps, pixels(tab, "eps", STAGE))
+    assert np.array_equal(bag, pixels(tab, "x0", STAGE))
     door = tab.locator("[data-testid=file-upload]").first
     press_clear = tab.get_by_label("Clear").or_(tab.get_by_label("Remove Image"))
     press_clear.first.click()
@@ -147,29 +170,7 @@ def test_a_picture_of_ones_own_comes_in_and_a_broken_one_is_a_sentence(tab, tmp_
     assert (pixels(tab, "x0", STAGE) == [255, 0, 0]).all()  # what was there stays
 
 
-def test_a_shipped_picture_is_one_click_away(tab):
-    change(tab, lambda: tab.get_by_role("button", name="Bag").click())
-    boot = pixels(tab, "x0", STAGE)
-    assert (boot[..., 0] == boot[..., 1]).all() and boot.std() > 30
-
-
-def test_the_shipped_pictures_outlive_the_clearing_of_gradios_cache(tab):
-    """They are served from where they lie: what is copied to the cache is gone after an hour."""
-    shown = tab.locator(".shipped img")
-    expect(shown).to_have_count(len(noise.SHIPPED))
-    for image, file in zip(shown.all(), noise.SHIPPED.values(), strict=True):
-        assert image.get_attribute("src").endswith(f"/file={noise.PICTURES / file}")
-        assert image.evaluate("(e) => e.decode().then(() => e.naturalWidth)") > 0
-
-
-def test_new_noise_changes_the_noise_and_not_the_picture(tab):
-    before, picture = pixels(tab, "eps", STAGE), pixels(tab, "x0", STAGE)
-    change(tab, lambda: press(tab, "New noise"))
-    assert not np.array_equal(before, pixels(tab, "eps", STAGE))
-    assert np.array_equal(picture, pixels(tab, "x0", STAGE))
-
-
-def test_chain_and_jump_differ_and_agree_in_mean_and_variance(tab):
+def chain_and_jump_differ_and_agree_in_mean_and_variance(tab):
     tab.evaluate(MOVE, 400)
     tab.get_by_role("button", name="Markov chain or one jump?").click()
     tab.wait_for_selector("#noise-chain .chain[data-state=done]")  # it has walked when it opens
@@ -187,7 +188,7 @@ def test_chain_and_jump_differ_and_agree_in_mean_and_variance(tab):
     expect(tab.locator("#noise-chain .why")).to_contain_text("a sum of Gaussians is Gaussian")
 
 
-def test_picture_strip_and_animation_can_be_kept(tab):
+def test_what_is_seen_can_be_kept_and_denoise_from_here_takes_the_picture_along(tab):
     tab.evaluate(MOVE, 600)
     with tab.expect_download() as download:
         press(tab, "Save picture")
@@ -208,15 +209,13 @@ def test_picture_strip_and_animation_can_be_kept(tab):
     with tab.expect_download() as download:
         link.click()
     assert download.value.suggested_filename == "boot-linear-noising.gif"
-
-
-def test_denoise_from_here_takes_the_picture_along(tab):
     tab.evaluate(MOVE, 350)
     press(tab, "Denoise from here")
     begins = tab.locator(".prose.begins")
     expect(begins).to_contain_text("From your picture")
     expect(begins).to_contain_text("t = 350 of the linear schedule")
     expect(begins).to_contain_text("28 × 28 and grey")
+    number(tab, "Steps", 10)
     run(tab)
     expect(tab.locator("#denoise-player .caption")).to_contain_text("from t = 350")
     press(tab, "Begin with noise again")
@@ -225,17 +224,16 @@ def test_denoise_from_here_takes_the_picture_along(tab):
     expect(tab.locator("#denoise-player .caption")).not_to_contain_text("from t")
 
 
-def test_it_fits_and_can_be_read(fresh, url):
-    page = fresh
-    page.goto(url)
-    page.get_by_role("tab", name="Noise", exact=True).click()
-    page.wait_for_selector(f"{STAGE} .noise[data-t]")
+def test_it_fits_and_can_be_read(tab):
     for fold in ("More", "Markov chain", "Why?"):
-        page.get_by_role("button", name=fold).first.click()
-    settle(page, 500)
-    if page.viewport_size["width"] < 500:  # a phone: the stage first, and all controls soon
-        strip = page.locator(f"{STAGE} .strip").bounding_box()
-        assert strip["y"] + strip["height"] < 844 * 2
-    assert beyond(page) == []
-    for scheme in in_light_and_dark(page):
-        assert faults(page) == [], scheme
+        tab.get_by_role("button", name=fold).first.click()
+    tab.wait_for_selector("#noise-chain .chain[data-state=done]")
+    for width in (1280, 390):
+        tab.set_viewport_size({"width": width, "height": 844})
+        settle(tab, 500)
+        if width < 500:  # a phone: the stage first, and all controls soon
+            strip = tab.locator(f"{STAGE} .strip").bounding_box()
+            assert strip["y"] + strip["height"] < 844 * 2
+        assert beyond(tab) == []
+        for scheme in in_light_and_dark(tab):
+            assert faults(tab) == [], scheme
