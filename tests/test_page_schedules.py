@@ -36,7 +36,7 @@ def changed(page, act):
     )
 
 
-def test_the_same_picture_stands_under_every_schedule_at_the_cursor(tab):
+def test_pictures_stand_under_every_schedule_and_the_cursor_asks_nobody(tab, tmp_path):
     x0, eps, _ = compute.parts(
         NoiseForm(read_picture(noise.PICTURES / "ankle-boot.png"), 64, "centre", 0, "linear")
     )
@@ -50,12 +50,39 @@ def test_the_same_picture_stands_under_every_schedule_at_the_cursor(tab):
             assert np.abs(got.astype(int) - want).max() <= 1
     row = tab.locator(f"{STAGE} tbody tr").first.locator("td")
     assert float(row.nth(0).inner_text()) == pytest.approx(0.02)
+    pointing_at_the_plot_moves_the_cursor_and_asks_nobody(tab)
+    # The table comes as a file.
+    press(tab, "Make CSV")
+    link = tab.locator("a[download]", has_text="").filter(has=tab.locator("xpath=.")).first
+    link.wait_for()
+    with tab.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == "schedules.csv"
+    # The Noise tab's picture stands here too.
+    Image.new("RGB", (30, 30), (0, 0, 255)).save(tmp_path / "blue.png")
+    tab.get_by_role("tab", name="Noise", exact=True).click()
+    tab.wait_for_selector("#noise-stage .noise[data-t]")
+    tab.get_by_label("Clear").or_(tab.get_by_label("Remove Image")).first.click()
+    tab.locator("[data-testid=file-upload]").first.set_input_files(tmp_path / "blue.png")
+    tab.wait_for_function(
+        """() => document.querySelector("#noise-stage .view.x0 canvas")
+            .getContext("2d").getImageData(0, 0, 1, 1).data[2] === 255"""
+    )
+    changed(tab, lambda: tab.get_by_role("tab", name="Schedules").click())
+    slider.fill("0")
+    tab.wait_for_selector(f"{STAGE} .compare[data-t='0']")
+    assert pixels(tab, "x_t, cosine", STAGE)[..., 2].mean() > 240
+    assert pixels(tab, "x_t, cosine", STAGE)[..., 0].mean() < 30
 
 
-def test_pointing_at_the_plot_moves_the_cursor_and_asks_nobody(tab):
+def pointing_at_the_plot_moves_the_cursor_and_asks_nobody(tab):
     quiet(tab)
     requests = []
-    tab.on("request", lambda r: requests.append(r.url))
+
+    def note(request):
+        requests.append(request.url)
+
+    tab.on("request", note)
     box = tab.locator("#schedule-plot .nsewdrag").first.bounding_box()
     tab.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2)
     tab.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2)
@@ -79,6 +106,7 @@ def test_pointing_at_the_plot_moves_the_cursor_and_asks_nobody(tab):
     touch = """e => getComputedStyle(e).touchAction"""
     assert tab.locator("#schedule-plot .nsewdrag").first.evaluate(touch) == "pan-y"
     assert requests == []
+    tab.remove_listener("request", note)
 
 
 def test_a_choice_changes_plot_table_words_and_address_and_a_link_reopens_it(tab, open_page):
@@ -91,48 +119,52 @@ def test_a_choice_changes_plot_table_words_and_address_and_a_link_reopens_it(tab
     changed(tab, lambda: tab.get_by_label("Zero terminal SNR: end in pure noise").check())
     expect(tab.locator(".prose.meaning")).to_contain_text("ends in pure noise")
     tab.wait_for_function("() => location.search.includes('zero=true')")
-    tab.locator(f'{STAGE} input[aria-label="Timestep"]').fill("123")
+    slider = tab.locator(f'{STAGE} input[aria-label="Timestep"]')
+    slider.fill("123")
     tab.wait_for_function("() => location.search.includes('t=123')")
     tab.get_by_label("number input for T", exact=True).fill("500")
     tab.wait_for_function("() => location.search.includes('T=500')")
     tab.locator(f"{STAGE} .end").filter(has_text="499").wait_for()
-    tab.locator(f'{STAGE} input[aria-label="Timestep"]').fill("123")
-    settle(tab, 500)
+    slider.fill("123")
+    tab.wait_for_function("() => location.search.includes('t=123')")
     link = tab.evaluate("location.href")
     other = open_page()
-    other.goto(link)
-    other.wait_for_selector(READY)
+    delay(other, 150)  # a slow line
+    other.goto(f"{link}&p4=-12&what=log-SNR, natural")
+    other.wait_for_selector(f"{STAGE} .compare[data-t='123']")
     expect(other.locator(f"{STAGE} tbody th")).to_have_text(["cosine", "sigmoid", "drawn"])
-    expect(other.get_by_label("Zero terminal SNR: end in pure noise")).to_be_checked()
+    zero = other.get_by_label("Zero terminal SNR: end in pure noise")
+    expect(zero).to_be_checked()
     expect(other.locator(f"{STAGE} .now")).to_have_text("123")
+    expect(other.locator(f"{STAGE} .end")).to_have_text("499")
+    other.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
+    other.wait_for_selector(".plot-cursor", state="attached")
+    changed(other, zero.uncheck)
+    other.locator(f'{STAGE} input[aria-label="Timestep"]').fill("499")
+    row = other.locator(f"{STAGE} tbody tr").filter(has_text="drawn").locator("td")
+    expect(row.nth(4)).to_have_text("−12.00")
+    a_number_typed_slowly_ends_on_the_right_value(other)
 
 
-def test_the_noise_tabs_picture_stands_here_too(tab, tmp_path):
-    Image.new("RGB", (30, 30), (0, 0, 255)).save(tmp_path / "blue.png")
-    tab.get_by_role("tab", name="Noise", exact=True).click()
-    tab.wait_for_selector("#noise-stage .noise[data-t]")
-    tab.get_by_label("Clear").or_(tab.get_by_label("Remove Image")).first.click()
-    tab.locator("[data-testid=file-upload]").first.set_input_files(tmp_path / "blue.png")
-    tab.wait_for_function(
-        """() => document.querySelector("#noise-stage .view.x0 canvas")
-            .getContext("2d").getImageData(0, 0, 1, 1).data[2] === 255"""
-    )
-    changed(tab, lambda: tab.get_by_role("tab", name="Schedules").click())
-    slider = tab.locator(f'{STAGE} input[aria-label="Timestep"]')
-    slider.fill("0")
-    tab.wait_for_selector(f"{STAGE} .compare[data-t='0']")
-    assert pixels(tab, "x_t, cosine", STAGE)[..., 2].mean() > 240
-    assert pixels(tab, "x_t, cosine", STAGE)[..., 0].mean() < 30
+def a_number_typed_slowly_ends_on_the_right_value(slow):
+    field = slow.get_by_label("number input for T", exact=True)
+    field.fill("")
+    field.press_sequentially("1234", delay=120)
+    field.press("Tab")
+    expect(slow.locator(f"{STAGE} .end")).to_have_text("1233")
+    expect(field).to_have_value("1234")
+    settle(slow, 600)
+    expect(field).to_have_value("1234")
 
 
-def test_a_drag_of_a_parameter_ends_on_the_right_value(tab):
+def a_drag_of_a_parameter_ends_on_the_right_value(tab):
     tab.get_by_role("button", name="Parameters").click()
     slider = (
         tab.get_by_role("slider", name="range slider for beta_end")
         .or_(tab.locator("input[type=range][aria-label*='beta_end']"))
         .first
     )
-    for value in np.linspace(0.021, 0.05, 30):
+    for value in np.linspace(0.021, 0.05, 12):
         slider.fill(f"{value:.3f}")
     slider.fill("0.051")
     tab.locator(f'{STAGE} input[aria-label="Timestep"]').fill("999")
@@ -140,23 +172,12 @@ def test_a_drag_of_a_parameter_ends_on_the_right_value(tab):
     expect(first).to_have_text("0.05100")
 
 
-def test_a_number_typed_slowly_ends_on_the_right_value(tab):
-    delay(tab, 150)
-    field = tab.get_by_label("number input for T", exact=True)
-    field.fill("")
-    field.press_sequentially("1234", delay=120)
-    field.press("Tab")
-    expect(tab.locator(f"{STAGE} .end")).to_have_text("1233")
-    expect(field).to_have_value("1234")
-    settle(tab, 600)
-    expect(field).to_have_value("1234")
-
-
 def drawn_points(page):
     return json.loads(page.locator("#draw-stage .draw").get_attribute("data-points"))
 
 
-def test_a_schedule_is_drawn_on_the_plot_and_is_kept_monotone(tab):
+def test_a_parameter_is_dragged_and_a_schedule_drawn_which_is_kept_monotone(tab):
+    a_drag_of_a_parameter_ends_on_the_right_value(tab)
     changed(tab, lambda: tab.get_by_role("button", name="Draw your own").click())
     expect(tab.get_by_label("drawn", exact=True)).to_be_checked()  # who opens it wants to see it
     handles = tab.locator("#draw-stage .handle")
@@ -213,37 +234,12 @@ def test_a_schedule_is_drawn_on_the_plot_and_is_kept_monotone(tab):
     tab.wait_for_selector("#draw-stage .draw", state="hidden")
 
 
-def test_a_link_reopens_on_a_slow_line(open_page, url):
-    page = open_page()
-    delay(page, 150)
-    page.goto(f"{url}?tab=schedules&names=linear,drawn&T=300&t=77&p4=-12&what=log-SNR, natural")
-    page.wait_for_selector(f"{STAGE} .compare[data-t='77']")
-    expect(page.locator(f"{STAGE} tbody th")).to_have_text(["linear", "drawn"])
-    expect(page.locator(f"{STAGE} .end")).to_have_text("299")
-    page.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
-    page.wait_for_selector(".plot-cursor", state="attached")
-    page.locator(f'{STAGE} input[aria-label="Timestep"]').fill("299")
-    row = page.locator(f"{STAGE} tbody tr").filter(has_text="drawn").locator("td")
-    expect(row.nth(4)).to_have_text("−12.00")
-
-
-def test_the_table_comes_as_a_file(tab):
-    press(tab, "Make CSV")
-    link = tab.locator("a[download]", has_text="").filter(has=tab.locator("xpath=.")).first
-    link.wait_for()
-    with tab.expect_download() as download:
-        link.click()
-    assert download.value.suggested_filename == "schedules.csv"
-
-
-def test_it_fits_and_can_be_read(fresh, url):
-    page = fresh
-    page.goto(f"{url}?tab=schedules")
-    page.wait_for_selector(READY)
-    page.wait_for_selector("#schedule-plot .js-plotly-plot .main-svg")
+def test_it_fits_and_can_be_read(tab):
     for fold in ("Parameters", "Draw your own", "Code", "Why?"):
-        page.get_by_role("button", name=fold).first.click()
-    settle(page, 500)
-    assert beyond(page) == []
-    for scheme in in_light_and_dark(page):
-        assert faults(page) == [], scheme
+        tab.get_by_role("button", name=fold).first.click()
+    for width in (1280, 390):
+        tab.set_viewport_size({"width": width, "height": 844})
+        settle(tab, 500)
+        assert beyond(tab) == []
+        for scheme in in_light_and_dark(tab):
+            assert faults(tab) == [], scheme
