@@ -110,6 +110,10 @@ def test_train_watch_scrub_and_denoise_with_it(page, models_folder):
     page.wait_for_function(f"document.querySelector('{STAGE} .training').dataset.step !== '30'")
     for chart in ("loss .curve", "bins .bar"):
         assert page.locator(f"{STAGE} .{chart}").count() >= 1
+    page.get_by_role("button", name="Pause the training").or_(
+        page.get_by_role("button", name="Play the training")
+    ).first.wait_for()
+    fits_and_can_be_used_by_all(page)
     press(page, "Denoise with it")
     page.wait_for_selector("#denoise-player", state="visible")
     assert page.get_by_label("Model", exact=True).first.input_value() == "page-model"
@@ -181,7 +185,24 @@ def test_stop_close_come_back_and_go_on(open_page, url):
     second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=30_000)
 
 
-def test_pictures_of_ones_own(page, tmp_path):
+def bad_settings_are_said_beside_them_and_on_the_stage(page):
+    small(page)
+    fill(page, "Channels", "60,60")
+    page.wait_for_function(
+        "document.querySelector('#train-facts').innerText.includes('not a multiple of 32')"
+    )
+    page.locator("#train-run").click()
+    page.wait_for_function(
+        f"document.querySelector('{STAGE} .error').innerText.includes('not a multiple of 32')"
+    )
+    fill(page, "Blocks", 2)
+    choose_preset(page, "a lunch")
+    holds_preset(page, "a lunch")
+
+
+def test_bad_settings_are_said_and_pictures_of_ones_own_are_shown(page, tmp_path):
+    open_tab(page)
+    bad_settings_are_said_beside_them_and_on_the_stage(page)
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
         for i in range(12):
@@ -190,7 +211,6 @@ def test_pictures_of_ones_own(page, tmp_path):
             Image.fromarray(colour).save(tmp_path / "p.png")
             archive.write(tmp_path / "p.png", f"{'red green blue'.split()[i % 3]}/{i}.png")
     (tmp_path / "bad.zip").write_bytes(b"PK no zip")
-    open_tab(page)
     choose(page, "Pictures", "My pictures")
     chooser = page.locator(
         'input[type="file"]:not([accept*="image"], [accept*="json"], [accept*="yaml"])'
@@ -205,22 +225,6 @@ def test_pictures_of_ones_own(page, tmp_path):
     page.get_by_label("Remove").or_(page.get_by_label("Clear")).first.click()
     chooser.set_input_files(tmp_path / "bad.zip")
     expect(page.locator("#train-refused")).to_contain_text("no zip")
-
-
-def test_bad_settings_are_said_beside_them_and_on_the_stage(page):
-    open_tab(page)
-    small(page)
-    fill(page, "Channels", "60,60")
-    page.wait_for_function(
-        "document.querySelector('#train-facts').innerText.includes('not a multiple of 32')"
-    )
-    page.locator("#train-run").click()
-    page.wait_for_function(
-        f"document.querySelector('{STAGE} .error').innerText.includes('not a multiple of 32')"
-    )
-    fill(page, "Blocks", 2)
-    choose_preset(page, "a lunch")
-    holds_preset(page, "a lunch")
 
 
 def test_what_one_types_while_a_preset_is_measured_stays(page, monkeypatch):
@@ -251,15 +255,19 @@ def choose_preset(page, name):
     page.locator("#train-preset label").filter(has_text=name).click()
 
 
-def test_it_fits_and_can_be_used_by_all(fresh, url):
-    page = fresh
+def test_on_a_phone_it_trains_fits_and_can_be_used_by_all(open_page, url):
+    page = open_page(390, 844)
     page.goto(url)
     page.wait_for_selector("#denoise-player .player[data-state=done]")
     open_tab(page)
-    small(page, steps=9, name=f"fit-{page.viewport_size['width']}")
-    page.get_by_role("button", name="Why?").last.click()
+    small(page, steps=9, name="fit-390")
     train(page)
     page.wait_for_function(f"document.querySelector('{STAGE} .training').dataset.milestones >= 3")
+    fits_and_can_be_used_by_all(page)
+
+
+def fits_and_can_be_used_by_all(page):
+    page.get_by_role("button", name="Why?").last.click()
     assert beyond(page) == []
     for scheme in in_light_and_dark(page):
         assert faults(page) == [], scheme
