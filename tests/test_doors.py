@@ -72,6 +72,8 @@ def page(tmp_path_factory):
         patch.setenv("DIFFUSION_MODELS", str(folder))
         patch.setenv("PLAYGROUND_OPENS_WITH", "tiny")
         patch.setattr(sessions.SESSIONS, "public", True)
+        # Gradio notices that a stream was closed as it sends the next heartbeat, else every 15 s.
+        patch.setattr("gradio.utils.get_heartbeat_rate", lambda: 0.25)
         demo = app.build()
         _, address, _ = app.launch(
             demo,
