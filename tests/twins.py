@@ -38,7 +38,9 @@ CELEBA: dict[str, Any] = CIFAR | {
     "down_block_types": (*["DownBlock2D"] * 4, "AttnDownBlock2D", "DownBlock2D"),
     "up_block_types": ("UpBlock2D", "AttnUpBlock2D", *["UpBlock2D"] * 4),
 }
+# Narrower: that what is published is of another width changes no name, shape or order of layers.
 NARROW: dict[str, Any] = {"block_out_channels": (32, 32, 32, 32, 64, 64)}
+NARROW_CIFAR: dict[str, Any] = {"block_out_channels": (32, 64, 64, 64)}
 SMALL: dict[str, Any] = {
     "sample_size": 16,
     "block_out_channels": (16, 32, 32),
@@ -51,7 +53,7 @@ SMALL: dict[str, Any] = {
 
 # name: (settings of the UNet, scheduler)
 MODELS: dict[str, tuple[dict[str, Any], Any]] = {
-    "google/ddpm-cifar10-32": (CIFAR, DDPMScheduler(variance_type="fixed_large")),
+    "google/ddpm-cifar10-32": (CIFAR | NARROW_CIFAR, DDPMScheduler(variance_type="fixed_large")),
     "google/ddpm-celebahq-256": (CELEBA | NARROW, DDPMScheduler()),
     "google/ddpm-church-256": (CELEBA | NARROW, DDPMScheduler(variance_type="fixed_small")),
     "attention at other levels": (
