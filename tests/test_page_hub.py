@@ -109,5 +109,5 @@ def test_what_cannot_be_had_is_one_sentence_and_the_model_before_stays(
         expect(said).to_contain_text("About 80 s on this machine.")
         number(page, "Steps", 2)
         expect(said).not_to_contain_text("These settings take")
-    run(page)
+        run(page)
     expect(page.locator("#denoise-player .caption")).to_contain_text("two")

@@ -110,9 +110,6 @@ def test_train_watch_scrub_and_denoise_with_it(page, models_folder):
     page.wait_for_function(f"document.querySelector('{STAGE} .training').dataset.step !== '30'")
     for chart in ("loss .curve", "bins .bar"):
         assert page.locator(f"{STAGE} .{chart}").count() >= 1
-    page.get_by_role("button", name="Pause the training").or_(
-        page.get_by_role("button", name="Play the training")
-    ).first.wait_for()
     fits_and_can_be_used_by_all(page)
     press(page, "Denoise with it")
     page.wait_for_selector("#denoise-player", state="visible")
