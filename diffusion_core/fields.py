@@ -263,7 +263,7 @@ def parse_json(data: str | bytes, of: str, most: int = MAX_BYTES) -> Any:
         most: Characters or bytes that it may have.
 
     Raises:
-        ValueError: in one sentence, if it is no JSON, is larger than that, or
+        ValueError: in one sentence, if it is not JSON, is larger than that, or
             is nested deeper than 32 levels.
     """
     if len(data) > most:
@@ -275,10 +275,10 @@ def parse_json(data: str | bytes, of: str, most: int = MAX_BYTES) -> Any:
         values = json.loads(data.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{of} is broken: in line {error.lineno}, column {error.colno}, it is no JSON."
+            f"{of} is broken: in line {error.lineno}, column {error.colno}, it is not JSON."
         ) from None
     except UnicodeDecodeError:
-        raise ValueError(f"{of} is broken: it is no text in UTF-8.") from None
+        raise ValueError(f"{of} is broken: it is not text in UTF-8.") from None
     except RecursionError:
         raise ValueError(f"{of} is nested too deeply, over {MAX_DEPTH} levels.") from None
     except ValueError:  # Python reads no whole number of more than 4,300 digits

@@ -33,7 +33,7 @@ def parse_seed(value: object, name: str = "The seed") -> int:
         name: Begins the error's sentence.
 
     Raises:
-        ValueError: if it is no whole number from 0 to `MAX_SEED`, or a float of 2^53 or more.
+        ValueError: if it is not a whole number from 0 to `MAX_SEED`, or a float of 2^53 or more.
     """
     seed = value
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,20}\s*", value):

@@ -277,9 +277,9 @@ def test_json_with_a_mark_at_its_beginning_is_read_as_windows_writes_it(folder):
         file.write_bytes(data)
         assert load_checkpoint(folder).config == known
     file.write_bytes(b'{"a": "\xff\xfe"}')
-    refused(folder, "its config.json is broken: it is no text in UTF-8")
+    refused(folder, "its config.json is broken: it is not text in UTF-8")
     file.write_text('{\n  "a": 1,\n}')
-    refused(folder, "its config.json is broken: in line 3, column 1, it is no JSON")
+    refused(folder, "its config.json is broken: in line 3, column 1, it is not JSON")
     file.write_text("[" * 3000)
     refused(folder, "its config.json is nested too deeply")
     file.write_text('{"a": ' + "7" * 5000 + "}")

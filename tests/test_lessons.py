@@ -104,7 +104,7 @@ def test_what_is_no_lesson_is_one_sentence(text, sentence):
 
 
 def test_bytes_that_are_no_text_are_one_sentence():
-    with pytest.raises(ValueError, match=r"^The lesson is broken: it is no text in UTF-8\.$"):
+    with pytest.raises(ValueError, match=r"^The lesson is broken: it is not text in UTF-8\.$"):
         read_lesson(b"title: \xff")
 
 

@@ -86,13 +86,13 @@ def test_a_field_of_a_card_is_named_once(card, change, words):
         ({"given": {"picture": "!!!"}}, "its given.picture must be a PNG in base64"),
         ({"given": {"picture": 5}}, "its given is {'picture': 5}"),
         ({"odd": 1}, "its odd is a setting that is not known"),
-        ({"format": ["x"]}, "it is no JSON file of the form diffusion-playground/run-1"),
+        ({"format": ["x"]}, "it is not a JSON file of the form diffusion-playground/run-1"),
     ],
     ids=str,
 )
 def test_the_rest_of_a_card_is_named_too(card, change, words):
     sentence = at_every_door(card | change)
-    assert sentence.startswith("This is no run card that can be walked: ") and words in sentence
+    assert sentence.startswith("This is not a run card that can be walked: ") and words in sentence
 
 
 def test_what_is_missing_is_named(card):

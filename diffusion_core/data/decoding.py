@@ -115,7 +115,7 @@ def _no_picture(data: bytes) -> str:
         return "This is a HEIC picture, which cannot be opened here; save it as JPEG."
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
         return "This is an AVIF picture, which cannot be opened here; save it as JPEG."
-    return "This file is no picture that can be read; use PNG or JPEG."
+    return "This file is not a picture that can be read; use PNG or JPEG."
 
 
 def _too_large(pixels: float, kind: str = "") -> str:

@@ -125,7 +125,7 @@ def load_judge(folder: str | Path) -> Judge | AttributeJudge:
     """
     file = Path(folder) / "model.safetensors"
     if not file.exists():
-        raise ValueError(f"There is no judge at {file}; make it with pretrained/recipes/judge.py.")
+        raise ValueError(f"There is not a judge at {file}; make it with pretrained/recipes/judge.py.")
     try:
         weights = load_file(str(file))
         judge: Judge | AttributeJudge
@@ -136,7 +136,7 @@ def load_judge(folder: str | Path) -> Judge | AttributeJudge:
             judge.load_state_dict(weights)
     except (SafetensorError, KeyError, RuntimeError, OSError) as error:
         raise ValueError(
-            f"{file} is no judge; make one with pretrained/recipes/judge.py."
+            f"{file} is not a judge; make one with pretrained/recipes/judge.py."
         ) from error
     return judge.eval()
 

@@ -122,7 +122,7 @@ def _readable(read: Callable[..., Record], *arguments: Any) -> Record | None:
 def _number(text: str) -> float:
     value = float(text.replace(",", ""))
     if not math.isfinite(value):
-        raise ValueError(f"{text} is no measurement.")
+        raise ValueError(f"{text} is not a measurement.")
     return value
 
 

@@ -158,7 +158,7 @@ class RunCard:
         try:
             values = parse_json(text, "it", MAX_CARD_BYTES)
             if not isinstance(values, dict) or values.get("format") != FORMAT:
-                raise ValueError(f"it is no JSON file of the form {FORMAT}.")
+                raise ValueError(f"it is not a JSON file of the form {FORMAT}.")
             check_fields(values, CARD, required=("model", "weights", "schedule", "walk"))
             given = values.get("given")
             card = cls(
@@ -174,7 +174,7 @@ class RunCard:
         except ValueError as error:
             words = str(error)
             raise ValueError(
-                f"This is no run card that can be walked: {words[:1].lower()}{words[1:]}"
+                f"This is not a run card that can be walked: {words[:1].lower()}{words[1:]}"
             ) from None
         if card.needs_given and card.given is None:
             raise ValueError(

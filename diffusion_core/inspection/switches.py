@@ -177,7 +177,7 @@ def num_channels(block: nn.Module) -> int:
 
 def _unet(network: nn.Module) -> UNet:
     if not isinstance(network, UNet):
-        raise ValueError("This network is no UNet, so no part of it can be taken away here.")
+        raise ValueError("This network is not a UNet, so no part of it can be taken away here.")
     return network
 
 

@@ -180,7 +180,7 @@ def parse_yaml(data: str | bytes, of: str) -> Any:
         of: What it is called in a sentence.
 
     Raises:
-        ValueError: in one sentence, if it is no YAML, or is larger or deeper than is read.
+        ValueError: in one sentence, if it is not YAML, or is larger or deeper than is read.
     """
     size = len(data.encode("utf-8", "surrogatepass")) if isinstance(data, str) else len(data)
     if size > MAX_BYTES:
@@ -189,13 +189,13 @@ def parse_yaml(data: str | bytes, of: str) -> Any:
         written = data.decode("utf-8") if isinstance(data, bytes) else data
         return yaml.load(written.removeprefix("\ufeff"), Loader=_Loader)  # noqa: S506
     except UnicodeDecodeError:
-        raise ValueError(f"{of} is broken: it is no text in UTF-8.") from None
+        raise ValueError(f"{of} is broken: it is not text in UTF-8.") from None
     except RecursionError:
         raise ValueError(f"{of} is nested too deeply, over {MAX_DEPTH} levels.") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" in line {mark.line + 1}, column {mark.column + 1}," if mark else ""
-        problem = error.problem or error.context or "it is no YAML"
+        problem = error.problem or error.context or "it is not YAML"
         raise ValueError(f"{of} is broken:{where} {_plain(problem)}.") from None
     except yaml.YAMLError:
         raise ValueError(f"{of} holds characters that YAML does not take.") from None

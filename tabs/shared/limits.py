@@ -26,7 +26,7 @@ def from_environment(most: Some, prefix: str) -> Some:
         prefix: The beginning of the variables' names.
 
     Raises:
-        ValueError: if a variable is no number, in a sentence that names it.
+        ValueError: if a variable is not a number, in a sentence that names it.
     """
     values: dict[str, Any] = {}
     for each in fields(most):  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ def proxies() -> int:
     write anything there; what a proxy on this machine wrote, the server has read already.
 
     Raises:
-        ValueError: if the variable is no number.
+        ValueError: if the variable is not a number.
     """
     text = os.environ.get("PLAYGROUND_PROXIES") or ("1" if os.environ.get("SPACE_ID") else "0")
     try:

@@ -60,7 +60,7 @@ def in_range(value: Any, field: str, label: str, lowest: float, highest: float) 
         highest: Last value.
 
     Raises:
-        BadField: if it is no number, or one out of range.
+        BadField: if it is not a number, or one out of range.
     """
     takes = f"it takes a number from {readable(lowest)} to {readable(highest)}."
     if value is None or value == "":

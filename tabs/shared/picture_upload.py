@@ -27,7 +27,7 @@ def picture_input(*, raw: bool = False, stays: str = "", **options: Any) -> gr.I
     reader is known by a class name, which stays where Gradio makes the control anew for an update.
 
     A file that cannot be read is told once, in a sentence below the control, which is then empty;
-    to all other handlers it is no picture. Each of them would else report it again.
+    to all other handlers it is not a picture. Each of them would else report it again.
 
     Args:
         raw: Handlers get a `RawPicture` where the file holds more than 8 bits a value.
@@ -46,7 +46,7 @@ def picture_input(*, raw: bool = False, stays: str = "", **options: Any) -> gr.I
 
 
 def quiet(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same reader, for which a file that cannot be read is no picture."""
+    """The same reader, for which a file that cannot be read is not a picture."""
 
     def quietly(payload: Any) -> Any:
         try:
@@ -72,7 +72,7 @@ def refused(payload: Any, stays: str = "") -> tuple[Any, str]:
 
 
 def refusal(payload: Any) -> str:
-    """Why an uploaded file is no picture that can be read, in a sentence; "" where it is one.
+    """Why an uploaded file is not a picture that can be read, in a sentence; "" where it is one.
 
     Args:
         payload: What the control holds, as the browser sent it; None is no file.
@@ -137,7 +137,7 @@ def received(file: Any) -> np.ndarray:
     Only what was uploaded is read: a program may write any path of this machine into its request.
 
     Raises:
-        ValueError: if it is no such file, or cannot be read; one sentence.
+        ValueError: if it is not such a file, or cannot be read; one sentence.
     """
     if not isinstance(file, dict) or not isinstance(file.get("meta"), dict):
         file = None

@@ -7,7 +7,7 @@ const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 /**
  * @param {string} text JSON.
  * @returns {any} Its value, with BigInt for whole numbers that a number cannot hold exactly.
- * @throws {SyntaxError} If it is no JSON.
+ * @throws {SyntaxError} If it is not JSON.
  */
 export function parseExactly(text) {
   const marked = text.replace(TOKENS, (token) =>
