@@ -339,10 +339,17 @@ CUT_OFF = """() => {
 }"""
 
 
-def test_every_fold_fits_and_can_be_read(fresh, url):
+def test_the_tab_and_every_fold_fit_and_can_be_read(fresh, url):
     page = fresh
     page.goto(url)
     page.wait_for_selector(f"{PLAYER}[data-state=done]")
+    assert beyond(page) == []
+    box = page.locator(f"{PLAYER} canvas").first.bounding_box()
+    button = page.get_by_role("button", name="Denoise", exact=True).bounding_box()
+    if page.viewport_size["width"] < 700:
+        assert box["y"] < button["y"]  # on a phone the stage comes first
+    else:
+        assert button["x"] < box["x"]
     for name in ("More", "What steps cost", "Code, and"):
         fold(page, name)
     page.wait_for_selector("#denoise-costs .js-plotly-plot .main-svg")
