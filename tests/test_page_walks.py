@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import last, watch_steps
+from conftest import last, wait_for, watch_steps
 from pagelib import (
     begin_with,
     beyond,
@@ -64,26 +64,6 @@ def sheet(folder, **options):
     return grid(to_uint8(last(walk(load_checkpoint(folder), SamplingRequest(**options))).x_prev))
 
 
-def test_views_can_be_shown_together_and_one_image_large(tab):
-    run(tab)
-    tab.get_by_label("Scrubber").fill("4")
-    views = tab.get_by_role("group", name="Views")
-    for name in ("ε̂", "change"):
-        chip = views.get_by_role("button", name=name, exact=True)
-        chip.click()
-        expect(chip).to_have_attribute("aria-pressed", "true")
-    expect(tab.locator(PLAYER)).to_have_attribute("data-shown", "x_t x0_hat eps_hat change")
-    shown = [pixels(tab, name) for name in ("x_t", "x0_hat", "eps_hat", "change")]
-    assert all(not np.array_equal(a, b) for i, a in enumerate(shown) for b in shown[i + 1 :])
-    assert shown[2].std() > 60  # the noise is noise
-    tab.get_by_label("Image", exact=True).select_option("2")
-    assert np.array_equal(pixels(tab, "x_t"), shown[0][:28, 30:58])
-    tab.locator(f"{PLAYER} canvas").first.click()  # and back to the grid
-    assert pixels(tab, "x_t").shape == (58, 58, 3)
-    tab.locator(f"{PLAYER} canvas").first.click(position={"x": 20, "y": 150})
-    assert np.array_equal(pixels(tab, "x_t"), shown[0][30:58, :28])
-
-
 def test_the_equation_and_the_statistics_are_this_steps(tab, models_folder):
     choose(tab, "Sampler", "ddpm: many steps")
     run(tab)
@@ -109,10 +89,18 @@ def test_the_equation_and_the_statistics_are_this_steps(tab, models_folder):
     assert tab.locator(f"{PLAYER} .histogram .bars").get_attribute("d") != bars
 
 
-def test_a_branch_stands_beside_its_parent_and_unchanged_it_is_the_same(tab):
+def test_a_branch_is_refused_or_stands_beside_its_parent_and_unchanged_it_is_the_same(tab):
     run(tab)
     parent = pixels(tab, "x_t")
     branch = "Branch from this step, with the settings as they now are"
+    choose(tab, "Model", "two")
+    press(tab, branch)
+    expect(tab.locator(f"{PLAYER} .error")).to_contain_text("its parent's model")
+    assert "parent" not in tab.get_by_role("group", name="Views").inner_text()
+    assert np.array_equal(pixels(tab, "x_t"), parent)  # nothing of what is shown has changed
+    expect(tab.locator(PLAYER)).to_have_attribute("data-state", "done")
+    choose(tab, "Model", "one")
+    number(tab, "Steps", 10)
     tab.get_by_label("Scrubber").fill("4")
     finished(tab, lambda: press(tab, branch))
     assert np.array_equal(pixels(tab, "x_t"), parent)
@@ -126,9 +114,6 @@ def test_a_branch_stands_beside_its_parent_and_unchanged_it_is_the_same(tab):
     assert np.array_equal(pixels(tab, "x_t"), pixels(tab, "parent"))
     tab.get_by_label("Scrubber").fill("2")
     assert np.array_equal(pixels(tab, "x_t"), pixels(tab, "parent"))
-    choose(tab, "Model", "two")
-    press(tab, branch)
-    expect(tab.locator(f"{PLAYER} .error")).to_contain_text("its parent's model")
 
 
 def test_a_link_and_a_file_walk_the_same_walk_again(tab, open_page, tmp_path):
@@ -173,31 +158,6 @@ def test_a_link_and_a_file_walk_the_same_walk_again(tab, open_page, tmp_path):
     assert np.array_equal(pixels(tab, "x_t"), end)  # nothing is lost
 
 
-def test_a_card_dropped_on_the_page_is_walked(tab):
-    run(tab)
-    end = pixels(tab, "x_t")
-    number(tab, "Seed", 99)
-    run(tab)
-    assert not np.array_equal(pixels(tab, "x_t"), end)
-    with tab.expect_download() as download:
-        press(tab, "Run card")
-    text = json.loads(download.value.path().read_text())
-    text["walk"]["seed"] = 7
-    finished(
-        tab,
-        lambda: tab.evaluate(
-            """text => {
-              const data = new DataTransfer();
-              data.items.add(new File([text], "run-card.json", { type: "application/json" }));
-              document.body.dispatchEvent(new DragEvent("drop", {
-                dataTransfer: data, bubbles: true, cancelable: true }));
-            }""",
-            json.dumps(text),
-        ),
-    )
-    assert np.array_equal(pixels(tab, "x_t"), end)
-
-
 def test_the_controls_say_what_a_card_walks_while_it_does(tab, monkeypatch, tmp_path):
     number(tab, "Steps", 123)
     run(tab)
@@ -223,7 +183,7 @@ def test_the_controls_say_what_a_card_walks_while_it_does(tab, monkeypatch, tmp_
     expect(steps).to_have_value("8")
 
 
-def test_what_is_kept_shows_the_walk(tab):
+def test_what_is_kept_shows_the_walk_and_views_are_shown_together(tab):
     run(tab)
     end = pixels(tab, "x_t")
     names = {
@@ -256,6 +216,44 @@ def test_what_is_kept_shows_the_walk(tab):
     with tab.expect_download() as download:
         press(tab, "Picture")
     assert np.array_equal(picture(download.value.path()), end)
+    # A card that is dropped walks what it says, and not what the controls do.
+    number(tab, "Seed", 99)
+    run(tab)
+    assert not np.array_equal(pixels(tab, "x_t"), end)
+    with tab.expect_download() as download:
+        press(tab, "Run card")
+    text = json.loads(download.value.path().read_text())
+    text["walk"]["seed"] = 7
+    finished(
+        tab,
+        lambda: tab.evaluate(
+            """text => {
+              const data = new DataTransfer();
+              data.items.add(new File([text], "run-card.json", { type: "application/json" }));
+              document.body.dispatchEvent(new DragEvent("drop", {
+                dataTransfer: data, bubbles: true, cancelable: true }));
+            }""",
+            json.dumps(text),
+        ),
+    )
+    assert np.array_equal(pixels(tab, "x_t"), end)
+    # Views together, and one image large.
+    tab.get_by_label("Scrubber").fill("4")
+    views = tab.get_by_role("group", name="Views")
+    for name in ("ε̂", "change"):
+        chip = views.get_by_role("button", name=name, exact=True)
+        chip.click()
+        expect(chip).to_have_attribute("aria-pressed", "true")
+    expect(tab.locator(PLAYER)).to_have_attribute("data-shown", "x_t x0_hat eps_hat change")
+    shown = [pixels(tab, name) for name in ("x_t", "x0_hat", "eps_hat", "change")]
+    assert all(not np.array_equal(a, b) for i, a in enumerate(shown) for b in shown[i + 1 :])
+    assert shown[2].std() > 60  # the noise is noise
+    tab.get_by_label("Image", exact=True).select_option("2")
+    assert np.array_equal(pixels(tab, "x_t"), shown[0][:28, 30:58])
+    tab.locator(f"{PLAYER} canvas").first.click()  # and back to the grid
+    assert pixels(tab, "x_t").shape == (58, 58, 3)
+    tab.locator(f"{PLAYER} canvas").first.click(position={"x": 20, "y": 150})
+    assert np.array_equal(pixels(tab, "x_t"), shown[0][30:58, :28])
 
 
 def test_from_seed_to_seed_is_a_row_to_walk_along(tab, models_folder):
@@ -269,24 +267,9 @@ def test_from_seed_to_seed_is_a_row_to_walk_along(tab, models_folder):
         tab.get_by_label("Along the row").fill(str(at))
         assert np.abs(pixels(tab, "x_t")[..., :1].astype(int) - one).max() <= 1
     expect(tab.locator(f"{PLAYER} .along .place")).to_have_text("9 of 9")
-
-
-def test_a_refused_run_changes_nothing_of_what_is_shown(tab):
-    run(tab)
-    end = pixels(tab, "x_t")
-    choose(tab, "Model", "two")
-    press(tab, "Branch from this step, with the settings as they now are")
-    expect(tab.locator(f"{PLAYER} .error")).to_contain_text("its parent's model")
-    assert "parent" not in tab.get_by_role("group", name="Views").inner_text()
-    assert np.array_equal(pixels(tab, "x_t"), end)
-    expect(tab.locator(PLAYER)).to_have_attribute("data-state", "done")
-
-
-def test_the_row_is_walked_along_by_keyboard(tab):
-    begin_with(tab, "two seeds")
-    run(tab)
     frame = tab.locator(PLAYER).get_attribute("data-frame")
     along = tab.get_by_label("Along the row")
+    along.press("Home")
     along.press("ArrowRight")
     along.press("ArrowRight")
     expect(tab.locator(f"{PLAYER} .along .place")).to_have_text("3 of 9")
@@ -313,20 +296,31 @@ def test_what_steps_cost_and_the_code_follow_the_controls(tab):
     expect(tab.locator("#denoise-algorithm .algorithms")).to_have_attribute("data-lit", "6")
 
 
-def test_switching_tabs_in_the_middle_of_a_walk_loses_nothing(tab, models_folder):
+def test_switching_tabs_in_the_middle_of_a_walk_loses_nothing(tab, models_folder, monkeypatch):
+    away, computed = threading.Event(), threading.Event()
+
+    def hold(step):
+        """The walk stands still until another tab is open, and ends while it is."""
+        assert step.index < 20 or away.wait(60)
+        if step.index == 59:
+            computed.set()
+
+    watch_steps(monkeypatch, hold)
     delay(tab, 50)
-    number(tab, "Steps", 200)
+    number(tab, "Steps", 60)
     press(tab, "Denoise")
     tab.wait_for_selector(f"{PLAYER}[data-state=running]")
     tab.get_by_role("tab", name="Noise", exact=True).click()
-    settle(tab, 700)
+    expect(tab.locator(PLAYER)).to_be_hidden()
+    away.set()
+    wait_for(lambda: tab.evaluate("1") and computed.is_set())  # meanwhile the page goes on
     tab.get_by_role("tab", name="Schedules").click()
-    settle(tab, 300)
+    expect(tab.locator("#schedule-stage")).to_be_visible()
     tab.get_by_role("tab", name="Denoise").click()
-    tab.wait_for_selector(f"{PLAYER}[data-state=done]", timeout=60_000)
-    assert tab.locator(PLAYER).get_attribute("data-frames") == "201"
+    tab.wait_for_selector(f"{PLAYER}[data-state=done]")
+    assert tab.locator(PLAYER).get_attribute("data-frames") == "61"
     tab.get_by_label("Scrubber").press("End")
-    want = sheet(models_folder / "one", num_images=4, num_steps=200, seed=7, label="Bag")
+    want = sheet(models_folder / "one", num_images=4, num_steps=60, seed=7, label="Bag")
     assert np.abs(pixels(tab, "x_t")[..., :1].astype(int) - want).max() <= 1
 
 
@@ -339,10 +333,17 @@ CUT_OFF = """() => {
 }"""
 
 
-def test_every_fold_fits_and_can_be_read(fresh, url):
+def test_the_tab_and_every_fold_fit_and_can_be_read(fresh, url):
     page = fresh
     page.goto(url)
     page.wait_for_selector(f"{PLAYER}[data-state=done]")
+    assert beyond(page) == []
+    box = page.locator(f"{PLAYER} canvas").first.bounding_box()
+    button = page.get_by_role("button", name="Denoise", exact=True).bounding_box()
+    if page.viewport_size["width"] < 700:
+        assert box["y"] < button["y"]  # on a phone the stage comes first
+    else:
+        assert button["x"] < box["x"]
     for name in ("More", "What steps cost", "Code, and"):
         fold(page, name)
     page.wait_for_selector("#denoise-costs .js-plotly-plot .main-svg")
