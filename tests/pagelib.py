@@ -55,7 +55,7 @@ def beyond(page: Page) -> list[str]:
     return page.evaluate(
         """() => [...document.querySelectorAll("main *")].filter((e) => {
           const scrolls = e.closest(
-            ".wide, .equation, .stage-views, svg, .tab-wrapper, .cm-scroller");
+            ".wide, .strip, .equation, .stage-views, svg, .tab-wrapper, .cm-scroller");
           return e.offsetParent && !scrolls && e.getBoundingClientRect().right > innerWidth + 1;
         }).map((e) => e.outerHTML.slice(0, 100)).slice(0, 5)"""
     )

@@ -200,6 +200,7 @@ def test_a_phone_has_its_buttons_at_the_bottom(browser, url):
 def test_reset_everything_opens_the_page_anew_for_the_same_visitor(page, url):
     steps = page.get_by_label(re.compile("number input for Steps$")).first
     opened_with, run_id = steps.input_value(), page.locator(PLAYER).get_attribute("data-run")
+    page.wait_for_function("() => sessionStorage['playground / session']")
     session = page.evaluate("() => JSON.parse(sessionStorage['playground / session'])")
     number(page, "Steps", 3)
     run(page)
