@@ -515,3 +515,31 @@ class InsideMapMessage(TypedDict):
     blocks: list[MapBlock]
     skips: list[list[int]]
     opened: NotRequired[OpenedBlock]
+
+
+class EncodingMap(TypedDict):
+    """Encodings of timesteps as a picture, and that of one timestep as numbers."""
+
+    width: int
+    of: int
+    most: float
+    px: str
+    row: list[float]
+
+
+class InsideTimestepMessage(TypedDict):
+    """How a network is told its timestep, and what it does when told another."""
+
+    t: int
+    told: int
+    T: int
+    rows: int
+    fourier: bool
+    features: EncodingMap
+    learnt: EncodingMap
+    similarity: str
+    near: list[float]
+    pair: float
+    curve: list[tuple[int, float]]
+    error: float
+    words: str

@@ -562,3 +562,33 @@ export function parse(text) {
     return null;
   }
 }
+
+/**
+ * Encodings of timesteps as a picture, a row a timestep.
+ *
+ * @typedef {object} EncodingMap
+ * @property {number} width Numbers of an encoding that are shown.
+ * @property {number} of Numbers that an encoding has.
+ * @property {number} most The size of a number that has the full colour.
+ * @property {string} px One byte a number: 128 is 0, 1 is −most, 255 is most.
+ * @property {number[]} row The encoding of this t, of the learnt one less its mean over all timesteps.
+ */
+
+/**
+ * How a network is told its timestep, and what it does when told another.
+ *
+ * @typedef {object} InsideTimestepMessage
+ * @property {number} t
+ * @property {number} told What the network is told.
+ * @property {number} T
+ * @property {number} rows Rows of the pictures, each the mean of neighbouring timesteps.
+ * @property {boolean} fourier Whether the features are of a noise level's logarithm.
+ * @property {EncodingMap} features
+ * @property {EncodingMap} learnt
+ * @property {string} similarity Cosines of every two rows of the learnt one, rows × rows bytes: 255 is 1.
+ * @property {number[]} near Cosines of this t and each row.
+ * @property {number} pair Cosine of t and of what the network is told.
+ * @property {[number, number][]} curve Timestep told, and the error of x0_hat.
+ * @property {number} error Of what it is told now.
+ * @property {string} words
+ */
