@@ -53,7 +53,8 @@ DOORS = {
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
     **dict.fromkeys(["seen", "suited", "show_suited", "sampler_told", "wanted_steps"], "quick"),
     **dict.fromkeys(["handed_over", "with_shown", "part_updates", "reset", "taken"], "quick"),
-    **dict.fromkeys(["inside_switches", "inside_timestep"], "queued"),
+    **dict.fromkeys(["inside_switches", "inside_timestep", "inside_loss"], "queued"),
+    **dict.fromkeys(["draw_one", "draw_many", "take_step"], "queued"),
     **dict.fromkeys(["truth"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(

@@ -14,6 +14,7 @@ from diffusion_core.inspection import timestep_encoding, told_denoiser
 from tabs.inside import timestep_view
 from tabs.inside.form import InsideForm
 from tabs.inside.subject import subject_of
+from tabs.shared.cache import Cache
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_the_pictures_are_of_the_networks_own_encodings(form):
 
 def test_a_slow_model_has_a_coarse_curve_or_none(form, monkeypatch):
     subject = subject_of(form)
-    monkeypatch.setattr(timestep_view, "_CURVES", timestep_view.Cache())
+    monkeypatch.setattr(timestep_view, "_CURVES", Cache())
     monkeypatch.setattr(timestep_view, "CURVE_SECONDS", 0.0)
     message = json.loads(timestep_view.show(subject, 10)["encoding"])
     assert message["curve"] == [] and "too long" in message["words"]

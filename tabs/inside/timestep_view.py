@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -25,6 +22,7 @@ from diffusion_core.inspection import (
 )
 from diffusion_core.unet import UNet
 
+from ..shared.cache import Cache
 from ..shared.components import QUIET, component, script
 from ..shared.forms import Named, wired
 from ..shared.number_input import in_range, slider
@@ -40,30 +38,6 @@ COLUMNS = 128  # numbers of an encoding in its picture
 CURVE_POINTS, FEWEST = 25, 5
 CURVE_SECONDS = 5.0  # after which it is left as coarse as it is
 TOGETHER = 8  # pictures that are evaluated at once
-KEPT = 32  # curves, and encodings
-V = TypeVar("V")
-
-
-class Cache(OrderedDict[Any, V]):
-    """The latest values of a function that several threads call."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        super().__init__()
-        self._lock = threading.Lock()
-
-    def of(self, key: Any, compute: Callable[[], V]) -> V:
-        """The value of a key, computed where it is not kept."""
-        with self._lock:
-            if key in self:
-                self.move_to_end(key)
-                return self[key]
-        value = compute()
-        with self._lock:
-            self[key] = value
-            while len(self) > KEPT:
-                self.popitem(last=False)
-        return value
 
 
 def show(subject: Subject, told: Any) -> dict[str, Any]:

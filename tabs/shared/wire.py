@@ -543,3 +543,50 @@ class InsideTimestepMessage(TypedDict):
     curve: list[tuple[int, float]]
     error: float
     words: str
+
+
+class LossPictures(TypedDict):
+    """One draw of the training loss as pictures."""
+
+    width: int
+    height: int
+    channels: int
+    x0: str
+    eps: str
+    x_t: str
+    output: str
+    target: str
+    square: str
+    t: int
+    alpha_bar: float
+    loss: float
+
+
+class WeightingMessage(TypedDict):
+    """How a weighting of the loss counts draws, and the average curve."""
+
+    name: str
+    words: str
+    points: list[float]
+    curve: list[float]
+
+
+class LayerMessage(TypedDict):
+    """How far one step of the gradient moves a block."""
+
+    name: str
+    change: float
+
+
+class InsideLossMessage(LossPictures):
+    """The training loss, drawn by hand."""
+
+    T: int
+    kind: str
+    points: list[tuple[int, float]]
+    curve: list[tuple[int, float]]
+    weightings: list[WeightingMessage]
+    own: str
+    source: str
+    layers: list[LayerMessage]
+    told: str

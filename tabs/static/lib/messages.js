@@ -592,3 +592,66 @@ export function parse(text) {
  * @property {number} error Of what it is told now.
  * @property {string} words
  */
+
+/**
+ * One draw of the training loss as pictures.
+ *
+ * @typedef {object} LossPictures
+ * @property {number} width
+ * @property {number} height
+ * @property {number} channels 1 or 3.
+ * @property {string} x0
+ * @property {string} eps
+ * @property {string} x_t
+ * @property {string} output What the network predicts.
+ * @property {string} target What it should predict.
+ * @property {string} square Squared error, mean over the channels, one byte a pixel: 255 is 1 or more.
+ * @property {number} t
+ * @property {number} alpha_bar
+ * @property {number} loss Squared error, mean over all numbers.
+ */
+
+/**
+ * How a weighting of the loss counts draws, and the average curve.
+ *
+ * @typedef {object} WeightingMessage
+ * @property {string} name
+ * @property {string} words
+ * @property {number[]} points A weight for each draw.
+ * @property {number[]} curve A weight for each point of the curve.
+ */
+
+/**
+ * How far one step of the gradient moves a block.
+ *
+ * @typedef {object} LayerMessage
+ * @property {string} name
+ * @property {number} change Norm of the change over the norm of the weights.
+ */
+
+/**
+ * The training loss, drawn by hand.
+ *
+ * @typedef {object} InsideLossMessage
+ * @property {number} width
+ * @property {number} height
+ * @property {number} channels 1 or 3.
+ * @property {string} x0
+ * @property {string} eps
+ * @property {string} x_t
+ * @property {string} output What the network predicts.
+ * @property {string} target What it should predict.
+ * @property {string} square Squared error, mean over the channels, one byte a pixel: 255 is 1 or more.
+ * @property {number} t
+ * @property {number} alpha_bar
+ * @property {number} loss Squared error, mean over all numbers.
+ * @property {number} T
+ * @property {string} kind What the network predicts, in words.
+ * @property {[number, number][]} points Timestep and loss of every draw.
+ * @property {[number, number][]} curve Timestep and average loss.
+ * @property {WeightingMessage[]} weightings
+ * @property {string} own The weighting that it was trained with.
+ * @property {string} source Which pictures are drawn from.
+ * @property {LayerMessage[]} layers
+ * @property {string} told The step of the gradient, in words.
+ */
