@@ -53,7 +53,9 @@ DOORS = {
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
     **dict.fromkeys(["seen", "suited", "show_suited", "sampler_told", "wanted_steps"], "quick"),
     **dict.fromkeys(["handed_over", "with_shown", "part_updates", "reset", "taken"], "quick"),
-    **dict.fromkeys(["inside_switches"], "queued"),
+    **dict.fromkeys(["inside_switches", "inside_timestep", "inside_loss"], "queued"),
+    **dict.fromkeys(["draw_one", "draw_many", "take_step"], "queued"),
+    **dict.fromkeys(["truth"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"
@@ -158,6 +160,13 @@ def keeping(demo, steps: int, seed: int = 0) -> dict:
     }
 
 
+# The view of the Inside tab that is seen while a function computes.
+INSIDE = {
+    "shown_stage": "loss",
+    **{f"inside_{view}": view for view in ("network", "switches", "timestep", "loss")},
+}
+
+
 def values_of(demo, fn) -> list:
     """What the page would send: what its controls hold as it opens; a state stands here."""
     props = {each["id"]: each["props"] for each in demo.config["components"]}
@@ -165,6 +174,9 @@ def values_of(demo, fn) -> list:
     if getattr(fn.fn, "__name__", "") in ("come_back", "lead_to_noise"):
         labels = [getattr(block, "label", None) for block in fn.inputs]
         values[labels.index("Begin with")] = PICTURE
+    if (view := INSIDE.get(getattr(fn.fn, "__name__", ""))) is not None:  # computed while seen
+        seen = [i for i, block in enumerate(fn.inputs) if getattr(block, "visible", 1) is False]
+        values[seen[0]] = view
     return values
 
 

@@ -77,6 +77,7 @@ def test_a_gradient_step_lowers_the_loss_and_leaves_the_shared_weights(unet, dat
     config = TrainConfig(batch_size=4, prediction_type="v_prediction", learning_rate=1e-2)
     drawn = draw_loss(unet, config, SCHEDULE, data, 0)
     before = {name: p.clone() for name, p in unet.state_dict().items()}
+    unet.requires_grad_(False)  # as a checkpoint is loaded
     with torch.inference_mode():  # whatever mode the caller is in
         step = gradient_step(unet, config, SCHEDULE, drawn)
     for name, p in unet.state_dict().items():

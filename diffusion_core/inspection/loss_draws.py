@@ -205,6 +205,10 @@ def gradient_step(
     """
     with torch.inference_mode(False):
         mine = copy.deepcopy(unet)
+        with torch.device("meta"):  # a loaded network wants no gradients; a fresh one says which
+            fresh = {name: p.requires_grad for name, p in UNet(unet.config).named_parameters()}
+        for name, p in mine.named_parameters():
+            p.requires_grad_(fresh[name])
         weights = [p for p in mine.parameters() if p.requires_grad]
         device = weights[0].device
         x_t, t, target = (z.clone().to(device) for z in (draws.x_t, draws.t, draws.target))

@@ -241,7 +241,7 @@ def build_switches(inside: InsidePage) -> None:
         attentions = menu("attentions", "Attentions off", multiselect=True, value=[])
         residuals = menu("residuals", "Residual branches off", multiselect=True, value=[])
     with gr.Row():
-        block = menu("block", "One channel off, of", value=NO_BLOCK)
+        block = menu("block", "Channel off, in", value=NO_BLOCK)
         channel = gr.Number(0, label="Channel", precision=0, minimum=0)
         time = gr.Checkbox(False, label="Timestep's embedding off")
     with gr.Row():
@@ -249,7 +249,7 @@ def build_switches(inside: InsidePage) -> None:
         walk = gr.Button(
             "Walk with it", variant="primary", interactive=False, elem_id="inside-switches-walk"
         )
-    gr.Markdown("The plain network, beside it:", elem_classes=["hint"])
+    gr.Markdown("The plain network, to compare:", elem_classes=["hint"])
     plain = component("inside", "{}", "inside-switches-plain")
     changed = gr.State(None)
     chosen = gr.Textbox("", visible=False)

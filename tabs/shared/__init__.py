@@ -26,6 +26,7 @@ Its files:
     suited_picture  the picture that is shown for a model before anybody chose one
     walk_step       a step of a walk, as one tab hands it to another
     changed_network  a network with parts changed, and what it is in words
+    cache           the latest values of a function that several threads call
     figures         Plotly figures from arrays
     text            numbers as words, and any text as text that can be shown
     wire            the messages between page and server, and bytes as text
@@ -35,6 +36,7 @@ Its files:
 """
 
 __all__ = [
+    "cache",
     "changed_network",
     "class_menu",
     "components",

@@ -515,3 +515,78 @@ class InsideMapMessage(TypedDict):
     blocks: list[MapBlock]
     skips: list[list[int]]
     opened: NotRequired[OpenedBlock]
+
+
+class EncodingMap(TypedDict):
+    """Encodings of timesteps as a picture, and that of one timestep as numbers."""
+
+    width: int
+    of: int
+    most: float
+    px: str
+    row: list[float]
+
+
+class InsideTimestepMessage(TypedDict):
+    """How a network is told its timestep, and what it does when told another."""
+
+    t: int
+    told: int
+    T: int
+    rows: int
+    fourier: bool
+    features: EncodingMap
+    learnt: EncodingMap
+    similarity: str
+    near: list[float]
+    pair: float
+    curve: list[tuple[int, float]]
+    error: float
+    words: str
+
+
+class LossPictures(TypedDict):
+    """One draw of the training loss as pictures."""
+
+    width: int
+    height: int
+    channels: int
+    x0: str
+    eps: str
+    x_t: str
+    output: str
+    target: str
+    square: str
+    t: int
+    alpha_bar: float
+    loss: float
+
+
+class WeightingMessage(TypedDict):
+    """How a weighting of the loss counts draws, and the average curve."""
+
+    name: str
+    words: str
+    points: list[float]
+    curve: list[float]
+
+
+class LayerMessage(TypedDict):
+    """How far one step of the gradient moves a block."""
+
+    name: str
+    change: float
+
+
+class InsideLossMessage(LossPictures):
+    """The training loss, drawn by hand."""
+
+    T: int
+    kind: str
+    points: list[tuple[int, float]]
+    curve: list[tuple[int, float]]
+    weightings: list[WeightingMessage]
+    own: str
+    source: str
+    layers: list[LayerMessage]
+    told: str

@@ -562,3 +562,96 @@ export function parse(text) {
     return null;
   }
 }
+
+/**
+ * Encodings of timesteps as a picture, a row a timestep.
+ *
+ * @typedef {object} EncodingMap
+ * @property {number} width Numbers of an encoding that are shown.
+ * @property {number} of Numbers that an encoding has.
+ * @property {number} most The size of a number that has the full colour.
+ * @property {string} px One byte a number: 128 is 0, 1 is −most, 255 is most.
+ * @property {number[]} row The encoding of this t, of the learnt one less its mean over all timesteps.
+ */
+
+/**
+ * How a network is told its timestep, and what it does when told another.
+ *
+ * @typedef {object} InsideTimestepMessage
+ * @property {number} t
+ * @property {number} told What the network is told.
+ * @property {number} T
+ * @property {number} rows Rows of the pictures, each the mean of neighbouring timesteps.
+ * @property {boolean} fourier Whether the features are of a noise level's logarithm.
+ * @property {EncodingMap} features
+ * @property {EncodingMap} learnt
+ * @property {string} similarity Cosines of every two rows of the learnt one, rows × rows bytes: 255 is 1.
+ * @property {number[]} near Cosines of this t and each row.
+ * @property {number} pair Cosine of t and of what the network is told.
+ * @property {[number, number][]} curve Timestep told, and the error of x0_hat.
+ * @property {number} error Of what it is told now.
+ * @property {string} words
+ */
+
+/**
+ * One draw of the training loss as pictures.
+ *
+ * @typedef {object} LossPictures
+ * @property {number} width
+ * @property {number} height
+ * @property {number} channels 1 or 3.
+ * @property {string} x0
+ * @property {string} eps
+ * @property {string} x_t
+ * @property {string} output What the network predicts.
+ * @property {string} target What it should predict.
+ * @property {string} square Squared error, mean over the channels, one byte a pixel: 255 is 1 or more.
+ * @property {number} t
+ * @property {number} alpha_bar
+ * @property {number} loss Squared error, mean over all numbers.
+ */
+
+/**
+ * How a weighting of the loss counts draws, and the average curve.
+ *
+ * @typedef {object} WeightingMessage
+ * @property {string} name
+ * @property {string} words
+ * @property {number[]} points A weight for each draw.
+ * @property {number[]} curve A weight for each point of the curve.
+ */
+
+/**
+ * How far one step of the gradient moves a block.
+ *
+ * @typedef {object} LayerMessage
+ * @property {string} name
+ * @property {number} change Norm of the change over the norm of the weights.
+ */
+
+/**
+ * The training loss, drawn by hand.
+ *
+ * @typedef {object} InsideLossMessage
+ * @property {number} width
+ * @property {number} height
+ * @property {number} channels 1 or 3.
+ * @property {string} x0
+ * @property {string} eps
+ * @property {string} x_t
+ * @property {string} output What the network predicts.
+ * @property {string} target What it should predict.
+ * @property {string} square Squared error, mean over the channels, one byte a pixel: 255 is 1 or more.
+ * @property {number} t
+ * @property {number} alpha_bar
+ * @property {number} loss Squared error, mean over all numbers.
+ * @property {number} T
+ * @property {string} kind What the network predicts, in words.
+ * @property {[number, number][]} points Timestep and loss of every draw.
+ * @property {[number, number][]} curve Timestep and average loss.
+ * @property {WeightingMessage[]} weightings
+ * @property {string} own The weighting that it was trained with.
+ * @property {string} source Which pictures are drawn from.
+ * @property {LayerMessage[]} layers
+ * @property {string} told The step of the gradient, in words.
+ */
