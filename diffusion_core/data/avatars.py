@@ -102,7 +102,9 @@ class AvatarFile:
                     others,
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is not a file of avatars; make it again by {RECIPE}.") from error
+            raise ValueError(
+                f"{path} is not a file of avatars; make it again by {RECIPE}."
+            ) from error
 
     def embed(self, path: Path) -> None:
         """Write as a sheet, lossless and small."""

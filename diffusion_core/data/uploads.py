@@ -129,7 +129,7 @@ def load_uploads(
     if not len(dataset):
         why = [*dataset.unreadable[:1], *dataset.notes]
         raise ValueError(
-            f"There is not a picture that can be read{'; ' + why[0] if why else '; use PNG or JPEG.'}"
+            f"There is no picture that can be read{'; ' + why[0] if why else '; use PNG or JPEG.'}"
         )
     if len(dataset) < MIN_PICTURES:
         raise ValueError(

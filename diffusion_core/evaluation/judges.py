@@ -125,7 +125,7 @@ def load_judge(folder: str | Path) -> Judge | AttributeJudge:
     """
     file = Path(folder) / "model.safetensors"
     if not file.exists():
-        raise ValueError(f"There is not a judge at {file}; make it with pretrained/recipes/judge.py.")
+        raise ValueError(f"There is no judge at {file}; make it with pretrained/recipes/judge.py.")
     try:
         weights = load_file(str(file))
         judge: Judge | AttributeJudge
