@@ -99,7 +99,7 @@ def test_a_run_card_is_walked_again(tiny_folder, tmp_path, monkeypatch):
     ("arguments", "words"),
     [
         (["--card", "nowhere.json"], "nowhere.json"),
-        (["--card", "README.md"], "no run card"),
+        (["--card", "README.md"], "not a run card"),
         ([], "--model FOLDER, or a run card"),
     ],
 )

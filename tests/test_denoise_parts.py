@@ -24,6 +24,7 @@ from diffusion_core.checkpoint import (
 )
 from diffusion_core.data import grid, to_uint8
 from diffusion_core.generation import Recording, RunCard, SamplingRequest, walk
+from diffusion_core.inspection import Switches
 from diffusion_core.unet import UNet
 from tabs.denoise import (
     captions,
@@ -42,6 +43,7 @@ from tabs.denoise import defaults as defaults_module
 from tabs.denoise import race as race_module
 from tabs.denoise.run_registry import RECORDINGS, STOP_SIGNALS, RecordingCache, recorded
 from tabs.shared import models
+from tabs.shared.changed_network import ChangedNetwork
 from tabs.shared.forms import table
 from tabs.shared.sessions import Sessions
 from tabs.shared.start_image import StartImage
@@ -133,7 +135,7 @@ def test_files_of_a_run_are_made_of_its_record_or_walked_again(tiny_folder, kind
     ("wanted", "words"),
     [
         ({"run": "nowhere", "card": "", "kind": "gif", "view": "x_t"}, "walk it to the end"),
-        ({"run": "nowhere", "card": "{}", "kind": "gif", "view": "x_t"}, "no run card"),
+        ({"run": "nowhere", "card": "{}", "kind": "gif", "view": "x_t"}, "not a run card"),
         ({}, "no such file"),
     ],
 )
@@ -178,7 +180,7 @@ def test_a_replay_says_whether_it_is_the_same(tiny_folder, monkeypatch):
     filled = run_card_controls.card_values(event, REQUEST)
     assert (filled["steps"], filled["seed"]) == (6, 3)
     (broken,) = [json.loads(m) for m in handlers.replay("no", SimpleNamespace(card="x"), REQUEST)]
-    assert "no run card" in broken["error"]
+    assert "not a run card" in broken["error"]
 
 
 def race(folder, *wanted, run_id="race", **changes):
@@ -363,7 +365,7 @@ def changed(card, **walk_changes):
     ("change", "words"),
     [
         ({"num_images": 1024, "num_steps": 1000}, "the page does at most"),
-        ({"t_start": float("inf")}, "no run card"),
+        ({"t_start": float("inf")}, "not a run card"),
         ({"label": "Hat"}, "There is no class"),
     ],
 )
@@ -583,6 +585,7 @@ OTHER = {
     "resample": {"begin": form.HOLE, "hole": hole(), "resample": 3},
     "exact": {"exact": True},
     "threshold": {"threshold": "dynamic"},
+    "changed": {},
     "attributes": {
         "label": "open-peeps",
         "attributes": ("afro", *["any"] * 2, "tan", *["any"] * 4),
@@ -606,6 +609,8 @@ def test_every_field_survives_the_run_card(
     monkeypatch.setenv("DIFFUSION_MODELS", str(folder.parent))
     checkpoint, defaults = load_checkpoint(folder), form.DenoiseForm()
     values = {"model": str(folder), "label": "Bag", "start": start, **OTHER[name]}
+    if name == "changed":
+        values["changed"] = ChangedNetwork(str(folder), Switches(skips=((0, 0.5),), time_off=True))
     mine = form.DenoiseForm(**values)
     assert getattr(mine, name) != getattr(defaults, name)
     request, given = mine.walk(checkpoint)

@@ -291,7 +291,7 @@ def test_a_card_carries_picture_and_mask_but_a_link_does_not(checkpoint, given):
     ],
 )
 def test_what_is_no_card_is_one_sentence(text):
-    with pytest.raises(ValueError, match="no run card"):
+    with pytest.raises(ValueError, match="not a run card"):
         RunCard.from_json(text)
 
 
@@ -300,9 +300,9 @@ def test_what_is_no_card_is_one_sentence(text):
     [
         ({"seed": -1}, "seed must"),
         ({"sampler": "euler"}, "no sampler"),
-        ({"num_steps": "many"}, "no run card"),
-        ({"odd": 1}, "no run card"),
-        ({"seed": True}, "no run card"),
+        ({"num_steps": "many"}, "not a run card"),
+        ({"odd": 1}, "not a run card"),
+        ({"seed": True}, "not a run card"),
         ({"num_images": 1e9}, "number of images"),
     ],
 )

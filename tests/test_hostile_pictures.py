@@ -229,9 +229,9 @@ def bombs():
     yield "tiff of endless strips", wide_tiff(400_000, strips=400_000), "unusual"
     heic = b"\0\0\0\x18ftypheic" + bytes(60)
     yield "heic", heic, "This is a HEIC picture"
-    yield "svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"
-    yield "eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture"
-    yield "zip", b"PK\3\4" + bytes(60), "no picture"
+    yield "svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"
+    yield "eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"
+    yield "zip", b"PK\3\4" + bytes(60), "not a picture"
 
 
 def wide_tiff(height, strips=1):

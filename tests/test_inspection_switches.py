@@ -200,7 +200,7 @@ def test_what_a_network_does_not_have_is_refused_in_a_sentence(switches, words) 
     assert num_channels(network.mid_block.resnets[0]) == 32
     with pytest.raises(ValueError, match=words):
         switched(network, switches)
-    with pytest.raises(ValueError, match="no UNet"):
+    with pytest.raises(ValueError, match="not a UNet"):
         switched(nn.Linear(1, 1), Switches())
 
 
@@ -235,5 +235,5 @@ def test_a_card_with_switches_that_the_model_does_not_have_is_refused(tiny) -> N
         card.check(tiny)
     values = json.loads(card.to_json())
     values["walk"]["switches"] = {"skips": [[0, 9]]}
-    with pytest.raises(ValueError, match="no run card.*from 0 to 2"):
+    with pytest.raises(ValueError, match="not a run card.*from 0 to 2"):
         RunCard.from_json(json.dumps(values))

@@ -154,7 +154,7 @@ def test_a_link_and_a_file_walk_the_same_walk_again(tab, open_page, tmp_path):
     expect(tab.locator(f"{PLAYER} .note")).to_contain_text("1.0 then")
     (tmp_path / "no.json").write_text("{}")
     tab.get_by_label("Open a run card").set_input_files(tmp_path / "no.json")
-    expect(tab.locator(f"{PLAYER} .error")).to_contain_text("no run card")
+    expect(tab.locator(f"{PLAYER} .error")).to_contain_text("not a run card")
     assert np.array_equal(pixels(tab, "x_t"), end)  # nothing is lost
 
 

@@ -134,7 +134,7 @@ def test_nothing_to_read_is_the_same_sentence_for_both(tmp_path):
     for tree, words in (
         ({"a.heic": b"x", "b/c.txt": b"x"}, "2 files were left out: 1 .heic, 1 .txt."),
         ({"only.png": picture(1)}, "give at least 2."),
-        ({"1.png": b"x"}, "no picture that can be read; use PNG or JPEG."),
+        ({"1.png": b"x"}, "not a picture that can be read; use PNG or JPEG."),
     ):
         told = []
         for at, path in ((0, "pets"), (1, "pets.zip")):

@@ -86,8 +86,8 @@ def jpeg() -> bytes:
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"not a picture at all", "no picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),
+        (b"not a picture at all", "not a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
         (jpeg()[:800], "broken"),
         (b"\x89PNG\r\n\x1a\n" + bytes(50), "picture"),
         (bomb(), "million pixels"),

@@ -94,7 +94,7 @@ class Checkpoint:
             ValueError: if it is of another kind.
         """
         if not isinstance(self.network, UNet):
-            raise ValueError(f"The network of {self.name} is no UNet; choose a model of images.")
+            raise ValueError(f"The network of {self.name} is not a UNet; choose a model of images.")
         return self.network
 
     @property
