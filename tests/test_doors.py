@@ -55,6 +55,7 @@ DOORS = {
     **dict.fromkeys(["handed_over", "with_shown", "part_updates", "reset", "taken"], "quick"),
     **dict.fromkeys(["inside_switches", "inside_timestep", "inside_loss"], "queued"),
     **dict.fromkeys(["draw_one", "draw_many", "take_step"], "queued"),
+    **dict.fromkeys(["open_step", "move_along", "follow_player"], "queued"),
     **dict.fromkeys(["truth"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
     **dict.fromkeys(
@@ -208,9 +209,9 @@ def listen(lines, heard: list[str]) -> None:
 
 
 MEASURING = ("facts_now", "measured_presets", "refilled", "preset_values")
-EVENTS = [
-    n for n, kind in DOORS.items() if kind == "queued" and n not in ("keep", "qr_code", "zip_file")
-]
+# Of those that need what only a page can hold: a component's functions, and a step that is shown.
+HELD_BY_PAGE = ("keep", "qr_code", "zip_file", "move_along", "follow_player")
+EVENTS = [n for n, kind in DOORS.items() if kind == "queued" and n not in HELD_BY_PAGE]
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -230,6 +231,8 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
         data[:2] = [{"path": sent.json()[0], "meta": {"_type": "gradio.FileData"}}, 5]
     if name == "branch":
         data[-4:] = ["nobody", card(seed=9), 2, "branch"]
+    if name == "open_step":
+        data = ["nobody", card(seed=12), 2]
     if name == "replay":
         event_data, data = {"card": card(seed=8)}, ["replayed"]
     with asked(url, fn._id, data, session, event_data) as lines:

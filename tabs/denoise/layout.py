@@ -14,7 +14,17 @@ from ..shared.forms import Controls, Named, components, wired
 from ..shared.page import Page, open_tab
 from ..shared.player import player
 from ..shared.start_image import StartImage
-from . import attributes, changed, defaults, folds, form, model_picker, start_controls, views
+from . import (
+    attributes,
+    changed,
+    defaults,
+    folds,
+    form,
+    model_picker,
+    open_inside,
+    start_controls,
+    views,
+)
 from .downloads import keep
 from .form import DenoiseForm
 from .handlers import branch, denoise, denoise_anew, give_up, opening, replay, stop
@@ -152,6 +162,7 @@ def build(page: Page) -> None:
                 branch_button = gr.Button(
                     "Branch from this step, with the settings as they now are", size="md"
                 )
+                open_inside.build(page)
             views.build(controls, run_id, runs)
         with gr.Column(scale=5, elem_classes=["folds"]):
             folds.build(controls)

@@ -28,8 +28,9 @@ from .form import InsideForm
 from .subject import Subject, subject_of
 
 NETWORK = "network"  # the view that is seen first
-# What of the form changes the subject, by the names of its fields.
-SUBJECT_FIELDS = ("loaded", "label", "picture", "t", "seed", "step")
+# What changes the subject, by the names of its controls. "walked" changes when the others have
+# followed the step of a walk.
+SUBJECT_FIELDS = ("loaded", "label", "picture", "t", "seed", "walked")
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +166,7 @@ def stage_message(subject: Subject, x0_hat: Tensor, changed: str = "") -> str:
         "T": T,
         "model": name_of(subject.model),
         "changed": changed,
+        "truth": subject.truth,
         "caption": f"t = {subject.t} of 0 to {T - 1} · ᾱ = {readable(alpha_bar)} · {words}",
     }
     return json.dumps(message)

@@ -16,7 +16,7 @@ from ..shared.forms import Controls, wired
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
 from ..shared.suited_picture import first_picture, suited
-from . import model_menu
+from . import model_menu, walk
 from .form import InsideForm
 from .inside_page import InsidePage, stage_message
 from .loss_view import build_loss
@@ -142,6 +142,7 @@ def build(page: Page) -> None:
             controls.add("told", gr.HTML(elem_classes=["told"], elem_id="inside-told"))
             controls.place("picture", value=file)
             controls.place("step")
+            walk.place(controls)
         with gr.Column(scale=5, elem_classes=["stage"]):
             controls.add("stage", component("inside", "{}", "inside-stage"))
             chooser = component("inside_views", "{}", "inside-views")
@@ -161,7 +162,7 @@ def build(page: Page) -> None:
         with gr.Column(scale=5, elem_classes=["folds"]):
             why(WHY)
     _wire_controls(controls, page, another)
-    page.give("inside_step", controls["step"])
+    walk.wire(controls, page)
 
 
 def _wire_controls(controls: Controls[InsideForm], page: Page, another: gr.Button) -> None:

@@ -38,6 +38,7 @@ class Subject:
         t: The timestep, from 0 to T - 1.
         y: The condition in the network's numbers: a label, conditions (1, 1 + K), or None.
         words: Which step of a walk this is; "" where it is the starting picture.
+        truth: Whether x0 is the truth. A walk from noise has none: there x0 is where it ended.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Subject:
     t: int
     y: int | Tensor | None
     words: str = ""
+    truth: bool = True
 
     @property
     def schedule(self) -> NoiseSchedule:
@@ -115,7 +117,9 @@ def subject_of(form: InsideForm) -> Subject:
         x0, at = step.x0, torch.tensor([step.t])
         eps = predict_eps(step.x_t, at, x0, checkpoint.schedule)
         x_t = step.x_t if t == step.t else q_sample(x0, t, eps, checkpoint.schedule)
-        return Subject(form.loaded, checkpoint, x0, eps, x_t, t, y, step.words)
+        if step.y is not None and form.label == step.label:
+            y = step.y  # with its attributes
+        return Subject(form.loaded, checkpoint, x0, eps, x_t, t, y, step.words, step.truth)
     if form.picture is None:
         raise ValueError("Choose a picture first.")
     x0, _ = StartImage(form.picture, 0.0).fit(checkpoint)

@@ -36,7 +36,7 @@ OPENING_TOLD = 800
 ROWS = 100  # timesteps in the pictures of the encodings
 COLUMNS = 128  # numbers of an encoding in its picture
 CURVE_POINTS, FEWEST = 25, 5
-CURVE_SECONDS = 5.0  # after which it is left as coarse as it is
+CURVE_SECONDS = 3.0  # after which it is left as coarse as it is
 TOGETHER = 8  # pictures that are evaluated at once
 
 

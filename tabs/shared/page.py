@@ -5,6 +5,10 @@ later takes it from there. Given are:
 
     noise_picture   by Noise: state, the last good picture, uint8 (H, W, C)
     noise_start     by Noise: state, the `StartImage` that "Denoise from here" fills
+    inside_step     by Inside: state, the `WalkStep` that it shows in place of a picture
+    inside_along    by Inside: slider along that walk
+    inside_told     by Inside: place for a sentence
+    inside_tab      by Inside: its tab
     inside_changed  by Inside: state, the `ChangedNetwork` that "Walk with it" fills
     denoise_model   by Denoise: the menu of models
     denoise_now     by Denoise: state; when it changes, what the controls then request is denoised

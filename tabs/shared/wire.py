@@ -415,6 +415,7 @@ class LessonAnswer(TypedDict):
 class InsideStageMessage(TypedDict):
     """The pictures above the views of the Inside tab."""
 
+    truth: bool
     width: int
     height: int
     channels: int

@@ -29,6 +29,14 @@ export function mount(element) {
     const error = message.error.toFixed(3);
     canvas.setAttribute("aria-label", `error ${error}, how far the guess is from the truth`);
     $(".number").textContent = error;
+    $(".end").textContent = message.truth ? "the truth" : "the walk's end";
+    $(".from").textContent = message.truth ? "error" : "from its end";
+    find(root, ".view.x0 canvas", HTMLCanvasElement).setAttribute(
+      "aria-label",
+      message.truth ? "x0, the truth" : "x0, where the walk ended",
+    );
+    const none = "A walk from noise has no truth: the guess stands beside the picture in which it ended. ";
+    $(".no-truth").textContent = message.truth ? "" : none;
     $(".words").textContent = message.caption;
     $(".changed").hidden = !message.changed;
     $(".changed").textContent = message.changed && `Changed network: ${message.changed}.`;

@@ -94,7 +94,7 @@ export function mount(element) {
       const bar = make("i");
       bar.style.width = `${(100 * change) / most}%`;
       const className = change === most ? "most" : "";
-      return [make("span", { words: name, className }), bar, make("span", { words: `${(100 * change).toFixed(3)} %`, className })];
+      return [make("span", { words: name, className }), bar, make("span", { words: Number((1e6 * change).toPrecision(2)).toLocaleString("en"), className })];
     });
     find(root, ".bars", HTMLElement).replaceChildren(...cells);
   }

@@ -440,6 +440,7 @@
  * The pictures above the views of the Inside tab.
  *
  * @typedef {object} InsideStageMessage
+ * @property {boolean} truth Whether x0 is the truth; of a walk from noise it is where the walk ended.
  * @property {number} width
  * @property {number} height
  * @property {number} channels 1 or 3.

@@ -28,6 +28,18 @@ export function startBranch(...inputs) {
   return withLast(inputs, ask.run, ask.card, ask.step, begin(true));
 }
 
+/**
+ * The last inputs become the run in the player: its name, its run card, and the step that is seen.
+ *
+ * @param {unknown[]} inputs
+ */
+export function withShownStep(...inputs) {
+  /** @type {{ run?: string, card?: string, step?: number }} */
+  const ask = {};
+  player()?.dispatchEvent(new CustomEvent("player:ask", { detail: ask }));
+  return withLast(inputs, ask.run ?? "", ask.card ?? "", ask.step ?? 0);
+}
+
 /** What did not even begin: a value that a control refuses, a full queue. */
 export function failRun() {
   player()?.dispatchEvent(new Event("player:failed"));
