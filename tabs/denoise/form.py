@@ -416,7 +416,7 @@ class DenoiseForm:
         walk = SamplingRequest(**request)
         checkpoint.condition(walk.condition)
         if walk.switches is not None:
-            walk.switches.check(checkpoint.network)
+            walk.switches.check(checkpoint.unet)
         walk.timesteps(checkpoint)  # raises what does not fit this model
         return walk, given
 
