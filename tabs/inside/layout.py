@@ -53,11 +53,22 @@ $$\mathrm{GN}(h) = \gamma\,\frac{h - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta
 $$\mathrm{softmax}\!\left(\frac{Q K^{\mathsf T}}{\sqrt d}\right) V$$
 
 On the way up, *skip connections* bring back the fine maps of the way down, which the small ones no
-longer hold. $e_t$ is the embedding of the timestep: it enters every residual block.
+longer hold. $e_t$ is the embedding of the timestep, which enters every residual block: two linear
+layers make it of sines and cosines of $t$ (Vaswani et al. 2017, section 3.5),
+
+$$\sin\big(t\,10000^{-k/(d/2)}\big), \quad \cos\big(t\,10000^{-k/(d/2)}\big)$$
+
+A step of training draws a picture, $t$ and $\epsilon$ at random, and lowers
+
+$$w(t)\,\lVert \epsilon - \epsilon_\theta(x_t, t) \rVert^2$$
+
+(Ho et al. 2020, eq. 14, with $w = 1$; min-SNR weights: Hang et al. 2023; clamped ones: Salimans and
+Ho 2022).
 
 *Try:* set the timestep to 950, then to 50, and look at the first map of the finest level and at
 those of the coarsest. Which of them changes more? Which blocks add most to what passes through them
-when there is almost only noise?
+when there is almost only noise? Then tell the network the wrong timestep: is it worse
+to name too much noise, or too little?
 """
 
 
