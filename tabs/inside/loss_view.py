@@ -322,8 +322,8 @@ def step(subject: Subject, drawn: Drawn | None) -> dict[str, Any]:
     ]
     most = max(layers, key=lambda layer: layer["change"])
     told = (
-        f"Mean loss of {STEP_DRAWS} draws, before and after: {taken.before:.4f} → "
-        f"{taken.after:.4f}. Norm of the gradient {taken.norm:.3g}, learning rate "
+        f"Mean loss of {STEP_DRAWS} draws, before and after: {taken.before:.6f} → "
+        f"{taken.after:.6f}. Norm of the gradient {taken.norm:.3g}, learning rate "
         f"{taken.learning_rate:g}. Moved most: {most['name']}. The network itself stays as it was."
     )
     return updates(model, replace(drawn, step=drawn.step + 1, layers=tuple(layers), told=told))
