@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from diffusion_core.checkpoint import plain_id
 
@@ -17,7 +16,6 @@ from ..shared.class_menu import class_choices, classes
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.fetching import SECONDS, Fetching
 from ..shared.number_input import beside
-from ..shared.suited_picture import suited
 
 # The class that a shipped picture shows, by the model's data set; else the first of the menu.
 SHOWS = {"fashion-mnist": "Ankle boot"}
@@ -97,8 +95,3 @@ def arrived_updates(model: str, label: str | None, t: float | None) -> dict[str,
 def menu(request: gr.Request) -> gr.Dropdown:
     """The models' menu as it is now: some came after the page was built."""
     return gr.Dropdown(models.available(request.session_hash or ""))
-
-
-def suited_file(picture: np.ndarray | None, model: str) -> Any:
-    """The file of the picture that suits another model; no update where a person's own is there."""
-    return suited(picture, model)
