@@ -156,7 +156,7 @@ def build(page: Page) -> None:
             walk.place(controls)
         with gr.Column(scale=5, elem_classes=["stage"]):
             controls.add("stage", component("inside", "{}", "inside-stage"))
-            chooser = component("inside_views", "{}", "inside-views")
+            chooser = component("inside_views", "{}", "inside-views", looks_like="views")
             view = controls.add("view", gr.Textbox(visible=False))
             inside.opened.extend(
                 event(None, None, view, js=script(EVENTS, "seenView"), api_visibility="private")

@@ -66,6 +66,7 @@ def component(
     elem_id: str,
     *,
     asks: list[Callable[..., Any]] | None = None,
+    looks_like: str | None = None,
 ) -> gr.HTML:
     """A component from the folder static/NAME.
 
@@ -74,8 +75,10 @@ def component(
         value: First message, JSON.
         elem_id: Id of the element; the page's own scripts find it by this.
         asks: Functions that its module may call, by their names, as `server.NAME(value)`.
+        looks_like: Name of the component whose stylesheet it has; None is its own.
     """
-    read = {e: (STATIC / name / f"{name}.{e}").read_text(encoding="utf-8") for e in ("html", "css")}
+    files = {"html": name, "css": looks_like or name}
+    read = {e: (STATIC / of / f"{of}.{e}").read_text(encoding="utf-8") for e, of in files.items()}
     return gr.HTML(
         value=value,
         html_template=read["html"],

@@ -27,7 +27,8 @@ import {
   ticks,
 } from "../../tabs/static/noise/charts.js";
 import { Race, distanceTable, stamp } from "../../tabs/static/race/lanes.js";
-import { led, named, viewOf } from "../../tabs/static/views/choosing.js";
+import { led } from "../../tabs/static/lib/tablist.js";
+import { named, viewOf } from "../../tabs/static/views/choosing.js";
 import { logAxis, rules, short } from "../../tabs/static/training/axis.js";
 import { binsChart, lossChart } from "../../tabs/static/training/charts.js";
 import {

@@ -4,26 +4,6 @@ export const WALK = "walk";
 const PARAMETER = "view";
 
 /**
- * The view that the arrow keys, Home and End lead to; null where the key leads nowhere.
- *
- * @param {string} key As keyboard events name it.
- * @param {string[]} names Of the views that are there, in their order.
- * @param {string} now
- */
-export function led(key, names, now) {
-  const at = names.indexOf(now);
-  const last = names.length - 1;
-  /** @type {Record<string, number>} */
-  const to = {
-    ArrowRight: at === last ? 0 : at + 1,
-    ArrowLeft: at <= 0 ? last : at - 1,
-    Home: 0,
-    End: last,
-  };
-  return key in to ? names[to[key]] : null;
-}
-
-/**
  * The view that an address names; the walk where it names none, or opens a run card.
  *
  * @param {string} search The query of the address.
