@@ -146,7 +146,7 @@ def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypat
 
     def slowly(step):  # a machine may be done before the page is told to stop it
         evaluations.append(step)
-        ended.wait(0.02)
+        ended.wait(0.2)
 
     watch_steps(monkeypatch, slowly)
     delay(page, 50)
@@ -216,7 +216,7 @@ def test_stop_before_the_first_frame_shows_none(page, monkeypatch):
 
 def test_a_second_denoise_takes_the_place_of_the_first(page, models_folder, monkeypatch):
     replaced = threading.Event()
-    watch_steps(monkeypatch, lambda _: replaced.wait(0.1))  # it is not done before it is replaced
+    watch_steps(monkeypatch, lambda _: replaced.wait(0.2))  # it is not done before it is replaced
     delay(page, 50)
     choose(page, "Model", "one")
     number(page, "Steps", 1000)
@@ -239,7 +239,7 @@ def test_closing_the_page_ends_the_run(monkeypatch, open_page, url):
 
     def slowly(step):  # a machine may be done before the page is closed
         evaluations.append(step)
-        ended.wait(0.1)
+        ended.wait(0.2)
 
     watch_steps(monkeypatch, slowly)
     other = open_page()

@@ -1,10 +1,12 @@
 """What comes before a component's module has arrived, in Chromium."""
 
+import time
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
+from conftest import watch_steps
 from pagelib import number, press
 from playwright.sync_api import expect
 
@@ -61,8 +63,9 @@ def test_a_run_that_was_sent_before_the_module_came_is_there_with_every_frame(ea
     expect(page.locator(f"{PLAYER} .status")).to_contain_text("step 1 of 120")
 
 
-def test_stop_reaches_a_run_that_began_before_the_module_came(early):
+def test_stop_reaches_a_run_that_began_before_the_module_came(early, monkeypatch):
     page, let_through = early
+    watch_steps(monkeypatch, lambda _: time.sleep(0.1))  # it is not done before it is stopped
     number(page, "Steps", 1000)
     press(page, "Denoise")
     run_id = wanted(page)

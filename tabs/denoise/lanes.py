@@ -23,6 +23,7 @@ from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import entry
 from ..shared.pace import TimedRun
+from ..shared.player import MESSAGE_SECONDS
 from ..shared.wire import Failure, RaceFrame, RaceHead, RaceLane, RaceMessage, as_base64
 from .exact import exact_of
 from .form import HOLE, NOISE, PICTURE, DenoiseForm, takes_eta
@@ -32,7 +33,6 @@ from .sampler_words import SAMPLER_WORDS
 
 MAX_IMAGES = 4
 KEPT_STEPS = 200
-MESSAGE_SECONDS = 1 / 15
 NETWORK, EXACT = "network", "exact answer"
 
 _LEAST: dict[str, Any] = {"min_width": 60}  # the row's grid gives the width

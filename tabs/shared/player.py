@@ -22,9 +22,11 @@ from . import wire
 from .components import component
 from .wire import as_base64
 
-MESSAGE_SECONDS = (
-    1 / 15
-)  # each costs the server as much as a small step; the player spreads the frames
+# Between two messages. Each costs the server as much as a small step, and the page, in which Gradio
+# searches all components for the one that it updates, 30 ms and more: at 15 a second a page on the
+# machine that also computes the walk had no time left for a press of Stop. The player spreads the
+# frames.
+MESSAGE_SECONDS = 1 / 8
 
 
 def encode(frame: Frame) -> wire.Frame:
