@@ -1,6 +1,7 @@
 """What a browser keeps of the page: its scripts, whose address is another after every start."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,7 +20,8 @@ def cache_control(path: str, status: int, root: str = "") -> list[bytes]:
         sent.append(message)
 
     scope = {"type": "http", "path": path, "root_path": root, "headers": []}
-    asyncio.run(Doors(app)(scope, None, send))
+    with ThreadPoolExecutor(1) as thread:  # a test of the page may have a loop at work in this one
+        thread.submit(asyncio.run, Doors(app)(scope, None, send)).result()
     return [value for name, value in sent[0]["headers"] if name == b"cache-control"]
 
 

@@ -26,6 +26,7 @@ Its files:
     suited_picture  the picture that is shown for a model before anybody chose one
     walk_step       a step of a walk, as one tab hands it to another
     changed_network  a network with parts changed, and what it is in words
+    deferred_events  a mend of Gradio's script: what had to wait is made up for once
     cache           the latest values of a function that several threads call
     figures         Plotly figures from arrays
     text            numbers as words, and any text as text that can be shown
@@ -43,6 +44,7 @@ __all__ = [
     "compute_queue",
     "connection",
     "crossing",
+    "deferred_events",
     "errors",
     "fetching",
     "figures",

@@ -7,6 +7,7 @@ answers both with HTTP 500, with no words at all, or with what was sent, whole. 
 - every error is one short sentence, which repeats little of what was sent, and no path;
 - requests are bounded, and routes of Gradio that this page does not use are closed;
 - a browser keeps the page's scripts, whose address is another after every start;
+- one script of Gradio's is sent as `deferred_events` mends it;
 - on a public page no address is fetched for a visitor.
 
 Names in menus must come back as they went, so they pass `printable` before they become values; see
@@ -32,9 +33,10 @@ from gradio.exceptions import Error, InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from .components import served
+from .deferred_events import mended
 from .login import LoginFirst
 from .sessions import SESSIONS
 from .text import fits_utf8, printable, sentence
@@ -209,6 +211,12 @@ class Doors:
             return
         if path.startswith(f"/gradio_api/file={served().as_posix()}/"):
             await self.app(scope, receive, _kept(send))
+            return
+        if path in mended() and scope["method"] == "GET":
+            # "no-cache": a browser may have met Gradio's own under this address.
+            answer = Response(mended()[path], headers={"cache-control": "no-cache"})
+            answer.headers["content-type"] = "text/javascript"
+            await answer(scope, receive, send)
             return
         if path.rstrip("/").endswith("/upload"):  # has a bound of its own
             await self.app(scope, receive, send)
