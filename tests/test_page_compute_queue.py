@@ -20,7 +20,7 @@ def walking(browser, url):
     """Pages of others, which walk a long way, slowly and drawing little, through all tests."""
     patch = pytest.MonkeyPatch()
     patch.setattr(COMPUTE_QUEUE, "slots", CONCURRENT_WALKS)
-    watch_steps(patch, lambda _: time.sleep(0.25))
+    watch_steps(patch, lambda _: time.sleep(0.5))
     # Each has connections of its own: a browser opens six to a server, and a walk needs two.
     contexts = [browser.new_context() for _ in range(CONCURRENT_WALKS - 1)]
     pages = [context.new_page() for context in contexts]
