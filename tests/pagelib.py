@@ -152,6 +152,7 @@ def context(playwright, tmp_path_factory):
             reduced_motion="reduce",
             **options,
         )
+    context.add_init_script(LEAVE_QUIETLY)
     yield context
     context.close()
 
@@ -180,6 +181,17 @@ def close(page: Page) -> None:
     if page.url.startswith("http"):
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
     page.close()
+
+
+# What Gradio logs of each request that is under way as the page is left, which nobody sees.
+LEAVE_QUIETLY = """addEventListener("beforeunload", () => {
+    const log = console.error;
+    console.error = (...words) => {
+        const text = words.map(String).join(" ");
+        if (!/^AbortError: signal is aborted|^Unexpected error Connection errored out/.test(text))
+            log(...words);
+    };
+});"""
 
 
 def is_of_gradios_menu(error: PlaywrightError) -> bool:

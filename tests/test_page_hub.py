@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakehub import hub
 from huggingface_hub import constants
-from pagelib import beyond, choose, faults, number, pixels, quiet, run
+from pagelib import beyond, choose, faults, number, pixels, run
 from PIL import Image
 from playwright.sync_api import expect
 from twins import pipeline
@@ -67,7 +67,6 @@ def test_an_id_is_typed_and_the_model_makes_the_command_lines_picture(hub, page,
     # It stays in the menu, also without a network and after the server forgot it.
     hub.broken = 503
     models._HELD.clear()
-    quiet(page)  # what is under way when a page is left, Gradio logs as an error
     page.reload()
     page.wait_for_selector("#denoise-player .player[data-state=done]")
     page.get_by_label("Model", exact=True).first.click()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from pagelib import TIMEOUT, beyond, faults, in_light_and_dark, number, pixels, quiet, run, settle
+from pagelib import TIMEOUT, beyond, faults, in_light_and_dark, number, pixels, run, settle
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -109,7 +109,6 @@ def test_a_lesson_of_ones_own_sets_asks_shows_and_gives_all_back(page, tmp_path)
     expect(player.locator(".caption")).to_contain_text("two · Bag · ddim, 5 steps")
     expect(steps_box(page)).to_have_value("5")
     # Loaded again in the lesson, the page has its walk from the server.
-    quiet(page)  # what is under way when a page is left, Gradio logs as an error
     page.reload()
     at_rest(page, 3)
     press(page, "Leave")
