@@ -8,13 +8,14 @@ from functools import partial
 import gradio as gr
 import numpy as np
 
-from diffusion_core.data import AUTOMATIC, CROPS, RANGES, RawPicture
+from diffusion_core.data import AUTOMATIC, CROPS, RawPicture
 from diffusion_core.schedule import SCHEDULES
 
 from ..shared.forms import entry
 from ..shared.picture_and_noise import SIZES
 from ..shared.picture_upload import picture_input
 from ..shared.seed_input import seed_input
+from ..shared.value_range import value_range_menu
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +63,7 @@ class NoiseForm:
     value_range: str = entry(
         AUTOMATIC,
         partial(
-            gr.Dropdown,
-            [(words, key) for key, words in RANGES.items()],
-            label="Value range",
+            value_range_menu,
             info="of 16-bit and float pictures: which values are black and white; or type white's",
-            allow_custom_value=True,
         ),
     )

@@ -20,6 +20,7 @@ Its files:
     picture_upload  the one door by which a user's picture enters
     picture_and_noise  a picture and its noise, as the browser mixes them
     seed_input      the control of a seed
+    value_range     the control of which values are black and white
     start_image     a picture that a walk begins with
     class_menu      the menu of a model's classes
     fetching        a model that was chosen, on its way here
@@ -67,6 +68,7 @@ __all__ = [
     "start_image",
     "suited_picture",
     "text",
+    "value_range",
     "walk_step",
     "wire",
 ]

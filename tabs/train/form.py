@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from diffusion_core.data import AUTOMATIC, RANGES
+from diffusion_core.data import AUTOMATIC
 from diffusion_core.denoiser import PREDICTION_TYPES
 from diffusion_core.schedule import SCHEDULES as ALL_SCHEDULES
 from diffusion_core.seeding import parse_seed
@@ -18,6 +18,7 @@ from diffusion_core.training import PRECISIONS, WEIGHTINGS
 from ..shared.forms import Controls, entry
 from ..shared.limits import Limits
 from ..shared.seed_input import seed_input
+from ..shared.value_range import value_range_menu
 from .datasets import SHIPPED, SIZES, SOURCES
 
 FRESH = "random weights"
@@ -258,11 +259,8 @@ class SourceForm:
     value_range: str = entry(
         AUTOMATIC,
         partial(
-            gr.Dropdown,
-            [(words, key) for key, words in RANGES.items()],
-            label="Value range",
+            value_range_menu,
             info="of 16-bit and float pictures, one for all of them; or type the value of white",
-            allow_custom_value=True,
         ),
     )
 
