@@ -143,12 +143,17 @@ def _playground(
         str | None,
         typer.Option(
             envvar="GRADIO_SERVER_NAME",
-            help="Where to listen; 0.0.0.0 is everywhere, and means --public.",
+            help="Address to listen on; 0.0.0.0 is every network, and means --public.",
         ),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(envvar="GRADIO_SERVER_PORT", min=1, max=65535, help="Else from 7860 on."),
+        typer.Option(
+            envvar="GRADIO_SERVER_PORT",
+            min=1,
+            max=65535,
+            help="Port; else the first free one from 7860 on.",
+        ),
     ] = None,
     share: Annotated[
         bool,
@@ -156,20 +161,24 @@ def _playground(
     ] = False,
     browser: Annotated[
         bool | None,
-        typer.Option(envvar="GRADIO_INBROWSER", help="Open a browser; usual, but on a Space."),
+        typer.Option(
+            envvar="GRADIO_INBROWSER", help="Open a browser; the default except on a Space."
+        ),
     ] = None,
     models: Annotated[
         Path | None,
         typer.Option(
-            envvar="DIFFUSION_MODELS", file_okay=False, help="Your own checkpoints; else runs/."
+            envvar="DIFFUSION_MODELS",
+            file_okay=False,
+            help="Folder of your own checkpoints; else runs/.",
         ),
     ] = None,
     opens_with: Annotated[
         str | None,
-        typer.Option(envvar="PLAYGROUND_OPENS_WITH", help="Model that is there at first."),
+        typer.Option(envvar="PLAYGROUND_OPENS_WITH", help="Model that the page opens with."),
     ] = None,
     mcp: Annotated[
-        bool, typer.Option(envvar="GRADIO_MCP_SERVER", help="Be an MCP server too.")
+        bool, typer.Option(envvar="GRADIO_MCP_SERVER", help="Also serve the API as MCP tools.")
     ] = False,
     public: Annotated[
         bool | None,
@@ -177,7 +186,7 @@ def _playground(
             "--public/--private",
             " /--no-public",
             envvar="PLAYGROUND_PUBLIC",
-            help="Whether visitors are strangers to each other, as on a Space, or all are you.",
+            help="Treat visitors as strangers to each other, as on a Space; or all of them as you.",
         ),
     ] = None,
     auth: Annotated[
@@ -196,51 +205,71 @@ def _playground(
         ),
     ] = None,
     max_download_megabytes: Annotated[
-        float | None, _limit("PLAYGROUND_MAX_DOWNLOAD_MEGABYTES", "A model from the Hub.")
+        float | None,
+        _limit("PLAYGROUND_MAX_DOWNLOAD_MEGABYTES", "Weights of one model from the Hub, at most."),
     ] = None,
     max_cache_megabytes: Annotated[
-        float | None, _limit("PLAYGROUND_MAX_CACHE_MEGABYTES", "All of them together.")
+        float | None,
+        _limit(
+            "PLAYGROUND_MAX_CACHE_MEGABYTES",
+            "Weights of all models from the Hub together, at most.",
+        ),
     ] = None,
     max_walk_seconds: Annotated[
-        float | None, _limit("PLAYGROUND_MAX_WALK_SECONDS", "A walk, as expected.")
+        float | None,
+        _limit("PLAYGROUND_MAX_WALK_SECONDS", "Seconds that a walk is expected to take, at most."),
     ] = None,
     max_session: Annotated[
-        float | None, _limit("PLAYGROUND_MAX_SESSION", "Computations of one page at once.")
+        float | None, _limit("PLAYGROUND_MAX_SESSION", "Computations of one page that wait or run.")
     ] = None,
     max_address: Annotated[
-        float | None, _limit("PLAYGROUND_MAX_ADDRESS", "Those of one address.")
+        float | None,
+        _limit("PLAYGROUND_MAX_ADDRESS", "Computations of one address that wait or run."),
     ] = None,
     max_waiting: Annotated[
-        float | None, _limit("PLAYGROUND_MAX_WAITING", "Those of all that wait.")
+        float | None, _limit("PLAYGROUND_MAX_WAITING", "Computations of all visitors that wait.")
     ] = None,
     max_at_work: Annotated[
-        int | None, _limit("PLAYGROUND_MAX_AT_WORK", "Those of all that run; 0: one a core.")
+        int | None,
+        _limit(
+            "PLAYGROUND_MAX_AT_WORK",
+            "Computations of all visitors that run at once; 0: one for each core.",
+        ),
     ] = None,
     proxies: Annotated[
-        int | None, _limit("PLAYGROUND_PROXIES", "Proxies before the page, which are believed.")
+        int | None,
+        _limit("PLAYGROUND_PROXIES", "Proxies before the page, whose X-Forwarded-For is trusted."),
     ] = None,
     max_train_steps: Annotated[
         int | None, _limit("TRAIN_MAX_STEPS", "Steps of a training.", 1)
     ] = None,
-    max_train_batch: Annotated[int | None, _limit("TRAIN_MAX_BATCH", "Pictures a step.", 1)] = None,
-    max_train_size: Annotated[int | None, _limit("TRAIN_MAX_SIZE", "Pixels of a side.", 8)] = None,
+    max_train_batch: Annotated[
+        int | None, _limit("TRAIN_MAX_BATCH", "Pictures in a step of a training.", 1)
+    ] = None,
+    max_train_size: Annotated[
+        int | None, _limit("TRAIN_MAX_SIZE", "Side of the pictures of a training, in pixels.", 8)
+    ] = None,
     max_train_pictures: Annotated[
-        int | None, _limit("TRAIN_MAX_PICTURES", "Pictures to learn from.", 1)
+        int | None, _limit("TRAIN_MAX_PICTURES", "Pictures that a training learns from.", 1)
     ] = None,
     max_train_millions: Annotated[
-        float | None, _limit("TRAIN_MAX_MILLIONS", "Millions of parameters.")
+        float | None, _limit("TRAIN_MAX_MILLIONS", "Parameters of a trained network, in millions.")
     ] = None,
     max_train_minutes: Annotated[
         float | None, _limit("TRAIN_MAX_MINUTES", "Minutes of a training.")
     ] = None,
     max_train_megabytes: Annotated[
-        int | None, _limit("TRAIN_MAX_MEGABYTES", "Of pictures, unpacked.", 1)
+        int | None,
+        _limit("TRAIN_MAX_MEGABYTES", "Megabytes of a training's pictures, unpacked.", 1),
     ] = None,
     max_train_reading: Annotated[
         float | None, _limit("TRAIN_MAX_READING", "Seconds that uploads may take to be read.")
     ] = None,
     max_train_gigabytes: Annotated[
-        float | None, _limit("TRAIN_MAX_GIGABYTES", "Of memory, as expected.", 1)
+        float | None,
+        _limit(
+            "TRAIN_MAX_GIGABYTES", "Memory that a training is expected to take, in gigabytes.", 1
+        ),
     ] = None,
 ) -> Options:
     settings = {

@@ -19,12 +19,17 @@ def evaluate(
     judge: Annotated[
         Path | None, typer.Option(help="Folder of the judge; else the data set's own.")
     ] = None,
-    num: Annotated[int, typer.Option(help="Samples a row.")] = 2000,
-    num_slow: Annotated[int, typer.Option(help="Samples a row of over 500 steps.")] = 1000,
-    rows: Annotated[str, typer.Option(help='Which, as "ddim 25; heun 10"; else all.')] = "",
-    precision: Annotated[str, typer.Option(help="Of the samples: {precisions}.")] = "fp32",
+    num: Annotated[int, typer.Option(help="Samples for a row.")] = 2000,
+    num_slow: Annotated[int, typer.Option(help="Samples for a row of more than 500 steps.")] = 1000,
+    rows: Annotated[
+        str, typer.Option(help='Rows to measure, as "ddim 25; heun 10"; else all.')
+    ] = "",
+    precision: Annotated[
+        str, typer.Option(help="Precision in which samples are drawn: {precisions}.")
+    ] = "fp32",
     write: Annotated[
-        bool, typer.Option(help="Write the table into the card, and the default.")
+        bool,
+        typer.Option(help="Write the table into the card, and set the model's default sampler."),
     ] = True,
 ) -> None:
     """Measure a checkpoint against its data set's test images; print and keep the table."""

@@ -13,8 +13,13 @@ from .options import Model
 def export(
     model: Model,
     out: Annotated[Path, typer.Option(help="Folder to write, in the layout of diffusers.")],
-    label: Annotated[str | None, typer.Option(help="Class that it draws; else none.")] = None,
-    keep_classes: Annotated[bool, typer.Option(help="Keep all classes, for UNet2DModel.")] = False,
+    label: Annotated[
+        str | None,
+        typer.Option(help="Class that the exported pipeline draws; else without a class."),
+    ] = None,
+    keep_classes: Annotated[
+        bool, typer.Option(help="Keep all classes, to be used with UNet2DModel.")
+    ] = False,
 ) -> None:
     """Export a checkpoint without patches, so that diffusers' DDPMPipeline reads it."""
     from ..checkpoint import export_diffusers, load_checkpoint

@@ -11,14 +11,17 @@ import typer
 def push(
     model: Annotated[Path, typer.Option(help="Checkpoint folder.")],
     to: Annotated[str, typer.Option(help="Repository on the Hub, USER/NAME.")],
-    public: Annotated[bool, typer.Option(help="Let everybody see it.")] = False,
-    message: Annotated[str, typer.Option(help="Of the commit.")] = "",
+    public: Annotated[bool, typer.Option(help="Make the repository public.")] = False,
+    message: Annotated[str, typer.Option(help="Message of the commit.")] = "",
     licence: Annotated[
-        str | None, typer.Option("--license", help="For the card; else its own, else mit.")
+        str | None,
+        typer.Option("--license", help="Licence named in the card; else the card's own, else mit."),
     ] = None,
-    diffusers: Annotated[bool, typer.Option(help="In diffusers' layout; see export.")] = False,
+    diffusers: Annotated[
+        bool, typer.Option(help="Push in diffusers' layout, as `export` writes it.")
+    ] = False,
 ) -> None:
-    """Push a checkpoint to the Hugging Face Hub, private unless told otherwise."""
+    """Push a checkpoint to the Hugging Face Hub, as a private repository by default."""
     from ..device import best_device
     from ..publishing import push as send
 

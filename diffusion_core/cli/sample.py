@@ -19,24 +19,30 @@ def sample(
     num: Annotated[int, typer.Option(help="How many images.")] = 16,
     sampler: Annotated[str, typer.Option(help="{samplers}.")] = "ddim",
     steps: Annotated[int, typer.Option(help="Steps of the walk.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of image 0; image i has seed + i.")] = 0,
-    seed_to: Annotated[int | None, typer.Option(help="Lead from seed to this one.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of image 0; image i uses seed + i.")] = 0,
+    seed_to: Annotated[
+        int | None, typer.Option(help="Last seed: the images go from seed to this one by slerp.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Class, by number or name.")] = None,
     attribute: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE that is asked for; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Attribute to draw, as NAME=VALUE; may be given several times."),
     ] = None,
-    guidance_scale: Annotated[float, typer.Option(help="1 is off.")] = 1.0,
+    guidance_scale: Annotated[
+        float, typer.Option(help="How strongly to follow the class; 1 is without guidance.")
+    ] = 1.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
     spacing: Annotated[str, typer.Option(help="{spacings}.")] = "trailing",
     variance: Annotated[
-        str | None, typer.Option(help="Of ddpm's noise: {variances}; else the model's own.")
+        str | None,
+        typer.Option(help="Variance of ddpm's noise: {variances}; else the model's own."),
     ] = None,
     threshold: Annotated[str, typer.Option(help="How x0 is clipped: {thresholds}.")] = ("static"),
     card: Annotated[
         Path | None,
-        typer.Option(help="Run card to walk again; of the above, heeds --out and --model."),
+        typer.Option(help="Run card to walk again; only --out and --model are used beside it."),
     ] = None,
-    save_card: Annotated[Path | None, typer.Option(help="Run card to write.")] = None,
+    save_card: Annotated[Path | None, typer.Option(help="File to write the run card to.")] = None,
 ) -> None:
     """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
     from ..checkpoint import checkpoint_folders, load_checkpoint

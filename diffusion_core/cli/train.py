@@ -30,16 +30,16 @@ def train(
     init: Annotated[
         str | None,
         typer.Option(
-            help="Checkpoint whose weights to begin with; what no option names is as there."
+            help="Checkpoint whose weights to begin with; its settings hold where no option does."
         ),
     ] = None,
     steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 10_000,
-    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 64,
+    batch_size: Annotated[int, typer.Option(help="Images in a step.")] = 64,
     size: Annotated[int, typer.Option(help="Side of a folder's pictures, in pixels.")] = 32,
     value_range: Annotated[
         str,
         typer.Option(
-            help="Of a folder's 16-bit and float pictures, which values are black and white: "
+            help="Values that are black and white in a folder's 16-bit and float pictures: "
             "automatic, format, largest, percentiles, or the value that is white."
         ),
     ] = "automatic",
@@ -50,31 +50,44 @@ def train(
         str, typer.Option(help="For each level, yes or no: whether it attends to itself.")
     ] = "",
     attention_up: Annotated[
-        str, typer.Option(help="The same on the way up; else as on the way down.")
+        str, typer.Option(help="The same for the way up; else as on the way down.")
     ] = "",
     scale_shift: Annotated[bool, typer.Option(help="Condition by scale and shift.")] = True,
     schedule: Annotated[str, typer.Option(help="{schedules}.")] = "cosine",
     timesteps: Annotated[int, typer.Option(help="T of the schedule.")] = 1000,
     prediction: Annotated[str, typer.Option(help="{predictions}.")] = "epsilon",
     weighting: Annotated[str, typer.Option(help="Loss weighting: {weightings}.")] = "none",
-    min_snr_gamma: Annotated[float, typer.Option(help="Largest weight, where it is by SNR.")] = 5.0,
+    min_snr_gamma: Annotated[
+        float, typer.Option(help="Bound of the weight in min_snr and clamped_snr.")
+    ] = 5.0,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
     warmup_steps: Annotated[int, typer.Option(help="Steps of linear warm-up.")] = 500,
-    decay_steps: Annotated[int, typer.Option(help="Last steps, of linear decay to 0.")] = 2000,
+    decay_steps: Annotated[
+        int, typer.Option(help="Last steps, in which the learning rate falls linearly to 0.")
+    ] = 2000,
     ema_decay: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.9995,
-    label_dropout: Annotated[float, typer.Option(help="Share of labels left out.")] = 0.1,
+    label_dropout: Annotated[
+        float, typer.Option(help="Share of pictures whose class is withheld.")
+    ] = 0.1,
     attribute_dropout: Annotated[
-        float, typer.Option(help="Share in which each attribute is left out.")
+        float,
+        typer.Option(
+            help="Share of pictures for which an attribute is withheld, for each attribute."
+        ),
     ] = 0.1,
     sparse_attributes: Annotated[
-        float, typer.Option(help="Share of pictures of which any number of attributes is left out.")
+        float,
+        typer.Option(help="Share of pictures for which a random number of attributes is withheld."),
     ] = 0.0,
     precision: Annotated[str, typer.Option(help="{precisions}.")] = "auto",
     even_classes: Annotated[bool, typer.Option(help="Draw every class equally often.")] = False,
     flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
     save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 500,
-    log: Annotated[str, typer.Option(help="tensorboard, into FOLDER/logs; else none.")] = "",
+    log: Annotated[
+        str,
+        typer.Option(help="tensorboard writes a log into FOLDER/logs; without it none is written."),
+    ] = "",
 ) -> None:
     """Train a UNet. Interrupted, the same command goes on from the last save."""
     from accelerate import Accelerator
