@@ -12,11 +12,9 @@ from diffusion_core.generation import SamplingRequest
 from diffusion_core.seeding import MAX_SEED
 
 from ..shared.forms import parsed
+from ..shared.python_needs import NEEDS, NEEDS_PICTURE
 from ..shared.sessions import SESSIONS
 from .form import HOLE, NOISE, PICTURE, ROW, SEEDS, DenoiseForm
-
-NEEDS = "# Needs the playground's packages: pip install PATH_OF_ITS_FOLDER, or run this in it."
-NEEDS_PICTURE = "# Needs picture.png, a picture of your own, in the folder where this runs."
 
 
 def code(form: DenoiseForm) -> str:

@@ -11,11 +11,12 @@ import gradio as gr
 from diffusion_core.data import parse_range, read_picture
 from diffusion_core.seeding import parse_seed
 
-from ..shared.components import component, script, why
+from ..shared.components import QUIET, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.number_input import beside
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
+from .code import code
 from .compute import animation, chain_messages, levels_of, prepare, start_here
 from .form import NoiseForm
 from .pictures import PICTURES, SHIPPED, opening_picture
@@ -64,6 +65,11 @@ def refresh(form: NoiseForm) -> dict[str, Any]:
         return {**told, "stage": prepare(form), "kept": levels_of(form)[0]}
     except gr.Error as error:
         return {**told, "seed_told": beside(error.message)}
+
+
+def follow(is_open: bool, form: NoiseForm, t: float) -> Any:
+    """The code for what the page shows; in a closed fold it stays as it is."""
+    return code(form, t) if is_open else gr.skip()
 
 
 def _wrong(parse: Callable[[Any], Any], value: Any) -> str:
@@ -127,6 +133,14 @@ def build(page: Page) -> None:
                 chain = component("chain", "{}", "noise-chain")
                 walk_button = gr.Button("Walk the chain again", elem_classes=["walk-chain"])
                 t_now = gr.Number(0, visible=False)
+            with gr.Accordion("Code", open=False) as code_fold:
+                python = gr.Code(
+                    "",
+                    language="python",
+                    label="The same in Python",
+                    wrap_lines=True,
+                    elem_id="noise-code",
+                )
             why(WHY)
     gr.on(
         [c.change for c in controls.inputs],
@@ -156,6 +170,17 @@ def build(page: Page) -> None:
         concurrency_limit=4,
         js=script("noise/clicks.js", "withTimestep"),
         api_visibility="private",
+    )
+    code_open = gr.State(False)
+    code_fold.expand(lambda: True, outputs=code_open, **QUIET)
+    code_fold.collapse(lambda: False, outputs=code_open, **QUIET)
+    gr.on(
+        # The stage's own event is a new timestep, where the fold is open.
+        [code_open.change, controls["stage"].input, *(c.change for c in controls.inputs)],
+        **wired(follow, [code_open, controls, t_now], python),
+        js=script("noise/clicks.js", "withTimestep"),
+        trigger_mode="always_last",
+        **QUIET,
     )
     make.click(
         **wired(animation, [controls], gif), concurrency_limit=4, api_visibility="private"

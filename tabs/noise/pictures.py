@@ -39,14 +39,18 @@ def opening_picture() -> tuple[str, int]:
 
 def name_of(picture: np.ndarray | RawPicture | None) -> str:
     """The name of a picture in the names of files: that of a shipped one, else `OWN`."""
-    if not isinstance(picture, np.ndarray):
-        return OWN
-    return _names().get(_digest(picture), OWN)
+    file = file_of(picture)
+    return next((name.lower() for name, of in SHIPPED.items() if of == file), OWN)
+
+
+def file_of(picture: np.ndarray | RawPicture | None) -> str:
+    """The file in `PICTURES` of a shipped picture; "" of any other."""
+    return _files().get(_digest(picture), "") if isinstance(picture, np.ndarray) else ""
 
 
 @cache
-def _names() -> dict[str, str]:
-    return {_digest(read_picture(PICTURES / file)): name.lower() for name, file in SHIPPED.items()}
+def _files() -> dict[str, str]:
+    return {_digest(read_picture(PICTURES / file)): file for file in SHIPPED.values()}
 
 
 def _digest(picture: np.ndarray) -> str:

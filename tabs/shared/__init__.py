@@ -19,6 +19,7 @@ Its files:
     crossing        the one way out of every answer, and closed doors
     picture_upload  the one door by which a user's picture enters
     picture_and_noise  a picture and its noise, as the browser mixes them
+    python_needs    what the lines of Python that the page shows need
     seed_input      the control of a seed
     value_range     the control of which values are black and white
     start_image     a picture that a walk begins with
@@ -62,6 +63,7 @@ __all__ = [
     "picture_and_noise",
     "picture_upload",
     "player",
+    "python_needs",
     "seed_input",
     "sessions",
     "shutdown",

@@ -8,6 +8,7 @@ import { mixer, unpack } from "../lib/mixing.js";
 import { paint, toLevel } from "../lib/pixels.js";
 import { Playback, oncePerFrame } from "../lib/playback.js";
 import { largePng, png } from "../lib/png.js";
+import { stage } from "../lib/runs.js";
 import "./clicks.js"; // here before the first click
 import {
   densityBars,
@@ -21,10 +22,11 @@ import {
 } from "./charts.js";
 import { strip } from "./strip.js";
 
+const SETTLED_MS = 250; // without another timestep
 const SECONDS = 6; // of playing, from the picture to noise
 
 /** @type {import("../lib/messages.js").Mount} */
-export function mount(element) {
+export function mount(element, { trigger }) {
   const root = find(element, ".noise", HTMLElement);
   /** @param {string} selector */
   const $ = (selector) => find(root, selector, HTMLElement);
@@ -37,6 +39,7 @@ export function mount(element) {
   let data = null;
   let startedAt = 0;
   let startedFrom = 0;
+  let timer = 0;
 
   const playback = new Playback(
     find(root, ".play", HTMLButtonElement),
@@ -72,6 +75,15 @@ export function mount(element) {
       button.setAttribute("aria-current", String(Number(button.dataset.t) === t));
     }
     root.dataset.t = String(t);
+    settled();
+  }
+
+  /** Tell the server of the timestep that is shown, once it stays, where the code of it is seen. */
+  function settled() {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (stage("#noise-code")?.offsetParent) trigger("input");
+    }, SETTLED_MS);
   }
 
   /** @param {number} t */
