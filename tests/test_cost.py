@@ -1,6 +1,7 @@
 """What steps cost: results at hand, evaluations counted, the figure and the words."""
 
 import dataclasses
+import itertools
 import math
 import shutil
 from pathlib import Path
@@ -16,6 +17,7 @@ from diffusion_core.samplers import SAMPLERS, count_evaluations, sample
 from diffusion_core.schedule import SPACINGS, make_schedule
 from tabs.denoise.cost import results_of, words
 from tabs.denoise.cost_figure import NOW, PLACES, figure, places
+from tabs.shared.figures import END
 from tabs.shared.text import span
 
 __all__ = ["hub"]  # the fixture
@@ -106,7 +108,7 @@ def test_the_figure_has_one_curve_for_each_sampler_told_apart_by_more_than_colou
     others = {name for name in SAMPLERS if not any(r.sampler == name for r in ROWS)}
     every = of((*ROWS, *(measured(f"{name} 30", 30, 0.34) for name in others)))
     traces = {t.name: t for t in figure(every, "ddim", 25, 12.0).data}
-    curves = {n: t for n, t in traces.items() if t.showlegend}
+    curves = {n: t for n, t in traces.items() if t.mode.startswith("lines")}
     assert curves.keys() == set(SAMPLERS)
     assert curves["ddim"].x == (10, 25, 50) and curves["ddim"].y == (0.6, 0.4, 0.32)
     assert len({t.line.dash for t in curves.values()}) == len(SAMPLERS)
@@ -115,6 +117,24 @@ def test_the_figure_has_one_curve_for_each_sampler_told_apart_by_more_than_colou
     assert single == {"ddim 25, guidance 1.5", "ddim 50, eta 1"}
     assert all(traces[n].marker.symbol == "square-open" for n in single)
     assert traces["ddim 50, eta 1"].text == ("eta 1",)
+
+
+def test_curves_are_named_at_their_ends_and_neither_title_nor_choice_lies_on_a_name():
+    others = {name for name in SAMPLERS if not any(r.sampler == name for r in ROWS)}
+    every = of((*ROWS, *(measured(f"{name} 30", 30, 0.34) for name in others)))
+    layout = figure(every, "ddim", 25, 12.0).layout
+    assert layout.showlegend is False and layout.title.text
+    names = [a for a in layout.annotations if a.name == END]
+    assert {a.text.rpartition(" ")[2] for a in names} == set(SAMPLERS)
+    assert len({a.text for a in names}) == len(SAMPLERS)  # each with the sign of its marks
+    room = layout.height - layout.margin.t - layout.margin.b
+    heights = sorted(a.y * room for a in names)
+    assert all(b - a > 17.9 for a, b in itertools.pairwise(heights))
+    assert heights[0] >= 0 and heights[-1] <= room
+    keys = [s for s in layout.shapes if s.name == END]
+    assert [k.line.dash for k in keys] and len({k.line.dash for k in keys}) > 4
+    # Above the plot are the title's line, and below it the choice's three lines.
+    assert layout.margin.t >= 8 + 1.3 * layout.title.font.size + 3 * 1.3 * 16
 
 
 def test_names_beside_marks_cover_neither_each_other_nor_a_mark():
@@ -167,7 +187,7 @@ def test_times_stand_under_powers_of_ten_where_a_phone_has_room_for_them():
 
 def test_training_images_are_the_line_below_and_noise_is_not_in_view():
     made = figure(ALL, "ddim", 25, 12.0)
-    (line,) = [s for s in made.layout.shapes if s.line.color != NOW]
+    (line,) = [s for s in made.layout.shapes if s.line.color != NOW and s.name != END]
     assert line.y0 == line.y1 == 0.1 and line.line.dash
     assert any(a.text == "training images: 0.10" for a in made.layout.annotations)
     low, high = (10**v for v in made.layout.yaxis.range)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 
 from diffusion_core.evaluation import TRAINING_IMAGES, Results, SamplerRow
 from diffusion_core.samplers import SAMPLERS
 
-from ..shared.figures import CURVES, QUIET, Figure
+from ..shared.figures import CURVES, KEY, LETTER, QUIET, Curve, Figure, name_end, spread
 from ..shared.text import span, times
 
 # Plotly's names of the places, and where each lies from the mark: across and up.
@@ -85,25 +86,26 @@ def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-MARKERS = (  # in turn, as many as there are samplers
-    "circle",
-    "square",
-    "diamond",
-    "triangle-up",
-    "cross",
-    "star",
-    "hexagon",
-    "triangle-down",
-    "pentagon",
-)
+MARKERS = {  # in turn, as many as there are samplers, and the sign of each before a name
+    "circle": "\u25cf",
+    "square": "\u25a0",
+    "diamond": "\u25c6",
+    "triangle-up": "\u25b2",
+    "cross": "\u271a",
+    "star": "\u2605",
+    "hexagon": "\u2b22",
+    "triangle-down": "\u25bc",
+    "pentagon": "\u2b1f",
+}
 NOW = "#8b5cf6"  # a violet between the page's two, for the line that is its cursor
 EDGE = {"color": "rgba(255, 255, 255, 0.85)", "width": 1.5}  # parts marks that overlap
 TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 TYPICAL = (5, MANY)  # evaluations that are always in view, so that the axis stands still
-HEIGHT, TOP, BOTTOM = 440, 124, 76
+HEIGHT, TOP, BOTTOM = 416, 100, 76  # pixels of the figure and its margins
 NARROW = 200  # pixels of the plot's width on a phone
-MARK, LETTER = 13, (8.5, 20)  # pixels: a mark's side, a letter's width and height
+MARK, LETTER_BOX = 13, (8.5, 20)  # pixels: a mark's side, a letter's width and height
 STROKE = 4  # pixels: a line's width
+NAME = 18  # pixels: height of a curve's name at its end
 
 
 def figure(
@@ -133,13 +135,16 @@ def figure(
     y_range = [math.log10(min(distances) / 1.4), math.log10(max(distances) * 1.25)]
     named = _named(drawn, x_range, y_range, choice_evaluations, [r.frechet_distance for r in scale])
     made = Figure()
+    ends: list[tuple[float, Curve]] = []
     for style, sampler in enumerate(SAMPLERS):
         rows = sorted((r for r in drawn if r.sampler == sampler), key=lambda r: r.num_evaluations)
         colour, dash = CURVES[style % len(CURVES)]
-        marker = MARKERS[style % len(MARKERS)]
+        marker, sign = [*MARKERS.items()][style % len(MARKERS)]
         mark_style = {"size": MARK, "symbol": marker, "color": colour, "line": EDGE}
         if plain := [r for r in rows if r.plain]:
             _add(made, plain, sampler, "lines+markers", mark_style, {"color": colour, "dash": dash})
+            name = f'<span style="color: {colour}">{sign}</span> {sampler}'
+            ends.append((math.log10(plain[-1].frechet_distance), Curve(name, np.empty(0), style)))
         for row in rows:
             if not row.plain:
                 hollow = mark_style | {
@@ -148,6 +153,7 @@ def figure(
                 }
                 _add(made, [row], row.name, "markers", hollow, None, named.get(row.name))
     _lay_out(made, x_range, y_range, ms_per_evaluation)
+    _name_ends(made, ends, y_range)
     if scale:
         y = scale[0].frechet_distance
         now = (math.log10(choice_evaluations) - x_range[0]) / (x_range[1] - x_range[0])
@@ -184,6 +190,24 @@ def figure(
     return made
 
 
+def _name_ends(made: Figure, ends: list[tuple[float, Curve]], y_range: list[float]) -> None:
+    """The names of the curves beside the plot, in the order of their ends.
+
+    Args:
+        made: Gets the names, and room for them at its right.
+        ends: The logarithm of the last Frechet distance of each curve, and its name and style.
+        y_range: Ends of the vertical axis, as logarithms.
+    """
+    room = HEIGHT - TOP - BOTTOM
+    low, high = y_range
+    ends = sorted(ends, key=lambda end: end[0])
+    targets = [room * (at - low) / (high - low) for at, _ in ends]
+    for (_, line), middle in zip(ends, spread(targets, [NAME] * len(ends), room), strict=True):
+        name_end(made, line, None, middle, NAME, room)
+    longest = max((len(line.name.partition("</span>")[2]) + 2 for _, line in ends), default=0)
+    made.update_layout(margin_r=KEY + 12 + math.ceil(LETTER * longest))
+
+
 def _named(
     rows: list[SamplerRow],
     x_range: list[float],
@@ -214,7 +238,7 @@ def _named(
     lines.append([(now, 0), (now, height)])
     lines += [[(0, at), (width, at)] for at in (across(v, y_range, height) for v in levels)]
     names = ["" if r.plain else _extra(r) for r in rows]
-    found = places([mark(r) for r in rows], names, (width, height), MARK, LETTER, lines)
+    found = places([mark(r) for r in rows], names, (width, height), MARK, LETTER_BOX, lines)
     return {r.name: place for r, place in zip(rows, found, strict=True) if place}
 
 
@@ -239,7 +263,6 @@ def _add(
         mode=mode + ("+text" if place else ""),
         marker=marker,
         line=line and line | {"width": 3.5},
-        showlegend=line is not None,
         text=[_extra(r) for r in rows],
         textposition=place or "top center",
         customdata=[_hover(r) for r in rows],
@@ -273,13 +296,15 @@ def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: fl
         hovermode="closest",
         margin={"l": 76, "r": 20, "t": TOP, "b": BOTTOM},
         font_size=16,
-        legend={
-            "orientation": "h",
+        showlegend=False,
+        title={
+            "text": "Quality of the pictures by what they cost",
             "x": 0,
-            "y": 1.3,
-            "yanchor": "bottom",
+            "xref": "paper",
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 8},
             "font": {"size": 16},
-            "itemsizing": "trace",
         },
         xaxis={
             "type": "log",

@@ -36,6 +36,7 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "s
 HEIGHT = 320  # pixels, of a figure of curves
 TOP, BOTTOM, LEFT = 36, 48, 68  # pixels of its margins
 KEY = 30  # pixels from a curve's end to its name, with the line that leads there
+END = "end"  # the name, in the layout, of what names a curve at its end
 LETTER, LINE = 7.4, 16.0  # pixels: mean width of a letter of a name, and height of a line
 SAME = 0.004  # of the axis's height: curves nearer than this lie on each other
 
@@ -132,7 +133,7 @@ def curves(
     middles = spread([targets[i] for i in order], [heights[i] for i in order], room)
     for i, middle in zip(order, middles, strict=True):
         at = None if x is None and len(merged[i].y) <= last else targets[i] / room
-        _name_end(figure, merged[i], at, middle, heights[i], room)
+        name_end(figure, merged[i], at, middle, heights[i], room)
     longest = max((len(part) for parts in names for part in parts), default=0)
     figure.update_layout(
         height=height,
@@ -150,11 +151,13 @@ def curves(
         },
         xaxis={
             "title": {"text": x_title or f"timestep t, 0 to {last}", "standoff": 8},
+            "title_font_size": 15,
             "range": ends,
             "tickvals": timesteps(last) if x is None else [*x],
         },
         yaxis={
             "title": {"text": y_title, "standoff": 6},
+            "title_font_size": 15,
             "type": "log" if log else "linear",
             "range": (low, high),
             "exponentformat": "power",
@@ -243,10 +246,13 @@ def _merged(lines: Sequence[Curve], low: float, high: float, log: bool) -> list[
     return found
 
 
-def _name_end(
+def name_end(
     figure: Figure, line: Curve, end: float | None, middle: float, height: float, room: float
 ) -> None:
     """The name of a curve beside the plot, and a line in the curve's own stroke that leads there.
+
+    Scripts of the page (static/lib/plots.js) move what is called `END` in the layout: on a phone
+    below the figure.
 
     Args:
         figure: Gets both.
@@ -260,6 +266,7 @@ def _name_end(
     colour, dash = CURVES[line.style % len(CURVES)]
     stroke = {"color": colour, "width": 1.4 if line.faint else 2.8}
     place = {"type": "line", "xref": "paper", "yref": "paper", "xsizemode": "pixel", "xanchor": 1}
+    place["name"] = END
     first = (middle + height / 2 - LINE / 2) / room  # the middle of its first line
     straight = end is not None and abs(end - first) * room < 2
     if end is not None and not straight:
@@ -270,6 +277,7 @@ def _name_end(
     figure.add_shape(**place, x0=start, x1=KEY - 4, y0=first, y1=first, line=key)
     figure.add_annotation(
         text=line.name.replace("\n", "<br>"),
+        name=END,
         xref="paper",
         yref="paper",
         x=1,

@@ -10,8 +10,8 @@ interface PlotlyAxis {
 
 /** What is used of a figure's layout. */
 interface PlotlyLayout {
-  annotations?: { text: string; y: number }[];
-  shapes?: { line: { dash?: string }; y0: number; y1: number }[];
+  annotations?: { name?: string; text: string; y: number }[];
+  shapes?: { name?: string; line: { dash?: string }; y0: number; y1: number }[];
   height?: number;
   width?: number;
   margin?: { t?: number; b?: number };

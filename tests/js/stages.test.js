@@ -230,15 +230,22 @@ test("between its points a drawn schedule is straight in the log-SNR", () => {
 
 test("on a phone the names go below the figure, each beside its key", () => {
   const changes = namesBelow({
-    annotations: [{ text: "low" }, { text: "high<br>= same" }],
-    shapes: [{ line: {} }, { line: { dash: "dot" } }, { line: { dash: "solid" } }],
+    annotations: [{ text: "now" }, { name: "end", text: "low" }, { name: "end", text: "high<br>= same" }],
+    shapes: [
+      { line: { dash: "dash" } }, // a level of the plot, which stays
+      { name: "end", line: {} },
+      { name: "end", line: { dash: "dot" } },
+      { name: "end", line: { dash: "solid" } },
+    ],
     height: 320,
     margin: { b: 48 },
   });
   assert.deepEqual([changes.height, changes["margin.b"], changes["margin.r"]], [374, 102, 14]);
-  const [first, second] = changes.annotations;
+  const [kept, first, second] = changes.annotations;
+  assert.deepEqual(kept, { text: "now" });
   assert.deepEqual([first.text, first.yshift, second.text, second.yshift], ["high<br>= same", -66, "low", -93]);
-  assert.deepEqual(changes.shapes.map(({ line, y0 }) => [line.dash, y0]), [["solid", -57], ["dot", -93]]);
+  const [level, ...keys] = changes.shapes.map(({ line, y0 }) => [line.dash, y0]);
+  assert.deepEqual([level, keys], [["dash", undefined], [["solid", -57], ["dot", -93]]]);
 });
 
 test("a figure of less height has its names apart, and their lines still begin at the curves", () => {
@@ -349,8 +356,8 @@ test("charts of the loss need two points, and leave out what is not measured", (
   assert.equal(lossChart([[1, 0.5]], 10, 0), null);
   const chart = lossChart([[0, 1], [5, 0], [10, 0.5]], 10, 5);
   assert.equal(chart.now, 0.5);
-  assert.match(chart.svg, /class="curve" d="M48\.0 [\d.]+L312\.0 [\d.]+"/);
-  assert.match(chart.svg, /class="here" x1="180" x2="180"/);
+  assert.match(chart.svg, /class="curve" d="M62\.0 [\d.]+L392\.0 [\d.]+"/);
+  assert.match(chart.svg, /class="here" x1="227" x2="227"/);
   assert.equal(binsChart([null, null], [null], 1000), null);
   const bins = binsChart([0.5, null], [1, 0.8], 1000);
   assert.equal(bins.match(/<rect/g).length, 1);

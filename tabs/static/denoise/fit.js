@@ -1,6 +1,7 @@
 // The pictures of the stage are as tall as the window leaves room for, so that curve and play row
 // are seen below them; theme.css makes them so, and this measures what stands beside them.
 
+import { watchPlot } from "../lib/plots.js";
 import { stage } from "../lib/runs.js";
 
 const BELOW = 8; // pixels between the play row and the window's lower edge
@@ -14,6 +15,9 @@ export function fitStage() {
   watcher.observe(row);
   addEventListener("resize", () => measure(row));
   measure(row);
+  for (const plot of ["#denoise-costs", "#denoise-return-plot"]) {
+    watchPlot(row, plot, { drawn: () => {} }); // on a phone its names go below it
+  }
 }
 
 /** @param {HTMLElement} row The row of controls and stage. */

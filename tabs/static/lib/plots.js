@@ -41,13 +41,16 @@ export function watchPlot(stage, selector, { found, drawn }) {
  */
 function belowInstead(plot) {
   const layout = plot.layout;
-  if (!layout?.annotations?.length || layout.below || plot.clientWidth >= NARROW) return false;
+  if (!layout?.annotations?.some(isEnd) || layout.below || plot.clientWidth >= NARROW) return false;
   const Plotly = /** @type {{ Plotly?: PlotlyGlobal }} */ (/** @type {unknown} */ (window)).Plotly;
   if (!Plotly || !plot.clientWidth) return false;
   layout.below = true;
   Plotly.relayout(plot, namesBelow(layout));
   return true;
 }
+
+/** Whether it names a curve at its end; see shared/figures.py. @param {{ name?: string }} part */
+const isEnd = ({ name }) => name === "end";
 
 /**
  * The changes of a layout that put the names below the figure, one after the other.
@@ -56,22 +59,23 @@ function belowInstead(plot) {
  * @returns {Record<string, unknown>}
  */
 export function namesBelow({ annotations = [], shapes = [], height = 0, margin }) {
-  const keys = shapes.filter(({ line }) => line.dash); // the others lead from an end to its name
+  const ends = annotations.filter(isEnd);
+  const keys = shapes.filter((shape) => isEnd(shape) && shape.line.dash); // the others lead to a name
   const bottom = margin?.b ?? 0;
   let room = 0;
-  const ordered = [...annotations.keys()].reverse(); // from the highest at the end to the lowest
+  const ordered = [...ends.keys()].reverse(); // from the highest at the end to the lowest
   const names = ordered.map((from) => {
-    const height = NAME_LINE * annotations[from].text.split("<br>").length;
+    const height = NAME_LINE * ends[from].text.split("<br>").length;
     const first = -(bottom + room + NAME_LINE / 2); // the middle of the name's first line
     const yshift = -(bottom + room + height / 2);
     room += height;
-    const name = { ...annotations[from], x: 0, y: 0, xshift: 34, yshift };
+    const name = { ...ends[from], x: 0, y: 0, xshift: 34, yshift };
     const place = { xanchor: 0, x0: 0, x1: 26, ysizemode: "pixel", yanchor: 0, y0: first, y1: first };
     return { name, key: { ...keys[from], ...place } };
   });
   return {
-    annotations: names.map(({ name }) => name),
-    shapes: names.map(({ key }) => key),
+    annotations: [...annotations.filter((each) => !isEnd(each)), ...names.map(({ name }) => name)],
+    shapes: [...shapes.filter((each) => !isEnd(each)), ...names.map(({ key }) => key)],
     height: height + room,
     "margin.r": 14,
     "margin.b": bottom + room,
