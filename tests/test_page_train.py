@@ -148,7 +148,10 @@ def test_stop_close_come_back_and_go_on(open_page, url):
     small(page, steps=4000, name="long-one")
     train(page, "running")
     page.wait_for_function(f"+document.querySelector('{STAGE} .training').dataset.done > 20")
-    page.locator("#train-run").click()  # twice at once is refused, and the first goes on
+    expect(page.locator("#train-stop")).to_be_visible()  # in the place of Train
+    expect(page.locator("#train-run")).to_be_hidden()
+    # Twice at once, as from another window, is refused, and the first goes on.
+    page.locator("#train-run").dispatch_event("click")
     page.wait_for_function(
         f"document.querySelector('{STAGE} .error').innerText.includes('stop it first')"
     )

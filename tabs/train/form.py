@@ -130,7 +130,6 @@ class TrainForm:
         partial(
             gr.Dropdown,
             label="Begin with",
-            info="or train a model further, on these pictures",
             allow_custom_value=True,
         ),
     )

@@ -140,7 +140,8 @@ def build(page: Page) -> None:
     )
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
-            source = sources.place("source")
+            with gr.Column(elem_classes=["lines"]):
+                source = sources.place("source")
             with sources.add("upload", gr.Group(visible=False)):
                 files = sources.place("files")
             with sources.add("local", gr.Group(visible=False)):
@@ -150,15 +151,16 @@ def build(page: Page) -> None:
                 value_range = sources.place("value_range")
             controls.add("refused", gr.HTML(elem_id="train-refused", elem_classes=["told"]))
             preset = run.place("preset")
-            with gr.Row():
+            with gr.Row(elem_classes=["go"]):
                 run_button = gr.Button(
                     "Train", variant="primary", min_width=120, elem_id="train-run"
                 )
-                stop_button = gr.Button("Stop", min_width=80, elem_id="train-stop")
+                stop_button = gr.Button("Stop", min_width=120, elem_id="train-stop")
             facts = gr.Markdown(MEASURING, elem_classes=["hint"], elem_id="train-facts")
             controls.add("facts", facts)
-            name = run.place("name")
-            begin = controls.place("begin", choices=[FRESH, *models.available()])
+            with gr.Column(elem_classes=["lines"]):
+                name = run.place("name")
+                begin = controls.place("begin", choices=[FRESH, *models.available()])
             with gr.Accordion("Everything", open=False):
                 place_everything(controls, limits)
         with gr.Column(scale=5, elem_classes=["stage"]):
@@ -270,11 +272,13 @@ def build(page: Page) -> None:
                 [name, preset, sources, controls],
                 controls.named(*START_PARTS),
             ),
+            js=script("training/clicks.js", "askTraining"),
             **watching,
         ),
         resume.click(never_silent(go_on), own, stage, **watching),
     ):
         measured(event.then(**wired(newest, components(menus), menus), **QUIET), refilled)
+        event.then(None, js=script("training/clicks.js", "endAsking"), api_visibility="private")
     stop_button.click(stop, None, None, queue=False, **QUIET)
     using.click(**wired(use, [own], controls.named(*USE_PARTS)), **QUIET)
     zipping.click(**wired(zip_file, [own], controls.named(*ZIP_PARTS)), **QUIET)

@@ -18,7 +18,7 @@ import { findAll, make } from "../lib/dom.js";
 /** One button: the last of these that is there and meant. @typedef {Pressed[]} Slot */
 
 const WALKING = "#denoise-player .player:is([data-state=waiting], [data-state=running])";
-const TRAINING = "#train-stage .training:is([data-state=waiting], [data-state=running])";
+const TRAINING = "#train-stage .training:is([data-state=waiting], [data-state=running], [data-asked])";
 /** What runs for less than this is not worth another word on a button. */
 export const BUSY_MS = 700;
 

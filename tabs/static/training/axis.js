@@ -1,16 +1,16 @@
-// The axes of the two charts: 320 by 166, the plot from x = 48 to 312 and from y = 6 to 126.
+// The axes of the two charts: 400 by 166, the plot from x = 62 to 392 and from y = 6 to 122.
 
 /** @param {number} v */
 export const short = (v) =>
   v >= 0.1 ? v.toFixed(2) : v >= 0.01 ? v.toFixed(3) : v.toExponential(0);
 
 /** Left and right end of the plot, and its lower edge. */
-export const LEFT = 48;
-export const RIGHT = 312;
-export const BASE = 126;
+export const LEFT = 62;
+export const RIGHT = 392;
+export const BASE = 122;
 
-const BOTTOM = 124;
-const HEIGHT = 116;
+const BOTTOM = 120;
+const HEIGHT = 112;
 
 /**
  * Where values lie, and which of them are named: 1, 2 and 5 times powers of ten, the powers alone
@@ -46,7 +46,7 @@ export const rules = ({ y, ticks }) =>
     .map(
       (v) =>
         `<line class="rule" x1="${LEFT}" x2="${RIGHT}" y1="${y(v)}" y2="${y(v)}"/>` +
-        `<text x="${LEFT - 4}" y="${y(v) + 4}" text-anchor="end">${short(v)}</text>`,
+        `<text x="${LEFT - 4}" y="${y(v) + 5}" text-anchor="end">${short(v)}</text>`,
     )
     .join("");
 
@@ -64,9 +64,9 @@ export const frame = (ticks, across, up) =>
       const anchor = i === ticks.length - 1 ? "end" : i ? "middle" : "start";
       return (
         `<line class="axis" x1="${x}" x2="${x}" y1="${BASE}" y2="${BASE + 4}"/>` +
-        `<text x="${x}" y="${BASE + 15}" text-anchor="${anchor}">${words}</text>`
+        `<text x="${x}" y="${BASE + 18}" text-anchor="${anchor}">${words}</text>`
       );
     })
     .join("") +
-  `<text class="title" x="${(LEFT + RIGHT) / 2}" y="160" text-anchor="middle">${across}</text>` +
-  `<text class="title" x="-66" y="11" text-anchor="middle" transform="rotate(-90)">${up}</text>`;
+  `<text class="title" x="${(LEFT + RIGHT) / 2}" y="161" text-anchor="middle">${across}</text>` +
+  `<text class="title" x="-64" y="14" text-anchor="middle" transform="rotate(-90)">${up}</text>`;

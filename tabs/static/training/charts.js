@@ -33,7 +33,7 @@ export function lossChart(loss, total, here) {
       "training step",
       "loss (log scale)",
     ) +
-    `<text class="end" x="${Math.max(LEFT + 30, x(last))}" y="${Math.max(16, axis.y(now) - 7)}" ` +
+    `<text class="end" x="${Math.max(LEFT + 36, x(last))}" y="${Math.max(16, axis.y(now) - 7)}" ` +
     `text-anchor="end">${short(now)}</text>`;
   return { svg, now };
 }

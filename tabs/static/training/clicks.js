@@ -1,5 +1,7 @@
 // What the controls of the Train tab do in the page itself.
 
+import { stage } from "../lib/runs.js";
+
 /**
  * Fill controls in with what was found for a preset. Finding takes a while, in which somebody may
  * type or choose another preset: values for a preset that is no longer chosen are dropped, and
@@ -35,4 +37,19 @@ export function leavePreset(own) {
 export function confirmDelete(path) {
   const name = path?.split(/[\\/]/).pop();
   return name && confirm(`Delete ${name} for good?`) ? path : "";
+}
+
+/**
+ * Train was pressed: it may take a while until the pictures are read and a plan is measured.
+ *
+ * @param {unknown[]} inputs
+ */
+export function askTraining(...inputs) {
+  stage("#train-stage .training")?.setAttribute("data-asked", "");
+  return inputs;
+}
+
+/** The training is over, or could not begin. */
+export function endAsking() {
+  stage("#train-stage .training")?.removeAttribute("data-asked");
 }

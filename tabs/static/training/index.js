@@ -4,9 +4,11 @@ import { bytes } from "../lib/bytes.js";
 import { find, findAll, make, makeCanvas, say } from "../lib/dom.js";
 import { thousands } from "../lib/format.js";
 import { parse } from "../lib/messages.js";
+import { foldOnPhone } from "../lib/phone.js";
 import { GAP, paintLevels } from "../lib/pixels.js";
 import { Playback } from "../lib/playback.js";
 import "./clicks.js"; // here before the first click
+import { watchBusy } from "./busy.js";
 import { binsChart, lossChart } from "./charts.js";
 import { Job, mapRows, mapSheet, nearestRow, wordsOf } from "./milestones.js";
 
@@ -54,8 +56,8 @@ export function mount(element) {
     { of: " the training" },
   );
 
-  // On a phone the controls follow below, so that what explains the training is folded there.
-  if (matchMedia("(max-width: 768px)").matches) find(root, ".more", HTMLDetailsElement).open = false;
+  foldOnPhone(findAll(root, ".more", HTMLDetailsElement));
+  watchBusy(root);
 
   function drawSamples() {
     const all = job?.known ?? [];
@@ -165,6 +167,7 @@ export function mount(element) {
     const message = parse(value);
     if (!message) return;
     const { run, state = "", step = 0, total = 0, checks = [] } = message;
+    if (message.error) delete root.dataset.asked;
     if (message.error || !run) return say($(".error"), message.error);
     // A sentence stays while it is of what the page shows.
     if (root.dataset.run !== run || root.dataset.state !== state) say($(".error"));
@@ -175,10 +178,11 @@ export function mount(element) {
       $(".made").textContent = "the noise that sampling begins with";
     }
     root.dataset.state = state;
+    if (state === "waiting" || state === "running") delete root.dataset.asked; // it has begun
     root.dataset.run = run;
     root.dataset.done = String(step);
     const trained = state !== "before";
-    for (const part of ["rulers", "more"]) $(`.${part}`).hidden = !trained;
+    for (const part of findAll(root, ".rulers, .more", HTMLElement)) part.hidden = !trained;
     $(".health").hidden = !checks.length;
     $(".status").textContent = message.line || "";
     $(".line i").style.width = trained ? `${(100 * step) / total}%` : "0";
