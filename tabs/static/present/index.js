@@ -28,6 +28,9 @@ function wirePanel(opener, dialog) {
 /** @type {import("../lib/messages.js").Mount} */
 export function mount(element) {
   const root = find(element, ".chrome", HTMLElement);
+  const menu = find(root, ".menu", HTMLElement);
+  // Closed before a panel opens, which gives the focus back to where it then is: the menu's button.
+  menu.addEventListener("click", () => menu.matches(":popover-open") && menu.hidePopover(), true);
   /** @param {string} selector */
   const button = (selector) => find(root, selector, HTMLButtonElement);
   const glossary = find(root, "dialog.glossary", HTMLDialogElement);

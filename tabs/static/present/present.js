@@ -1,17 +1,21 @@
 // Present: the screen is filled with the stage of the open tab, and the bar stands beneath it.
 
 import { findAll, make } from "../lib/dom.js";
+import { PHONE } from "../lib/phone.js";
 import { oncePerFrame } from "../lib/playback.js";
 import { fitHeight } from "../lib/plots.js";
 import { Bar, inView, openPanel, openTab, pageTabs } from "./bar.js";
 import { actOf, moved } from "./keys.js";
 
-const PHONE = "(max-width: 768px)";
 const LOW = 900; // pixels of height, up to which presented words and curves leave room to pictures
-const PLOT = 0.5; // of the stage's height is the schedules' plot
+/** Plots, and how much of the stage's height each takes. @type {[string, number][]} */
+const PLOTS = [
+  ["#schedule-plot", 0.5],
+  ["#denoise-return-plot", 0.38],
+];
 const root = () => document.documentElement;
-/** @returns {PlotlyElement | null} */
-const schedulePlot = () => document.querySelector("#schedule-plot .js-plotly-plot");
+/** @param {string} place @returns {PlotlyElement | null} */
+const plotIn = (place) => document.querySelector(`${place} .js-plotly-plot`);
 
 export class Present {
   filled = false; // whether the browser has given the whole screen
@@ -88,7 +92,7 @@ export class Present {
         childList: true,
         subtree: true,
         attributes: true,
-        attributeFilter: ["aria-label", "aria-selected", "data-state", "data-shown", "disabled", "hidden"],
+        attributeFilter: ["aria-label", "aria-selected", "data-state", "data-shown", "data-asked", "disabled", "hidden"],
       });
     } else if (!shown) {
       this.observer?.disconnect();
@@ -107,7 +111,7 @@ export class Present {
     root().classList.toggle("low", innerHeight <= LOW);
     root().classList.toggle("upright", innerHeight > innerWidth);
     if (!this.isOn) {
-      fitHeight(schedulePlot(), null);
+      for (const [place] of PLOTS) fitHeight(plotIn(place), null);
       return;
     }
     this.nameNeighbours();
@@ -135,12 +139,14 @@ export class Present {
     if (!(stage instanceof HTMLElement)) return;
     const top = stage.getBoundingClientRect().top + scrollY;
     root().style.setProperty("--stage-top", `${Math.round(top)}px`);
-    for (const plot of findAll(stage, "#schedule-plot, #denoise-return-plot", HTMLElement)) {
-      if (plot.id === "schedule-plot") {
-        const k = Number(getComputedStyle(plot).getPropertyValue("--k")) || 1;
-        fitHeight(schedulePlot(), (PLOT * stage.clientHeight) / k);
-      }
+    stage.style.setProperty("--beneath", "0px");
+    for (const [place, share] of PLOTS) {
+      const plot = findAll(stage, place, HTMLElement).find(inView);
+      if (!plot) continue;
+      const k = Number(getComputedStyle(plot).getPropertyValue("--k")) || 1;
+      fitHeight(plotIn(place), (share * stage.clientHeight) / k);
       plot.style.setProperty("--plot-height", `${plot.offsetHeight}px`);
+      stage.style.setProperty("--beneath", `${Math.round(k * plot.offsetHeight)}px`);
     }
     for (const views of findAll(stage, ".views", HTMLElement)) {
       const figures = findAll(views, "figure", HTMLElement).filter(inView);
