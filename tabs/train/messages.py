@@ -146,7 +146,8 @@ def line(job: Job | PastTraining) -> str:
     p = job.progress
     done = f"{p.step:,} of {p.total:,} steps"
     if job.state == "waiting":
-        ahead = QUEUE.ahead(job)
+        if not (ahead := QUEUE.ahead(job)):
+            return "Yours is next."
         left = sum(j.progress.seconds_left for j in ahead)
         words = "training is" if len(ahead) == 1 else "trainings are"
         return f"In line: {len(ahead)} {words} before yours, about {rough_duration(left)} in all."

@@ -356,8 +356,8 @@ test("charts of the loss need two points, and leave out what is not measured", (
   assert.equal(lossChart([[1, 0.5]], 10, 0), null);
   const chart = lossChart([[0, 1], [5, 0], [10, 0.5]], 10, 5);
   assert.equal(chart.now, 0.5);
-  assert.match(chart.svg, /class="curve" d="M62\.0 [\d.]+L392\.0 [\d.]+"/);
-  assert.match(chart.svg, /class="here" x1="227" x2="227"/);
+  assert.match(chart.svg, /class="curve" d="M76\.0 [\d.]+L392\.0 [\d.]+"/);
+  assert.match(chart.svg, /class="here" x1="234" x2="234"/);
   assert.equal(binsChart([null, null], [null], 1000), null);
   const bins = binsChart([0.5, null], [1, 0.8], 1000);
   assert.equal(bins.match(/<rect/g).length, 1);

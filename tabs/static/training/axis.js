@@ -1,11 +1,11 @@
-// The axes of the two charts: 400 by 166, the plot from x = 62 to 392 and from y = 6 to 122.
+// The axes of the two charts: 400 by 166, the plot from x = 76 to 392 and from y = 6 to 122.
 
 /** @param {number} v */
 export const short = (v) =>
   v >= 0.1 ? v.toFixed(2) : v >= 0.01 ? v.toFixed(3) : v.toExponential(0);
 
 /** Left and right end of the plot, and its lower edge. */
-export const LEFT = 62;
+export const LEFT = 76;
 export const RIGHT = 392;
 export const BASE = 122;
 

@@ -79,5 +79,5 @@ export function binsChart(bins, first, T) {
  * @param {boolean} both Whether there are lines yet.
  */
 const key = (both) =>
-  `<text class="end" x="${RIGHT}" y="-4" text-anchor="end">bars: now` +
+  `<text class="key" x="${RIGHT}" y="-2" text-anchor="end">bars: now` +
   `${both ? " · dashed: after 100 steps" : ""}</text>`;
