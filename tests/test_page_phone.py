@@ -1,5 +1,7 @@
 """The page on a phone, upright and lying down: one row of header, the stage first, all in reach."""
 
+import json
+
 import pytest
 from pagelib import beyond, faults, in_light_and_dark
 from playwright.sync_api import expect
@@ -19,6 +21,33 @@ IMPORTANT = (
     "[aria-label='Sampler']",
     "#denoise-begin button",
 )
+
+
+def a_finger_draws_a_schedule_and_does_not_scroll(page):
+    page.get_by_role("tab", name="Schedules", exact=True).tap()
+    page.get_by_role("button", name="Draw your own").tap()
+    expect(page.get_by_label("drawn", exact=True)).to_be_checked()
+    handle = page.locator("#draw-stage .handle").nth(2)
+    expect(handle).to_be_visible()
+    handle.evaluate("(e) => scrollTo(0, scrollY + e.getBoundingClientRect().top - 300)")
+    before, at = drawn(page), page.evaluate("scrollY")
+    assert at > 0 or before  # there is something to scroll, upwards or downwards
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    hand = page.context.new_cdp_session(page)
+    for kind, down in [("touchStart", 0), *[("touchMove", 6 * k) for k in range(1, 9)]]:
+        hand.send(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y + down}]}
+        )
+    hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    after = drawn(page)
+    assert after[2] < before[2] - 0.2 and after[:2] == before[:2]
+    assert page.evaluate("scrollY") == at
+
+
+def drawn(page):
+    """The points of the drawn schedule, log-SNR."""
+    return json.loads(page.locator("#draw-stage .draw").get_attribute("data-points"))
 
 
 def test_denoise_takes_two_screens_and_its_stage_is_seen_upright_and_lying_down(browser, url):
@@ -53,6 +82,8 @@ def test_denoise_takes_two_screens_and_its_stage_is_seen_upright_and_lying_down(
     expect(page.get_by_role("dialog", name="Glossary of symbols")).to_be_visible()
     page.keyboard.press("Escape")
     expect(menu).to_be_focused()
+    a_finger_draws_a_schedule_and_does_not_scroll(page)
+    page.get_by_role("tab", name="Denoise", exact=True).tap()
     page.set_viewport_size({"width": 844, "height": 390})
     for seen in (f"{PLAYER} .view.x_t canvas", f"{PLAYER} .view.x0_hat canvas"):
         page.wait_for_function(
