@@ -298,7 +298,7 @@ def _lay_out(made: go.Figure, x_range: list[float], y_range: list[float], ms: fl
         font_size=16,
         showlegend=False,
         title={
-            "text": "Quality of the pictures by what they cost",
+            "text": "Picture quality by cost",
             "x": 0,
             "xref": "paper",
             "y": 1,
