@@ -41,12 +41,13 @@ from tabs.denoise import (
 )
 from tabs.denoise import defaults as defaults_module
 from tabs.denoise import race as race_module
-from tabs.denoise.run_registry import RECORDINGS, STOP_SIGNALS, RecordingCache, recorded
+from tabs.denoise.run_registry import RECORDINGS, RecordingCache, recorded
 from tabs.shared import models
 from tabs.shared.changed_network import ChangedNetwork
 from tabs.shared.forms import table
 from tabs.shared.sessions import Sessions
 from tabs.shared.start_image import StartImage
+from tabs.shared.stop_signals import STOP_SIGNALS
 
 HALF = np.zeros((28, 28), np.uint8)
 HALF[:, :14] = 1

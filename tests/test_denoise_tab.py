@@ -21,10 +21,10 @@ from diffusion_core.seeding import draw_noise
 from diffusion_core.unet import UNet
 from tabs.denoise import handlers
 from tabs.denoise.form import DenoiseForm
-from tabs.denoise.run_registry import STOP_SIGNALS
 from tabs.shared import connection, models
 from tabs.shared.player import Run
 from tabs.shared.start_image import StartImage
+from tabs.shared.stop_signals import STOP_SIGNALS
 
 REQUEST = SimpleNamespace(session_hash="s")
 NAMES = (f"run {k}" for k in itertools.count())

@@ -7,8 +7,8 @@ from conftest import wait_for, watch_steps
 from pagelib import begin_with, number, press, view
 from playwright.sync_api import expect
 
-from tabs.denoise.run_registry import STOP_SIGNALS
 from tabs.shared.compute_queue import COMPUTE_QUEUE
+from tabs.shared.stop_signals import STOP_SIGNALS
 
 pytestmark = pytest.mark.browser
 CONCURRENT_WALKS = 2  # places are counted the same, however many: each page costs seconds

@@ -14,9 +14,10 @@ from pagelib import TIMEOUT, begin_with, free_port, in_light_and_dark, number, p
 from PIL import Image
 from playwright.sync_api import expect
 
-from tabs.denoise.run_registry import RECORDINGS, STOP_SIGNALS
+from tabs.denoise.run_registry import RECORDINGS
 from tabs.shared import connection, shutdown
 from tabs.shared.sessions import SESSIONS
+from tabs.shared.stop_signals import STOP_SIGNALS
 from tabs.train.jobs import PLAN_FILE, QUEUE
 
 pytestmark = pytest.mark.browser

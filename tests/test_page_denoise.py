@@ -22,7 +22,7 @@ from playwright.sync_api import expect
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import grid, to_uint8
 from diffusion_core.generation import SamplingRequest, walk
-from tabs.denoise.run_registry import STOP_SIGNALS
+from tabs.shared.stop_signals import STOP_SIGNALS
 
 pytestmark = pytest.mark.browser
 

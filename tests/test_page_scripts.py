@@ -10,9 +10,10 @@ from conftest import watch_steps
 from pagelib import number, press
 from playwright.sync_api import expect
 
-from tabs.denoise.run_registry import RECORDINGS, STOP_SIGNALS
+from tabs.denoise.run_registry import RECORDINGS
 from tabs.shared import components
 from tabs.shared.components import STATIC
+from tabs.shared.stop_signals import STOP_SIGNALS
 
 pytestmark = pytest.mark.browser
 PLAYER = "#denoise-player .player"

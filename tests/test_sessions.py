@@ -13,9 +13,10 @@ from conftest import wait_for, watch_steps
 from diffusion_core.data import ImageDataset
 from tabs.denoise import defaults, handlers
 from tabs.denoise.recall import recall
-from tabs.denoise.run_registry import RECORDINGS, STOP_SIGNALS
+from tabs.denoise.run_registry import RECORDINGS
 from tabs.shared import connection, sessions
 from tabs.shared.sessions import SESSIONS, Sessions
+from tabs.shared.stop_signals import STOP_SIGNALS
 
 TOKEN, OTHER = "a" * 32, "b" * 32
 SHORT = 0.15  # seconds

@@ -10,8 +10,8 @@ from pagelib import free_port
 
 from diffusion_core.device import MEASURING
 from diffusion_core.training_runs import load_history
-from tabs.denoise.run_registry import STOP_SIGNALS
 from tabs.shared import shutdown
+from tabs.shared.stop_signals import STOP_SIGNALS
 from tabs.train.jobs import QUEUE
 
 # The playground as `python app.py` starts it, which begins work of its own and is then interrupted.

@@ -16,6 +16,7 @@ from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.player import Run, failure
 from ..shared.sessions import SESSIONS
+from ..shared.stop_signals import STOP_SIGNALS
 from . import defaults
 from .captions import head
 from .exact import exact_of
@@ -26,7 +27,6 @@ from .run_registry import (
     OPENING_SEED,
     RECORDINGS,
     REPLAY_LIMIT,
-    STOP_SIGNALS,
     WALK_LIMIT,
     Shown,
     check_cost,

@@ -24,11 +24,12 @@ from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import entry
 from ..shared.pace import TimedRun
 from ..shared.player import MESSAGE_SECONDS
+from ..shared.stop_signals import STOP_SIGNALS
 from ..shared.wire import Failure, RaceFrame, RaceHead, RaceLane, RaceMessage, as_base64
 from .exact import exact_of
 from .form import HOLE, NOISE, PICTURE, DenoiseForm, takes_eta
 from .handlers import behind
-from .run_registry import OTHER_LIMIT, STOP_SIGNALS, check_cost
+from .run_registry import OTHER_LIMIT, check_cost
 from .sampler_words import SAMPLER_WORDS
 
 MAX_IMAGES = 4

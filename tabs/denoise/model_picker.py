@@ -15,6 +15,7 @@ from ..shared import models
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.fetching import SECONDS, Fetching
 from ..shared.sessions import PUBLIC, SESSIONS
+from ..shared.stop_signals import STOP_SIGNALS
 from ..shared.text import span
 from .defaults import (
     OWN,
@@ -24,7 +25,6 @@ from .defaults import (
     recommended_settings,
     too_long,
 )
-from .run_registry import STOP_SIGNALS
 
 SHOWN_REASONS = 3  # of folders that are left out of the menu
 ALSO = (

@@ -32,10 +32,11 @@ from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.figures import Curve, curves
 from ..shared.forms import Controls, Named, wired
+from ..shared.stop_signals import STOP_SIGNALS
 from ..shared.wire import Failure, GalleryMessage, as_base64
 from .form import PICTURE, DenoiseForm
 from .handlers import give_up, stop
-from .run_registry import OTHER_LIMIT, STOP_SIGNALS, check_cost
+from .run_registry import OTHER_LIMIT, check_cost
 
 EVEN = (
     " Timesteps are spaced trailing here: karras has the first where there is so little noise that "

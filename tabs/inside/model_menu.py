@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-import threading
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 
@@ -16,6 +16,7 @@ from ..shared.class_menu import class_choices, classes
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.fetching import SECONDS, Fetching
 from ..shared.number_input import beside
+from ..shared.stop_signals import STOP_SIGNALS
 
 # The class that a shipped picture shows, by the model's data set; else the first of the menu.
 SHOWS = {"fashion-mnist": "Ankle boot"}
@@ -33,29 +34,38 @@ def opening_class(model: str) -> str:
     return shown if shown in choices else choices[0]
 
 
-def bring(text: str | None, loaded: str, label: str | None, t: float | None) -> Iterator[Any]:
+def bring(
+    text: str | None, loaded: str, label: str | None, t: float | None, request: gr.Request
+) -> Iterator[Any]:
     """Handler of the menu: bring what was chosen, showing how far that is.
+
+    A choice ends the download of the one before it.
 
     Args:
         text: The choice, as chosen or typed.
         loaded: The model that is shown, to which the menu returns where this one fails.
         label: The chosen class.
         t: The timestep.
+        request: The request, which names the session.
 
     Yields:
-        Updates of `ARRIVED_PARTS` and "model", by name.
+        Updates of `ARRIVED_PARTS` and "model", by name; nothing any more when another choice took
+        its place.
     """
     name = plain_id((text or "").strip())
     if not name:
         yield {"model": loaded, "model_told": ""}
         return
-    sign = threading.Event()
-    work = Fetching(name, sign)
-    try:
-        while not work.over.wait(SECONDS):
-            yield {"model_told": work.line()}
-    finally:
-        sign.set()  # the page went: the download ends
+    with STOP_SIGNALS.sign_of(_stage(request), f"{name}\n{uuid4().hex}") as sign:
+        work = Fetching(name, sign)
+        try:
+            while not work.over.wait(SECONDS) and not sign.is_set():
+                yield {"model_told": work.line()}
+        finally:
+            superseded = sign.is_set()
+            sign.set()  # the page went, or chose otherwise: the download ends
+    if superseded:
+        return
     if work.error is not None:
         sentence = html.escape(sentence_of(work.error, COMPUTATION), quote=False)
         error = f'<p class="error" role="alert">{sentence}</p>'
@@ -64,11 +74,23 @@ def bring(text: str | None, loaded: str, label: str | None, t: float | None) -> 
     yield {"model": work.value, **arrived_updates(work.value, label, t)}
 
 
-def arrived(model: str, loaded: str, label: str | None, t: float | None) -> dict[str, Any]:
+def _stage(request: gr.Request) -> str:
+    return f"{request.session_hash or ''} inside"
+
+
+def arrived(
+    model: str, loaded: str, label: str | None, t: float | None, request: gr.Request
+) -> dict[str, Any]:
     """Updates of `ARRIVED_PARTS` where the menu's value was changed, by whomever.
 
-    What is not here yet changes nothing; `bring` brings it.
+    What is not here yet changes nothing; `bring` brings it. What is here ends the download of
+    another.
     """
+    try:
+        models.get(model)
+    except ValueError:
+        return {}
+    STOP_SIGNALS.end(_stage(request), f"{model}\n")
     return {} if model == loaded else arrived_updates(model, label, t)
 
 
