@@ -17,7 +17,8 @@ from tabs import launch_options, working_folders
 if TYPE_CHECKING:
     import gradio as gr
 
-CSS = Path(tabs.__path__[0]) / "static" / "theme.css"
+STATIC = Path(tabs.__path__[0]) / "static"
+CSS = [STATIC / "theme.css", STATIC / "inside" / "page.css"]
 
 # The tabs in their order: the id, which is the package's name and stands in addresses, and title.
 TABS = {
@@ -97,7 +98,7 @@ def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
         enable_monitoring=False,
         max_file_size="100mb" if PUBLIC else "2gb",
         theme=theme(),
-        css_paths=[CSS, header.PAGE_CSS],
+        css_paths=[*CSS, header.PAGE_CSS],
         footer_links=[],
         max_threads=THREADS,
         app_kwargs=crossing.options(),

@@ -19,12 +19,11 @@ from tabs.inside.form import InsideForm
 from tabs.inside.subject import Subject
 from tabs.inside.switches_view import (
     MOST_LEVELS,
-    RESET,
-    address_values,
+    SwitchForm,
+    address_form,
     compare,
+    followed,
     handed_over,
-    reset,
-    switches_of,
     tree_updates,
 )
 from tabs.shared import models
@@ -32,16 +31,12 @@ from tabs.shared.changed_network import ChangedNetwork, switch_words
 from tabs.shared.class_menu import NO_CLASS
 
 SWITCHES = Switches(skips=((1, 0.0),))
+LESS = (1.0, 0.0, *(1.0,) * (MOST_LEVELS - 2))
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> str:
     return str(save_tiny(tmp_path_factory.mktemp("view") / "tiny"))
-
-
-def values(**changes) -> tuple:
-    names = ("backbone", "skips", "attentions", "residuals", "block", "channel", "time")
-    return tuple({**dict(zip(names, RESET, strict=True)), **changes}.values())
 
 
 def subject(path: str) -> Subject:
@@ -53,43 +48,53 @@ def subject(path: str) -> Subject:
 
 def test_controls_are_made_of_the_module_tree() -> None:
     unet = wake(UNet(TINY))
-    updates = tree_updates(unet, *values(attentions=["gone", "mid_block.attentions.0"], channel=99))
+    form = SwitchForm(attentions=["gone", "mid_block.attentions.0"], channel=99)
+    updates = tree_updates(unet, form)
     assert [row["visible"] for row in updates["rows"]] == [True, True, *[False] * (MOST_LEVELS - 2)]
-    assert [s["label"] for s in updates["skips"][:2]] == ["Skips of 14²", "Skips of 7²"]
-    assert updates["attentions"]["value"] == ["mid_block.attentions.0"], (
-        "what is not here is let go"
-    )
-    assert ("middle · attention 1", "mid_block.attentions.0") in updates["attentions"]["choices"]
-    assert len(updates["residuals"]["choices"]) == 8
-    kept = tree_updates(unet, *values(block="mid_block.resnets.0", channel=99))
-    assert kept["channel"] == 31
+    own = updates["switches"]
+    assert [s["info"] for s in own["skips"][:3]] == ["14², 16 channels", "7², 32 channels", ""]
+    assert own["attentions"]["value"] == ["mid_block.attentions.0"], "what is not here is let go"
+    assert ("middle · attention 1", "mid_block.attentions.0") in own["attentions"]["choices"]
+    assert len(own["residuals"]["choices"]) == 8
+    kept = tree_updates(unet, SwitchForm(block="mid_block.resnets.0", channel=99))
+    assert kept["switches"]["channel"]["value"] == 31
+
+
+def test_another_model_sets_only_what_it_does_not_have(path) -> None:
+    """Else it would set back what the address brings at the same moment."""
+    form = SwitchForm(skips=(0.0, 1.0, 0.5, *LESS[3:]), attentions=["gone"], time=True)
+    own = followed(path, form)["switches"]
+    assert [s.get("value") for s in own["skips"]] == [None, None, 1.0, *[None] * (MOST_LEVELS - 3)]
+    assert own["attentions"]["value"] == [] and "value" not in own["residuals"]
+    assert "value" not in own["time"] and "value" not in own["channel"]
 
 
 def test_switches_of_the_controls_and_back_by_the_address() -> None:
-    assert not switches_of(2, *RESET)
+    assert not SwitchForm().switches(2)
     skips = (1.0, 0.0, 0.5, *(1.0,) * (MOST_LEVELS - 3))
-    asked = values(skips=skips, block="mid_block.resnets.0", channel=3, time=True)
-    switches = switches_of(2, *asked)
+    asked = SwitchForm(skips=skips, block="mid_block.resnets.0", channel=3, time=True)
+    switches = asked.switches(2)
     assert switches.skips == ((1, 0.0),), "a level that the network does not have is not asked for"
-    assert switches_of(2, *address_values(json.dumps(switches.to_dict()))) == switches
+    assert address_form(json.dumps(switches.to_dict())).switches(2) == switches
     for nonsense in ("{", "[1]", '{"skips": [[0, 5]]}', "[" * 9000, '{"x": 1}'):
-        assert address_values(nonsense) is None
+        assert address_form(nonsense) is None
     with pytest.raises(ValueError, match="Channel must be"):
-        switches_of(2, *values(block="mid_block.resnets.0", channel=None))
-    assert tuple(reset().values()) == RESET
+        SwitchForm(block="mid_block.resnets.0", channel=None).switches(2)
 
 
 def test_the_guess_follows_the_switches_and_comes_back_to_the_byte(path) -> None:
     at = subject(path)
-    plain = compare(at, *RESET)
-    assert plain["stage"] == plain["plain"] and plain["chosen"] == ""
+    plain = compare(at, SwitchForm())
+    before = json.loads(plain["stage"])
+    assert before["x0_hat"] == before["plain"] and plain["chosen"] == ""
     assert not plain["walk"].interactive
-    changed = compare(at, *values(skips=(1.0, 0.0, *(1.0,) * (MOST_LEVELS - 2))))
-    stage, beside = json.loads(changed["stage"]), json.loads(changed["plain"])
-    assert stage["changed"] == "skips of 7² × 0" and stage["x0_hat"] != beside["x0_hat"]
-    assert changed["plain"] == plain["plain"] == compare(at, *RESET)["stage"]
-    assert f"{stage['error']:.3f}" in changed["words"] and changed["walk"].interactive
+    changed = compare(at, SwitchForm(skips=LESS))
+    stage = json.loads(changed["stage"])
+    assert stage["changed"] == "skips of 7² × 0" and stage["x0_hat"] != stage["plain"]
+    assert stage["plain"] == before["plain"] and stage["plain_error"] == before["error"]
+    assert stage["error"] > before["error"] and changed["walk"].interactive
     assert json.loads(changed["chosen"]) == {"skips": [[1, 0.0]]}
+    assert compare(at, SwitchForm())["stage"] == plain["stage"]
 
 
 def test_words_name_every_change() -> None:
@@ -112,12 +117,12 @@ def test_walk_with_it_hands_the_changed_network_over(path, monkeypatch) -> None:
     checkpoint = load_checkpoint(path)
     monkeypatch.setattr(models, "get", lambda _: checkpoint)
     form = InsideForm(model=path, loaded=path, label="3")
-    assert "Nothing is changed" in handed_over(form, *RESET)["told"]
-    asked = values(skips=(1.0, 0.0, *(1.0,) * (MOST_LEVELS - 2)))
-    given = handed_over(form, *asked)["changed"]
+    assert "Nothing is changed" in handed_over(form, SwitchForm())["told"]
+    asked = SwitchForm(skips=LESS)
+    given = handed_over(form, asked)["changed"]
     assert given.model == path and given.switches == SWITCHES
-    assert handed_over(form, *asked)["changed"] != given, "a second press is another one"
-    none = handed_over(InsideForm(model=path, loaded=path, label=NO_CLASS), *asked)["changed"]
+    assert handed_over(form, asked)["changed"] != given, "a second press is another one"
+    none = handed_over(InsideForm(model=path, loaded=path, label=NO_CLASS), asked)["changed"]
     assert "label" in taken(given) and "label" not in taken(none), "Denoise keeps its own class"
     updates = taken(given)
     assert updates["changed"] is given and updates["now"] and taken(None) == {}

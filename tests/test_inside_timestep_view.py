@@ -31,12 +31,14 @@ def test_the_view_shows_what_the_network_makes_of_the_wrong_time(form):
     with torch.inference_mode():
         _, x0_hat = told_denoiser(subject.denoiser(), 800).predict(subject.x_t, torch.tensor([400]))
     assert stage["error"] == pytest.approx(subject.error(subject.clipped(x0_hat)), rel=1e-5)
-    assert "t′ = 800" in stage["changed"] and "t = 400" in told["words"]
+    assert "t′ = 800" in stage["guess"] and "t = 400" in stage["plain_guess"]
+    assert stage["plain_error"] == pytest.approx(subject.error(subject.predict()[1]), rel=1e-5)
     curve = dict(map(tuple, told["curve"]))
     assert curve[400] == pytest.approx(subject.error(subject.predict()[1]), rel=1e-3)
     assert [*curve] == sorted(curve) and {0, 999} <= {*curve} and len(curve) >= 5
     honest = timestep_view.show(subject, 400)
-    assert not json.loads(honest["stage"])["changed"]
+    same = json.loads(honest["stage"])
+    assert same["plain"] == same["x0_hat"] == stage["plain"]
     assert "the truth" in json.loads(honest["encoding"])["words"]
     assert honest["stage"] != updates["stage"]
 

@@ -14,7 +14,7 @@ from tabs.denoise import open_inside
 from tabs.denoise.run_registry import RECORDINGS
 from tabs.inside import walk
 from tabs.inside.form import InsideForm
-from tabs.inside.inside_page import stage_message
+from tabs.inside.inside_page import Guess, stage_message
 from tabs.inside.subject import subject_of
 from tabs.shared import models
 
@@ -72,7 +72,7 @@ def test_the_inside_tab_sees_what_the_walks_network_saw(path):
     form = InsideForm(model=path, loaded=path, label="Bag", t=step.t, step=step)
     subject = subject_of(form)
     torch.testing.assert_close(subject.predict()[1], steps[1].x0_hat[:1], atol=1e-5, rtol=1e-4)
-    assert not subject.truth and '"truth": false' in stage_message(subject, subject.x0)
+    assert not subject.truth and '"truth": false' in stage_message(subject, Guess(subject.x0))
     assert walk.follow(None, path)["along"].visible is False
     other = subject_of(dataclasses.replace(form, label="Dress"))
     assert other.y == 3  # whoever chooses another class is heeded

@@ -28,7 +28,9 @@ def test_the_network_is_laid_open_by_keyboard_and_on_a_phone(open_page, url, mod
     _, x0_hat = subject.predict()
     got = pixels(page, "x0_hat", "#inside-stage").astype(int)
     assert np.abs(got - to_uint8(x0_hat)[0]).max() <= 1
-    expect(page.locator("#inside-stage .number")).to_have_text(f"{subject.error(x0_hat):.3f}")
+    expect(page.locator("#inside-stage .apart .number")).to_have_text(
+        f"{subject.error(x0_hat):.3f}"
+    )
 
     button = page.locator(f"{NET} .block[data-name='{BLOCK}']")
     button.focus()

@@ -34,20 +34,20 @@ def test_skips_are_taken_away_and_the_network_walked_with(open_page, url, models
     error, less = (f"{subject.error(x0_hat):.3f}" for x0_hat in (plain, without))
     assert error != less
 
-    def shows(x0_hat, where="#inside-stage"):
-        got = pixels(page, "x0_hat", where)
+    def shows(x0_hat, name="x0_hat"):
+        got = pixels(page, name, "#inside-stage")
         # The computation is the same; other threads beside it may round its last bits otherwise.
         assert np.abs(got.astype(int) - to_uint8(x0_hat)[0]).max() <= 1
         return got
 
-    number, words = page.locator("#inside-stage .number"), page.locator("#inside-switches-words")
-    slider = page.get_by_role("slider", name="Skips of 7²")
+    number, plainly = (page.locator(f"#inside-stage .{c} .number") for c in ("apart", "plain"))
+    slider = page.get_by_role("slider", name="Skips of level 2")
     walk = page.locator("#inside-switches-walk")
     expect(slider).to_have_value("0")
     expect(number).to_have_text(less)
-    expect(words).to_contain_text(f"Error {less}, and {error} with the plain network.")
+    expect(plainly).to_have_text(error)
     taken = shows(without)
-    beside = shows(plain, "#inside-switches-plain")
+    beside = shows(plain, "thumbnail x0_hat")
     assert (np.abs(taken.astype(int) - beside) > 1).mean() > 0.1
 
     page.locator("#inside-switches-reset").press("Enter")

@@ -74,6 +74,7 @@ class Arithmetic:
     Attributes:
         name: The convolution's name in the block.
         channel: The output channel.
+        channels: Number of its output channels.
         pixel: Row and column in the output.
         patch: The neighbourhood in the input, zero beyond its edge, (C, k, k).
         kernel: The weights of this output channel, (C, k, k).
@@ -83,6 +84,7 @@ class Arithmetic:
 
     name: str
     channel: int
+    channels: int
     pixel: tuple[int, int]
     patch: np.ndarray
     kernel: np.ndarray
@@ -113,7 +115,8 @@ class BlockActivations:
             what goes on; `adds` is None of a block without a branch.
         norms: Its group norms.
         look: Of an attention, what the chosen position takes.
-        arithmetic: Of a block with a convolution over neighbours, one of its numbers.
+        convolutions: Names of its convolutions in the block, in the order of the module tree.
+        arithmetic: Of a block with a convolution, one number of the chosen one.
     """
 
     name: str
@@ -129,6 +132,7 @@ class BlockActivations:
     goes_on: float
     norms: tuple[Norm, ...]
     look: Look | None
+    convolutions: tuple[str, ...]
     arithmetic: Arithmetic | None
 
 
@@ -140,6 +144,7 @@ def record_activations(
     block: str,
     *,
     pixel: tuple[float, float] = (0.5, 0.5),
+    convolution: str | None = None,
     channel: int | None = None,
 ) -> BlockActivations:
     """What one block makes of a noisy picture: one evaluation of the network.
@@ -152,6 +157,8 @@ def record_activations(
         block: The block's path in the module tree, as `Block.name`.
         pixel: The position for the attention and the convolution: row and column as shares of
             height and width, in [0, 1].
+        convolution: One of the block's `convolutions` by name; None, or a name that it does not
+            have, is the first over neighbours.
         channel: The convolution's output channel; None is the one that varies most.
 
     Raises:
@@ -163,7 +170,13 @@ def record_activations(
             return network_output(copy, network.config, x_t, t, y)
 
     _, _, opened = look_inside(
-        network, evaluate, block=block, pixel=pixel, channel=channel, thumbnails=False
+        network,
+        evaluate,
+        block=block,
+        pixel=pixel,
+        convolution=convolution,
+        channel=channel,
+        thumbnails=False,
     )
     assert opened is not None
     return opened
@@ -175,6 +188,7 @@ def look_inside(
     *,
     block: str | None = None,
     pixel: tuple[float, float] = (0.5, 0.5),
+    convolution: str | None = None,
     channel: int | None = None,
     thumbnails: bool = True,
 ) -> tuple[Result, dict[str, np.ndarray], BlockActivations | None]:
@@ -185,6 +199,7 @@ def look_inside(
         evaluate: Gets a copy that shares the weights, and evaluates it once for one picture.
         block: A block to keep more of; None is none.
         pixel: As of `record_activations`.
+        convolution: As of `record_activations`.
         channel: As of `record_activations`.
         thumbnails: Whether a picture of every block's output is kept.
 
@@ -205,7 +220,7 @@ def look_inside(
     if block is not None:
         if block not in blocks:
             raise ValueError(f"The network has no block {block}; choose one of its map.")
-        opening = _Opening(block, blocks[block], pixel, channel)
+        opening = _Opening(block, blocks[block], pixel, convolution, channel)
     result = evaluate(copy)
     return result, pictures, opening.kept() if opening is not None else None
 
@@ -279,7 +294,12 @@ class _Opening:
     """Keeps of one block what is shown when it is opened."""
 
     def __init__(
-        self, name: str, module: nn.Module, pixel: tuple[float, float], channel: int | None
+        self,
+        name: str,
+        module: nn.Module,
+        pixel: tuple[float, float],
+        convolution: str | None,
+        channel: int | None,
     ) -> None:
         self.name, self.pixel, self.channel = name, pixel, channel
         self.comes_in, self.goes_on = 0.0, 0.0
@@ -311,16 +331,18 @@ class _Opening:
         for own, part in module.named_modules():
             if isinstance(part, nn.GroupNorm):
                 part.register_forward_hook(self._norm(own or "norm"))
-        convolution = next(
-            (
-                (own or "convolution", part)
-                for own, part in module.named_modules()
-                if isinstance(part, nn.Conv2d) and part.kernel_size[0] > 1
-            ),
-            None,
-        )
-        if convolution is not None:
-            convolution[1].register_forward_hook(self._convolved(convolution[0]))
+        parts = {
+            own or "convolution": part
+            for own, part in module.named_modules()
+            if isinstance(part, nn.Conv2d)
+        }
+        self.convolutions = tuple(parts)
+        # Only the one that is shown has a hook: opening costs the same however many there are.
+        over_neighbours = [own for own, part in parts.items() if part.kernel_size[0] > 1]
+        chosen = next(iter([*over_neighbours, *parts]), None)
+        chosen = convolution if convolution in parts else chosen
+        if chosen is not None:
+            parts[chosen].register_forward_hook(self._convolved(chosen))
 
     def _input_size(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self.size = (inputs[0].shape[2], inputs[0].shape[3])
@@ -396,7 +418,9 @@ class _Opening:
             kernel = module.weight[chosen].float().cpu().numpy()
             bias = 0.0 if module.bias is None else float(module.bias[chosen])
             value = float(output[0, chosen, row, column])
-            self.arithmetic = Arithmetic(name, chosen, (row, column), patch, kernel, bias, value)
+            self.arithmetic = Arithmetic(
+                name, chosen, output.shape[1], (row, column), patch, kernel, bias, value
+            )
 
         return keep
 
@@ -416,6 +440,7 @@ class _Opening:
             goes_on=self.goes_on,
             norms=tuple(self.norms),
             look=self.look,
+            convolutions=self.convolutions,
             arithmetic=self.arithmetic,
         )
 

@@ -11,21 +11,21 @@ from diffusion_core.data import read_picture
 
 from ..shared import models
 from ..shared.class_menu import class_choices
-from ..shared.components import QUIET, component, script, why
+from ..shared.components import QUIET, component, never_silent, script, why
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
 from ..shared.suited_picture import first_picture, suited
 from . import model_menu, walk
 from .form import InsideForm
-from .inside_page import InsidePage, stage_message
+from .inside_page import InsidePage
 from .loss_view import build_loss
 from .network_view import build_network
 from .switches_view import build_switches
 from .timestep_view import build_timestep
 
 EVENTS = "inside/clicks.js"
-# The views below the pictures, by the names that address and markup have for them.
+# The views, by the names that address and markup have for them.
 VIEWS = {
     "network": build_network,
     "timestep": build_timestep,
@@ -106,15 +106,6 @@ def from_address(request: gr.Request) -> dict[str, Any]:
     return updates
 
 
-def plain_stage(inside: InsidePage, form: InsideForm, seen: str) -> dict[str, Any]:
-    """Updates of the stage by what the plain network predicts, unless the view makes them."""
-    if not seen or seen in inside.owners:
-        return {}
-    return inside.computed(
-        form, lambda subject: {"stage": stage_message(subject, subject.predict()[1])}
-    )
-
-
 def build(page: Page) -> None:
     """Lay out the tab and wire it.
 
@@ -140,11 +131,11 @@ def build(page: Page) -> None:
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
             with gr.Row(elem_classes=["pair"]):
-                controls.place("model", choices=choices, min_width=100)
-                controls.place("label", choices=class_choices(first), min_width=100)
+                controls.place("model", choices=choices, min_width=100, scale=3)
+                controls.place("label", choices=class_choices(first), min_width=100, scale=2)
             controls.place("loaded")
             controls.add("model_told", gr.HTML(elem_classes=["told"], elem_id="inside-model"))
-            controls.place("t", info="0 is the picture, the last is noise")
+            controls.place("t", info="0 is the picture, the last is noise", elem_id="inside-t")
             with gr.Row():
                 controls.place("seed")
                 another = gr.Button(
@@ -155,21 +146,17 @@ def build(page: Page) -> None:
             controls.place("step")
             walk.place(controls)
         with gr.Column(scale=5, elem_classes=["stage"]):
-            controls.add("stage", component("inside", "{}", "inside-stage"))
             chooser = component("inside_views", "{}", "inside-views", looks_like="views")
             view = controls.add("view", gr.Textbox(visible=False))
-            inside.opened.extend(
+            inside.after.extend(
                 event(None, None, view, js=script(EVENTS, "seenView"), api_visibility="private")
                 for event in (page.select, chooser.input)
             )
-
-            def shown_stage(form: InsideForm, seen: str) -> dict[str, Any]:
-                return plain_stage(inside, form, seen)
-
-            inside.wire(shown_stage, [], controls.named("stage", "told"))
+            controls.add("stage", component("inside", "{}", "inside-stage"))
             for name, build_view in VIEWS.items():
                 with gr.Column(elem_id=f"inside-view-{name}", elem_classes=["stage-view"]):
                     build_view(inside)
+            inside.wire()
         with gr.Column(scale=5, elem_classes=["folds"]):
             why(WHY)
     _wire_controls(controls, page, another)
@@ -181,8 +168,12 @@ def _wire_controls(controls: Controls[InsideForm], page: Page, another: gr.Butto
     model, loaded, label, t = (controls[name] for name in ("model", "loaded", "label", "t"))
     arrived = controls.named(*model_menu.ARRIVED_PARTS)
     model.input(
-        **wired(model_menu.bring, [model, loaded, label, t], controls.named("model") | arrived),
-        trigger_mode="always_last",
+        **wired(
+            never_silent(model_menu.bring),
+            [model, loaded, label, t],
+            controls.named("model") | arrived,
+        ),
+        trigger_mode="multiple",
         concurrency_limit=8,
         **QUIET,
     )

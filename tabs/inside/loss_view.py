@@ -225,7 +225,7 @@ def pictures_of(model: Trained, draws: LossDraws) -> LossPictures:
 def updates(model: Trained, drawn: Drawn, curve: Curve | None = None) -> dict[str, Any]:
     """Updates of the view and of what was drawn."""
     if curve is None:
-        curve = _CURVES.get(model.key, ())
+        curve = _CURVES.get(model.key) or ()
     assert drawn.pictures is not None
     message: InsideLossMessage = {
         **drawn.pictures,
@@ -275,7 +275,7 @@ def hundred(inside: InsidePage, form: InsideForm, drawn: Drawn | None) -> Iterat
                     return
                 if time.monotonic() > end:
                     break
-            if drawn is None or model.key in _CURVES:
+            if drawn is None or _CURVES.get(model.key) is not None:
                 return
             config = replace(model.config, batch_size=CURVE_PICTURES)
             steps = average_curve(
@@ -292,8 +292,7 @@ def hundred(inside: InsidePage, form: InsideForm, drawn: Drawn | None) -> Iterat
                 yield updates(model, drawn, curve)
                 if place.over():
                     return
-            known = curve
-            _CURVES.of(model.key, lambda: known)
+            _CURVES.put(model.key, curve)
     except Exception as error:  # what is shown stays
         yield {"told": beside(sentence_of(error, COMPUTATION))}
 
@@ -344,16 +343,16 @@ def build_loss(inside: InsidePage) -> None:
     Args:
         inside: The tab: its controls, and `follow`, by which a view is computed anew.
     """
+    stage = component("inside_loss", "{}", "inside-loss")
+    with gr.Row(elem_classes=["view-row"]):
+        again = gr.Button("Draw", variant="primary", min_width=90, elem_id="inside-draw")
+        many = gr.Button(f"Draw {MANY}", min_width=110, elem_id="inside-draw-many")
+        descend = gr.Button("One gradient step", min_width=180, elem_id="inside-gradient")
     gr.Markdown(
         "**The loss, by hand.** A step of training takes a picture, a random timestep and random "
         "noise, and asks the network. Draw, and see how much one draw says.",
         elem_classes=["hint"],
     )
-    with gr.Row(elem_classes=["view-row"]):
-        again = gr.Button("Draw", variant="primary", min_width=90, elem_id="inside-draw")
-        many = gr.Button(f"Draw {MANY}", min_width=110, elem_id="inside-draw-many")
-        descend = gr.Button("One gradient step", min_width=180, elem_id="inside-gradient")
-    stage = component("inside_loss", "{}", "inside-loss")
     drawn = gr.State(None)
     outputs = Named({"loss": stage, "drawn": drawn})
     controls = inside.controls

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -12,6 +11,7 @@ import numpy as np
 
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.inspection import (
+    Arithmetic,
     Block,
     BlockActivations,
     NetworkMap,
@@ -20,6 +20,7 @@ from diffusion_core.inspection import (
     network_map,
 )
 
+from ..shared.cache import Cache
 from ..shared.components import component, script
 from ..shared.forms import Named
 from ..shared.wire import (
@@ -30,7 +31,7 @@ from ..shared.wire import (
     OpenedBlock,
     as_base64,
 )
-from .inside_page import NETWORK, InsidePage, stage_message
+from .inside_page import Guess, InsidePage, stage_message
 from .subject import Subject
 
 SHOWN_MAPS = 12
@@ -60,20 +61,32 @@ KINDS = {
     "norm": ("Last norm", "It brings all groups of channels to one scale before the way out."),
     "out": ("Last convolution", "It turns the last feature maps into the network's prediction."),
 }
-_MAPS: OrderedDict[tuple[str, str], NetworkMap] = OrderedDict()
-_LOCK = threading.Lock()
+_MAPS: Cache[NetworkMap] = Cache(MOST_MAPS_KEPT)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the browser has opened on the map.
+
+    Attributes:
+        block: The block's name; None is none.
+        pixel: The position as shares of height and width, in [0, 1].
+        convolution: Name of one of its convolutions; None is the first over neighbours.
+        channel: Its output channel; None is the one that varies most.
+        written: The input channel that is written out first; None is the one that adds most.
+    """
+
+    block: str | None = None
+    pixel: tuple[float, float] = (0.5, 0.5)
+    convolution: str | None = None
+    channel: int | None = None
+    written: int | None = None
 
 
 def map_of(checkpoint: Checkpoint) -> NetworkMap:
-    """The map of a model's network; measured once and kept."""
+    """The map of a model's network, measured once and kept; another one does not wait for it."""
     key = (checkpoint.weights_hash, str(checkpoint.device))
-    with _LOCK:
-        if key not in _MAPS:
-            _MAPS[key] = network_map(checkpoint.unet)
-            while len(_MAPS) > MOST_MAPS_KEPT:
-                _MAPS.popitem(last=False)
-        _MAPS.move_to_end(key)
-        return _MAPS[key]
+    return _MAPS.of(key, lambda: network_map(checkpoint.unet))
 
 
 def show(subject: Subject, opened: str) -> dict[str, Any]:
@@ -81,13 +94,17 @@ def show(subject: Subject, opened: str) -> dict[str, Any]:
 
     Args:
         subject: What the tab looks at.
-        opened: JSON of what the browser has opened: the block's name, the position as shares of
-            height and width, and the convolution's output channel; "" is nothing.
+        opened: JSON of what the browser has opened, see `asked_for`; "" is nothing.
     """
     drawn = map_of(subject.checkpoint)
-    block, pixel, channel = asked_for(opened, drawn)
+    asked = asked_for(opened, drawn)
     (_, x0_hat), pictures, activations = look_inside(
-        subject.checkpoint.unet, subject.predict, block=block, pixel=pixel, channel=channel
+        subject.checkpoint.unet,
+        subject.predict,
+        block=asked.block,
+        pixel=asked.pixel,
+        convolution=asked.convolution,
+        channel=asked.channel,
     )
     message: InsideMapMessage = {
         "model": subject.checkpoint.weights_hash,
@@ -97,25 +114,27 @@ def show(subject: Subject, opened: str) -> dict[str, Any]:
         "skips": [list(pair) for pair in drawn.skips],
     }
     if activations is not None:
-        found = next(b for b in drawn.blocks if b.name == block)
-        message["opened"] = opened_block(found, activations)
-    return {"stage": stage_message(subject, x0_hat), "map": json.dumps(message)}
+        found = next(b for b in drawn.blocks if b.name == asked.block)
+        message["opened"] = opened_block(found, activations, asked.written)
+    return {"stage": stage_message(subject, Guess(x0_hat)), "map": json.dumps(message)}
 
 
-def asked_for(opened: str, drawn: NetworkMap) -> tuple[str | None, tuple[float, float], int | None]:
-    """(block, pixel, channel) of what the browser asks for; nothing where that is nonsense."""
+def asked_for(opened: str, drawn: NetworkMap) -> Asked:
+    """What the browser asks for, in JSON with the names of `Asked`; nonsense is left out."""
     try:
         asked = json.loads(opened or "{}")
-        name = asked.get("block")
         row, column = (float(share) for share in asked.get("pixel", (0.5, 0.5)))
-        channel = asked.get("channel")
-        channel = channel if isinstance(channel, int) else None
     except (ValueError, TypeError, AttributeError):
-        return None, (0.5, 0.5), None
-    if not (0 <= row <= 1 and 0 <= column <= 1):
-        row, column = 0.5, 0.5
-    known = {b.name for b in drawn.blocks}
-    return (name if name in known else None), (row, column), channel
+        return Asked()
+    pixel = (row, column) if 0 <= row <= 1 and 0 <= column <= 1 else (0.5, 0.5)
+    numbers = [n if isinstance(n := asked.get(k), int) else None for k in ("channel", "written")]
+    name, convolution = asked.get("block"), asked.get("convolution")
+    return Asked(
+        name if name in [b.name for b in drawn.blocks] else None,
+        pixel,
+        convolution if isinstance(convolution, str) else None,
+        *numbers,
+    )
 
 
 def words_of(drawn: NetworkMap) -> str:
@@ -185,8 +204,14 @@ def levels_of(values: np.ndarray) -> str:
     return as_base64((share * 255).round().astype(np.uint8))
 
 
-def opened_block(block: Block, kept: BlockActivations) -> OpenedBlock:
-    """An opened block for the browser."""
+def opened_block(block: Block, kept: BlockActivations, written: int | None = None) -> OpenedBlock:
+    """An opened block for the browser.
+
+    Args:
+        block: The block.
+        kept: What was recorded of it.
+        written: As of `Asked`.
+    """
     title, sentence = KINDS[block.kind]
     shown = len(kept.channels[:SHOWN_MAPS])
     h, w = kept.maps.shape[1:] if shown else (0, 0)
@@ -219,7 +244,7 @@ def opened_block(block: Block, kept: BlockActivations) -> OpenedBlock:
     if kept.adds is not None:
         message["adds"] = kept.adds
     if kept.arithmetic is not None:
-        message["arithmetic"] = arithmetic_message(kept)
+        message["arithmetic"] = arithmetic_message(kept.arithmetic, kept.convolutions, written)
     return message
 
 
@@ -235,27 +260,37 @@ def norm_message(norm: Norm) -> NormMessage:
     }
 
 
-def arithmetic_message(kept: BlockActivations) -> ArithmeticMessage:
+def arithmetic_message(
+    found: Arithmetic, convolutions: tuple[str, ...], written: int | None = None
+) -> ArithmeticMessage:
     """One number of a convolution for the browser: the input channels that add most, and the rest.
 
     The parts are rounded nowhere, so that they add up to the value.
+
+    Args:
+        found: The number.
+        convolutions: Names of all convolutions of its block.
+        written: As of `Asked`; that channel then stands first.
     """
-    found = kept.arithmetic
-    assert found is not None
     sums = found.sums
     order = np.argsort(-np.abs(sums))
-    written, rest = order[:SHOWN_TERMS], order[SHOWN_TERMS:]
+    if written is not None:
+        first = min(max(0, written), len(sums) - 1)
+        order = np.concatenate([[first], order[order != first]])
+    shown, rest = order[:SHOWN_TERMS], order[SHOWN_TERMS:]
     return {
         "name": found.name,
+        "names": list(convolutions),
         "channel": found.channel,
-        "of": kept.shape[0],
+        "of": found.channels,
         "row": found.pixel[0],
         "column": found.pixel[1],
         "side": found.kernel.shape[1],
-        "inputs": [int(c) for c in written],
-        "patches": [[float(v) for v in found.patch[c].ravel()] for c in written],
-        "kernels": [[float(v) for v in found.kernel[c].ravel()] for c in written],
-        "sums": [float(sums[c]) for c in written],
+        "given": len(sums),
+        "inputs": [int(c) for c in shown],
+        "patches": [[float(v) for v in found.patch[c].ravel()] for c in shown],
+        "kernels": [[float(v) for v in found.kernel[c].ravel()] for c in shown],
+        "sums": [float(sums[c]) for c in shown],
         "others": len(rest),
         "rest": float(sums[rest].sum()),
         "bias": found.bias,
@@ -278,4 +313,4 @@ def build_network(inside: InsidePage) -> None:
         js=script("inside_map/clicks.js", "openedBlock"),
         api_visibility="private",
     )
-    inside.follow(NETWORK, show, [opened], Named({"map": drawing}), stage=True, after=[chosen])
+    inside.follow("network", show, [opened], Named({"map": drawing}), after=[chosen])

@@ -28,7 +28,7 @@ from ..shared.forms import Named, wired
 from ..shared.number_input import in_range, slider
 from ..shared.wire import EncodingMap, InsideTimestepMessage, as_base64
 from .form import LAST_T
-from .inside_page import InsidePage, stage_message
+from .inside_page import Guess, InsidePage, stage_message
 from .subject import Subject
 
 SCRIPT = "inside_timestep/address.js"
@@ -55,7 +55,7 @@ def show(subject: Subject, told: Any) -> dict[str, Any]:
     _, x0_hat = subject.predict(network)
     _, honest = (None, x0_hat) if told == subject.t else subject.predict()
     now, at = subject.error(x0_hat), subject.error(honest)
-    words = "" if told == subject.t else f"told t′ = {told}, though noised to t = {subject.t}"
+    guesses = (Guess(x0_hat, f"told t′ = {told}"), Guess(honest, f"told t = {subject.t}"))
     sentence = (
         f"Told the truth, t′ = t = {subject.t}: error {at:.3f}."
         if told == subject.t
@@ -66,7 +66,7 @@ def show(subject: Subject, told: Any) -> dict[str, Any]:
         sentence += " The curve is left out: this model takes too long for its evaluations here."
     message = encoding_message(subject, told, now)
     message["curve"], message["words"] = curve, sentence
-    return {"stage": stage_message(subject, x0_hat, words), "encoding": json.dumps(message)}
+    return {"stage": stage_message(subject, *guesses), "encoding": json.dumps(message)}
 
 
 def curve_of(subject: Subject, first: int) -> list[tuple[int, float]]:
@@ -212,11 +212,6 @@ def build_timestep(inside: InsidePage) -> None:
     Args:
         inside: The tab: its controls, and `follow`, by which a view is computed anew.
     """
-    gr.Markdown(
-        "**Tell it the wrong time.** The picture above stays noised to its timestep; only what the "
-        "network is told changes. Where is the error lowest?",
-        elem_classes=["hint"],
-    )
     with gr.Row(elem_classes=["view-row"]):
         told = slider(
             0,
@@ -224,20 +219,15 @@ def build_timestep(inside: InsidePage) -> None:
             value=OPENING_TOLD,
             step=1,
             label="Timestep that the network is told",
+            info="the picture stays noised to its own; where is the error lowest?",
             elem_id="inside-told-timestep",
         )
         honest = gr.Button(
             "Tell it the truth", size="md", min_width=170, scale=0, elem_id="inside-tell-truth"
         )
     encoding = component("inside_timestep", "{}", "inside-timestep")
-    inside.follow(
-        "timestep",
-        show,
-        [told],
-        Named({"encoding": encoding}),
-        stage=True,
-        also=[told.change],
-    )
+    outputs = Named({"encoding": encoding})
+    inside.follow("timestep", show, [told], outputs, also=[told.change])
     honest.click(truth, inside.controls["t"], told, **QUIET)
     told.change(None, told, None, js=script(SCRIPT, "writeTold"), api_visibility="private")
     inside.page.on_load(**wired(from_address, outputs=Named({"told": told})), **QUIET)

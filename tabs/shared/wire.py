@@ -424,6 +424,10 @@ class InsideStageMessage(TypedDict):
     x0: str
     apart: str
     error: float
+    guess: str
+    plain: str
+    plain_error: float
+    plain_guess: str
     t: int
     T: int
     model: str
@@ -465,11 +469,13 @@ class ArithmeticMessage(TypedDict):
     """One number of a convolution, as the sum that it is."""
 
     name: str
+    names: list[str]
     channel: int
     of: int
     row: int
     column: int
     side: int
+    given: int
     inputs: list[int]
     patches: list[list[float]]
     kernels: list[list[float]]

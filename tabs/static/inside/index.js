@@ -1,4 +1,5 @@
-// The pictures above the views of the Inside tab: x_t, the network's guess, the truth, the error.
+// The pictures above the views of the Inside tab: x_t, the network's guess, the one to compare it
+// with, the truth, the error.
 
 import { bytes } from "../lib/bytes.js";
 import { find } from "../lib/dom.js";
@@ -28,9 +29,18 @@ export function mount(element) {
     paintLevels(canvas, width, height, 3, (p) => warmth(apart[Math.floor(p / 3)])[p % 3]);
     const error = message.error.toFixed(3);
     canvas.setAttribute("aria-label", `error ${error}, how far the guess is from the truth`);
-    $(".number").textContent = error;
+    $(".apart .number").textContent = error;
     $(".end").textContent = message.truth ? "the truth" : "the walk's end";
-    $(".from").textContent = message.truth ? "error" : "from its end";
+    for (const words of root.querySelectorAll(".wrong")) words.textContent = message.truth ? "error" : "from its end";
+    $(".x0_hat .guess").textContent = message.guess;
+    $(".plain").hidden = !message.plain;
+    $(".views").dataset.pictures = message.plain ? "5" : "4";
+    if (message.plain) {
+      const levels = bytes(message.plain);
+      paintLevels(find(root, ".plain canvas", HTMLCanvasElement), width, height, channels, (p) => levels[p]);
+      $(".plain .guess").textContent = message.plain_guess;
+      $(".plain .number").textContent = message.plain_error.toFixed(3);
+    }
     find(root, ".view.x0 canvas", HTMLCanvasElement).setAttribute(
       "aria-label",
       message.truth ? "x0, the truth" : "x0, where the walk ended",

@@ -4,15 +4,14 @@ import { bytes } from "../lib/bytes.js";
 import { find, findAll, make, makeCanvas, writeQuery } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
 import { paintLevels } from "../lib/pixels.js";
-import "./clicks.js"; // here before the first click
+import { askedOf, askedQuery } from "./clicks.js";
 import { arc, rowsOf, shareOf, slabsOf } from "./drawing.js";
 import { openedPanel } from "./opened.js";
 
 /** @typedef {import("../lib/messages.js").MapBlock} MapBlock */
-/** @typedef {import("./opened.js").Asked} Asked */
+/** @typedef {import("./clicks.js").Asked} Asked */
 
 const SVG = "http://www.w3.org/2000/svg";
-const PARAMETER = "block";
 const WIDEST = 60; // pixels of the finest block
 const PHONE = 460; // pixels of the map, below which its blocks stand closer
 const GAP = 7; // between two blocks, as the stylesheet has it
@@ -40,11 +39,7 @@ export function mount(element, { trigger }) {
     const closed = !next && asked.block;
     asked = next ?? {};
     root.dataset.asked = asked.block ? JSON.stringify(asked) : "";
-    const query = new URLSearchParams(location.search);
-    query.set("tab", "inside");
-    if (asked.block) query.set(PARAMETER, asked.block);
-    else query.delete(PARAMETER);
-    writeQuery(query);
+    writeQuery(askedQuery(location.search, asked));
     if (closed) {
       find(map, ".opened", HTMLElement).remove();
       for (const button of buttons.values()) button.setAttribute("aria-expanded", "false");
@@ -73,7 +68,7 @@ export function mount(element, { trigger }) {
     button.type = "button";
     button.dataset.name = block.name;
     button.dataset.kind = block.kind;
-    button.setAttribute("aria-label", `${block.title} ${block.name}: ${block.facts}`);
+    button.setAttribute("aria-label", `${block.title} ${block.name}`); // the rest is said below the map
     button.setAttribute("aria-expanded", "false");
     const slab = make("span", { className: "slab" });
     slab.style.setProperty("--own", `calc(var(--unit) * ${shareOf(block.side, finest)})`);
@@ -167,9 +162,8 @@ export function mount(element, { trigger }) {
     );
   }
 
-  const first = new URLSearchParams(location.search).get(PARAMETER);
-  if (first) {
-    asked = { block: first };
+  asked = askedOf(location.search);
+  if (asked.block) {
     root.dataset.asked = JSON.stringify(asked);
     trigger("input");
   }
@@ -198,7 +192,7 @@ export function mount(element, { trigger }) {
     if (opened && opened.name === asked.block) {
       const panel = openedPanel(opened, asked, ask);
       buttons.get(opened.name)?.closest(".level")?.after(panel);
-      if (focused) findAll(panel, "input", HTMLElement).find((e) => e.dataset.keep === focused)?.focus();
+      if (focused) findAll(panel, "input, select", HTMLElement).find((e) => e.dataset.keep === focused)?.focus();
     }
     root.dataset.t = String(message.t);
     root.dataset.opened = opened?.name ?? "";

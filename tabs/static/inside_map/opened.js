@@ -8,7 +8,7 @@ import { warmth } from "../inside/warmth.js";
 import { outline } from "./drawing.js";
 
 /** @typedef {import("../lib/messages.js").OpenedBlock} OpenedBlock */
-/** @typedef {{ block?: string, pixel?: [number, number], channel?: number }} Asked */
+/** @typedef {import("./clicks.js").Asked} Asked */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -29,10 +29,10 @@ export function openedPanel(opened, asked, ask) {
   panel.append(head, make("p", { words: opened.sentence }));
   if (opened.components) panel.append(pictures(opened, asked, ask));
   else if (opened.vector.length) panel.append(vector(opened.vector));
-  panel.append(flow(opened));
+  if (!opened.components) panel.append(flow(opened));
   if (opened.heads.length) panel.append(attention(opened));
   if (opened.norms.length) panel.append(norms(opened.norms));
-  if (opened.arithmetic) panel.append(arithmetic(opened.arithmetic));
+  if (opened.arithmetic) panel.append(arithmetic(opened.arithmetic, asked, ask));
   return panel;
 }
 
@@ -97,6 +97,7 @@ function pictures(opened, asked, ask) {
   });
   right.append(maps);
   if (opened.left_out) right.append(make("p", { words: `${opened.left_out}.` }));
+  right.append(flow(opened));
   two.append(left, right);
   return two;
 }
@@ -182,11 +183,15 @@ function norms(all) {
   return box;
 }
 
-/** @param {import("../lib/messages.js").ArithmeticMessage} sum */
-function arithmetic(sum) {
+/**
+ * @param {import("../lib/messages.js").ArithmeticMessage} sum
+ * @param {Asked} asked
+ * @param {(asked: Asked) => void} ask
+ */
+function arithmetic(sum, asked, ask) {
   const box = make("div");
   const where = `row ${sum.row}, column ${sum.column}, channel ${sum.channel}`;
-  box.append(make("h4", { words: `One number of ${sum.name}: ${where}` }));
+  box.append(make("h4", { words: `One number of ${sum.name}: ${where}` }), choices(sum, asked, ask));
   const terms = make("div", { className: "terms wide" });
   terms.tabIndex = 0;
   terms.setAttribute("role", "group");
@@ -213,12 +218,56 @@ function arithmetic(sum) {
   return box;
 }
 
+/**
+ * Which convolution, and which of its channels.
+ *
+ * @param {import("../lib/messages.js").ArithmeticMessage} sum
+ * @param {Asked} asked
+ * @param {(asked: Asked) => void} ask
+ */
+function choices(sum, asked, ask) {
+  const row = make("div", { className: "choices" });
+  /** @param {string} words @param {HTMLInputElement | HTMLSelectElement} control @param {string} [more] */
+  const add = (words, control, more) => {
+    const label = make("label", { words });
+    control.id = `inside-${words.replaceAll(" ", "-").toLowerCase()}`;
+    control.dataset.keep = words;
+    label.htmlFor = control.id;
+    row.append(label, control);
+    if (more) row.append(make("span", { words: more }));
+  };
+  const which = make("select");
+  for (const name of sum.names) which.append(new Option(name, name, false, name === sum.name));
+  which.addEventListener("change", () => {
+    ask({ block: asked.block, pixel: asked.pixel, convolution: which.value });
+  });
+  add("Convolution", which);
+  for (const [words, name, now, count] of /** @type {[string, "channel" | "written", number, number][]} */ ([
+    ["Output channel", "channel", sum.channel, sum.of],
+    ["Input channel", "written", sum.inputs[0], sum.given],
+  ])) {
+    const input = make("input");
+    Object.assign(input, { type: "number", min: "0", max: String(count - 1), step: "1", value: String(now) });
+    input.addEventListener("change", () => {
+      const wanted = Math.max(0, Math.min(count - 1, Math.round(Number(input.value))));
+      if (input.value === "" || Number.isNaN(wanted)) input.value = String(now);
+      else ask({ ...asked, convolution: sum.name, channel: sum.channel, [name]: wanted });
+    });
+    add(words, input, `of 0 to ${count - 1}`);
+  }
+  return row;
+}
+
 /** @param {number[]} values */
 function grid(values) {
   const made = make("span", { className: "grid" });
   const middle = (values.length - 1) / 2;
+  const most = Math.max(...values.map(Math.abs), 1e-9);
   values.forEach((value, i) => {
-    made.append(make("span", { words: fixed(value, 2), className: i === middle ? "middle" : "" }));
+    const cell = make("span", { words: fixed(value, 2), className: i === middle ? "middle" : "" });
+    cell.style.setProperty("--sign", value < 0 ? "var(--c-x-t)" : "var(--c-eps)");
+    cell.style.setProperty("--share", `${Math.round((30 * Math.abs(value)) / most)}%`);
+    made.append(cell);
   });
   return made;
 }

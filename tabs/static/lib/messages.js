@@ -449,6 +449,10 @@
  * @property {string} x0
  * @property {string} apart |x0_hat − x0|, mean over the channels, one byte a pixel: 255 is 1 or more.
  * @property {number} error Root of the mean squared error of x0_hat.
+ * @property {string} guess Whose guess x0_hat is, in words.
+ * @property {string} plain The plain network's guess, where it stands beside; or empty.
+ * @property {number} plain_error The same of that guess.
+ * @property {string} plain_guess Whose guess that is, in words.
  * @property {number} t
  * @property {number} T
  * @property {string} model Its name in the menu.
@@ -493,11 +497,13 @@
  *
  * @typedef {object} ArithmeticMessage
  * @property {string} name
+ * @property {string[]} names Of all convolutions of the block.
  * @property {number} channel Of the output.
  * @property {number} of Channels of the output.
  * @property {number} row
  * @property {number} column
  * @property {number} side Of the kernel.
+ * @property {number} given Channels of the input.
  * @property {number[]} inputs Input channels that are written out.
  * @property {number[][]} patches
  * @property {number[][]} kernels

@@ -29,7 +29,14 @@ export const SLOTS = {
     [{ of: "button.beside", name: "New noise", sign: "die" }],
   ],
   schedules: [],
-  inside: [[{ of: "#inside-die", name: "New noise", sign: "die" }]],
+  inside: [
+    [{ of: "#inside-die", name: "New noise", sign: "die" }],
+    ...["network", "timestep", "switches", "loss"].map((view) => [
+      { of: `#inside-tab-${view}`, where: "html.presenting" },
+    ]),
+    [{ of: "#inside-draw-many", where: "html.presenting" }],
+    [{ of: "#inside-switches-reset", words: "Reset", where: "html.presenting" }],
+  ],
   denoise: [
     [
       { of: "#denoise-run", words: "Denoise" },

@@ -13,6 +13,7 @@ const PLOTS = [
   ["#schedule-plot", 0.5],
   ["#denoise-return-plot", 0.38],
 ];
+const STANDS_FOR = "#inside-t input[type=range]"; // moved where the stage has no slider to be seen
 const root = () => document.documentElement;
 /** @param {string} place @returns {PlotlyElement | null} */
 const plotIn = (place) => document.querySelector(`${place} .js-plotly-plot`);
@@ -182,8 +183,9 @@ export class Present {
       event.preventDefault();
       return wanted.click();
     }
-    const slider = findAll(panel, ".stage input[type=range]", HTMLInputElement).find(inView);
-    if (!slider) return;
+    const inStage = findAll(panel, ".stage input[type=range]", HTMLInputElement).find(inView);
+    const slider = inStage ?? panel.querySelector(STANDS_FOR);
+    if (!(slider instanceof HTMLInputElement)) return;
     event.preventDefault();
     slider.value = String(moved(act, slider));
     for (const type of ["input", "change"]) slider.dispatchEvent(new Event(type, { bubbles: true }));
