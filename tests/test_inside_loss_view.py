@@ -99,6 +99,16 @@ def test_a_hundred_draws_and_the_average_curve(form, subject, monkeypatch):
     assert len(again["weightings"][0]["curve"]) == 21
 
 
+def test_large_pictures_are_drawn_one_by_one_within_the_time(form, subject, monkeypatch):
+    monkeypatch.setattr(loss_view, "MOST_PIXELS", 28 * 28 * 2)
+    monkeypatch.setattr(loss_view, "SECONDS", 0.0)
+    assert loss_view.trained(subject).at_once(8) == 2
+    inside = SimpleNamespace(subject=lambda form: subject)
+    last = [*loss_view.hundred(inside, form, None)][-1]
+    assert len(shown(last)["points"]) == 2 and len(shown(last)["curve"]) <= 1
+    assert "Mean loss of 2 draws" in shown(loss_view.step(subject, last["drawn"]))["told"]
+
+
 def test_a_gradient_step_is_told_by_block_and_changes_no_weight(subject, monkeypatch):
     before = [p.clone() for p in subject.checkpoint.unet.parameters()]
     message = shown(loss_view.step(subject, None))

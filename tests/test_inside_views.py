@@ -56,6 +56,13 @@ def test_any_convolution_and_channel_of_a_block_is_written_out(subject):
 
 
 @pytest.mark.parametrize(
+    "count, words", [(420_700_000, "421 million"), (249_000_000_000, "249 billion")]
+)
+def test_large_numbers_are_read_as_words(count, words):
+    assert network_view.large(count) == words
+
+
+@pytest.mark.parametrize(
     "text", ["", "{", "[1]", '{"pixel": 5}', '{"block": [1]}', '{"channel": "x", "pixel": [2, 0]}']
 )
 def test_nonsense_opens_nothing(subject, text):

@@ -61,6 +61,9 @@ MOST_POINTS = 2000
 CURVE_PICTURES, CURVE_POINTS = 8, 21
 SECONDS = 40.0  # after which draws, and the curve, are left as they are
 STEP_DRAWS = 8  # of which the gradient is taken
+# Pixels of all pictures that are evaluated at once: a gradient of 8 pictures of 256 pixels a side
+# would take 11 GB of memory with a network of 114 million parameters, one takes an eighth of it.
+MOST_PIXELS = 2**16
 MOST_BYTES = 600 * 2**20  # of weights that are copied
 OUTPUTS = {"epsilon": "noise ε", "v_prediction": "v", "sample": "picture x₀"}
 WORDS = {"none": "none", "min_snr": "min-SNR", "clamped_snr": "clamped SNR"}
@@ -109,6 +112,11 @@ class Trained:
     def key(self) -> tuple[str, str]:
         """Of the weights, and of the pictures."""
         return self.checkpoint.weights_hash, self.dataset.content
+
+    def at_once(self, most: int) -> int:
+        """How many pictures are evaluated at once: at most so many, fewer where they are large."""
+        _, H, W = self.checkpoint.image_shape
+        return max(1, min(most, MOST_PIXELS // (H * W)))
 
     def draw(self, step: int, count: int) -> LossDraws:
         """So many draws of the loss."""
@@ -268,8 +276,9 @@ def hundred(inside: InsidePage, form: InsideForm, drawn: Drawn | None) -> Iterat
                 return
             model = trained(inside.subject(form))
             end = time.monotonic() + SECONDS
-            for _ in range(MANY // TOGETHER):
-                drawn = more(model, drawn, TOGETHER)
+            count = model.at_once(TOGETHER)
+            for _ in range(-(-MANY // count)):
+                drawn = more(model, drawn, count)
                 yield {**updates(model, drawn), "told": ""}
                 if place.over():
                     return
@@ -277,7 +286,7 @@ def hundred(inside: InsidePage, form: InsideForm, drawn: Drawn | None) -> Iterat
                     break
             if drawn is None or _CURVES.get(model.key) is not None:
                 return
-            config = replace(model.config, batch_size=CURVE_PICTURES)
+            config = replace(model.config, batch_size=model.at_once(CURVE_PICTURES))
             steps = average_curve(
                 model.checkpoint.unet,
                 config,
@@ -290,7 +299,7 @@ def hundred(inside: InsidePage, form: InsideForm, drawn: Drawn | None) -> Iterat
                 pairs = zip(timesteps.tolist(), losses.tolist(), strict=True)
                 curve = tuple((t, float(f"{loss:.5g}")) for t, loss in pairs)
                 yield updates(model, drawn, curve)
-                if place.over():
+                if place.over() or time.monotonic() > end:
                     return
             _CURVES.put(model.key, curve)
     except Exception as error:  # what is shown stays
@@ -312,7 +321,8 @@ def step(subject: Subject, drawn: Drawn | None) -> dict[str, Any]:
         )
     if drawn is None or drawn.key != model.key or drawn.pictures is None:
         drawn = more(model, None, 1)
-    draws = model.draw(drawn.step, STEP_DRAWS)
+    count = model.at_once(STEP_DRAWS)
+    draws = model.draw(drawn.step, count)
     taken = gradient_step(subject.checkpoint.unet, model.config, subject.checkpoint.schedule, draws)
     shape = subject.checkpoint.unet.config
     layers: list[LayerMessage] = [
@@ -321,7 +331,8 @@ def step(subject: Subject, drawn: Drawn | None) -> dict[str, Any]:
     ]
     most = max(layers, key=lambda layer: layer["change"])
     told = (
-        f"Mean loss of {STEP_DRAWS} draws, before and after: {taken.before:.6f} → "
+        f"Mean loss of {count} draw{'s' if count > 1 else ''}, before and after: "
+        f"{taken.before:.6f} → "
         f"{taken.after:.6f}. Norm of the gradient {taken.norm:.3g}, learning rate "
         f"{taken.learning_rate:g}. Moved most: {most['name']}. The network itself stays as it was."
     )

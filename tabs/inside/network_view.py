@@ -23,6 +23,7 @@ from diffusion_core.inspection import (
 from ..shared.cache import Cache
 from ..shared.components import component, script
 from ..shared.forms import Named
+from ..shared.text import span
 from ..shared.wire import (
     ArithmeticMessage,
     InsideMapMessage,
@@ -149,8 +150,14 @@ def words_of(drawn: NetworkMap) -> str:
     )
     return (
         f"{len(drawn.blocks)} blocks · {parameters / 1e6:,.3g} million parameters · "
-        f"{work / 1e6:,.3g} million multiply-adds and {1000 * seconds:,.3g} ms a picture{folded}"
+        f"{large(work)} multiply-adds and {span(1000 * seconds)} a picture{folded}"
     )
+
+
+def large(count: int) -> str:
+    """A large number in words: "421 million", "249 billion"."""
+    unit, word = (1e9, "billion") if count >= 1e9 else (1e6, "million")
+    return f"{count / unit:.3g} {word}"
 
 
 def map_blocks(drawn: NetworkMap, pictures: dict[str, np.ndarray]) -> list[MapBlock]:
