@@ -127,7 +127,7 @@ def _texts() -> list[str]:
     return [file.read_text(encoding="utf-8") for file in SHIPPED.glob("*.yaml")]
 
 
-def test_the_six_lessons_are_there_in_order():
+def test_the_lessons_are_there_in_order():
     assert [lesson.title for lesson in LESSONS.values()] == [
         "What noise does",
         "What a schedule does",
@@ -135,6 +135,7 @@ def test_the_six_lessons_are_there_in_order():
         "Why a thousand steps are slow",
         "Guidance",
         "Memorising or imagining",
+        "Inside the network",
     ]
 
 
@@ -204,6 +205,10 @@ def test_every_control_of_every_lesson_is_on_the_page(bar):
         ("{Steps: few}", "Step 1's Steps is 'few', and must be a number from 1 to 1000."),
         ("{Model: mnist}", "Step 1's Model is 'mnist', and must be one of "),
         ("{Sampler: best}", "Step 1's Sampler is 'best', and must be one of ddim"),
+        (
+            "{Attentions off: 5}",
+            "Step 1 sets Attentions off, and the tab denoise has no control of that name",
+        ),
         ("{Frame: first}", "Step 1's Frame is 'first', and must be a number from 0"),
         ("{Picture to begin with: x}", "Step 1's Picture to begin with is a picture or a file"),
     ],
@@ -211,6 +216,14 @@ def test_every_control_of_every_lesson_is_on_the_page(bar):
 def test_what_the_page_does_not_have_is_said_as_a_lesson_is_opened(bar, written, sentence):
     text = SMALL.replace("{Steps: 3}", written)
     assert json.loads(bar.open_lesson({"text": text}))["error"].startswith(sentence)
+
+
+def test_a_menu_of_several_takes_a_list(bar):
+    text = SMALL.replace("tab: denoise", "tab: inside").replace(
+        "{Steps: 3}", "{Attentions off: [mid_block.attentions.0], Timestep: 5}"
+    )
+    step = json.loads(bar.open_lesson({"text": text}))["lesson"]["steps"][0]
+    assert [*step["controls"].values()] == [["mid_block.attentions.0"], 5]
 
 
 @pytest.mark.parametrize("request_", [{}, {"text": 5}, {"text": None}, [], None])

@@ -25,7 +25,13 @@ from ..shared.wire import LessonAnswer, LessonMessage, LessonRequest, LessonsMes
 from .format import Lesson, Step, read_lesson, shipped
 
 # Controls in components of our own, which Gradio does not know: sliders of whole numbers.
-OWN = {"noise": ("Timestep",), "schedules": ("Timestep",), "denoise": ("Frame",), "train": ()}
+OWN: dict[str, tuple[str, ...]] = {
+    "noise": ("Timestep",),
+    "schedules": ("Timestep",),
+    "inside": (),
+    "denoise": ("Frame",),
+    "train": (),
+}
 FIRST_TAB = "denoise"
 MOST_NAMED = 12  # names in a sentence
 LESSON = Work("A lesson", "The lesson could not be read ({reason}).")
@@ -99,7 +105,7 @@ def _value_of(part: Any, value: Any, where: str) -> Any:
     Raises:
         ValueError: in one sentence, if the control cannot hold it.
     """
-    if isinstance(part, gr.CheckboxGroup):
+    if isinstance(part, gr.CheckboxGroup) or getattr(part, "multiselect", False):
         values = value if isinstance(value, list) else [value]
         return [_choice(part, each, where) for each in values]
     if isinstance(part, gr.Dropdown | gr.Radio):

@@ -22,17 +22,28 @@ from torch import Tensor
 
 from diffusion_core.checkpoint import Checkpoint, checkpoint_folders
 from diffusion_core.data import fit_picture, from_uint8, load_dataset, read_picture
-from diffusion_core.denoiser import ExactDenoiser
+from diffusion_core.denoiser import ExactDenoiser, ModelDenoiser, Network
 from diffusion_core.evaluation import BENCHMARKS, judged, load_judge
 from diffusion_core.fields import Kind, check_fields, either, listed, mapping, number, one_of
 from diffusion_core.generation import SamplingRequest, SamplingRun
+from diffusion_core.inspection import (
+    Switches,
+    ToldTimestep,
+    draw_loss,
+    network_map,
+    record_activations,
+    switched,
+)
 from diffusion_core.process import q_sample
 from diffusion_core.samplers import SamplerStep
 from diffusion_core.schedule import NoiseSchedule, make_schedule
 from diffusion_core.seeding import draw_noise
+from diffusion_core.training import TrainConfig
 
 from ..shared import models
 from ..shared.components import STATIC
+from ..shared.start_image import StartImage
+from ..shared.suited_picture import first_picture
 from .format import Lesson
 
 State = Mapping[str, Any]
@@ -57,7 +68,12 @@ DATA = {"fashion-mnist": "fashion-mnist-2000", "avatars": "avatars-3000"}
 
 @lru_cache(maxsize=8)
 def _checkpoint(name: str) -> Checkpoint:
-    return models.get(dict(models.available()).get(name, name))
+    return models.get(_path(name))
+
+
+def _path(name: str) -> str:
+    """The menu's value for a model's name."""
+    return dict(models.available()).get(name, name)
 
 
 def _own(state: State) -> dict[str, Any]:
@@ -217,6 +233,84 @@ def nearest(state: State) -> float:
     return float(exact.nearest(pictures(state))[1].mean())
 
 
+def _looked_at(state: State) -> tuple[Checkpoint, Tensor, Tensor]:
+    """What the Inside tab looks at: the model, its picture (1, C, H, W), and that noised to t."""
+    checkpoint = _checkpoint(str(state["Model"]))
+    picture = read_picture(first_picture(_path(str(state["Model"]))))
+    x0, _ = StartImage(picture, 0.0).fit(checkpoint)
+    eps = draw_noise(x0.shape, torch.Generator().manual_seed(int(state.get("Seed", 0))))
+    return checkpoint, x0, q_sample(x0, int(state["Timestep"]), eps, checkpoint.schedule)
+
+
+def _wrong(state: State, network: Network) -> float:
+    """Root of the mean squared error of what a network guesses of what Inside looks at."""
+    checkpoint, x0, x_t = _looked_at(state)
+    label = state.get("Class", "none")
+    y = None if label == "none" else checkpoint.condition({"class": str(label)})
+    denoiser = ModelDenoiser(network, checkpoint.schedule, checkpoint.config.prediction_type, y)
+    with torch.inference_mode():
+        _, x0_hat = denoiser.predict(x_t, torch.tensor([int(state["Timestep"])]))
+    most = checkpoint.config.clip_x0 or float("inf")
+    return float((x0_hat.clamp(-most, most) - x0).square().mean().sqrt())
+
+
+def error(state: State) -> float:
+    """How far, root mean square, the guess in the tab Inside is from its picture."""
+    network = _checkpoint(str(state["Model"])).unet
+    scales = [
+        tuple((i, float(state.get(f"{what} of level {i + 1}", 1.0))) for i in range(levels))
+        for what in ("Backbone", "Skips")
+        for levels in [len(network.config.channels)]
+    ]
+    time_off = bool(state.get("Timestep's embedding off", False))
+    return _wrong(state, switched(network, Switches(*scales, time_off=time_off)))
+
+
+def told_error(state: State) -> float:
+    """How far that guess is where the network is told another timestep than the picture's."""
+    told = int(state["Timestep that the network is told"])
+    return _wrong(state, ToldTimestep(_checkpoint(str(state["Model"])).network, told))
+
+
+def places(state: State) -> float:
+    """How many positions the feature maps have at the level `level`, 1 being the finest."""
+    config = _checkpoint(str(state["Model"])).unet.config
+    h, w = (side // config.patch_size >> (int(state["level"]) - 1) for side in config.image_size)
+    return float(h * w)
+
+
+def channels(state: State) -> float:
+    """How many numbers the network has at each position of the level `level`."""
+    config = _checkpoint(str(state["Model"])).unet.config
+    return float(config.channels[int(state["level"]) - 1])
+
+
+def skips(state: State) -> float:
+    """How many skip connections the network has."""
+    return float(len(network_map(_checkpoint(str(state["Model"])).unet).skips))
+
+
+def added(state: State) -> float:
+    """How large what the block `block` adds is beside what comes in, by root mean squares."""
+    checkpoint, _, x_t = _looked_at(state)
+    t = torch.tensor([int(state["Timestep"])])
+    found = record_activations(checkpoint.unet, x_t, t, None, str(state["block"]))
+    return (found.adds or 0.0) / found.comes_in
+
+
+def spread(state: State) -> float:
+    """How many times the smallest of the first 100 draws of the loss the largest one is."""
+    losses = _losses(_checkpoint(str(state["Model"])))
+    return float(losses.max() / losses.min())
+
+
+@lru_cache(maxsize=4)
+def _losses(checkpoint: Checkpoint) -> Tensor:
+    data = load_dataset(DATA[_kind(checkpoint)])
+    config = TrainConfig(batch_size=100, prediction_type=checkpoint.config.prediction_type)
+    return draw_loss(checkpoint.unet, config, checkpoint.schedule, data, 0).losses
+
+
 MEASURES: dict[str, Callable[[State], float]] = {
     each.__name__: each
     for each in (
@@ -234,6 +328,13 @@ MEASURES: dict[str, Callable[[State], float]] = {
         extremes,
         variety,
         nearest,
+        error,
+        told_error,
+        places,
+        channels,
+        skips,
+        added,
+        spread,
     )
 }
 OTHERS = either(mapping(), listed(mapping(), 1, 6))

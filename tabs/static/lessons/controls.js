@@ -234,7 +234,8 @@ export async function press(name, signal) {
   const button = find();
   if (!button) return false;
   await until(() => !button.isConnected || !button.disabled, signal);
-  if (signal.aborted) return true;
+  // What it opens may be open already, as where one comes back to a step.
+  if (signal.aborted || button.getAttribute("aria-expanded") === "true") return true;
   const run = () => /** @type {HTMLElement | null} */ (document.querySelector(RUNS[name]));
   const before = RUNS[name] ? run()?.dataset.wanted : "";
   (find() ?? button).click();
