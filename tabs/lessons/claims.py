@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from diffusion_core.checkpoint import Checkpoint, checkpoint_folders
 from diffusion_core.data import fit_picture, from_uint8, load_dataset, read_picture
@@ -242,8 +243,8 @@ def _looked_at(state: State) -> tuple[Checkpoint, Tensor, Tensor]:
     return checkpoint, x0, q_sample(x0, int(state["Timestep"]), eps, checkpoint.schedule)
 
 
-def _wrong(state: State, network: Network) -> float:
-    """Root of the mean squared error of what a network guesses of what Inside looks at."""
+def _apart(state: State, network: Network) -> Tensor:
+    """A network's guess of what Inside looks at, less the picture itself, (1, C, H, W)."""
     checkpoint, x0, x_t = _looked_at(state)
     label = state.get("Class", "none")
     y = None if label == "none" else checkpoint.condition({"class": str(label)})
@@ -251,25 +252,41 @@ def _wrong(state: State, network: Network) -> float:
     with torch.inference_mode():
         _, x0_hat = denoiser.predict(x_t, torch.tensor([int(state["Timestep"])]))
     most = checkpoint.config.clip_x0 or float("inf")
-    return float((x0_hat.clamp(-most, most) - x0).square().mean().sqrt())
+    return x0_hat.clamp(-most, most) - x0
+
+
+def _rms(values: Tensor) -> float:
+    return float(values.square().mean().sqrt())
+
+
+def _changed(state: State) -> Network:
+    """The network with what the view "Take away" scales or takes away."""
+    network = _checkpoint(str(state["Model"])).unet
+    backbone, skip_scales = (
+        tuple(
+            (i, float(state.get(f"{what} of level {i + 1}", 1.0)))
+            for i in range(len(network.config.channels))
+        )
+        for what in ("Backbone", "Skips")
+    )
+    time_off = bool(state.get("Timestep's embedding off", False))
+    return switched(network, Switches(backbone, skip_scales, time_off=time_off))
 
 
 def error(state: State) -> float:
     """How far, root mean square, the guess in the tab Inside is from its picture."""
-    network = _checkpoint(str(state["Model"])).unet
-    scales = [
-        tuple((i, float(state.get(f"{what} of level {i + 1}", 1.0))) for i in range(levels))
-        for what in ("Backbone", "Skips")
-        for levels in [len(network.config.channels)]
-    ]
-    time_off = bool(state.get("Timestep's embedding off", False))
-    return _wrong(state, switched(network, Switches(*scales, time_off=time_off)))
+    return _rms(_apart(state, _changed(state)))
+
+
+def colour_error(state: State) -> float:
+    """The same of the averages of squares of 8 × 8 pixels: of the colours, without the detail."""
+    return _rms(avg_pool2d(_apart(state, _changed(state)), 8))
 
 
 def told_error(state: State) -> float:
     """How far that guess is where the network is told another timestep than the picture's."""
     told = int(state["Timestep that the network is told"])
-    return _wrong(state, ToldTimestep(_checkpoint(str(state["Model"])).network, told))
+    return _rms(_apart(state, ToldTimestep(_checkpoint(str(state["Model"])).network, told)))
 
 
 def places(state: State) -> float:
@@ -329,6 +346,7 @@ MEASURES: dict[str, Callable[[State], float]] = {
         variety,
         nearest,
         error,
+        colour_error,
         told_error,
         places,
         channels,

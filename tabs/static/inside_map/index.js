@@ -14,6 +14,7 @@ import { openedPanel } from "./opened.js";
 const SVG = "http://www.w3.org/2000/svg";
 const WIDEST = 60; // pixels of the finest block
 const PHONE = 460; // pixels of the map, below which its blocks stand closer
+const SEEN = 0.6; // of the window's height: what begins below is not seen
 const GAP = 7; // between two blocks, as the stylesheet has it
 /** @type {Record<string, string>} */
 const SHORT = { residual: "res", attention: "att", down: "↓", up: "↑", time: "t", condition: "class" };
@@ -33,10 +34,12 @@ export function mount(element, { trigger }) {
   const buttons = new Map();
   /** @type {Asked} */
   let asked = {};
+  let isNew = false; // whether another block was asked for, which is to be brought into view
 
   /** @param {Asked | null} next */
   function ask(next) {
     const closed = !next && asked.block;
+    isNew = Boolean(next?.block) && next?.block !== asked.block;
     asked = next ?? {};
     root.dataset.asked = asked.block ? JSON.stringify(asked) : "";
     writeQuery(askedQuery(location.search, asked));
@@ -197,5 +200,9 @@ export function mount(element, { trigger }) {
     root.dataset.t = String(message.t);
     root.dataset.opened = opened?.name ?? "";
     arrange();
+    const panel = map.querySelector(".opened");
+    if (!panel || !isNew) return;
+    isNew = false;
+    if (panel.getBoundingClientRect().top > SEEN * innerHeight) panel.scrollIntoView();
   };
 }

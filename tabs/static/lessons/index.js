@@ -12,7 +12,7 @@ import { lastRun, settings, verdict } from "./steps.js";
 
 /** @typedef {import("../lib/messages.js").LessonMessage} LessonMessage */
 /** @typedef {import("./controls.js").Values} Values */
-/** @typedef {{ tab: string, controls: Values, own: Record<string, Record<string, number>>, views: Record<string, string> }} Before */
+/** @typedef {{ tab: string, controls: Values, own: Record<string, Record<string, number>>, views: Record<string, string>, search?: string }} Before */
 
 const TOO_OLD = "The lesson in the address cannot be read: copy the whole address, or open its file.";
 const MOST_BYTES = 65_536;
@@ -304,12 +304,13 @@ class Bar {
     if (!lesson) return;
     const { tab, view, controls, own } = settings(lesson.steps, at, this.answered.has(at));
     const open = openTab();
+    const { search } = location;
     let was = "";
     if (!this.before) holdStages();
     const held = await this.controls.set(controls, tab, async () => {
       if (view) was = await openView(view);
     });
-    this.before ??= { tab: open, controls: held, own: {}, views: {} };
+    this.before ??= { tab: open, controls: held, own: {}, views: {}, search };
     const { before } = this;
     if (was && !(tab in before.views)) before.views[tab] = was;
     if (signal.aborted) return;
@@ -380,6 +381,9 @@ class Bar {
       for (const [name, value] of Object.entries(before.own[tab] ?? {})) slide(name, value);
     }
     await this.controls.set(before.controls, before.tab);
+    if (before.search !== undefined) {
+      history.replaceState(null, "", `${location.pathname}${before.search}${location.hash}`);
+    }
     delete this.root.dataset.returning;
     if (!this.before) remember("lesson", undefined);
   }
