@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from pagelib import beyond, faults, in_light_and_dark, number, pixels, press
 from playwright.sync_api import expect
+from test_page_present import SMALL
 
 pytestmark = pytest.mark.browser
 STAGE = "#inside-stage .inside"
+DATA_VIEWS = {"Loss": "loss", "Timestep": "timestep", "Take away": "switches"}
 
 
 def test_it_is_told_the_wrong_time_and_the_loss_is_drawn(page):
@@ -54,6 +56,19 @@ def test_it_is_told_the_wrong_time_and_the_loss_is_drawn(page):
             if width == 390:
                 for scheme in in_light_and_dark(page):
                     assert faults(page) == [], (view, scheme)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    press(page, "Present")
+    bar = page.locator("#page-header .bar")
+    for view in ("Loss", "Timestep", "Take away"):
+        bar.get_by_role("button", name=view, exact=True).click()
+        expect(views.locator(".stage-views")).to_have_attribute("data-view", DATA_VIEWS[view])
+        assert page.evaluate(SMALL) == [], view
+        assert faults(page) == [], view
+    page.wait_for_selector(f"{STAGE}[data-t='400']")
+    page.keyboard.press("PageDown")  # where the stage has no slider to be seen, the timestep's
+    page.wait_for_selector(f"{STAGE}[data-t='500']")
+    sides = page.locator(f"{STAGE} canvas").filter(visible=True).all()
+    assert len(sides) == 4 and all(side.bounding_box()["width"] > 250 for side in sides)
 
 
 def test_a_step_of_a_walk_is_opened_and_followed(page):

@@ -131,8 +131,8 @@ def build(page: Page) -> None:
     with gr.Row(elem_classes=["tab-row", "with-folds"]):
         with gr.Column(scale=2, min_width=300, elem_classes=["controls"]):
             with gr.Row(elem_classes=["pair"]):
-                controls.place("model", choices=choices, min_width=100, scale=3)
-                controls.place("label", choices=class_choices(first), min_width=100, scale=2)
+                controls.place("model", choices=choices, min_width=100, scale=6)
+                controls.place("label", choices=class_choices(first), min_width=100, scale=5)
             controls.place("loaded")
             controls.add("model_told", gr.HTML(elem_classes=["told"], elem_id="inside-model"))
             controls.place("t", info="0 is the picture, the last is noise", elem_id="inside-t")

@@ -112,6 +112,7 @@ export class Present {
     root().classList.toggle("low", innerHeight <= LOW);
     root().classList.toggle("upright", innerHeight > innerWidth);
     if (!this.isOn) {
+      for (const stage of findAll(document, ".stage[tabindex]", HTMLElement)) stage.removeAttribute("tabindex");
       for (const [place] of PLOTS) fitHeight(plotIn(place), null);
       return;
     }
@@ -139,6 +140,7 @@ export class Present {
     const stage = openPanel()?.querySelector(".stage");
     if (!(stage instanceof HTMLElement)) return;
     const top = stage.getBoundingClientRect().top + scrollY;
+    stage.tabIndex = 0; // so that keys scroll it, where nothing else in it takes them
     root().style.setProperty("--stage-top", `${Math.round(top)}px`);
     stage.style.setProperty("--beneath", "0px");
     for (const [place, share] of PLOTS) {
