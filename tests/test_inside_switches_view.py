@@ -15,6 +15,8 @@ from diffusion_core.unet import UNet
 from tabs.denoise.captions import head
 from tabs.denoise.changed import shown, taken
 from tabs.denoise.form import DenoiseForm, OpenedCard, card_updates
+from tabs.denoise.recall import CHANGED, recall
+from tabs.denoise.run_registry import RECORDINGS, Shown
 from tabs.inside.form import InsideForm
 from tabs.inside.subject import Subject
 from tabs.inside.switches_view import (
@@ -145,3 +147,13 @@ def test_the_form_walks_with_it_and_a_card_brings_it_back(path, monkeypatch) -> 
     assert plain["changed"] is None
     assert "changed network: skips of 7² × 0" in head(Recording(checkpoint, walk))["caption"]
     assert "changed" not in head(Recording(checkpoint, SamplingRequest()))["caption"]
+
+
+def test_a_walk_of_a_changed_network_says_after_a_reload_that_new_ones_use_the_plain_one(path):
+    checkpoint = load_checkpoint(path)
+    for switches in (SWITCHES, None):
+        record = Recording(checkpoint, SamplingRequest(num_steps=2, switches=switches))
+        assert len([*record.run()])
+        RECORDINGS.put("left", record, "", Shown(head(record), "As it was."))
+        note = json.loads(recall({"run": "left", "session": "new", "first": 0}))["note"]
+        assert note == (CHANGED if switches else "As it was.")

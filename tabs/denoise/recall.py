@@ -16,6 +16,10 @@ from ..shared.wire import RecallRequest
 from .link import link_card
 from .run_registry import RECORDINGS
 
+CHANGED = (  # the session that was left had it, and a reload begins another
+    "This walk was made with a changed network. After the page was loaded again, new walks use it "
+    "only where the controls say so: press Walk with it in the tab Inside."
+)
 PIECE_BYTES = 2 * 2**20  # of the pictures in one message
 
 
@@ -51,4 +55,5 @@ def recall(request: RecallRequest) -> str:
     run = Run(shown.head, run_id, first)
     for frame in piece:
         run.add(frame)
-    return run.message(done=last, card=card, link=link, note=shown.note if last else "")
+    note = (CHANGED if record.settings.switches else shown.note) if last else ""
+    return run.message(done=last, card=card, link=link, note=note)
