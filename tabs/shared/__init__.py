@@ -22,6 +22,7 @@ Its files:
     python_needs    what the lines of Python that the page shows need
     seed_input      the control of a seed
     value_range     the control of which values are black and white
+    stop_signals    signs that end what a session computes or fetches
     start_image     a picture that a walk begins with
     class_menu      the menu of a model's classes
     fetching        a model that was chosen, on its way here
@@ -29,7 +30,7 @@ Its files:
     walk_step       a step of a walk, as one tab hands it to another
     changed_network  a network with parts changed, and what it is in words
     deferred_events  a mend of Gradio's script: what had to wait is made up for once
-    cache           the latest values of a function that several threads call
+    cache           the latest values of a function that several threads call, each computed once
     figures         Plotly figures from arrays
     text            numbers as words, and any text as text that can be shown
     wire            the messages between page and server, and bytes as text
@@ -68,6 +69,7 @@ __all__ = [
     "sessions",
     "shutdown",
     "start_image",
+    "stop_signals",
     "suited_picture",
     "text",
     "value_range",
