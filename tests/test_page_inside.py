@@ -40,6 +40,15 @@ def test_the_network_is_laid_open_by_keyboard_and_on_a_phone(open_page, url, mod
     page.wait_for_function(f"location.search.includes('block={BLOCK}')")
     expect(button).to_have_attribute("aria-expanded", "true")
     assert page.locator(f"{NET} .opened .maps canvas").count() >= 4
+    page.get_by_label("Convolution", exact=True).select_option("conv2")
+    expect(page.locator(f"{NET} .opened")).to_contain_text("One number of conv2")
+    for name, value in (("Output channel", "5"), ("Input channel", "7")):
+        field = page.get_by_label(name, exact=True)
+        field.fill(value)
+        field.press("Enter")
+        expect(field).to_be_focused()
+    expect(page.locator(f"{NET} .opened .which").first).to_have_text("input channel 7")
+    page.wait_for_function("location.search.includes('conv=conv2&out=5&in=7')")
     parts = page.locator(f"{NET} .opened .sum").inner_text()
     left, right = parts.replace("−", "-").split(" = ")
     numbers = [float(part.strip().split(" ")[0]) for part in left.split(" + ")]
