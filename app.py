@@ -80,8 +80,7 @@ def build() -> gr.Blocks:
                     import_module(f"tabs.{name}").build(page.within(built[name]))
         connection.wire(connected, page, built)
         lessons.wire(page, built)
-        for event in page.loads:
-            demo.load(**event)
+        page.wire_loads(demo)
         demo.load(js=script("lib/seeds.js", "markSeeds"), api_visibility="private")
         for closed in page.unloads:
             demo.unload(closed)

@@ -114,8 +114,9 @@ def functions(demo) -> dict[str, list]:
     """All functions behind the page, by name: of events, of endpoints and of components."""
     found: dict[str, list] = {}
     for fn in demo.fns.values():
-        if fn.fn is not None:
-            found.setdefault(getattr(fn.fn, "__name__", "fn"), []).append(fn)
+        for part in getattr(fn.fn, "parts", [fn.fn]):  # of several that are one event
+            if part is not None:
+                found.setdefault(getattr(part, "__name__", "fn"), []).append(fn)
     for block in demo.blocks.values():
         for fn in getattr(block, "server_fns", ()):
             found.setdefault(fn.__name__, []).append(fn)

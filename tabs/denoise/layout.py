@@ -273,12 +273,12 @@ def build(page: Page) -> None:
         ),
         **QUIET,
     )
-    page.on_load(fn=menu, outputs=model, **QUIET)
+    page.on_load(fn=menu, outputs=model)
     page.on_load(fn=None, js=script("denoise/fit.js", "fitStage"), api_visibility="private")
-    page.on_return(fn=menu, outputs=model, **QUIET)
+    page.on_return(fn=menu, outputs=model)
     opened = components(controls.named(*defaults.OPENING_PARTS))
     found = gr.Textbox(visible=False)
-    page.on_load(fn=defaults.correction(controls.opening), outputs=found, **QUIET)
+    page.on_load(fn=defaults.correction(controls.opening), outputs=found)
     found.change(
         None,
         [found, model, *opened],

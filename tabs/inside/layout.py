@@ -199,7 +199,7 @@ def _wire_controls(controls: Controls[InsideForm], page: Page, another: gr.Butto
         js=script(EVENTS, "writeState"),
         api_visibility="private",
     )
-    page.on_load(fn=model_menu.menu, outputs=model, **QUIET)
-    page.on_return(fn=model_menu.menu, outputs=model, **QUIET)
+    page.on_load(fn=model_menu.menu, outputs=model)
+    page.on_return(fn=model_menu.menu, outputs=model)
     addressed = controls.named("model", "seed", *model_menu.ARRIVED_PARTS)
-    page.on_load(**wired(from_address, outputs=addressed), api_visibility="private")
+    page.on_address(**wired(from_address, outputs=addressed))

@@ -279,4 +279,4 @@ def build_switches(inside: InsidePage) -> None:
         **QUIET,
     )
     inside.page.give("inside_changed", changed)
-    inside.page.on_load(**wired(from_address, [loaded], parts), **QUIET)
+    inside.page.on_address(**wired(from_address, [loaded], parts))

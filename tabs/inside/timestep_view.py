@@ -230,4 +230,4 @@ def build_timestep(inside: InsidePage) -> None:
     inside.follow("timestep", show, [told], outputs, also=[told.change])
     honest.click(truth, inside.controls["t"], told, **QUIET)
     told.change(None, told, None, js=script(SCRIPT, "writeTold"), api_visibility="private")
-    inside.page.on_load(**wired(from_address, outputs=Named({"told": told})), **QUIET)
+    inside.page.on_address(**wired(from_address, outputs=Named({"told": told})))

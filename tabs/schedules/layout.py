@@ -223,6 +223,4 @@ def build(page: Page) -> None:
     save.click(**wired(save_csv, [controls], file), api_visibility="private").then(
         lambda: gr.File(visible=True), outputs=file, **QUIET
     )
-    page.on_load(
-        **wired(from_address, outputs=controls.named(*controls.table)), api_visibility="private"
-    )
+    page.on_address(**wired(from_address, outputs=controls.named(*controls.table)))

@@ -18,7 +18,7 @@ from gradio.blocks import Block, BlockContext
 from gradio.context import LocalContext
 
 from .components import QUIET, component, script
-from .page import Page
+from .page import Page, together
 from .sessions import SESSIONS
 from .wire import JoinAnswer, JoinRequest
 
@@ -130,8 +130,7 @@ def wire(connection: gr.HTML, page: Page, tabs: dict[str, gr.Tab]) -> None:
             api_visibility="private",
         )
     after: Any = connection.upload
-    for event in page.returns:
-        after = after(**event).then
+    after = after(**together(page.returns), **QUIET).then
     after = after(
         None,
         parts,

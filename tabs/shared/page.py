@@ -16,11 +16,15 @@ later takes it from there. Given are:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
+
+from .components import QUIET, script
+from .forms import components
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Page:
         tab: The tab that is being built; None between two of them.
         given: What tabs have given so far, by name.
         loads: Arguments of `gr.Blocks.load`, for what is filled in when a page opens.
+        addressed: The same, for what is filled in when its address has parameters.
         returns: Arguments of the events that fill in anew what only a known visitor sees, for a
             page that was loaded again.
         restores: Arguments of the events that follow when its controls hold again what they held.
@@ -42,6 +47,7 @@ class Page:
     tab: gr.Tab | None = None
     given: dict[str, Any] = field(default_factory=dict)
     loads: list[dict[str, Any]] = field(default_factory=list)
+    addressed: list[dict[str, Any]] = field(default_factory=list)
     returns: list[dict[str, Any]] = field(default_factory=list)
     restores: list[dict[str, Any]] = field(default_factory=list)
     unloads: list[Callable[..., Any]] = field(default_factory=list)
@@ -77,6 +83,14 @@ class Page:
         """
         self.loads.append(event)
 
+    def on_address(self, **event: Any) -> None:
+        """Run a handler whenever a page opens whose address has parameters.
+
+        Args:
+            **event: As `gr.Blocks.load` takes it: fn, inputs and outputs.
+        """
+        self.addressed.append(event)
+
     def on_return(self, **event: Any) -> None:
         """Run a handler whenever a page was loaded again and its visitor is known.
 
@@ -95,6 +109,27 @@ class Page:
         """
         self.restores.append(event)
 
+    def wire_loads(self, demo: gr.Blocks) -> None:
+        """Have the handlers of `on_load` and `on_address` called, when all tabs are built.
+
+        Those that the server runs are one event, and those of the address none where it has no
+        parameters: for each event Gradio's page looks up all components of all events so far, which
+        takes it longer than the server takes to answer.
+        """
+        asked = [event for event in self.loads if event["fn"] is not None]
+        for event in self.loads:
+            if event not in asked:
+                demo.load(**event)
+        demo.load(**together(asked), **QUIET)
+        address = gr.Textbox("", visible=False)
+        demo.load(
+            None,
+            outputs=address,
+            js=script("connection/events.js", "addressParameters"),
+            api_visibility="private",
+        )
+        address.change(**together(self.addressed), **QUIET)
+
     def on_unload(self, handler: Callable[..., Any]) -> None:
         """Run a handler whenever a page was closed."""
         self.unloads.append(handler)
@@ -103,3 +138,34 @@ class Page:
 def open_tab(tab_id: str) -> gr.Tabs:
     """The update of `Page.tabs` that goes over to a tab."""
     return gr.Tabs(selected=tab_id)
+
+
+def together(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The arguments fn, inputs and outputs of one event that does what several do, in their order.
+
+    Args:
+        events: Of each its fn, inputs and outputs, as Gradio takes them. A handler is a plain
+            function, and gets the request if it has a parameter of this name.
+    """
+    inputs = [_listed(event.get("inputs")) for event in events]
+    outputs = [_listed(event.get("outputs")) for event in events]
+
+    def all_together(request: gr.Request, *values: Any) -> list[Any]:
+        rest = iter(values)
+        answers: list[Any] = []
+        for event, given, changed in zip(events, inputs, outputs, strict=True):
+            special = [request] if "request" in inspect.signature(event["fn"]).parameters else []
+            answer = event["fn"](*special, *(next(rest) for _ in given))
+            answers += [answer] if len(changed) == 1 else answer
+        return answers
+
+    all_together.parts = [event["fn"] for event in events]  # type: ignore[attr-defined]
+    return {
+        "fn": all_together,
+        "inputs": [part for parts in inputs for part in parts],
+        "outputs": [part for parts in outputs for part in parts],
+    }
+
+
+def _listed(parts: Any) -> list[Any]:
+    return [] if parts is None else components(parts)

@@ -39,3 +39,8 @@ export function openTab(known) {
   const name = tabOfBefore || (new URLSearchParams(location.search).get("tab") ?? "");
   return { __type__: "update", ...(known.includes(name) ? { selected: name } : {}) };
 }
+
+/** The parameters of the page's address, as text; empty where there are none. */
+export function addressParameters() {
+  return location.search;
+}
