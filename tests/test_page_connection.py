@@ -272,8 +272,9 @@ def test_the_picture_that_one_began_with_is_there_again(visit, tmp_path):
     grey = np.full((28, 28), 200, np.uint8)
     Image.fromarray(grey).save(tmp_path / "grey.png")
     begin_with(visit, "a picture")
-    visit.get_by_label("Clear").or_(visit.get_by_label("Remove Image")).first.click()
-    door = visit.locator("input[type=file]").first
+    fold = visit.locator("#denoise-begin")
+    fold.get_by_label("Clear").or_(fold.get_by_label("Remove Image")).first.click()
+    door = visit.locator("#denoise-begin input[type=file]").first
     with visit.expect_response(re.compile("/upload")):
         door.set_input_files(tmp_path / "grey.png")
     session = session_of(visit)
@@ -281,6 +282,7 @@ def test_the_picture_that_one_began_with_is_there_again(visit, tmp_path):
     (upload,) = SESSIONS.visits[session].uploads
     visit.reload()
     said(visit, "^Connected again: your settings are still here")
+    fold.locator("button.label-wrap").click()
     expect(visit.get_by_label("a picture", exact=True)).to_be_checked()
     walk(visit, 3)
     assert (pixels(visit, "x0, the picture") == 200).all()  # and not the one that a page opens with

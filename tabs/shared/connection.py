@@ -20,12 +20,15 @@ from gradio.context import LocalContext
 from .components import QUIET, component, script
 from .page import Page, together
 from .sessions import SESSIONS
-from .wire import JoinAnswer, JoinRequest
+from .wire import ConnectionMessage, JoinAnswer, JoinRequest
 
 SERVER = secrets.token_hex(8)  # another one for each start
 # The tab that the page opens with: after a reload the one that was open, else the address's. The
 # name in the storage is that of lib/storage.js; no module is here yet.
 EVENTS = "connection/events.js"
+# Events by which the module looks up the controls of a tab, one for each; Gradio has no events of
+# a component's own, so that the names say nothing.
+LOOKUPS = ("input", "edit", "apply", "release", "retry", "undo", "like", "copy", "tick", "delete")
 PAINTED = ("denoise-hole",)  # components of our own in which a person sets something
 # What a visitor has here, in words of which a sentence is made: called with a session of theirs.
 BELONGINGS: list[Callable[[str], list[str]]] = []
@@ -97,8 +100,10 @@ def opened(event: gr.EventData, request: gr.Request) -> str:
 def wire(connection: gr.HTML, page: Page, tabs: dict[str, gr.Tab]) -> None:
     """Have the page join as it opens, remember its controls, and put them back after a reload.
 
-    The browser remembers what the controls hold; the server has no part in it. What the server
-    filled in for whoever opens the page is asked for anew once it knows whose page it is.
+    The browser remembers what the controls hold; the server has no part in it. The component's
+    module looks the values up by an event for each tab: a listener at every control would be 200
+    more, which Gradio compares with every component as the page opens. What the server filled in
+    for whoever opens the page is asked for anew once it knows whose page it is.
 
     Args:
         connection: Of `place`.
@@ -114,10 +119,12 @@ def wire(connection: gr.HTML, page: Page, tabs: dict[str, gr.Tab]) -> None:
     connection.submit(opened, None, connection, queue=False, **QUIET)
     found = [(f"{tab} {name}", part) for tab in tabs for name, part in controls_of(tabs[tab])]
     names, parts = [name for name, _ in found], [part for _, part in found]
-    for tab in tabs:
+    message: ConnectionMessage = {"lookups": dict(zip(tabs, LOOKUPS, strict=False))}
+    assert len(message["lookups"]) == len(tabs), "a tab has no event that looks up its controls"
+    connection.value = json.dumps(message)
+    for tab, lookup in message["lookups"].items():
         own = [(name, part) for name, part in found if name.startswith(f"{tab} ")]
-        gr.on(
-            [part.change for _, part in own],
+        getattr(connection, lookup)(
             None,
             [part for _, part in own],
             None,

@@ -148,6 +148,12 @@ class JoinAnswer(TypedDict):
     error: NotRequired[str]
 
 
+class ConnectionMessage(TypedDict):
+    """What a page's connection begins with."""
+
+    lookups: dict[str, str]
+
+
 class RaceFrame(TypedDict):
     """One frame of one lane of a race."""
 

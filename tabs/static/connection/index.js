@@ -5,10 +5,12 @@ import { find, say } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
 import { cameBack, remember, remembered } from "../lib/storage.js";
 import { joined, lastWalk, settingsBack } from "../lib/visit.js";
+import { watchChanges } from "./saving.js";
 import { wireSettings } from "./settings.js";
 import { sentence } from "./words.js";
 
 /** @typedef {import("../lib/messages.js").JoinAnswer} JoinAnswer */
+/** @typedef {import("../lib/messages.js").ConnectionMessage} ConnectionMessage */
 /** @typedef {import("../lib/messages.js").JoinRequest} JoinRequest */
 
 const SECONDS = 60; // between two signs of life
@@ -84,8 +86,15 @@ class Connection {
     return copy;
   }
 
-  /** @param {string} value The answer to the first request, which came with an event of the page. */
+  /** @param {string} value What the page begins with, then the answer to its first request. */
   receive(value) {
+    /** @type {ConnectionMessage | null} */
+    const first = parse(value);
+    if (first?.lookups) {
+      const { lookups } = first;
+      watchChanges(Object.keys(lookups), (tab) => this.host.trigger(lookups[tab], {}));
+      return;
+    }
     /** @type {JoinAnswer | null} */
     const answer = parse(value);
     if (this.session || !(answer?.session || answer?.error)) return;

@@ -1,7 +1,7 @@
 // What a lesson does on the page: it sets controls, opens tabs and views, and presses buttons, as a
 // person would. Every wait is for something that the page shows.
 
-import { findAll } from "../lib/dom.js";
+import { findAll, openTab } from "../lib/dom.js";
 
 /** What leaves a control as it is. */
 const SKIP = { __type__: "update" };
@@ -143,12 +143,6 @@ const isShown = (element) => element.getClientRects().length > 0;
 export function panel() {
   const panels = findAll(document, ".tabitem[role=tabpanel]", HTMLElement);
   return panels.find(isShown) ?? null;
-}
-
-/** @returns {string} The id of the open tab; empty where its name is in a menu of a narrow page. */
-export function openTab() {
-  const tab = document.querySelector("[role=tab][data-tab-id][aria-selected=true]");
-  return tab?.getAttribute("data-tab-id") ?? "";
 }
 
 /**

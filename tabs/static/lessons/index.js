@@ -1,12 +1,12 @@
 // The bar of the lessons; see tabs/lessons. A lesson is data: every word of it is shown as text.
 
-import { find, findAll, make, say } from "../lib/dom.js";
+import { find, findAll, make, openTab, say } from "../lib/dom.js";
 import { bringStages, holdStages } from "../lib/held.js";
 import { parse } from "../lib/messages.js";
 import { cameBack, remember, remembered } from "../lib/storage.js";
 import { joined, settingsBack } from "../lib/visit.js";
 import { fragment, packed, readPlace } from "./address.js";
-import { Controls, openTab, openView, panel, press, slide } from "./controls.js";
+import { Controls, openView, panel, press, slide } from "./controls.js";
 import "./events.js"; // here before the first click
 import { lastRun, settings, verdict } from "./steps.js";
 

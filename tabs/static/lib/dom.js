@@ -94,3 +94,9 @@ export function saveBlob(blob, name) {
 export function writeQuery(query) {
   history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`);
 }
+
+/** @returns {string} The id of the open tab; empty where its name is in a menu of a narrow page. */
+export function openTab() {
+  const tab = document.querySelector("[role=tab][data-tab-id][aria-selected=true]");
+  return tab?.getAttribute("data-tab-id") ?? "";
+}

@@ -156,6 +156,13 @@
  */
 
 /**
+ * What a page's connection begins with.
+ *
+ * @typedef {object} ConnectionMessage
+ * @property {Record<string, string>} lookups For each tab the event that looks up its controls.
+ */
+
+/**
  * One frame of one lane of a race.
  *
  * @typedef {object} RaceFrame
