@@ -25,10 +25,17 @@ export function watchBusy(root) {
     if (focused) stage(to)?.focus();
   }
   function look() {
-    const busy = underWay(root.dataset);
-    clearTimeout(timer);
-    if (!busy) swap(false);
-    else timer = setTimeout(() => swap(true), SWAP_MS);
+    if (!underWay(root.dataset)) {
+      clearTimeout(timer);
+      timer = 0;
+      swap(false);
+    } else if (!timer && !root.hasAttribute("data-busy")) {
+      // Each message sets the state anew, and must not put the swap off.
+      timer = setTimeout(() => {
+        timer = 0;
+        swap(true);
+      }, SWAP_MS);
+    }
   }
   const attributeFilter = ["data-state", "data-asked"];
   new MutationObserver(look).observe(root, { attributes: true, attributeFilter });
