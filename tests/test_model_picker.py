@@ -169,8 +169,21 @@ def test_what_a_run_card_brings_ends_a_download_and_the_same_model_does_not(hub,
     assert model_picker.arrived("me/theirs", "fashion-mnist", None, ME) == {}  # not here yet
     model_picker.arrived("avatars", "fashion-mnist", None, YOU)
     assert "<progress" in next(fetched)["model_summary"]
-    assert model_picker.arrived("fashion-mnist", "fashion-mnist", None, ME) == {}
+    back = model_picker.arrived("fashion-mnist", "fashion-mnist", None, ME)
+    assert "28 × 28 grey" in back.pop("model_summary") and not back  # how far it was is gone
     assert list(fetched) == []
+    assert model_picker.arrived("fashion-mnist", "fashion-mnist", None, ME) == {}
+
+
+def test_a_choice_that_failed_and_is_told_again_keeps_its_sentence(hub, theirs):
+    refused = list(model_picker.choose("gibberish", "fashion-mnist", None, ME))[-1]["model_summary"]
+    assert "There is no checkpoint gibberish" in refused
+    with model_picker.STOP_SIGNALS.sign_of("me model", "gibberish\ntold again") as sign:
+        told = model_picker.arrived("fashion-mnist", "fashion-mnist", None, ME)
+        assert sign.is_set() and told == {"model_summary": refused}
+
+
+def test_the_menu_that_tells_of_its_own_choice_ends_nothing():
     with model_picker.STOP_SIGNALS.sign_of("me model", "avatars\nits run") as sign:
         model_picker.arrived(
             "avatars", "fashion-mnist", None, ME

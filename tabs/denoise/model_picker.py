@@ -12,6 +12,7 @@ import gradio as gr
 from diffusion_core.checkpoint import Checkpoint, plain_id
 
 from ..shared import models
+from ..shared.cache import Cache
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.fetching import SECONDS, Fetching
 from ..shared.sessions import PUBLIC, SESSIONS
@@ -26,6 +27,8 @@ from .defaults import (
     too_long,
 )
 
+# The latest choice of a session that could not be brought, and the sentence that says why.
+REFUSED: Cache[tuple[str, str]] = Cache(256)
 SHOWN_REASONS = 3  # of folders that are left out of the menu
 ALSO = (
     f"Model also takes a Hub id{'' if PUBLIC else ' or a folder'}: type it there, for example "
@@ -69,6 +72,7 @@ def choose(
     if work.error is not None:
         sentence = html.escape(sentence_of(work.error, COMPUTATION))
         error = f'<p class="error" role="alert">{sentence}</p>'
+        REFUSED.put(_stage(request), (name, error))
         yield {"model_summary": error, "model": loaded}
         return
     model = work.value
@@ -99,9 +103,14 @@ def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> 
         checkpoint = models.get(model)
     except ValueError:
         return {}
-    STOP_SIGNALS.end(_stage(request), f"{model}\n")
+    ended, _, _ = STOP_SIGNALS.end(_stage(request), f"{model}\n").partition("\n")
     if model == loaded:
-        return {}
+        if not ended:
+            return {}
+        # The line told how far that one is. Where it was the second report of a choice that had
+        # failed, the first one's sentence stays.
+        refused, error = REFUSED.get(_stage(request)) or ("", "")
+        return {"model_summary": error if refused == ended else model_summary(checkpoint)}
     updates: dict[str, Any] = {
         "loaded": model,
         "label": class_menu(model, label),

@@ -56,12 +56,18 @@ class StopSignals:
                 if name == run_id:
                     sign.set()
 
-    def end(self, stage: str, but: str) -> None:
-        """Raise the sign of a stage's run, unless its name begins with `but`."""
+    def end(self, stage: str, but: str) -> str:
+        """Raise the sign of a stage's run, unless its name begins with `but`.
+
+        Returns:
+            The name of the run that was ended; empty where there was none.
+        """
         with self.lock:
             name, sign = self.signs.get(stage, (but, threading.Event()))
-            if not name.startswith(but):
-                sign.set()
+            if name.startswith(but) or sign.is_set():
+                return ""
+            sign.set()
+            return name
 
     def leave(self, session: str) -> None:
         """Raise the signs of all that a session computes: its page was closed."""
