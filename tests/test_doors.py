@@ -43,7 +43,7 @@ DOORS = {
     **dict.fromkeys(
         ["save_csv", "chosen_pictures", "opened", "zip_file", "keep", "qr_code"], "queued"
     ),
-    **dict.fromkeys(["shown_stage", "inside_network"], "queued"),
+    **dict.fromkeys(["seen_view"], "queued"),
     **dict.fromkeys(["facts_now", "measured_presets", "refilled", "preset_values"], "queued"),
     **dict.fromkeys(
         ["start_training", "go_on", "watch", "look_back", "choose", "push", "bring"], "own"
@@ -52,8 +52,8 @@ DOORS = {
     **dict.fromkeys(["preset", "stop", "stop_all", "give_up", "follow", "card_values"], "quick"),
     **dict.fromkeys(["arrived", "attribute_updates", "own_start", "shown"], "quick"),
     **dict.fromkeys(["seen", "suited", "show_suited", "sampler_told", "wanted_steps"], "quick"),
-    **dict.fromkeys(["handed_over", "with_shown", "part_updates", "reset", "taken"], "quick"),
-    **dict.fromkeys(["inside_switches", "inside_timestep", "inside_loss"], "queued"),
+    **dict.fromkeys(["handed_over", "with_shown", "taken"], "quick"),
+    **dict.fromkeys(["parts_of_another_model"], "quick"),
     **dict.fromkeys(["draw_one", "draw_many", "take_step"], "queued"),
     **dict.fromkeys(["open_step", "move_along", "follow_player"], "queued"),
     **dict.fromkeys(["truth"], "quick"),
@@ -162,21 +162,18 @@ def keeping(demo, steps: int, seed: int = 0) -> dict:
     }
 
 
-# The view of the Inside tab that is seen while a function computes.
-INSIDE = {
-    "shown_stage": "loss",
-    **{f"inside_{view}": view for view in ("network", "switches", "timestep", "loss")},
-}
+# The views of the Inside tab: of them, that which is seen is computed.
+INSIDE = ("network", "switches", "timestep", "loss")
 
 
-def values_of(demo, fn) -> list:
+def values_of(demo, fn, view: str = "") -> list:
     """What the page would send: what its controls hold as it opens; a state stands here."""
     props = {each["id"]: each["props"] for each in demo.config["components"]}
     values = [None if block.stateful else props[block._id].get("value") for block in fn.inputs]
     if getattr(fn.fn, "__name__", "") in ("come_back", "lead_to_noise"):
         labels = [getattr(block, "label", None) for block in fn.inputs]
         values[labels.index("Begin with")] = PICTURE
-    if (view := INSIDE.get(getattr(fn.fn, "__name__", ""))) is not None:  # computed while seen
+    if view:
         seen = [i for i, block in enumerate(fn.inputs) if getattr(block, "visible", 1) is False]
         values[seen[0]] = view
     return values
@@ -213,13 +210,16 @@ MEASURING = ("facts_now", "measured_presets", "refilled", "preset_values")
 # Of those that need what only a page can hold: a component's functions, and a step that is shown.
 HELD_BY_PAGE = ("keep", "qr_code", "zip_file", "move_along", "follow_player")
 EVENTS = [n for n, kind in DOORS.items() if kind == "queued" and n not in HELD_BY_PAGE]
+EVENTS += [f"seen_view of {view}" for view in INSIDE]
+EVENTS.remove("seen_view")
 
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, held, request, name):
     demo, url = page
-    fn, session = functions(demo)[name][0], f"s-{name}"
-    data, event_data = values_of(demo, fn), None
+    name, _, view = name.partition(" of ")
+    fn, session = functions(demo)[name][0], f"s-{name}-{view}"
+    data, event_data = values_of(demo, fn, view), None
     if name in MEASURING:  # what is measured wants pictures
         COMPUTE_QUEUE.resume()
         of_session(page, session, "chosen_pictures")

@@ -115,7 +115,7 @@ def part_updates(model: str, form: SwitchForm, shown: SwitchForm | None = None) 
     return updates
 
 
-def followed(model: str, form: SwitchForm) -> dict[str, Any]:
+def parts_of_another_model(model: str, form: SwitchForm) -> dict[str, Any]:
     """The same where another model has come."""
     return part_updates(model, form, form)
 
@@ -251,7 +251,7 @@ def build_switches(inside: InsidePage) -> None:
     with gr.Row():
         menu("attentions", "Attentions off", multiselect=True, value=[])
         menu("residuals", "Residual branches off", multiselect=True, value=[])
-    with gr.Row():
+    with gr.Row(elem_classes=["pair"]):
         menu("block", "Channel off, in", value=NO_BLOCK)
         switches.add("channel", gr.Number(0, label="Channel", precision=0, minimum=0))
         switches.add("time", gr.Checkbox(False, label="Timestep's embedding off"))
@@ -267,7 +267,7 @@ def build_switches(inside: InsidePage) -> None:
     inside.follow("switches", compare, [switches], outputs, also=triggers)
     chosen.change(None, chosen, None, js=script(SCRIPT, "writeSwitches"), api_visibility="private")
     loaded, parts = inside.controls["loaded"], Named({"rows": tuple(rows), "switches": switches})
-    loaded.change(**wired(followed, [loaded, switches], parts), **QUIET)
+    loaded.change(**wired(parts_of_another_model, [loaded, switches], parts), **QUIET)
     plain = SwitchForm(attentions=[], residuals=[])
     again.click(**wired(lambda: {"switches": plain}, outputs=parts), **QUIET)
     walk.click(
