@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 NEED_A_UNET = (
     "diffusion_core/checkpoint/",
     "diffusion_core/cli/train.py",
+    "diffusion_core/engines/",  # an operator for each module of a UNet
     "diffusion_core/generation/request.py",  # a walk with a part of the UNet taken away
     "diffusion_core/training.py",
     "diffusion_core/training_runs/",
@@ -31,6 +32,7 @@ NEED_A_UNET = (
     "tabs/denoise/changed.py",
     "tabs/denoise/form.py",  # the same: only a walk with switches asks for it
     "tabs/inside/",
+    "tabs/lessons/claims.py",  # what a lesson says of the Inside tab
     "tabs/train/",
 )
 
