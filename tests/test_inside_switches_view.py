@@ -24,8 +24,8 @@ from tabs.inside.switches_view import (
     SwitchForm,
     address_form,
     compare,
-    followed,
     handed_over,
+    parts_of_another_model,
     tree_updates,
 )
 from tabs.shared import models
@@ -65,7 +65,7 @@ def test_controls_are_made_of_the_module_tree() -> None:
 def test_another_model_sets_only_what_it_does_not_have(path) -> None:
     """Else it would set back what the address brings at the same moment."""
     form = SwitchForm(skips=(0.0, 1.0, 0.5, *LESS[3:]), attentions=["gone"], time=True)
-    own = followed(path, form)["switches"]
+    own = parts_of_another_model(path, form)["switches"]
     assert [s.get("value") for s in own["skips"]] == [None, None, 1.0, *[None] * (MOST_LEVELS - 3)]
     assert own["attentions"]["value"] == [] and "value" not in own["residuals"]
     assert "value" not in own["time"] and "value" not in own["channel"]
