@@ -32,15 +32,17 @@ export function mount(element, { trigger }) {
   let shown = null;
   /** @type {Map<string, HTMLButtonElement>} */
   const buttons = new Map();
-  /** @type {Asked} */
-  let asked = {};
+  /** @type {Asked} One object, so that what is drawn before an answer comes knows the newest wish. */
+  const asked = {};
   let isNew = false; // whether another block was asked for, which is to be brought into view
 
   /** @param {Asked | null} next */
   function ask(next) {
     const closed = !next && asked.block;
     isNew = Boolean(next?.block) && next?.block !== asked.block;
-    asked = next ?? {};
+    const wanted = { ...next };
+    for (const name of /** @type {(keyof Asked)[]} */ (Object.keys(asked))) delete asked[name];
+    Object.assign(asked, wanted);
     root.dataset.asked = asked.block ? JSON.stringify(asked) : "";
     writeQuery(askedQuery(location.search, asked));
     if (closed) {
@@ -165,7 +167,7 @@ export function mount(element, { trigger }) {
     );
   }
 
-  asked = askedOf(location.search);
+  Object.assign(asked, askedOf(location.search));
   if (asked.block) {
     root.dataset.asked = JSON.stringify(asked);
     trigger("input");

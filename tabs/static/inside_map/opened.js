@@ -251,7 +251,7 @@ function choices(sum, asked, ask) {
     input.addEventListener("change", () => {
       const wanted = Math.max(0, Math.min(count - 1, Math.round(Number(input.value))));
       if (input.value === "" || Number.isNaN(wanted)) input.value = String(now);
-      else ask({ ...asked, convolution: sum.name, channel: sum.channel, [name]: wanted });
+      else ask({ ...asked, convolution: sum.name, channel: asked.channel ?? sum.channel, [name]: wanted });
     });
     add(words, input, `of 0 to ${count - 1}`);
   }
