@@ -17,7 +17,8 @@ from tabs.train.jobs import QUEUE
 # The playground as `python app.py` starts it, which begins work of its own and is then interrupted.
 PLAYGROUND = """
 import os, signal, socket, sys, threading, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where pytest runs in the background
+# Where pytest runs in the background, a shell has it and its children ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["app.py", "--host", "127.0.0.1", "--port", sys.argv[1], "--no-browser",
             "--models", sys.argv[2]]
 import app
