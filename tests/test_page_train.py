@@ -62,7 +62,8 @@ def small(page, steps=30, name="page-model"):
         ("Blocks", 1),
     ):
         fill(page, label, value)
-    page.wait_for_function(FACTS_SAY, arg=f"{steps:,} steps of 4")
+    # What it says instead stands in the error.
+    expect(page.locator("#train-facts")).to_contain_text(f"{steps:,} steps of 4", timeout=60_000)
 
 
 def train(page, state="done"):
