@@ -21,9 +21,11 @@ from diffusion_core.generation import Recording, SamplingRequest
 from tabs.denoise import defaults, model_picker
 from tabs.denoise.cost import expected
 from tabs.denoise.form import LARGE_VARIANCE, DenoiseForm
-from tabs.shared import limits, models
+from tabs.inside import model_menu
+from tabs.shared import fetching, limits, models
 from tabs.shared.components import never_silent
 from tabs.shared.sessions import Sessions
+from tabs.shared.stop_signals import STOP_SIGNALS
 
 __all__ = ["hub"]  # the fixture
 ME, YOU = SimpleNamespace(session_hash="me"), SimpleNamespace(session_hash="you")
@@ -62,7 +64,7 @@ def refused(text, words):
 def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs, monkeypatch):
     hub.add("me/theirs", theirs)
     hub.pause = 0.08
-    looked, fetch, line = threading.Event(), models.fetch, model_picker.Fetching.line
+    looked, fetch, line = threading.Event(), models.fetch, fetching.Fetching.line
 
     def seen(self):
         said = line(self)
@@ -73,7 +75,7 @@ def test_a_model_of_the_hub_comes_with_progress_and_the_page_adapts(hub, theirs,
         assert looked.wait(60)
         return fetch(*a)
 
-    monkeypatch.setattr(model_picker.Fetching, "line", seen)
+    monkeypatch.setattr(fetching.Fetching, "line", seen)
     monkeypatch.setattr(models, "fetch", after_a_look)
     way, end = chosen(" https://huggingface.co/me/theirs/ ", label="Bag")
     assert "Looking for me/theirs" in way[0]
@@ -178,13 +180,20 @@ def test_what_a_run_card_brings_ends_a_download_and_the_same_model_does_not(hub,
 def test_a_choice_that_failed_and_is_told_again_keeps_its_sentence(hub, theirs):
     refused = list(model_picker.choose("gibberish", "fashion-mnist", None, ME))[-1]["model_summary"]
     assert "There is no checkpoint gibberish" in refused
-    with model_picker.STOP_SIGNALS.sign_of("me model", "gibberish\ntold again") as sign:
+    with STOP_SIGNALS.sign_of("me model", "gibberish\ntold again") as sign:
         told = model_picker.arrived("fashion-mnist", "fashion-mnist", None, ME)
         assert sign.is_set() and told == {"model_summary": refused}
+    here = "fashion-mnist", "fashion-mnist", None, 300, ME  # the same in the menu of Inside
+    (*_, refused) = model_menu.bring("gibberish", *here[1:])
+    assert "There is no checkpoint gibberish" in refused["model_told"]
+    for name, left in (("gibberish", refused["model_told"]), ("me/theirs", "")):
+        with STOP_SIGNALS.sign_of("me inside", f"{name}\ntold again"):
+            assert model_menu.arrived(*here) == {"model_told": left}
+    assert model_menu.arrived(*here) == {}
 
 
 def test_the_menu_that_tells_of_its_own_choice_ends_nothing():
-    with model_picker.STOP_SIGNALS.sign_of("me model", "avatars\nits run") as sign:
+    with STOP_SIGNALS.sign_of("me model", "avatars\nits run") as sign:
         model_picker.arrived(
             "avatars", "fashion-mnist", None, ME
         )  # the menu tells of its own choice
@@ -193,17 +202,17 @@ def test_the_menu_that_tells_of_its_own_choice_ends_nothing():
 
 def test_of_one_choice_told_twice_the_one_is_skipped_and_the_other_whole(hub, monkeypatch):
     """Gradio's menu tells so; where the one said null, it took the place of the other's words."""
-    told, fetching = [], model_picker.Fetching
+    told, work = [], fetching.Fetching
     first, second = (
         never_silent(model_picker.choose)("gibberish", "before", None, ME) for _ in "12"
     )
 
     def overtaken(name, sign):
-        monkeypatch.setattr(model_picker, "Fetching", fetching)
+        monkeypatch.setattr(fetching, "Fetching", work)
         told.extend(second)
-        return fetching(name, sign)
+        return work(name, sign)
 
-    monkeypatch.setattr(model_picker, "Fetching", overtaken)
+    monkeypatch.setattr(fetching, "Fetching", overtaken)
     assert list(first) == [model_picker.gr.skip()]
     assert "There is no checkpoint gibberish" in told[-1]["model_summary"]
     assert told[-1]["model"] == "before"

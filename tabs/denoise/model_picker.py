@@ -5,18 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import gradio as gr
 
 from diffusion_core.checkpoint import Checkpoint, plain_id
 
-from ..shared import models
-from ..shared.cache import Cache
-from ..shared.errors import COMPUTATION, sentence_of
-from ..shared.fetching import SECONDS, Fetching
+from ..shared import fetching, models
 from ..shared.sessions import PUBLIC, SESSIONS
-from ..shared.stop_signals import STOP_SIGNALS
 from ..shared.text import span
 from .defaults import (
     OWN,
@@ -27,8 +22,6 @@ from .defaults import (
     too_long,
 )
 
-# The latest choice of a session that could not be brought, and the sentence that says why.
-REFUSED: Cache[tuple[str, str]] = Cache(256)
 SHOWN_REASONS = 3  # of folders that are left out of the menu
 ALSO = (
     f"Model also takes a Hub id{'' if PUBLIC else ' or a folder'}: type it there, for example "
@@ -43,8 +36,7 @@ def choose(
 ) -> Iterator[dict[str, Any]]:
     """Handler of the model's menu: bring what was chosen, showing how far that is.
 
-    Gradio's menu reports one choice twice, and a person may choose again while a download is on
-    its way; so a choice ends the one before it, and all that follows from one comes with it.
+    A choice ends the one before it, and all that follows from one comes with it.
 
     Args:
         text: The choice, as chosen or typed.
@@ -59,21 +51,11 @@ def choose(
     if not name:
         yield {"model_summary": "", "model": loaded}
         return
-    with STOP_SIGNALS.sign_of(_stage(request), f"{name}\n{uuid4().hex}") as sign:
-        work = Fetching(name, sign)
-        try:
-            while not work.over.wait(SECONDS) and not sign.is_set():
-                yield {"model_summary": work.line()}
-        finally:
-            superseded = sign.is_set()
-            sign.set()  # the page went, or chose otherwise: the download ends
-    if superseded:
+    work = yield from fetching.bring(name, _stage(request), lambda line: {"model_summary": line})
+    if work is None:
         return
     if work.error is not None:
-        sentence = html.escape(sentence_of(work.error, COMPUTATION))
-        error = f'<p class="error" role="alert">{sentence}</p>'
-        REFUSED.put(_stage(request), (name, error))
-        yield {"model_summary": error, "model": loaded}
+        yield {"model_summary": work.refusal(), "model": loaded}
         return
     model = work.value
     checkpoint = models.get(model)
@@ -103,14 +85,9 @@ def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> 
         checkpoint = models.get(model)
     except ValueError:
         return {}
-    ended, _, _ = STOP_SIGNALS.end(_stage(request), f"{model}\n").partition("\n")
+    left = fetching.end_others(_stage(request), model)
     if model == loaded:
-        if not ended:
-            return {}
-        # The line told how far that one is. Where it was the second report of a choice that had
-        # failed, the first one's sentence stays.
-        refused, error = REFUSED.get(_stage(request)) or ("", "")
-        return {"model_summary": error if refused == ended else model_summary(checkpoint)}
+        return {} if left is None else {"model_summary": left or model_summary(checkpoint)}
     updates: dict[str, Any] = {
         "loaded": model,
         "label": class_menu(model, label),

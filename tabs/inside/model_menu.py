@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import gradio as gr
 
 from diffusion_core.checkpoint import plain_id
 
-from ..shared import models
+from ..shared import fetching, models
 from ..shared.class_menu import class_choices, classes
-from ..shared.errors import COMPUTATION, sentence_of
-from ..shared.fetching import SECONDS, Fetching
 from ..shared.number_input import beside
-from ..shared.stop_signals import STOP_SIGNALS
 
 # The class that a shipped picture shows, by the model's data set; else the first of the menu.
 SHOWS = {"fashion-mnist": "Ankle boot"}
@@ -56,20 +51,11 @@ def bring(
     if not name:
         yield {"model": loaded, "model_told": ""}
         return
-    with STOP_SIGNALS.sign_of(_stage(request), f"{name}\n{uuid4().hex}") as sign:
-        work = Fetching(name, sign)
-        try:
-            while not work.over.wait(SECONDS) and not sign.is_set():
-                yield {"model_told": work.line()}
-        finally:
-            superseded = sign.is_set()
-            sign.set()  # the page went, or chose otherwise: the download ends
-    if superseded:
+    work = yield from fetching.bring(name, _stage(request), lambda line: {"model_told": line})
+    if work is None:
         return
     if work.error is not None:
-        sentence = html.escape(sentence_of(work.error, COMPUTATION), quote=False)
-        error = f'<p class="error" role="alert">{sentence}</p>'
-        yield {"model": loaded, "model_told": error}
+        yield {"model": loaded, "model_told": work.refusal()}
         return
     yield {"model": work.value, **arrived_updates(work.value, label, t)}
 
@@ -90,8 +76,10 @@ def arrived(
         models.get(model)
     except ValueError:
         return {}
-    STOP_SIGNALS.end(_stage(request), f"{model}\n")
-    return {} if model == loaded else arrived_updates(model, label, t)
+    left = fetching.end_others(_stage(request), model)
+    if model == loaded:
+        return {} if left is None else {"model_told": left}
+    return arrived_updates(model, label, t)
 
 
 def arrived_updates(model: str, label: str | None, t: float | None) -> dict[str, Any]:

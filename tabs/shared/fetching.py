@@ -5,11 +5,73 @@ from __future__ import annotations
 import html
 import threading
 import time
+from collections.abc import Callable, Generator
+from typing import TypeVar
+from uuid import uuid4
 
 from . import models
+from .cache import Cache
+from .errors import COMPUTATION, sentence_of
+from .stop_signals import STOP_SIGNALS
 from .text import span
 
 SECONDS = 0.2  # between two checks of a download
+# The latest choice of a stage that could not be brought, and the sentence that says why.
+_REFUSED: Cache[tuple[str, str]] = Cache(256)
+Told = TypeVar("Told")
+
+
+def bring(
+    name: str, stage: str, tell: Callable[[str], Told]
+) -> Generator[Told, None, Fetching | None]:
+    """Bring what was chosen in a menu, and tell again and again how far that is.
+
+    Gradio's menu reports one choice twice, and a person may choose again while a download is on
+    its way; so a choice ends the one before it.
+
+    Args:
+        name: What was chosen or typed.
+        stage: Of the session and the menu, as of `StopSignals`.
+        tell: Makes an answer of a line of HTML.
+
+    Yields:
+        The answers.
+
+    Returns:
+        The work that is over, with a value or an error; None where another choice took its place.
+    """
+    with STOP_SIGNALS.sign_of(stage, f"{name}\n{uuid4().hex}") as sign:
+        work = Fetching(name, sign)
+        try:
+            while not work.over.wait(SECONDS) and not sign.is_set():
+                yield tell(work.line())
+        finally:
+            superseded = sign.is_set()
+            sign.set()  # the page went, or chose otherwise: the download ends
+    if superseded:
+        return None
+    if work.error is not None:
+        _REFUSED.put(stage, (name, work.refusal()))
+    return work
+
+
+def end_others(stage: str, model: str) -> str | None:
+    """End what is on its way for a menu in which another model has come.
+
+    Args:
+        stage: As of `bring`.
+        model: The model that is there now.
+
+    Returns:
+        None where nothing was on its way. Else the line that takes the place of how far it was:
+        the sentence of that choice where it had failed before and was reported a second time, or
+        an empty one.
+    """
+    ended, _, _ = STOP_SIGNALS.end(stage, f"{model}\n").partition("\n")
+    if not ended:
+        return None
+    refused, sentence = _REFUSED.get(stage) or ("", "")
+    return sentence if refused == ended else ""
 
 
 class Fetching:
@@ -63,3 +125,9 @@ class Fetching:
             f"<p>Fetching {name} from the Hub: {words}, about {span(1000 * left)} left.</p>"
             f'<progress max="{self.total}" value="{self.done}" aria-label="Download"></progress>'
         )
+
+    def refusal(self) -> str:
+        """The sentence that says why it failed, as HTML."""
+        assert self.error is not None
+        sentence = html.escape(sentence_of(self.error, COMPUTATION), quote=False)
+        return f'<p class="error" role="alert">{sentence}</p>'
