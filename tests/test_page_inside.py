@@ -42,11 +42,16 @@ def test_the_network_is_laid_open_by_keyboard_and_on_a_phone(open_page, url, mod
     assert page.locator(f"{NET} .opened .maps canvas").count() >= 4
     page.get_by_label("Convolution", exact=True).select_option("conv2")
     expect(page.locator(f"{NET} .opened")).to_contain_text("One number of conv2")
-    for name, value in (("Output channel", "5"), ("Input channel", "7")):
-        field = page.get_by_label(name, exact=True)
-        field.fill(value)
-        field.press("Enter")
-        expect(field).to_be_focused()
+    output, typed = (page.get_by_label(f"{n} channel", exact=True) for n in ("Output", "Input"))
+    page.locator(f"{NET} .opened").evaluate("e => (e.dataset.before = 'yes')")
+    output.fill("5")
+    output.press("Enter")
+    expect(output).to_be_focused()
+    typed.fill("7")
+    page.wait_for_selector(f"{NET} .opened:not([data-before])")  # the answer to output channel 5
+    expect(typed).to_have_value("7")
+    expect(typed).to_be_focused()
+    typed.press("Enter")
     expect(page.locator(f"{NET} .opened .which").first).to_have_text("input channel 7")
     page.wait_for_function("location.search.includes('conv=conv2&out=5&in=7')")
     parts = page.locator(f"{NET} .opened .sum").inner_text()

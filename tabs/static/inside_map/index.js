@@ -6,7 +6,7 @@ import { parse } from "../lib/messages.js";
 import { paintLevels } from "../lib/pixels.js";
 import { askedOf, askedQuery } from "./clicks.js";
 import { arc, rowsOf, shareOf, slabsOf } from "./drawing.js";
-import { openedPanel } from "./opened.js";
+import { fieldInHand, openedPanel } from "./opened.js";
 
 /** @typedef {import("../lib/messages.js").MapBlock} MapBlock */
 /** @typedef {import("./clicks.js").Asked} Asked */
@@ -190,14 +190,14 @@ export function mount(element, { trigger }) {
       const levels = bytes(block.picture);
       paintLevels(canvas, block.width, block.height, 3, (p) => levels[p]);
     }
-    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.keep : "";
+    const kept = fieldInHand(map);
     map.querySelector(".opened")?.remove();
     const { opened } = message;
     for (const [name, button] of buttons) button.setAttribute("aria-expanded", String(name === opened?.name));
     if (opened && opened.name === asked.block) {
       const panel = openedPanel(opened, asked, ask);
       buttons.get(opened.name)?.closest(".level")?.after(panel);
-      if (focused) findAll(panel, "input, select", HTMLElement).find((e) => e.dataset.keep === focused)?.focus();
+      kept?.(panel);
     }
     root.dataset.t = String(message.t);
     root.dataset.opened = opened?.name ?? "";

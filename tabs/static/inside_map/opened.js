@@ -1,7 +1,7 @@
 // A block of the map, laid open in its place.
 
 import { bytes } from "../lib/bytes.js";
-import { make, makeCanvas } from "../lib/dom.js";
+import { findAll, make, makeCanvas } from "../lib/dom.js";
 import { fixed } from "../lib/format.js";
 import { paintLevels } from "../lib/pixels.js";
 import { warmth } from "../inside/warmth.js";
@@ -246,16 +246,43 @@ function choices(sum, asked, ask) {
     ["Output channel", "channel", sum.channel, sum.of],
     ["Input channel", "written", sum.inputs[0], sum.given],
   ])) {
+    let last = asked[name] ?? now; // the newest wish, where its answer has not come yet
     const input = make("input");
-    Object.assign(input, { type: "number", min: "0", max: String(count - 1), step: "1", value: String(now) });
-    input.addEventListener("change", () => {
+    Object.assign(input, { type: "number", min: "0", max: String(count - 1), step: "1", value: String(last) });
+    input.dataset.shown = input.value;
+    const commit = () => {
+      if (input.dataset.redrawn) return; // the browser also calls it left where an answer takes it away
       const wanted = Math.max(0, Math.min(count - 1, Math.round(Number(input.value))));
-      if (input.value === "" || Number.isNaN(wanted)) input.value = String(now);
-      else ask({ ...asked, convolution: sum.name, channel: asked.channel ?? sum.channel, [name]: wanted });
-    });
+      if (input.value === "" || Number.isNaN(wanted)) input.value = String(last);
+      else if (wanted !== last) {
+        last = wanted;
+        ask({ ...asked, convolution: sum.name, channel: asked.channel ?? sum.channel, [name]: wanted });
+      }
+    };
+    // A number typed while an answer draws the field anew is no change to the browser: Enter and leaving count too.
+    for (const event of ["change", "blur"]) input.addEventListener(event, commit);
+    input.addEventListener("keydown", ({ key }) => key === "Enter" && commit());
     add(words, input, `of 0 to ${count - 1}`);
   }
   return row;
+}
+
+/**
+ * The field or menu in hand in a panel that is about to be drawn anew.
+ *
+ * @param {HTMLElement} panel
+ * @returns {((next: HTMLElement) => void) | null} Puts focus, and what was typed so far, into the next panel.
+ */
+export function fieldInHand(panel) {
+  const held = findAll(panel, "[data-keep]", HTMLElement).find((e) => e === document.activeElement);
+  if (!held) return null;
+  const typed = held instanceof HTMLInputElement && held.value !== held.dataset.shown ? held.value : null;
+  held.dataset.redrawn = "yes";
+  return (next) => {
+    const again = findAll(next, "[data-keep]", HTMLElement).find((e) => e.dataset.keep === held.dataset.keep);
+    again?.focus();
+    if (typed !== null && again instanceof HTMLInputElement) again.value = typed;
+  };
 }
 
 /** @param {number[]} values */
