@@ -51,9 +51,17 @@ WATCH = """() => {
 
 
 def beyond(page: Page) -> list[str]:
-    """What reaches past the right edge of the page, and is not inside something that scrolls."""
+    """What is cut off: past the right edge of the page, and in nothing that scrolls, or past a chart.
+
+    A chart's words are looked for past its left and right edge.
+    """
     return page.evaluate(
         """() => [...document.querySelectorAll("main *")].filter((e) => {
+          const chart = e.localName === "text" && e.ownerSVGElement;
+          if (chart && getComputedStyle(chart).overflow !== "visible") {
+            const [box, edge] = [e, chart].map((each) => each.getBoundingClientRect());
+            return box.width && (box.left < edge.left - 2 || box.right > edge.right + 2);
+          }
           const scrolls = e.closest(
             ".wide, .strip, .equation, .stage-views, svg, .tab-wrapper, .cm-scroller");
           return e.offsetParent && !scrolls && e.getBoundingClientRect().right > innerWidth + 1;
