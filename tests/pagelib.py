@@ -51,10 +51,7 @@ WATCH = """() => {
 
 
 def beyond(page: Page) -> list[str]:
-    """What is cut off: past the right edge of the page, and in nothing that scrolls, or past a chart.
-
-    A chart's words are looked for past its left and right edge.
-    """
+    """What is cut off: past the page's right edge, in nothing that scrolls; or past a chart's."""
     return page.evaluate(
         """() => [...document.querySelectorAll("main *")].filter((e) => {
           const chart = e.localName === "text" && e.ownerSVGElement;
