@@ -51,7 +51,7 @@ WATCH = """() => {
 
 
 def beyond(page: Page) -> list[str]:
-    """What is cut off: past the page's right edge, in nothing that scrolls; or past a chart's."""
+    """What is past the page's right edge and scrolls in nothing, or past a chart's or caption's."""
     return page.evaluate(
         """() => [...document.querySelectorAll("main *")].filter((e) => {
           const chart = e.localName === "text" && e.ownerSVGElement;
@@ -59,6 +59,7 @@ def beyond(page: Page) -> list[str]:
             const [box, edge] = [e, chart].map((each) => each.getBoundingClientRect());
             return box.width && (box.left < edge.left - 2 || box.right > edge.right + 2);
           }
+          if (e.localName === "figcaption" && e.scrollWidth > e.clientWidth + 1) return true;
           const scrolls = e.closest(
             ".wide, .strip, .equation, .stage-views, svg, .tab-wrapper, .cm-scroller");
           return e.offsetParent && !scrolls && e.getBoundingClientRect().right > innerWidth + 1;

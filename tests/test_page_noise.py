@@ -237,3 +237,7 @@ def test_it_fits_and_can_be_read(tab):
         assert beyond(tab) == []
         for scheme in in_light_and_dark(tab):
             assert faults(tab) == [], scheme
+    for width, height in ((1280, 720), (1366, 768), (1920, 1080)):  # of projectors
+        tab.set_viewport_size({"width": width, "height": height})
+        settle(tab, 100)
+        assert beyond(tab) == [], width
