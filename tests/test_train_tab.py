@@ -429,18 +429,23 @@ def test_a_strangers_folder_goes_once_nothing_is_written_into_it(dataset, monkey
     owners.left("me")
     done = job.progress.step
     wait_for(lambda: job.progress.step > done)  # it goes on for a while
+    monkeypatch.setattr(messages_module, "SESSIONS", owners)
+    line = messages_module.line(job)
+    assert line.endswith("It goes on when this page is closed, for 10 minutes.")
     owners.forget("me")
     wait_for(lambda: job.ended.is_set())
     wait_for(lambda: not folder.exists())
     assert owners.folders == {} and owners.chosen("me") is None
-    line = watching_line(job, monkeypatch, owners)
-    assert line.endswith("It goes on when this page is closed, for 10 minutes.")
 
 
-def watching_line(job, monkeypatch, owners):
-    monkeypatch.setattr(messages_module, "SESSIONS", owners)
-    job.state = "running"
-    return messages_module.line(job)
+def test_the_line_says_that_a_training_warms_up_and_that_it_stops(home, dataset):
+    job = a_job(dataset, home, "a")
+    job.state, job.progress.seconds, job.progress.step = "running", 60.0, 1
+    assert "measured" in messages_module.line(job) and "left" not in messages_module.line(job)
+    job.progress.step = 2
+    assert "left" in messages_module.line(job)
+    job.stop.set()
+    assert "Stopping: the step being computed ends" in messages_module.line(job)
 
 
 def test_pictures_of_ones_own_are_kept_with_the_run_and_named_ones_are_not(home, tmp_path):

@@ -125,6 +125,20 @@ def test_progress_tells_the_loss_of_each_timestep_apart():
     assert progress.images_per_second == 8 and progress.seconds_left == 601 * 0.5
 
 
+def test_the_first_steps_time_is_no_forecast_of_the_others():
+    progress = TrainingProgress(total=1000, batch_size=4, T=100)
+    slow = dataclasses.replace(a_step(1, [1], [1.0]), seconds=60.0)  # it warms up
+    progress.add(slow)
+    for k in (2, 3):
+        progress.add(a_step(k, [1], [1.0]))
+    assert progress.seconds == 0.5
+    progress.add(dataclasses.replace(a_step(4, [1], [1.0]), seconds=2.0))
+    assert progress.seconds == pytest.approx(1.0)  # the mean of three
+    for k in range(5, 400):
+        progress.add(a_step(k, [1], [1.0]))
+    assert progress.seconds == pytest.approx(0.5, rel=0.01)
+
+
 def test_progress_stays_small():
     progress = TrainingProgress(total=10_000, batch_size=1, T=100)
     for k in range(1, 9000):

@@ -110,9 +110,11 @@ class TrainingProgress:
         first = self.step == 0
         self.step = done.step
         self.loss = done.loss if first else self.loss + self.smooth * (done.loss - self.loss)
-        self.seconds = (
-            done.seconds if first else self.seconds + self.smooth * (done.seconds - self.seconds)
-        )
+        # The first step also warms up, for seconds: its time counts until the second is known, and
+        # the pace is then the mean of the steps after it until they are many.
+        known = self.seconds and done.step > 2
+        weight = max(self.smooth, 1 / (done.step - 1)) if known else 1.0
+        self.seconds += weight * (done.seconds - self.seconds)
         bins = (done.t.cpu() * LOSS_BINS // self.T).clamp_max(LOSS_BINS - 1)
         for k in bins.unique().tolist():
             mean = float(done.losses[bins == k].mean())

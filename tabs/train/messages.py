@@ -154,6 +154,10 @@ def line(job: Job | PastTraining) -> str:
     if job.state == "running":
         if not p.seconds:
             return "Its process starts, and the network is made: a few seconds."
+        if job.stop.is_set():
+            return f"{done}. Stopping: the step being computed ends, and what was learned is kept."
+        if p.step == 1:  # it warms up, which says nothing of the steps to come
+            return f"{done}. How long all of them take is measured by the next."
         rate = p.images_per_second
         end = "It goes on when this page is closed"
         if SESSIONS.public:
