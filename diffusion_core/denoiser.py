@@ -3,10 +3,10 @@
 A denoiser knows its schedule and gives at (x_t, t) an estimate of the noise and of the clean data,
 (eps_hat, x0_hat). A plain function (x_t, t) -> eps_hat becomes one by `as_denoiser`.
 
-A network's output may mean eps, v or x0. `PREDICTIONS` has for each its target in training and,
-beside it, the estimates that follow from an output, without dividing by alpha where that can be
-zero; `ModelDenoiser` is a network read in this way, and `ClassifierFreeGuidance` moves away from
-what it predicts without a condition.
+A network's output may mean eps, v, x0 or the velocity eps - x0. `PREDICTIONS` has for each its
+target in training and, beside it, the estimates that follow from an output, without dividing by
+alpha where that can be zero; `ModelDenoiser` is a network read in this way, and
+`ClassifierFreeGuidance` moves away from what it predicts without a condition.
 
 `ExactDenoiser` is the best denoiser of a finite data set, in closed form: what a network would be
 that memorised. If the data are N points and nothing else, x_t is a mixture of N equal Gaussians,
@@ -21,6 +21,7 @@ it has generalised.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -29,7 +30,16 @@ import torch
 from torch import Tensor, nn
 
 from .conditioning import null_condition
-from .process import Denoiser, eps_from_v, predict_eps, predict_v, predict_x0, x0_from_v
+from .process import (
+    Denoiser,
+    eps_from_v,
+    eps_from_velocity,
+    predict_eps,
+    predict_v,
+    predict_x0,
+    x0_from_v,
+    x0_from_velocity,
+)
 from .schedule import Schedule
 
 
@@ -194,6 +204,14 @@ PREDICTIONS = {
             target=lambda x0, t, eps, schedule: x0,
             estimates=lambda x_t, t, x0, schedule: (predict_eps(x_t, t, x0, schedule), x0),
         ),
+        Prediction(
+            "velocity",
+            target=lambda x0, t, eps, schedule: eps - x0,
+            estimates=lambda x_t, t, u, schedule: (
+                eps_from_velocity(x_t, t, u, schedule),
+                x0_from_velocity(x_t, t, u, schedule),
+            ),
+        ),
     )
 }
 PREDICTION_TYPES = tuple(PREDICTIONS)
@@ -241,7 +259,7 @@ class ModelDenoiser:
     Args:
         network: The network.
         schedule: The schedule that it was trained with.
-        prediction_type: "epsilon", "v_prediction" or "sample" (x0).
+        prediction_type: "epsilon", "v_prediction", "sample" (x0) or "velocity" (eps - x0).
         y: Label for all images, or one an image, int64 (B,); with attributes (B, 1 + K), or
             (1, 1 + K) for all. None is the null condition.
     """
@@ -451,6 +469,27 @@ class ExactDenoiser:
             mean = kept * mean + weights @ images
         x0_hat = (mean / total).reshape(x_t.shape).to(x_t.device, x_t.dtype)
         return predict_eps(x_t, t, x0_hat, self.schedule), x0_hat
+
+    @torch.no_grad()
+    def log_density(self, x_t: Tensor, t: int | Tensor) -> Tensor:
+        """Log p_t(x_t), natural, float64 (B,), of the data set as it is noised to t.
+
+        p_t(x) = 1/N Σ_i N(x; alpha_t x_i, sigma_t² I): a Gaussian at each image. Its gradient is
+        the score, -eps_hat / sigma_t. Arguments and errors are those of `predict`.
+        """
+        x = self._flat(x_t)
+        t = torch.as_tensor(t).cpu()
+        alpha = self.schedule.alpha(t).to(x.device).reshape(-1, 1)
+        variance = self.schedule.noise_variance(t).to(x.device).reshape(-1, 1)
+        total = x.new_full((len(x),), -torch.inf)
+        for images in self._slices(x):  # in float64, whose error over sigma² stays below 1e-10
+            far = x.square().sum(1, keepdim=True) - 2 * alpha * (x @ images.T)
+            far = (far + alpha**2 * images.square().sum(1)).clamp_min(
+                0
+            )  # float64: 1e-10 after / σ²
+            total = torch.logaddexp(total, torch.logsumexp(-far / (2 * variance), dim=1))
+        normal = x.shape[1] / 2 * torch.log(2 * math.pi * variance).reshape(-1)
+        return total - math.log(len(self.images)) - normal
 
     @torch.no_grad()
     def nearest(self, x: Tensor) -> tuple[Tensor, Tensor]:

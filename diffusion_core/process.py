@@ -140,6 +140,24 @@ def eps_from_v(x_t: Tensor, t: int | Tensor, v: Tensor, schedule: Schedule) -> T
     return noise * x_t + signal * v
 
 
+def x0_from_velocity(x_t: Tensor, t: int | Tensor, u: Tensor, schedule: Schedule) -> Tensor:
+    """x0 = (x_t - sigma_t u) / (alpha_t + sigma_t), where u = eps - x0.
+
+    On a `FlowSchedule` the sum below is 1 and u is the velocity of the path (Lipman et al. 2023).
+    Shapes and errors as in `q_sample`.
+    """
+    _same_shape(x_t, u)
+    signal, noise = _signal_and_noise(t, x_t, schedule)
+    return (x_t - noise * u) / (signal + noise)
+
+
+def eps_from_velocity(x_t: Tensor, t: int | Tensor, u: Tensor, schedule: Schedule) -> Tensor:
+    """Eps = (x_t + alpha_t u) / (alpha_t + sigma_t), where u = eps - x0. As `x0_from_velocity`."""
+    _same_shape(x_t, u)
+    signal, noise = _signal_and_noise(t, x_t, schedule)
+    return (x_t + signal * u) / (signal + noise)
+
+
 def posterior_mean(x_t: Tensor, t: int, t_prev: int, x0: Tensor, schedule: Schedule) -> Tensor:
     """Mean of q(x_{t_prev} | x_t, x0), at any stride; its weights are `posterior_weights`.
 

@@ -13,9 +13,11 @@ and because a sum of Gaussians is Gaussian the steps compose to one jump
 
     x_t = alpha(t) x_0 + sigma(t) eps,
 
-and `NoiseSchedule` is the case alpha² + sigma² = 1, with alpha² = ᾱ.
+and `NoiseSchedule` is the case alpha² + sigma² = 1, with alpha² = ᾱ. `FlowSchedule` is the straight
+path of flow matching, alpha + sigma = 1.
 Sources: Ho et al. 2020 (linear), Rombach et al. 2022 (scaled linear), Nichol and Dhariwal 2021
-(cosine), Jabri et al. 2022 (sigmoid), Lin et al. 2023 (zero terminal SNR).
+(cosine), Jabri et al. 2022 (sigmoid), Lin et al. 2023 (zero terminal SNR), Lipman et al. 2023 and
+Liu et al. 2023 (flow matching).
 
 `spaced_timesteps` chooses which timesteps a walk visits; `schedule_from_log_snr` makes a schedule
 from control points drawn by hand.
@@ -36,6 +38,7 @@ from torch import Tensor
 __all__ = [
     "SCHEDULES",
     "SPACINGS",
+    "FlowSchedule",
     "NoiseSchedule",
     "Schedule",
     "make_schedule",
@@ -216,14 +219,7 @@ class NoiseSchedule:
             ValueError: if t is not an integer or lies outside [-1, T).
         """
         t = torch.as_tensor(t)
-        if t.is_floating_point() or t.is_complex() or t.dtype == torch.bool:
-            raise ValueError(f"A timestep must be an integer, got {t.dtype}.")
-        index = t.to("cpu", torch.int64)
-        if index.numel() and (index.min() < -1 or index.max() >= len(self)):
-            raise ValueError(
-                f"A timestep must lie in [-1, {len(self) - 1}], "
-                f"got {int(index.min())} to {int(index.max())}."
-            )
+        index = _checked_index(t, len(self))
         padded = torch.cat([self.alphas_cumprod, torch.ones(1, dtype=torch.float64)])
         return padded[index].to(t.device)  # index -1 is the appended 1
 
@@ -274,6 +270,115 @@ class NoiseSchedule:
         """
         share = self.noise_variance(t_prev) / self.noise_variance(t)
         return share * self.transition_variance(t, t_prev)
+
+
+@dataclass(frozen=True)
+class FlowSchedule:
+    """The straight path of flow matching: x_t = (1 - u) x0 + u eps, with u = (t + 1) / T.
+
+    (Lipman et al. 2023, eq. 22 with sigma_min = 0 and time reversed; Liu et al. 2023, eq. 1.) Its
+    velocity dx/du = eps - x0 is the same all along, and at the last timestep no signal is left. The
+    variance of x_t is alpha² + sigma² times that of a `NoiseSchedule` of the same SNR: x_t divided
+    by the root of it is the walk of that schedule, see `variance_preserving`.
+
+    Args:
+        num_train_timesteps: T, from 2 to 10,000.
+
+    Raises:
+        ValueError: if T is out of range.
+    """
+
+    num_train_timesteps: int = 1000
+
+    def __post_init__(self) -> None:
+        """Check T."""
+        _check_T(self.num_train_timesteps)
+
+    def __len__(self) -> int:
+        """T, the number of training timesteps."""
+        return self.num_train_timesteps
+
+    def sigma(self, t: int | Tensor) -> Tensor:
+        """U = (t + 1) / T, the amplitude of the noise in x_t; 0 at t = -1, 1 at the last timestep.
+
+        Raises:
+            ValueError: if t is not an integer or lies outside [-1, T).
+        """
+        t = torch.as_tensor(t)
+        index = _checked_index(t, len(self))
+        return ((index + 1).double() / len(self)).to(t.device)
+
+    def alpha(self, t: int | Tensor) -> Tensor:
+        """1 - u, the amplitude of the signal in x_t. Shape and errors as `sigma`."""
+        return 1 - self.sigma(t)
+
+    def noise_variance(self, t: int | Tensor) -> Tensor:
+        """U², the variance of the noise in x_t. Shape and errors as `sigma`."""
+        return self.sigma(t) ** 2
+
+    def log_snr(self, t: int | Tensor) -> Tensor:
+        """log((1 - u)² / u²), natural; +inf at t = -1, -inf at the last timestep."""
+        return 2 * (torch.log(self.alpha(t)) - torch.log(self.sigma(t)))
+
+    def transition_variance(self, t: int | Tensor, t_prev: int | Tensor) -> Tensor:
+        """Variance of q(x_t | x_{t_prev}): sigma_t² - (alpha_t / alpha_prev)² sigma_prev².
+
+        The path as a Markov chain: it keeps alpha_t / alpha_prev of the signal at each step.
+
+        Raises:
+            ValueError: if t_prev is not below t, or either is out of range.
+        """
+        if not bool((torch.as_tensor(t_prev) < torch.as_tensor(t)).all()):
+            raise ValueError("t_prev must be less than t.")
+        kept = self.alpha(t) / self.alpha(t_prev)
+        return self.noise_variance(t) - kept**2 * self.noise_variance(t_prev)
+
+    def posterior_variance(self, t: int | Tensor, t_prev: int | Tensor) -> Tensor:
+        """Variance of q(x_{t_prev} | x_t, x0): sigma_prev² / sigma_t² · transition variance.
+
+        Raises:
+            ValueError: if t_prev is not below t, or either is out of range.
+        """
+        share = self.noise_variance(t_prev) / self.noise_variance(t)
+        return share * self.transition_variance(t, t_prev)
+
+    def timesteps(
+        self, num_steps: int, spacing: str = "trailing", t_start: int | None = None
+    ) -> list[int]:
+        """The timesteps of a walk along this path, descending; see `spaced_timesteps`."""
+        log_snr = self.log_snr(torch.arange(len(self))).numpy() if spacing == "karras" else None
+        return spaced_timesteps(len(self), num_steps, spacing, t_start, log_snr)
+
+    def variance_preserving(self) -> NoiseSchedule:
+        """The schedule of x_t / sqrt(alpha² + sigma²): ᾱ = alpha² / (alpha² + sigma²).
+
+        A walk of the one, divided by that root, is a walk of the other (Karras et al. 2022, eq. 4:
+        the scale s(t) of a path changes neither its solutions nor its densities but by the scale).
+        """
+        t = torch.arange(-1, len(self))
+        signal = self.alpha(t) ** 2
+        alpha_bar = signal / (signal + self.noise_variance(t))
+        return NoiseSchedule(1 - alpha_bar[1:] / alpha_bar[:-1])
+
+
+def _checked_index(t: Tensor, T: int) -> Tensor:
+    """Timesteps as int64 on the CPU, refused where one is no integer of [-1, T)."""
+    if t.is_floating_point() or t.is_complex() or t.dtype == torch.bool:
+        raise ValueError(f"A timestep must be an integer, got {t.dtype}.")
+    index = t.to("cpu", torch.int64)
+    if index.numel() and (index.min() < -1 or index.max() >= T):
+        raise ValueError(
+            f"A timestep must lie in [-1, {T - 1}], got {int(index.min())} to {int(index.max())}."
+        )
+    return index
+
+
+def _check_T(T: int) -> None:
+    """Refuse a number of timesteps that is out of range."""
+    if isinstance(T, bool) or int(T) != T:
+        raise ValueError(f"num_train_timesteps must be a whole number, got {T}.")
+    if not 2 <= T <= MAX_TIMESTEPS:
+        raise ValueError(f"num_train_timesteps must be from 2 to {MAX_TIMESTEPS}, got {T}.")
 
 
 def _linear(T: int, beta_start: float = 1e-4, beta_end: float = 0.02) -> Tensor:
@@ -344,12 +449,7 @@ def make_schedule(
     """
     if name not in _MAKERS:
         raise ValueError(f"There is no schedule {name!r}; choose one of {', '.join(SCHEDULES)}.")
-    if isinstance(num_train_timesteps, bool) or int(num_train_timesteps) != num_train_timesteps:
-        raise ValueError(f"num_train_timesteps must be a whole number, got {num_train_timesteps}.")
-    if not 2 <= num_train_timesteps <= MAX_TIMESTEPS:
-        raise ValueError(
-            f"num_train_timesteps must be from 2 to {MAX_TIMESTEPS}, got {num_train_timesteps}."
-        )
+    _check_T(num_train_timesteps)
     known = list(inspect.signature(_MAKERS[name]).parameters)[1:]
     if unknown := sorted(set(params) - set(known)):
         raise ValueError(

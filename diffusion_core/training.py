@@ -74,7 +74,8 @@ class TrainConfig:
         attribute_dropout: Share of pictures in which each attribute is left out by itself.
         sparse_attributes: Share of pictures of which any number of attributes is left out, each
             number alike, so that the network also learns conditions that specify little.
-        prediction_type: What the network's output means: epsilon, v_prediction or sample (x0).
+        prediction_type: What the network's output means: epsilon, v_prediction, sample (x0) or
+            velocity (eps - x0).
         loss_weighting: "none", "min_snr" or "clamped_snr"; see `training.loss_weights`.
         min_snr_gamma: The γ of these two weightings.
         precision: "bf16" or "fp32"; "auto" measures which is faster here.
@@ -260,7 +261,12 @@ def loss_weights(config: TrainConfig, t: Tensor, schedule: NoiseSchedule) -> Ten
         return (gamma / snr).clamp_max(1.0).float()
     least = min(1.0, gamma) if config.loss_weighting == "clamped_snr" else 0.0
     in_x0 = snr.clamp(least, gamma)
-    return (in_x0 / (snr + 1) if config.prediction_type == "v_prediction" else in_x0).float()
+    # x0's error is sigma times v's, and sigma / (alpha + sigma) times the velocity's.
+    if config.prediction_type == "v_prediction":
+        in_x0 = in_x0 / (snr + 1)
+    elif config.prediction_type == "velocity":
+        in_x0 = in_x0 / (snr.sqrt() + 1) ** 2
+    return in_x0.float()
 
 
 def fresh_unet(config: UNetConfig, seed: int) -> UNet:

@@ -27,7 +27,7 @@ def test_a_checkpoint_goes_to_a_folder_and_back(tmp_path):
         assert float((back.unet(x, t, y) - unet(x, t, y)).abs().max()) < 1e-2
 
 
-@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample", "velocity"])
 def test_eps_hat_and_x0_hat_belong_together(tmp_path, kind):
     c = load_checkpoint(save_tiny(tmp_path / "m", prediction_type=kind))
     x, t = torch.randn(2, 1, 28, 28), torch.tensor([300, 700])

@@ -153,6 +153,13 @@ def test_a_network_with_attributes_is_none_of_theirs(tmp_path):
     assert not (tmp_path / "theirs").exists()
 
 
+def test_a_network_of_velocities_is_none_of_theirs(tmp_path):
+    ours = made(tmp_path / "ours", {}, {"schedule": COSINE, "prediction_type": "velocity"})
+    with pytest.raises(ValueError, match="no prediction of the velocity"):
+        export_diffusers(tmp_path / "theirs", ours)
+    assert not (tmp_path / "theirs").exists()
+
+
 def test_the_command_exports(tmp_path, monkeypatch, capsys):
     ours = made(tmp_path / "ours", *MODELS["as trained here"])
     line = ["diffusion_core", "export", "--model", str(tmp_path / "ours"), "--out"]

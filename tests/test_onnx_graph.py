@@ -13,8 +13,11 @@ from conftest import TINY, TINY_AVATARS, save_tiny_avatars, wake
 
 from diffusion_core.__main__ import main
 from diffusion_core.checkpoint import load_checkpoint, shipped_folder
-from diffusion_core.denoiser import network_output
+from diffusion_core.denoiser import PREDICTION_TYPES, PREDICTIONS, network_output
 from diffusion_core.engines import onnx_graph
+from diffusion_core.engines.onnx_export import ESTIMATES
+from diffusion_core.process import q_sample
+from diffusion_core.schedule import make_schedule
 from diffusion_core.unet import UNet
 
 PLAIN = {"num_classes": None, "image_size": (16, 24), "scale_shift": False}
@@ -133,6 +136,21 @@ def test_an_exported_file_walks_by_its_own_card(tmp_path, monkeypatch, capsys):
     assert pictures.shape == (4, 1, 28, 28)
     # The bags fill the middle of the picture, and leave its corners black.
     assert pictures[:, :, 12:24, 8:20].mean() > 80 > 20 > np.mean(pictures[:, :, :4, :4])
+
+
+@pytest.mark.parametrize("kind", PREDICTION_TYPES)
+def test_the_card_has_both_estimates_of_every_prediction(kind):
+    g = torch.Generator().manual_seed(0)
+    x0, eps = (torch.randn(1, 2, 2, generator=g) for _ in range(2))
+    schedule, t = make_schedule("cosine"), torch.tensor([300])
+    names = {
+        "x": q_sample(x0, t, eps, schedule),
+        "a": float(schedule.alpha_bar(300)),
+        "output": PREDICTIONS[kind].target(x0, t, eps, schedule),
+    }
+    exec(ESTIMATES[kind], names)
+    assert torch.allclose(names["x0"], x0, atol=1e-5)
+    assert torch.allclose(names["eps"], eps, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,13 @@ def test_targets_and_weights_are_consistent(weighting, least):
     t = torch.tensor([10, 400, 800])
     g = torch.Generator().manual_seed(0)
     x0, eps, d = (torch.randn(3, 1, 4, 4, generator=g, dtype=torch.float64) for _ in range(3))
-    from diffusion_core.process import eps_from_v, predict_x0, q_sample, x0_from_v
+    from diffusion_core.process import (
+        eps_from_v,
+        predict_x0,
+        q_sample,
+        x0_from_v,
+        x0_from_velocity,
+    )
 
     x_t = q_sample(x0, t, eps, SCHEDULE)
     costs = {}
@@ -222,6 +228,7 @@ def test_targets_and_weights_are_consistent(weighting, least):
             "epsilon": lambda w: predict_x0(x_t, t, w, SCHEDULE),
             "v_prediction": lambda w: x0_from_v(x_t, t, w, SCHEDULE),
             "sample": lambda w: w,
+            "velocity": lambda w: x0_from_velocity(x_t, t, w, SCHEDULE),
         }[kind](wrong)
         if (kind, weighting) == ("epsilon", "clamped_snr"):
             with pytest.raises(ValueError, match="no bound"):

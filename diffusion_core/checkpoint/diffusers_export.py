@@ -158,6 +158,11 @@ def _blocks(config: UNetConfig, way: str) -> tuple[list[str], str]:
 def _scheduler(checkpoint: Checkpoint) -> dict[str, Any]:
     """Settings of diffusers' `DDPMScheduler`."""
     config = checkpoint.config
+    if config.prediction_type == "velocity":
+        raise ValueError(
+            "diffusers' DDPMScheduler knows no prediction of the velocity eps - x0; a network that "
+            "predicts epsilon, v_prediction or sample can be exported."
+        )
     theirs = {ours: name for name, ours in SCHEDULES.items()}.get(config.schedule["name"])
     ends = {"beta_start": 1e-4, "beta_end": 0.02}
     own = set(config.schedule) - {"name", "num_train_timesteps", "zero_terminal_snr"}

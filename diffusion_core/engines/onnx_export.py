@@ -19,12 +19,19 @@ from .onnx_graph import onnx_graph
 __all__ = ["export_onnx"]
 
 ENDING = ".onnx"
+MEANINGS = {
+    "epsilon": "the noise",
+    "v_prediction": "v",
+    "sample": "the clean picture",
+    "velocity": "the noise less the clean picture",
+}
 # The walk in NumPy: x0_hat and eps_hat of what the network predicts (v of Salimans and Ho 2022).
 ESTIMATES = {
     "epsilon": "eps = output; x0 = (x - (1 - a) ** 0.5 * eps) / a**0.5",
     "v_prediction": "x0 = a**0.5 * x - (1 - a) ** 0.5 * output; "
     "eps = (1 - a) ** 0.5 * x + a**0.5 * output",
     "sample": "x0 = output; eps = (x - a**0.5 * x0) / (1 - a) ** 0.5",
+    "velocity": "x0 = (x - (1 - a) ** 0.5 * output) / (a**0.5 + (1 - a) ** 0.5); eps = x0 + output",
 }
 
 
@@ -90,7 +97,7 @@ def _card(name: str, checkpoint: Checkpoint) -> str:
     rows, y = _inputs(checkpoint)
     C, H, W = checkpoint.image_shape
     kind = checkpoint.config.prediction_type
-    meaning = {"epsilon": "the noise", "v_prediction": "v", "sample": "the clean picture"}[kind]
+    meaning = MEANINGS[kind]
     rows.append(("output", f"float32 (B, {C}, {H}, {W})", f"what the network predicts: {meaning}"))
     table = "\n".join(f"| `{name}` | {shape} | {words} |" for name, shape, words in rows)
     limit = checkpoint.config.clip_x0

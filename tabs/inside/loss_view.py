@@ -65,7 +65,7 @@ STEP_DRAWS = 8  # of which the gradient is taken
 # would take 11 GB of memory with a network of 114 million parameters, one takes an eighth of it.
 MOST_PIXELS = 2**16
 MOST_BYTES = 600 * 2**20  # of weights that are copied
-OUTPUTS = {"epsilon": "noise ε", "v_prediction": "v", "sample": "picture x₀"}
+OUTPUTS = {"epsilon": "noise ε", "v_prediction": "v", "sample": "picture x₀", "velocity": "ε − x₀"}
 WORDS = {"none": "none", "min_snr": "min-SNR", "clamped_snr": "clamped SNR"}
 Curve = tuple[tuple[int, float], ...]
 _CURVES: Cache[Curve] = Cache()
