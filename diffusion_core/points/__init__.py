@@ -1,0 +1,45 @@
+"""Points in the plane: data whose density one sees, a small network for them, and measures.
+
+sets       distributions: ring, moons, spiral, checkerboard, a word, a picture, one's own
+network    a perceptron with residual blocks that is told the timestep
+measures   the energy distance of two sets, and the modes that were found
+
+Schedule, process, denoiser and samplers are those of pictures: they take points of any shape.
+"""
+
+from __future__ import annotations
+
+from .measures import energy_distance, energy_scale, modes_covered
+from .network import PointNetwork, PointNetworkConfig
+from .sets import (
+    MAX_LETTERS,
+    MAX_POINTS,
+    MODES,
+    POINT_SETS,
+    RING_DEVIATION,
+    PointSet,
+    from_darkness,
+    from_points,
+    point_set,
+    ring_centres,
+    word,
+)
+
+__all__ = [
+    "MAX_LETTERS",
+    "MAX_POINTS",
+    "MODES",
+    "POINT_SETS",
+    "RING_DEVIATION",
+    "PointNetwork",
+    "PointNetworkConfig",
+    "PointSet",
+    "energy_distance",
+    "energy_scale",
+    "from_darkness",
+    "from_points",
+    "modes_covered",
+    "point_set",
+    "ring_centres",
+    "word",
+]
