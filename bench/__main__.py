@@ -1,11 +1,13 @@
 """Speed as ratios, side by side in one run: `python -m bench`. Absolute times drift; ratios hold.
 
-    python -m bench                  all four parts, one after another
+    python -m bench                  all of walk, unet, engines, train and inside, one after another
     python -m bench walk             a walk in the page, from the click until its last frame has
                                      arrived, against the bare loop over the same walk in the same
                                      process; and from the click to the first frame, in steps
     python -m bench unet             our UNet against diffusers' UNet2DModel: the same
                                      configuration, weights and inputs
+    python -m bench engines          an evaluation by ONNX Runtime against torch's, and of four
+                                     callers at once against one alone
     python -m bench train            a training step of ours against diffusers' and lucidrains'
                                      loops; see bench/training.py
     python -m bench inside           an opened block of the Inside tab, and a network with a part
@@ -36,7 +38,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 def all_parts(context: typer.Context) -> None:
     """Run all parts where none is named."""
     if context.invoked_subcommand is None:
-        for part in (walk, unet, train, inside):
+        for part in (walk, unet, engines, train, inside):
             part()
 
 
@@ -70,6 +72,28 @@ def unet(
     from .unet import bench_unet
 
     bench_unet(batch, rounds)
+
+
+@app.command()
+def engines(
+    model: Annotated[list[str], typer.Option(help="Names of models; repeat for several.")] = [  # noqa: B006
+        "avatars",
+        "fashion-mnist",
+    ],
+    batch: Annotated[list[int], typer.Option(help="Images at once; repeat for several.")] = [  # noqa: B006
+        1,
+        2,
+        8,
+    ],
+    rounds: Rounds = 5,
+) -> None:
+    """ONNX Runtime against torch."""
+    from .engines import bench_engines
+
+    try:
+        bench_engines(model, batch, rounds)
+    except ValueError as error:  # there is no such model
+        raise typer.BadParameter(str(error)) from error
 
 
 @app.command()

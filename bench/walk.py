@@ -61,7 +61,7 @@ def bench_walk(model: str, label: str, images: list[int], steps: int, rounds: in
     import app
     from tabs.shared import models
 
-    checkpoint = models.get(models.first())
+    checkpoint = models.for_walks(models.get(models.first()))
     demo = app.build()
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))

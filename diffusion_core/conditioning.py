@@ -61,6 +61,27 @@ class ConditionEncoder(nn.Embedding):
         Raises:
             ValueError: if a shape or a number does not fit.
         """
+        y = self.written_out(y, batch_size)
+        vector = super().forward(y if y.ndim == 1 else y[:, 0])
+        if not self.sizes:
+            return vector
+        values = y[:, 1:]
+        rows = torch.where(values < 0, self._last, values) + self._first  # (B, K)
+        return vector + self.attributes(rows).sum(dim=1)
+
+    def written_out(self, y: Tensor | None, batch_size: int) -> Tensor:
+        """A condition with what was left out written as its numbers, and checked.
+
+        Args:
+            y: The condition, (B,) or (B, 1 + K); None is the null condition.
+            batch_size: B, which None needs.
+
+        Returns:
+            int64, (B,) of a network without attributes, else (B, 1 + K).
+
+        Raises:
+            ValueError: if a shape or a number does not fit.
+        """
         if y is None:
             if not self.null_label:
                 raise ValueError("This network has no null label, so it needs a label.")
@@ -79,13 +100,11 @@ class ConditionEncoder(nn.Embedding):
                     raise ValueError(
                         f"Attributes must lie from -1 to below {', '.join(map(str, self.sizes))}."
                     )
-        vector = super().forward(classes)
         if not K:
-            return vector
+            return classes
         if values is None:
             values = torch.full((len(y), K), UNSPECIFIED, device=y.device)
-        rows = torch.where(values < 0, self._last, values) + self._first  # (B, K)
-        return vector + self.attributes(rows).sum(dim=1)
+        return torch.cat([classes[:, None], values], dim=1)
 
 
 def null_condition(y: Tensor, num_classes: int) -> Tensor:

@@ -33,6 +33,7 @@ BAD_AUTH = (
     "be empty."
 )
 HERE = "127.0.0.1"
+ENGINES = ("torch", "onnxruntime")  # those of diffusion_core.engines, which imports torch
 # Variables of Gradio that would open the page's files or code to visitors; no option does the same.
 NOT_HEEDED = ("GRADIO_ALLOWED_PATHS", "GRADIO_VIBE_MODE")
 _app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -177,6 +178,14 @@ def _playground(
         str | None,
         typer.Option(envvar="PLAYGROUND_OPENS_WITH", help="Model that the page opens with."),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PLAYGROUND_ENGINE",
+            metavar="|".join(ENGINES),
+            help="What evaluates networks in walks; else onnxruntime on a CPU, torch on a GPU.",
+        ),
+    ] = None,
     mcp: Annotated[
         bool, typer.Option(envvar="GRADIO_MCP_SERVER", help="Also serve the API as MCP tools.")
     ] = False,
@@ -281,6 +290,8 @@ def _playground(
     for name in NOT_HEEDED:
         if os.environ.pop(name, ""):
             print(f"{name} is not heeded here.", file=sys.stderr)
+    if engine is not None and engine not in ENGINES:
+        raise ValueError(f"--engine must be {' or '.join(ENGINES)}, not {engine!r}.")
     known = _name_and_password(auth)
     if mcp and known:
         raise ValueError(MCP_OR_AUTH)

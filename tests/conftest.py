@@ -21,9 +21,15 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from diffusion_core.checkpoint import CheckpointConfig, save_checkpoint
+from diffusion_core.checkpoint import (
+    Checkpoint,
+    CheckpointConfig,
+    load_checkpoint,
+    save_checkpoint,
+)
 from diffusion_core.data import load_dataset
 from diffusion_core.data.named import FASHION_CLASSES
+from diffusion_core.engines import on_engine
 from diffusion_core.generation import run
 from diffusion_core.unet import UNet, UNetConfig
 
@@ -87,6 +93,11 @@ def wake(unet: UNet, seed: int = 0, size: float = 0.05) -> UNet:
     for p in unet.parameters():
         p.data = p.data + size * torch.randn(p.shape, generator=generator)
     return unet
+
+
+def for_walks(folder: Path) -> Checkpoint:
+    """A model with the engine by which page, endpoints and commands walk: the same bits."""
+    return on_engine(load_checkpoint(folder))
 
 
 def last(steps: Iterable[Any]) -> Any:

@@ -35,6 +35,16 @@ def test_unet_names_both_sides():
     ]
 
 
+def test_engines_are_compared_alone_and_with_callers_beside_them(tiny_folder):
+    said = started("engines", "--model", str(tiny_folder), "--batch", "1")
+    here = f"engines, {tiny_folder}, batch 1: "
+    assert said[:2] == [
+        f"{here}onnxruntime / torch on 1 thread",
+        f"{here}each of 4 callers at once / one alone",
+    ]
+    assert len(said) == 4  # of the network of the part unet too
+
+
 @pytest.mark.usefixtures("cpu")
 def test_train_compares_the_same_network_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, last, wake
+from conftest import TINY, for_walks, last, wake
 from PIL import Image
 from test_denoise_tab import REQUEST, asked, gathered, messages
 
@@ -83,15 +83,14 @@ def hole(opened=HALF):
 )
 def test_the_code_makes_the_same_pictures(tiny_folder, start, changes, tmp_path, monkeypatch):
     mine = asked(tiny_folder, start=start, hole=hole(), **changes)
-    checkpoint = load_checkpoint(tiny_folder)
+    checkpoint = for_walks(tiny_folder)
     settings, given = mine.walk(checkpoint)
     want = last(walk(checkpoint, settings, given)).x_prev
     monkeypatch.chdir(tmp_path)
     Image.fromarray(start.picture).save("picture.png")
     space: dict = {}
     exec(code.code(mine), space)
-    torch.testing.assert_close(space["images"], want, atol=1e-6, rtol=0)
-    assert to_uint8(space["images"]).tolist() == to_uint8(want).tolist()
+    assert torch.equal(space["images"], want)
     saved = np.array(Image.open("images.png"))
     assert (saved.reshape(grid(to_uint8(want)).shape) == grid(to_uint8(want))).all()
     assert code.code(mine).startswith(code.NEEDS)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, last, watch_steps
+from conftest import TINY, for_walks, last, watch_steps
 
 from diffusion_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
 from diffusion_core.data import grid, to_uint8
@@ -73,7 +73,7 @@ def test_the_stream_holds_every_frame_and_ends_with_the_picture(tiny_folder, sam
     head = parts[0]["head"]
     assert head["width"] == head["height"] == 58 and len(head["alpha_bars"]) == 7
     settings = SamplingRequest(num_images=4, label="Bag", sampler=sampler, num_steps=6, seed=3)
-    steps = list(walk(load_checkpoint(tiny_folder), settings))
+    steps = list(walk(for_walks(tiny_folder), settings))
     for i, step in enumerate(steps):
         for k, tensor in enumerate((step.x_t, step.x0_hat)):
             raw = np.frombuffer(base64.b64decode(frames[i]["px"][k]), np.uint8)

@@ -26,6 +26,7 @@ OURS = (
     "PLAYGROUND_PUBLIC",
     "PLAYGROUND_OPENS_WITH",
     "PLAYGROUND_AUTH",
+    "PLAYGROUND_ENGINE",
     "GRADIO_ROOT_PATH",
     *launch_options.NOT_HEEDED,
 )
@@ -46,6 +47,15 @@ def test_nothing_said_leaves_it_to_gradio_and_opens_a_browser():
     asked = launch_options.read([])
     assert asked == launch_options.Options(None, None, False, True, False)
     assert asked.launching()["server_port"] is None
+
+
+def test_the_engine_of_walks_is_one_of_two(monkeypatch, capsys):
+    assert launch_options.read(["--engine", "torch"]) != 2
+    assert os.environ["PLAYGROUND_ENGINE"] == "torch"
+    monkeypatch.setenv("PLAYGROUND_ENGINE", "tensorrt")
+    assert launch_options.read([]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said == "--engine must be torch or onnxruntime, not 'tensorrt'."
 
 
 def test_options_and_variables_say_the_same(monkeypatch, tmp_path):

@@ -5,9 +5,9 @@ import threading
 from collections import OrderedDict
 
 import pytest
+from conftest import for_walks
 from pytest import approx
 
-from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.generation import Recording, SamplingRequest
 from diffusion_core.training_runs import cost
 from diffusion_core.unet import UNetConfig
@@ -16,7 +16,7 @@ from tabs.denoise.cost import expected
 from tabs.denoise.form import DenoiseForm
 from tabs.denoise.lanes import EXACT, Lane, Runner
 from tabs.shared import models, pace
-from tabs.shared.pace import LATEST, MODELS, Measure, Paces, TimedRun
+from tabs.shared.pace import LATEST, MODELS, Measure, Paces, TimedRun, pace_name
 
 SLOW = 5.0  # seconds of the first measure
 
@@ -43,7 +43,7 @@ def form_of(folder, **values):
 
 
 def test_one_finished_walk_corrects_forecast_refusal_and_opening(tiny_folder, busy, monkeypatch):
-    checkpoint = load_checkpoint(tiny_folder)
+    checkpoint = for_walks(tiny_folder)
     monkeypatch.setenv("PLAYGROUND_MAX_WALK_SECONDS", "60")
     asked = form_of(tiny_folder, steps=20, images=1)
     walk, _ = asked.walk(checkpoint)
@@ -63,7 +63,7 @@ def test_one_finished_walk_corrects_forecast_refusal_and_opening(tiny_folder, bu
 
 
 def test_what_would_be_refused_is_measured_anew_first(tiny_folder, busy, monkeypatch):
-    checkpoint = load_checkpoint(tiny_folder)
+    checkpoint = for_walks(tiny_folder)
     monkeypatch.setenv("PLAYGROUND_MAX_WALK_SECONDS", "60")
     walk, _ = form_of(tiny_folder, steps=20, images=1).walk(checkpoint)
     models.evaluation_seconds_of(checkpoint)
@@ -76,22 +76,22 @@ def test_what_would_be_refused_is_measured_anew_first(tiny_folder, busy, monkeyp
 
 
 def test_a_lane_of_a_race_corrects_it_unless_it_is_the_exact_answer(tiny_folder, busy, monkeypatch):
-    checkpoint = load_checkpoint(tiny_folder)
+    checkpoint = for_walks(tiny_folder)
     monkeypatch.setattr("tabs.denoise.lanes.exact_of", lambda checkpoint, walk: lambda x, t: x)
     for who, learns in ((EXACT, False), ("network", True)):
         runner = Runner.of(checkpoint, Lane(who=who, steps=3), form_of(tiny_folder, images=2))
         while runner.result is None:
             runner.advance(0)
-        assert (busy.known(checkpoint.weights_hash) is not None) == learns
+        assert (busy.known(pace_name(checkpoint)) is not None) == learns
 
 
 def test_a_stopped_walk_counts_as_far_as_it_came(tiny_folder, busy):
-    checkpoint = load_checkpoint(tiny_folder)
+    checkpoint = for_walks(tiny_folder)
     steps = iter(TimedRun(checkpoint, SamplingRequest(num_images=1, num_steps=9)))
     next(steps)
-    assert busy.known(checkpoint.weights_hash) is None
+    assert busy.known(pace_name(checkpoint)) is None
     steps.close()
-    assert 0 < busy.known(checkpoint.weights_hash) < SLOW
+    assert 0 < busy.known(pace_name(checkpoint)) < SLOW
 
 
 def test_a_measure_bounds_what_other_numbers_of_pictures_take():

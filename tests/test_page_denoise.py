@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import last, wait_for, watch_steps
+from conftest import for_walks, last, wait_for, watch_steps
 from pagelib import (
     WATCH,
     choose,
@@ -19,7 +19,6 @@ from pagelib import (
 )
 from playwright.sync_api import expect
 
-from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import grid, to_uint8
 from diffusion_core.generation import SamplingRequest, walk
 from tabs.shared.stop_signals import STOP_SIGNALS
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.browser
 
 
 def expected(folder: Path, **options) -> np.ndarray:
-    return grid(to_uint8(last(walk(load_checkpoint(folder), SamplingRequest(**options))).x_prev))
+    return grid(to_uint8(last(walk(for_walks(folder), SamplingRequest(**options))).x_prev))
 
 
 def test_something_is_there_at_once_and_bad_input_is_one_sentence_beside_it(page):

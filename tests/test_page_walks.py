@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import last, wait_for, watch_steps
+from conftest import for_walks, last, wait_for, watch_steps
 from pagelib import (
     begin_with,
     beyond,
@@ -61,7 +61,7 @@ def picture(path):
 
 
 def sheet(folder, **options):
-    return grid(to_uint8(last(walk(load_checkpoint(folder), SamplingRequest(**options))).x_prev))
+    return grid(to_uint8(last(walk(for_walks(folder), SamplingRequest(**options))).x_prev))
 
 
 def test_the_equation_and_the_statistics_are_this_steps(tab, models_folder):
@@ -70,7 +70,7 @@ def test_the_equation_and_the_statistics_are_this_steps(tab, models_folder):
     tab.get_by_label("Scrubber").fill("3")
     steps = list(
         walk(
-            load_checkpoint(models_folder / "one"),
+            for_walks(models_folder / "one"),
             SamplingRequest(num_images=4, num_steps=10, seed=7, label="Bag", sampler="ddpm"),
         )
     )

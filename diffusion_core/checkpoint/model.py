@@ -88,14 +88,20 @@ class Checkpoint:
 
     @property
     def unet(self) -> UNet:
-        """The network, for those who need a UNet and no other: training, hooks, export.
+        """The UNet itself, for those who need its parts: training, hooks, export.
 
         Raises:
             ValueError: if it is of another kind.
         """
-        if not isinstance(self.network, UNet):
+        network = getattr(self.network, "module", self.network)  # of one on another engine
+        if not isinstance(network, UNet):
             raise ValueError(f"The network of {self.name} is not a UNet; choose a model of images.")
-        return self.network
+        return network
+
+    @property
+    def engine(self) -> str:
+        """The name of what evaluates the network: "torch", unless the network names another."""
+        return getattr(self.network, "engine", "torch")
 
     @property
     def device(self) -> torch.device:

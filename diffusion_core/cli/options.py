@@ -24,6 +24,7 @@ NAMES = {
     "predictions": ("denoiser", "PREDICTION_TYPES"),
     "weightings": ("training", "WEIGHTINGS"),
     "precisions": ("training", "PRECISIONS"),
+    "engines": ("engines", "ENGINES"),
 }
 
 

@@ -38,19 +38,30 @@ def sample(
         typer.Option(help="Variance of ddpm's noise: {variances}; else the model's own."),
     ] = None,
     threshold: Annotated[str, typer.Option(help="How x0 is clipped: {thresholds}.")] = ("static"),
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="What evaluates the network: {engines}; else the run card's, or the faster one."
+        ),
+    ] = None,
     card: Annotated[
         Path | None,
-        typer.Option(help="Run card to walk again; only --out and --model are used beside it."),
+        typer.Option(
+            help="Run card to walk again; only --out, --model and --engine are used beside it."
+        ),
     ] = None,
     save_card: Annotated[Path | None, typer.Option(help="File to write the run card to.")] = None,
 ) -> None:
     """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
     from ..checkpoint import checkpoint_folders, load_checkpoint
     from ..device import best_device
+    from ..engines import check_engine, on_engine
     from ..files import write_text
     from ..generation import RunCard, SamplingRequest, write_walk
 
     given, known = None, None
+    if engine is not None:
+        check_engine(engine)
     if card is not None:
         known = RunCard.from_json(card.read_bytes())
         settings, given = known.walk, known.given
@@ -74,6 +85,10 @@ def sample(
             attributes=tuple(_name_and_value(pair) for pair in attribute or []),
         )
     checkpoint.to(best_device())
+    if engine is None and known is not None:
+        checkpoint = known.on_engine(checkpoint)
+    else:
+        checkpoint = on_engine(checkpoint, engine)
     result = write_walk(out, checkpoint, settings, given)
     if known is not None:
         typer.echo(known.compare(checkpoint, result), err=True)

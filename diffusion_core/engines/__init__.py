@@ -1,12 +1,26 @@
-"""Engines: other ways to evaluate a network than torch.
+"""Engines: what evaluates a network, torch or another library, and which of them walks.
 
-onnx_graph   a UNet as an ONNX graph, built from its module tree
-onnx_export  a checkpoint as an ONNX file, with a card of its inputs and outputs
+choice        which engine a walk takes
+onnx_network  a UNet that ONNX Runtime evaluates, as a `denoiser.Network`
+onnx_graph    a UNet as an ONNX graph, built from its module tree
+onnx_export   a checkpoint as an ONNX file, with a card of its inputs and outputs
 """
 
 from __future__ import annotations
 
+from .choice import ENGINES, ONNXRUNTIME, TORCH, VARIABLE, check_engine, on_engine
 from .onnx_export import export_onnx
 from .onnx_graph import onnx_graph
+from .onnx_network import OnnxNetwork
 
-__all__ = ["export_onnx", "onnx_graph"]
+__all__ = [
+    "ENGINES",
+    "ONNXRUNTIME",
+    "TORCH",
+    "VARIABLE",
+    "OnnxNetwork",
+    "check_engine",
+    "export_onnx",
+    "on_engine",
+    "onnx_graph",
+]

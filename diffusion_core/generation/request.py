@@ -140,6 +140,10 @@ class SamplingRequest:
             checkpoint = dataclasses.replace(checkpoint, network=network)
         return checkpoint.denoiser(self.condition, self.guidance_scale)
 
+    def engine(self, checkpoint: Checkpoint) -> str:
+        """What evaluates its network: a changed one is a module with hooks, which is torch's."""
+        return "torch" if self.switches is not None else checkpoint.engine
+
     def clip_limit(self, checkpoint: Checkpoint) -> float:
         """The limit of |x0_hat| with this model; 0 does not clip."""
         return checkpoint.config.clip_x0 if self.clip_x0 else 0.0

@@ -1,7 +1,7 @@
 """The run card: everything that a walk depends on, as JSON, so that it can be walked again.
 
-On the same machine, with the same versions and threads, the replay's result is the same to the
-bit; else `RunCard.compare` says what differs.
+On the same machine, with the same versions, threads and engine, the replay's result is the same to
+the bit; else `RunCard.compare` says what differs. A card that names no engine was walked by torch.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint, is_checkpoint, load_checkpoint
 from ..data import from_uint8, to_pil, to_uint8
+from ..engines import ONNXRUNTIME, TORCH, on_engine
 from ..fields import (
     Kind,
     check_fields,
@@ -46,6 +47,8 @@ FORMAT = "diffusion-playground/run-1"
 MAX_BRANCHES = 20
 MAX_CARD_BYTES = 4 * 2**20
 MAX_SIDE = 1024  # of the picture that a walk began with
+# The engine that replays what another one walked: a browser runs the graph of ONNX Runtime here.
+REPLAYED_BY = {TORCH: TORCH, ONNXRUNTIME: ONNXRUNTIME, "onnxruntime-web": ONNXRUNTIME}
 
 # What the fields may be. In which bounds a number must lie says `SamplingRequest`, for all doors.
 _WHOLE = whole(-(10**30), 10**30, floats=True)
@@ -80,6 +83,7 @@ CARD: dict[str, Kind] = {
     "walk": mapping(),
     "versions": mapping(),
     "result": text(200),
+    "engine": text(40, least=1),
     "given": either(flag(), mapping({"picture": _PICTURE, "mask": _PICTURE})),
 }
 
@@ -97,6 +101,7 @@ class RunCard:
         needs_given: Whether there was such a picture; a link cannot carry it.
         versions: The versions of the software that computed it, and the processor.
         result: SHA-256 of the finished pictures, float32 (B, C, H, W).
+        engine: What evaluated the network; see `engines`.
     """
 
     model: str
@@ -107,6 +112,7 @@ class RunCard:
     needs_given: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     result: str = ""
+    engine: str = TORCH
 
     @classmethod
     def of(
@@ -117,6 +123,7 @@ class RunCard:
         result: Tensor,
     ) -> RunCard:
         """The card of a finished walk."""
+        engine = engine_of(checkpoint, walk)
         return cls(
             Path(checkpoint.name).name if Path(checkpoint.name).is_dir() else checkpoint.name,
             checkpoint.weights_hash,
@@ -124,8 +131,9 @@ class RunCard:
             walk,
             given,
             given is not None,
-            versions(checkpoint.device),
+            versions(checkpoint, engine),
             digest(result),
+            engine,
         )
 
     def values(self, *, with_given: bool = True) -> dict[str, Any]:
@@ -139,6 +147,8 @@ class RunCard:
             "versions": self.versions,
             "result": self.result,
         }
+        if self.engine != TORCH:
+            values["engine"] = self.engine
         if self.needs_given:
             values["given"] = _encode(self.given) if with_given and self.given else True
         return values
@@ -170,6 +180,7 @@ class RunCard:
                 bool(given),
                 {k: str(v) for k, v in values.get("versions", {}).items()},
                 values.get("result", ""),
+                values.get("engine", TORCH),
             )
         except ValueError as error:
             words = str(error)
@@ -195,6 +206,13 @@ class RunCard:
         if self.given is not None and self.given.picture.shape != shape:
             raise ValueError("The run card's picture is not of the model's own size.")
 
+    def on_engine(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The model with the engine that walked the card; else with that of new walks here.
+
+        A browser's walk is replayed by ONNX Runtime: the graph is the same, and its kernels differ.
+        """
+        return on_engine(checkpoint, REPLAYED_BY.get(self.engine))
+
     def checkpoint(self, folders: Sequence[Path]) -> Checkpoint:
         """The model, from these folders of checkpoints or the Hub.
 
@@ -217,27 +235,44 @@ class RunCard:
         """Whether a replay came to the same result, in a sentence; if not, what differs."""
         if digest(result) == self.result:
             return "The replay's result is the same, to the bit."
-        here = versions(checkpoint.device)
+        engine = engine_of(checkpoint, self.walk)
+        here = versions(checkpoint, engine)
         other = [
             f"{name} {here.get(name, 'none')} here, {then} then"
             for name, then in self.versions.items()
-            if here.get(name) != then
+            if here.get(name) != then and not (name == self.engine != engine)
         ]
+        if engine != self.engine:
+            other.insert(0, f"engine {engine} here, {self.engine} then")
         if checkpoint.weights_hash != self.weights:
             other.insert(0, f"weights {checkpoint.weights_hash[:8]} here, {self.weights[:8]} then")
         why = "; ".join(other) if other else "and nothing that the card knows of does"
         return f"The replay's result differs from the card's: {why}."
 
 
-def versions(device: torch.device) -> dict[str, str]:
+def engine_of(checkpoint: Checkpoint, walk: SamplingRequest) -> str:
+    """What evaluated the network of a walk; of a branch, of the steps of its parents too.
+
+    Where a network was changed in a part of it, and torch computed that part, it is the engine of
+    the rest.
+    """
+    engines = {each.engine(checkpoint) for each in walk.chain}
+    return next(iter(engines - {TORCH}), TORCH)
+
+
+def versions(checkpoint: Checkpoint, engine: str) -> dict[str, str]:
     """Versions and processor, on which the last bits of a result depend."""
-    return {
+    values = {
         "torch": torch.__version__,
-        "device": device.type,
+        "device": checkpoint.device.type,
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "threads": str(torch.get_num_threads()),
         "python": platform.python_version(),
     }
+    if engine != TORCH:
+        network: Any = checkpoint.network
+        values |= {"threads": str(network.threads), engine: network.version}
+    return values
 
 
 def digest(x: Tensor) -> str:

@@ -196,10 +196,11 @@ def denoise(
 
     Returns:
         the pictures on one sheet, row by row (PNG)
-        the run card as JSON: all that it takes to walk to the same pictures again
+        the run card as JSON: all that it takes to walk to the same pictures again; its engine is
+            what evaluated the network, torch where it names none
     """
     with said_plainly():
-        checkpoint = models.listed(text(model, "model"))
+        checkpoint = models.for_walks(models.listed(text(model, "model")))
         settings = SamplingRequest(
             num_images=whole(num_images, "num_images", 1, MOST_IMAGES),
             label=labelled(label),

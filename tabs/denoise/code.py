@@ -43,6 +43,9 @@ def lines(checkpoint: Checkpoint, form: DenoiseForm, walk: SamplingRequest) -> s
         "from diffusion_core.samplers import draw_noise, sample",
     ]
     body = [f"model = load_checkpoint({where})"]
+    if (engine := walk.engine(checkpoint)) != "torch":
+        imports.append("from diffusion_core.engines import on_engine")
+        body.append(f'model = on_engine(model, "{engine}")')
     if walk.switches is not None:
         imports += [
             "import dataclasses",

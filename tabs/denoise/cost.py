@@ -21,6 +21,7 @@ from diffusion_core.evaluation import (
     candidates,
     read_results,
 )
+from diffusion_core.generation import Recording
 from diffusion_core.samplers import count_evaluations
 
 from ..shared import models
@@ -133,11 +134,17 @@ def costs(form: DenoiseForm, run_id: str) -> tuple[go.Figure | Any, str]:
     if record is not None and record.frames and record.frames[-1].nfe:
         then = record.settings
         guided = (walk.guidance_scale != 1) == (then.guidance_scale != 1)  # two pictures, or one
-        if record.checkpoint is checkpoint and guided and then.num_images == walk.num_images:
+        if _alike(record, checkpoint) and guided and then.num_images == walk.num_images:
             ms = record.frames[-1].ms / record.frames[-1].nfe
     name = choice_of(walk)
     measurable = checkpoint.config.dataset in BENCHMARKS and Path(checkpoint.name).is_dir()
     return figure(results, name, count, ms), words(results, name, count, ms, measurable)
+
+
+def _alike(record: Recording, checkpoint: Checkpoint) -> bool:
+    """Whether a record was walked by this network and engine, so that its time tells of both."""
+    ours, its = record.checkpoint, checkpoint
+    return (ours.weights_hash, ours.engine) == (its.weights_hash, its.engine)
 
 
 def results_of(checkpoint: Checkpoint) -> Results | None:

@@ -106,7 +106,7 @@ def opening(model: str) -> DenoiseForm:
     """
     at = dataclasses.replace(OWN, model=model)
     try:
-        checkpoint = models.get(model)
+        checkpoint = models.for_walks(models.get(model))
         at = dataclasses.replace(at, **recommended_settings(checkpoint))
         at = dataclasses.replace(at, steps=min(at.steps or FEW, len(checkpoint.schedule)))
     except ValueError:

@@ -395,12 +395,12 @@ class DenoiseForm:
     )
 
     def checkpoint(self) -> Checkpoint:
-        """The model.
+        """The model, with the engine that evaluates it in walks.
 
         Raises:
             ValueError: if it is not here or cannot be read.
         """
-        return models.get(self.model)
+        return models.for_walks(models.get(self.model))
 
     def walk(self, checkpoint: Checkpoint) -> tuple[SamplingRequest, InitialImage | None]:
         """The requested walk, and what it begins with beside noise.

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
+from diffusion_core.engines import on_engine
 from diffusion_core.generation import Recording, RunCard
 
 from ..shared import models
@@ -97,9 +98,11 @@ def branch(
         if parent is not None:
             before, given = parent.settings, parent.given
             weights = parent.checkpoint.weights_hash
+            checkpoint = on_engine(checkpoint, parent.checkpoint.engine)
         elif parent_card:
             card = RunCard.from_json(parent_card)
             before, given, weights = card.walk, card.given, card.weights
+            checkpoint = models.for_walks(checkpoint, card)
         else:
             raise ValueError("Press Denoise first, then choose a step to branch from.")
         if checkpoint.weights_hash != weights:
@@ -134,7 +137,7 @@ def replay(run_id: str, event: gr.EventData, request: gr.Request) -> Iterator[st
 
     def prepare() -> tuple[Recording, str]:
         card = RunCard.from_json(str(event.card))
-        checkpoint = found(card, request.session_hash or "")
+        checkpoint = models.for_walks(found(card, request.session_hash or ""), card)
         card.check(checkpoint)
         check_cost(card.walk, checkpoint, REPLAY_LIMIT)
         cards.append(card)

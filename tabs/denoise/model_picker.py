@@ -58,7 +58,7 @@ def choose(
         yield {"model_summary": work.refusal(), "model": loaded}
         return
     model = work.value
-    checkpoint = models.get(model)
+    checkpoint = models.for_walks(models.get(model))
     settings = recommended_settings(checkpoint)
     if has_no_condition(model, label):
         settings["guidance"] = 1
@@ -82,7 +82,7 @@ def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> 
     card, ends the download of another.
     """
     try:
-        checkpoint = models.get(model)
+        checkpoint = models.for_walks(models.get(model))
     except ValueError:
         return {}
     left = fetching.end_others(_stage(request), model)
@@ -125,7 +125,7 @@ def model_summary(checkpoint: Checkpoint) -> str:
 def opening_summary(model: str) -> str:
     """The summary of the model that the page opens with; empty where it cannot be read."""
     try:
-        return model_summary(models.get(model))
+        return model_summary(models.for_walks(models.get(model)))
     except ValueError:
         return ""
 

@@ -59,6 +59,7 @@ def _step_of(record: Recording, model: str, run_id: str, card: str, index: Any) 
     y = checkpoint.condition(settings.condition)
     if y is not None and not isinstance(y, int):
         y = y[:1]
+    elsewhere = settings.engine(checkpoint) != "torch"
     number = None if settings.label is None else checkpoint.label(settings.label)
     names = [name for name in classes(model) if name != NO_CLASS]
     notes = [
@@ -66,6 +67,7 @@ def _step_of(record: Recording, model: str, run_id: str, card: str, index: Any) 
         *(["its first picture"] if settings.num_images > 1 else []),
         *(["guided there, not here"] if settings.guidance_scale != 1 else []),
         *(["by a changed network there, the plain one here"] if settings.switches else []),
+        *(["by ONNX Runtime there, torch here: millionths apart"] if elsewhere else []),
     ]
     return WalkStep(
         model,

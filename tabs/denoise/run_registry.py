@@ -155,7 +155,7 @@ def recorded(run_id: str, card_text: str) -> Recording:
     if not card_text:
         raise ValueError("This walk was stopped; walk it to the end, then keep it.")
     card = RunCard.from_json(card_text)
-    checkpoint = found(card)
+    checkpoint = models.for_walks(found(card), card)
     if checkpoint.weights_hash != card.weights:
         raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
     check_cost(card.walk, checkpoint, WALK_LIMIT)  # the limit of the walk itself

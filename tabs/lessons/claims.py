@@ -122,7 +122,7 @@ def _kind(checkpoint: Checkpoint) -> str:
 @lru_cache(maxsize=32)
 def _steps(checkpoint: Checkpoint, walk: SamplingRequest, exact: bool) -> tuple[SamplerStep, ...]:
     known = ExactDenoiser(_known(checkpoint, walk.label), checkpoint.schedule) if exact else None
-    return tuple(SamplingRun(checkpoint, walk, denoiser=known))
+    return tuple(SamplingRun(models.for_walks(checkpoint), walk, denoiser=known))
 
 
 def steps_of(state: State) -> tuple[SamplerStep, ...]:

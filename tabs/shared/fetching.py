@@ -100,7 +100,7 @@ class Fetching:
     def _work(self) -> None:
         try:
             self.value = models.fetch(self.name, self._note)
-            models.measure_anew(models.get(self.value))
+            models.measure_anew(models.for_walks(models.get(self.value)))
         except Exception as error:
             self.error = error
         self.over.set()

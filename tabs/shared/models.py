@@ -27,7 +27,8 @@ from diffusion_core.checkpoint import (
     reason_left_out,
     weights_in,
 )
-from diffusion_core.generation import SamplingRequest, SamplingRun
+from diffusion_core.engines import on_engine
+from diffusion_core.generation import RunCard, SamplingRequest, SamplingRun
 
 from . import gpu, memory
 from .limits import Bounds
@@ -37,6 +38,7 @@ from .text import LONGEST_NAME, echo, path_of, path_text, printable
 
 OPENS_WITH = "PLAYGROUND_OPENS_WITH"
 MOST_NAMED = 8  # names in a sentence
+COPIES = 2  # of the weights: torch's, and those that ONNX Runtime laid out for itself
 Key = tuple[str, str, int, int]
 _HELD: OrderedDict[Key, Checkpoint] = OrderedDict()
 _LOCK, _LOCKS = threading.Lock(), defaultdict[Key, threading.Lock](threading.Lock)
@@ -168,9 +170,30 @@ def get(name_or_path: str) -> Checkpoint:
         checkpoint = _load(folder, name).to(gpu.home())
         with _LOCK:
             _HELD[key] = checkpoint
-            while len(_HELD) > 1 and sum(c.num_bytes for c in _HELD.values()) > memory.MODELS:
+            while len(_HELD) > 1 and _held_bytes() > memory.MODELS:
                 _HELD.popitem(last=False)
     return checkpoint
+
+
+def for_walks(checkpoint: Checkpoint, card: RunCard | None = None) -> Checkpoint:
+    """A checkpoint with the engine that evaluates its network in walks; see `engines.on_engine`.
+
+    On a page that borrows GPUs it is torch, which computes there.
+
+    Args:
+        checkpoint: The model, as `get` gave it.
+        card: A run card that is walked again, by its own engine.
+
+    Raises:
+        ValueError: if PLAYGROUND_ENGINE names none.
+    """
+    if gpu.BORROWED:
+        return checkpoint
+    return on_engine(checkpoint) if card is None else card.on_engine(checkpoint)
+
+
+def _held_bytes() -> int:
+    return COPIES * sum(checkpoint.num_bytes for checkpoint in _HELD.values())
 
 
 def _load(folder: Path, name: str) -> Checkpoint:
@@ -233,7 +256,7 @@ def evaluation_seconds_of(checkpoint: Checkpoint, pictures: int = 1) -> float:
     """Seconds that the network takes for one picture on this machine; see `pace`.
 
     Args:
-        checkpoint: The model.
+        checkpoint: The model, with the engine that is to evaluate it; see `for_walks`.
         pictures: Pictures that are evaluated together.
     """
     return PACES.seconds(checkpoint, pictures)
@@ -245,7 +268,9 @@ def measure_anew(checkpoint: Checkpoint) -> None:
 
 
 def seconds_of(walk: SamplingRequest, checkpoint: Checkpoint) -> float:
-    """Seconds that a walk is expected to take."""
+    """Seconds that a walk is expected to take, with the checkpoint's engine."""
+    if walk.engine(checkpoint) != checkpoint.engine:
+        checkpoint = on_engine(checkpoint, walk.engine(checkpoint))
     each = evaluation_seconds_of(checkpoint, walk.pictures_per_evaluation)
     return gpu.seconds_of(_home(checkpoint), walk.cost(checkpoint), each)
 

@@ -50,7 +50,7 @@ class Measure:
 
 @dataclass
 class Paces:
-    """The latest measures of each model, by the hash of its weights; safe to use from any thread.
+    """The latest measures of each model, by its `pace_name`; safe to use from any thread.
 
     Attributes:
         measures: The measures, oldest first, of the models, the latest used last.
@@ -62,54 +62,64 @@ class Paces:
     lock: threading.Lock = field(default_factory=threading.Lock)
     measuring: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, weights: str, pictures: int, seconds: float) -> None:
+    def note(self, name: str, pictures: int, seconds: float) -> None:
         """Add what an evaluation took.
 
         Args:
-            weights: The hash of the model's weights.
+            name: The `pace_name` of the model.
             pictures: Pictures that were evaluated together.
             seconds: Seconds of that evaluation; not above 0 is not a measure and is not kept.
         """
         if pictures < 1 or not 0 < seconds < float("inf"):
             return
         with self.lock:
-            kept = self.measures.setdefault(weights, deque(maxlen=LATEST))
+            kept = self.measures.setdefault(name, deque(maxlen=LATEST))
             kept.append(Measure(pictures, seconds))
-            self.measures.move_to_end(weights)
+            self.measures.move_to_end(name)
             while len(self.measures) > MODELS:
                 gone, _ = self.measures.popitem(last=False)
                 self.measured.pop(gone, None)
 
-    def known(self, weights: str, pictures: int = 1) -> float | None:
+    def known(self, name: str, pictures: int = 1) -> float | None:
         """Seconds for one picture, evaluated with so many together; None before any measure."""
         with self.lock:
-            kept = self.measures.get(weights)
+            kept = self.measures.get(name)
             return min(each.bound(pictures) for each in kept) if kept else None
 
     def seconds(self, checkpoint: Checkpoint, pictures: int = 1, anew: bool = False) -> float:
         """Seconds for one picture, evaluated with so many together; measured if need be.
 
         Args:
-            checkpoint: The model.
+            checkpoint: The model, with the engine that is to evaluate it.
             pictures: Pictures that are evaluated together.
             anew: Measure again, unless that was done a moment ago.
         """
-        weights = checkpoint.weights_hash
-        found = None if anew else self.known(weights, pictures)
+        name = pace_name(checkpoint)
+        found = None if anew else self.known(name, pictures)
         if found is not None:
             return found
         with self.measuring:
-            last = self.measured.get(weights)
+            last = self.measured.get(name)
             due = anew and (last is None or time.monotonic() - last > OLD)
-            if due or self.known(weights) is None:
-                self.note(weights, 1, evaluation_seconds(checkpoint.network))
-                self.measured[weights] = time.monotonic()
-        found = self.known(weights, pictures)
+            if due or self.known(name) is None:
+                self.note(name, 1, evaluation_seconds(checkpoint.network))
+                self.measured[name] = time.monotonic()
+        found = self.known(name, pictures)
         assert found is not None
         return found
 
 
 PACES = Paces()
+
+
+def pace_name(checkpoint: Checkpoint, engine: str = "") -> str:
+    """What a model's measures are kept under: its weights, and what evaluates it.
+
+    Args:
+        checkpoint: The model.
+        engine: The engine, where it is another than the checkpoint's.
+    """
+    return f"{checkpoint.weights_hash} {engine or checkpoint.engine}"
 
 
 class TimedRun(SamplingRun):
@@ -150,7 +160,7 @@ class TimedRun(SamplingRun):
         finally:
             if took and self._of_network:
                 PACES.note(
-                    self.checkpoint.weights_hash,
+                    pace_name(self.checkpoint, self.settings.engine(self.checkpoint)),
                     self.settings.pictures_per_evaluation,
                     statistics.median(took),
                 )

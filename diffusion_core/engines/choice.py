@@ -1,0 +1,110 @@
+"""Which engine evaluates the network of a walk: torch, or ONNX Runtime on a CPU.
+
+Torch is the reference, and the only one for training, gradients, hooks and GPUs. On a CPU a walk
+takes ONNX Runtime unless it is told otherwise: in no size of network and batch that was measured is
+it slower (`python -m bench engines`). The rule asks for no time of this machine, since walks of the
+page, the endpoints and the command line are to give the same pictures, to the bit.
+
+A walk has one engine from its first step to its last, that of its `Checkpoint`, and its run card
+names it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import threading
+from functools import lru_cache
+from weakref import WeakKeyDictionary
+
+from ..checkpoint import Checkpoint
+from ..unet import UNet
+from .onnx_network import OnnxNetwork
+
+TORCH, ONNXRUNTIME = "torch", "onnxruntime"
+ENGINES = (TORCH, ONNXRUNTIME)
+VARIABLE = "PLAYGROUND_ENGINE"
+
+_LOCK = threading.Lock()
+# The same with ONNX Runtime, or None where that cannot be. A session goes with its checkpoint, as
+# when the page lets go of a model.
+_BUILT: WeakKeyDictionary[Checkpoint, Checkpoint | None] = WeakKeyDictionary()
+
+
+def check_engine(name: str, of: str = "engine") -> str:
+    """The name of an engine as it is.
+
+    Args:
+        name: What was asked for.
+        of: What asked, for the sentence.
+
+    Raises:
+        ValueError: if there is no such engine.
+    """
+    if name not in ENGINES:
+        raise ValueError(f"The {of} must be {' or '.join(ENGINES)}, not {name!r}.")
+    return name
+
+
+def on_engine(checkpoint: Checkpoint, engine: str | None = None) -> Checkpoint:
+    """The checkpoint with the engine that is to evaluate its network.
+
+    The session of ONNX Runtime is built once a checkpoint object, in about a third of a second, and
+    holds a copy of the weights. Where it cannot be built, since the library is not there or does
+    not take the network, walks go on by torch, and the log says so in a sentence. So do networks
+    that are not UNets, and those with Fourier features, which have no session.
+
+    Args:
+        checkpoint: The model, with any engine.
+        engine: One of `ENGINES`, whatever the device; None is the variable PLAYGROUND_ENGINE, else
+            ONNX Runtime for a network on the CPU, and torch for one on a GPU.
+
+    Returns:
+        The checkpoint itself where it has that engine already.
+
+    Raises:
+        ValueError: if there is no such engine.
+    """
+    if engine is None:
+        here = ONNXRUNTIME if checkpoint.device.type == "cpu" else TORCH
+        engine = check_engine(os.environ.get(VARIABLE) or here, f"variable {VARIABLE}")
+    if check_engine(engine) == checkpoint.engine:
+        return checkpoint
+    if isinstance(checkpoint.network, OnnxNetwork):
+        return dataclasses.replace(checkpoint, network=checkpoint.network.module)
+    network = checkpoint.network
+    if not isinstance(network, UNet) or network.config.time_embedding == "fourier":
+        return checkpoint
+    with _LOCK:
+        if checkpoint not in _BUILT:
+            _BUILT[checkpoint] = _built(checkpoint, network)
+        return _BUILT[checkpoint] or checkpoint
+
+
+def _built(checkpoint: Checkpoint, unet: UNet) -> Checkpoint | None:
+    if not _importable():
+        return None
+    try:
+        return dataclasses.replace(checkpoint, network=OnnxNetwork(unet))
+    except Exception as error:  # ONNX Runtime's own have no class in common
+        logging.warning(
+            "%s is walked by torch, since ONNX Runtime did not take its network: %s",
+            checkpoint.name,
+            " ".join(str(error).split())[:300],
+        )
+        return None
+
+
+@lru_cache(maxsize=1)
+def _importable() -> bool:
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        logging.warning(
+            "Walks are computed by torch, which takes about three times as long, for ONNX Runtime "
+            "cannot be loaded (%s); pip install onnxruntime installs it.",
+            error,
+        )
+        return False
+    return True
