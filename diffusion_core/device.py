@@ -24,15 +24,15 @@ def best_device() -> torch.device:
 
 
 @torch.no_grad()
-def evaluation_seconds(network: Network) -> float:
-    """Seconds of one forward pass with one sample, on the device that the network is on.
+def evaluation_seconds(network: Network, samples: int = 1) -> float:
+    """Seconds of one forward pass with so many samples, on the device that the network is on.
 
     The quickest of several is taken, since the first one also prepares the kernels, and others may
     be using the machine: two, more where they are quick, and one where the first was very slow.
     """
     where, config = next(network.parameters()).device, network.config
-    x = torch.zeros(1, *config.sample_shape, device=where)
-    t = torch.zeros(1, dtype=torch.int64, device=where)
+    x = torch.zeros(samples, *config.sample_shape, device=where)
+    t = torch.zeros(samples, dtype=torch.int64, device=where)
     took: list[float] = []
     with MEASURING:
         while len(took) < MOST_PASSES and sum(took) < (PATIENCE if len(took) < 2 else ENOUGH):

@@ -1,17 +1,19 @@
 """Engines: what evaluates a network, torch or another library, and which of them walks.
 
-choice        which engine a walk takes
-onnx_network  a UNet that ONNX Runtime evaluates, as a `denoiser.Network`
-onnx_graph    a UNet as an ONNX graph, built from its module tree
-onnx_export   a checkpoint as an ONNX file, with a card of its inputs and outputs
+choice         which engine a walk takes
+onnx_network   a UNet that ONNX Runtime evaluates, as a `denoiser.Network`
+torch_network  a network that torch evaluates on a given number of threads
+onnx_graph     a UNet as an ONNX graph, built from its module tree
+onnx_export    a checkpoint as an ONNX file, with a card of its inputs and outputs
 """
 
 from __future__ import annotations
 
-from .choice import ENGINES, ONNXRUNTIME, TORCH, VARIABLE, check_engine, on_engine
+from .choice import ENGINES, ONNXRUNTIME, TORCH, VARIABLE, check_engine, on_engine, on_threads
 from .onnx_export import export_onnx
 from .onnx_graph import onnx_graph
 from .onnx_network import OnnxNetwork
+from .torch_network import TorchNetwork
 
 __all__ = [
     "ENGINES",
@@ -19,8 +21,10 @@ __all__ = [
     "TORCH",
     "VARIABLE",
     "OnnxNetwork",
+    "TorchNetwork",
     "check_engine",
     "export_onnx",
     "on_engine",
+    "on_threads",
     "onnx_graph",
 ]

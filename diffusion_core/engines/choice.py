@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from ..checkpoint import Checkpoint
 from ..unet import UNet
 from .onnx_network import OnnxNetwork
+from .torch_network import TorchNetwork
 
 TORCH, ONNXRUNTIME = "torch", "onnxruntime"
 ENGINES = (TORCH, ONNXRUNTIME)
@@ -71,15 +72,33 @@ def on_engine(checkpoint: Checkpoint, engine: str | None = None) -> Checkpoint:
         engine = check_engine(os.environ.get(VARIABLE) or here, f"variable {VARIABLE}")
     if check_engine(engine) == checkpoint.engine:
         return checkpoint
-    if isinstance(checkpoint.network, OnnxNetwork):
-        return dataclasses.replace(checkpoint, network=checkpoint.network.module)
     network = checkpoint.network
+    if isinstance(network, OnnxNetwork):
+        return dataclasses.replace(checkpoint, network=network.module)
+    if isinstance(network, TorchNetwork):
+        checkpoint = dataclasses.replace(checkpoint, network=network.module)
+        network = network.module
     if not isinstance(network, UNet) or network.config.time_embedding == "fourier":
         return checkpoint
     with _LOCK:
         if checkpoint not in _BUILT:
             _BUILT[checkpoint] = _built(checkpoint, network)
         return _BUILT[checkpoint] or checkpoint
+
+
+def on_threads(checkpoint: Checkpoint, threads: int) -> Checkpoint:
+    """The checkpoint by torch on so many threads of the CPU, on which the last bits depend.
+
+    Args:
+        checkpoint: The model, with any engine; on a GPU it stays as it is.
+        threads: At least 1.
+    """
+    checkpoint = on_engine(checkpoint, TORCH)
+    network = checkpoint.network
+    if checkpoint.device.type != "cpu" or getattr(network, "threads", None) == threads:
+        return checkpoint
+    module = network.module if isinstance(network, TorchNetwork) else network
+    return dataclasses.replace(checkpoint, network=TorchNetwork(module, threads))
 
 
 def _built(checkpoint: Checkpoint, unet: UNet) -> Checkpoint | None:

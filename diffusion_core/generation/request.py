@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint
 from ..conditioning import CLASS
-from ..denoiser import THRESHOLDS, ScheduledDenoiser
+from ..denoiser import THRESHOLDS, Network, ScheduledDenoiser
+from ..engines import TorchNetwork
 from ..inspection import Switches, switched
 from ..samplers import SAMPLERS, VARIANCES, check_chance, count_evaluations, sampler_named
 from ..schedule import MAX_TIMESTEPS, SPACINGS
@@ -136,7 +137,9 @@ class SamplingRequest:
             ValueError: if one of these does not fit the model.
         """
         if self.switches is not None:
-            network = switched(checkpoint.unet, self.switches)
+            network: Network = switched(checkpoint.unet, self.switches)
+            if threads := getattr(checkpoint.network, "threads", 0):
+                network = TorchNetwork(network, threads)
             checkpoint = dataclasses.replace(checkpoint, network=network)
         return checkpoint.denoiser(self.condition, self.guidance_scale)
 

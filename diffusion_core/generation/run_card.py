@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint, is_checkpoint, load_checkpoint
 from ..data import from_uint8, to_pil, to_uint8
-from ..engines import ONNXRUNTIME, TORCH, on_engine
+from ..engines import ONNXRUNTIME, TORCH, on_engine, on_threads
 from ..fields import (
     Kind,
     check_fields,
@@ -210,8 +210,13 @@ class RunCard:
         """The model with the engine that walked the card; else with that of new walks here.
 
         A browser's walk is replayed by ONNX Runtime: the graph is the same, and its kernels differ.
+        Torch takes as many threads as it had then, on which its last bits depend.
         """
-        return on_engine(checkpoint, REPLAYED_BY.get(self.engine))
+        on = on_engine(checkpoint, REPLAYED_BY.get(self.engine))
+        threads = self.versions.get("threads", "")
+        if self.engine != TORCH or not re.fullmatch(r"[1-9]\d{0,2}", threads):
+            return on
+        return on if int(threads) == torch.get_num_threads() else on_threads(on, int(threads))
 
     def checkpoint(self, folders: Sequence[Path]) -> Checkpoint:
         """The model, from these folders of checkpoints or the Hub.
@@ -262,17 +267,15 @@ def engine_of(checkpoint: Checkpoint, walk: SamplingRequest) -> str:
 
 def versions(checkpoint: Checkpoint, engine: str) -> dict[str, str]:
     """Versions and processor, on which the last bits of a result depend."""
+    network: Any = checkpoint.network
     values = {
         "torch": torch.__version__,
         "device": checkpoint.device.type,
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
-        "threads": str(torch.get_num_threads()),
+        "threads": str(getattr(network, "threads", torch.get_num_threads())),
         "python": platform.python_version(),
     }
-    if engine != TORCH:
-        network: Any = checkpoint.network
-        values |= {"threads": str(network.threads), engine: network.version}
-    return values
+    return values if engine == TORCH else {**values, engine: network.version}
 
 
 def digest(x: Tensor) -> str:

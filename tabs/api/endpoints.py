@@ -219,6 +219,7 @@ def denoise(
                 f"This walk asks the network about {cost:,} pictures, and an endpoint does at most "
                 f"{MOST_EVALUATIONS:,}; ask for fewer images or steps."
             )
+        checkpoint = models.for_walk(checkpoint, settings)
         models.bounded(settings, checkpoint)
         walker = models.walker(checkpoint)(checkpoint, settings)
         progress, told, of = gr.Progress(), time.monotonic(), walker.num_evaluated

@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from diffusion_core.engines import on_engine
 from diffusion_core.generation import Recording, RunCard
 
 from ..shared import models
@@ -54,6 +53,7 @@ def denoise(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[str
             prefix = (
                 "a hole filled · " if given.mask is not None else f"from {where or 'a picture'} · "
             )
+        checkpoint = models.for_walk(checkpoint, walk)
         check_cost(walk, checkpoint, WALK_LIMIT)
         exact = exact_of(checkpoint, walk) if form.exact else None
         walker = models.walker(checkpoint)
@@ -97,16 +97,16 @@ def branch(
         checkpoint = form.checkpoint()
         if parent is not None:
             before, given = parent.settings, parent.given
-            weights = parent.checkpoint.weights_hash
-            checkpoint = on_engine(checkpoint, parent.checkpoint.engine)
+            weights, on = parent.checkpoint.weights_hash, parent.checkpoint
         elif parent_card:
             card = RunCard.from_json(parent_card)
             before, given, weights = card.walk, card.given, card.weights
-            checkpoint = models.for_walks(checkpoint, card)
+            on = models.for_walks(checkpoint, card)
         else:
             raise ValueError("Press Denoise first, then choose a step to branch from.")
         if checkpoint.weights_hash != weights:
             raise ValueError("A branch goes on with its parent's model; choose that one again.")
+        checkpoint = on  # of the parent's engine
         own = dataclasses.replace(form, begin=NOISE, images=before.num_images)
         mine, _ = own.walk(checkpoint)
         mine = dataclasses.replace(
@@ -231,6 +231,7 @@ def opening() -> str:
         form = dataclasses.replace(form, seed=OPENING_SEED)
         checkpoint = form.checkpoint()
         settings, _ = form.walk(checkpoint)
+        checkpoint = models.for_walk(checkpoint, settings)
     except ValueError as error:
         return failure(str(error), OPENING_RUN)
     record = Recording(checkpoint, settings, walker=models.walker(checkpoint))

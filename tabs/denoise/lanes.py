@@ -19,6 +19,7 @@ from diffusion_core.data import grid, to_uint8
 from diffusion_core.samplers import SamplerStep, count_evaluations
 from diffusion_core.schedule import SPACINGS
 
+from ..shared import models
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import entry
@@ -133,6 +134,7 @@ class Runner:
             exact=False,
         )
         walk, given = own.walk(checkpoint)
+        checkpoint = models.for_walk(checkpoint, walk)
         denoiser = exact_of(checkpoint, walk) if lane.who == EXACT else None
         walker = TimedRun(checkpoint, walk, given, denoiser=denoiser)
         visited = [*walker.timesteps, -1]

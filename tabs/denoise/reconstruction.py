@@ -27,6 +27,7 @@ from diffusion_core.process import q_sample
 from diffusion_core.samplers import SamplerStep, sample
 from diffusion_core.seeding import draw_noise
 
+from ..shared import models
 from ..shared.components import QUIET, component, script
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
@@ -71,6 +72,7 @@ def lead_to_noise(
             )
             walk, given = form.walk(checkpoint)
             assert given is not None
+            checkpoint = models.for_walk(checkpoint, walk)
             rounds = 2 + int(refine)
             check_cost(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // rounds)
             x0 = given.picture
@@ -197,6 +199,7 @@ def come_back(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[d
             own = dataclasses.replace(form, begin=PICTURE, images=1, exact=False)
             walk, given = own.walk(checkpoint)
             assert given is not None
+            checkpoint = models.for_walk(checkpoint, walk)
             check_cost(dataclasses.replace(walk, t_start=None), checkpoint, OTHER_LIMIT // TIMES)
             schedule = checkpoint.schedule
             device = checkpoint.device

@@ -232,6 +232,11 @@ class ComputeQueue:
                 raise ValueError("The caller has gone; ask again.")
             yield place
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody computes now."""
+        return bool(self.running)
+
     def make_way(self, place: Place) -> None:
         """Send a place back to wait where it had its slice and another visitor waits."""
         with self.changed:

@@ -27,12 +27,13 @@ from diffusion_core.checkpoint import (
     reason_left_out,
     weights_in,
 )
-from diffusion_core.engines import on_engine
+from diffusion_core.engines import TORCH, on_engine, on_threads
 from diffusion_core.generation import RunCard, SamplingRequest, SamplingRun
 
 from . import gpu, memory
+from .compute_queue import COMPUTE_QUEUE
 from .limits import Bounds
-from .pace import PACES, TimedRun
+from .pace import PACES, THREADS, TimedRun
 from .sessions import SESSIONS
 from .text import LONGEST_NAME, echo, path_of, path_text, printable
 
@@ -190,6 +191,25 @@ def for_walks(checkpoint: Checkpoint, card: RunCard | None = None) -> Checkpoint
     if gpu.BORROWED:
         return checkpoint
     return on_engine(checkpoint) if card is None else card.on_engine(checkpoint)
+
+
+def for_walk(checkpoint: Checkpoint, walk: SamplingRequest) -> Checkpoint:
+    """A checkpoint for one walk: by torch on as many threads as are the fastest for it.
+
+    Beside another computation it has one, since several that take all cores wait for each other.
+    With ONNX Runtime nothing is to choose: its walks share the cores, and their bits do not depend
+    on that.
+
+    Args:
+        checkpoint: The model, with its engine.
+        walk: The walk, from its beginning.
+    """
+    if walk.engine(checkpoint) != TORCH or checkpoint.device.type != "cpu" or gpu.BORROWED:
+        return checkpoint
+    if COMPUTE_QUEUE.busy:
+        return on_threads(checkpoint, 1)
+    plain = on_engine(checkpoint, TORCH)
+    return on_threads(plain, THREADS.best(plain, walk.pictures_per_evaluation))
 
 
 def _held_bytes() -> int:

@@ -19,6 +19,7 @@ import torch
 
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.device import evaluation_seconds
+from diffusion_core.engines import TORCH, on_threads
 from diffusion_core.generation import InitialImage, SamplerState, SamplingRequest, SamplingRun
 from diffusion_core.process import Denoiser
 from diffusion_core.samplers import SamplerStep
@@ -26,6 +27,7 @@ from diffusion_core.samplers import SamplerStep
 LATEST = 8  # measures of a model that are kept
 MODELS = 256  # models whose measures are kept
 OLD = 30.0  # seconds after which a model may be measured anew
+OLD_THREADS = 600.0  # seconds after which the numbers of threads are compared anew
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,59 @@ def pace_name(checkpoint: Checkpoint, engine: str = "") -> str:
     return f"{checkpoint.weights_hash} {engine or checkpoint.engine}"
 
 
+@dataclass
+class Threads:
+    """How many threads torch is to take for an evaluation on the CPU: one, or one a core.
+
+    For networks as small as those that ship one is faster, since more wait for each other longer
+    than they compute, and many times so beside a busy neighbour. Both are measured when a model is
+    first walked by torch with so many pictures, and again when a measure is old; a walk that ends
+    renews its own.
+
+    Attributes:
+        most: Threads of one a core.
+        took: Seconds of an evaluation, and when that was measured, by weights, pictures, threads.
+    """
+
+    most: int = field(default_factory=torch.get_num_threads)
+    took: OrderedDict[tuple[str, int, int], tuple[float, float]] = field(
+        default_factory=OrderedDict
+    )
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    measuring: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, checkpoint: Checkpoint, pictures: int, threads: int, seconds: float) -> None:
+        """Keep what an evaluation took on so many threads."""
+        key = (checkpoint.weights_hash, pictures, threads)
+        with self.lock:
+            self.took[key] = seconds, time.monotonic()
+            self.took.move_to_end(key)
+            while len(self.took) > MODELS:
+                self.took.popitem(last=False)
+
+    def best(self, checkpoint: Checkpoint, pictures: int) -> int:
+        """The number of threads that is faster for so many pictures.
+
+        Args:
+            checkpoint: The model, on the CPU.
+            pictures: Pictures that are evaluated together.
+        """
+        known = {}
+        with self.measuring:
+            for threads in {1, self.most}:
+                found = self.took.get((checkpoint.weights_hash, pictures, threads))
+                if found is not None and time.monotonic() - found[1] <= OLD_THREADS:
+                    known[threads] = found[0]
+                elif self.most > 1:
+                    network = on_threads(checkpoint, threads).network
+                    known[threads] = evaluation_seconds(network, pictures)
+                    self.note(checkpoint, pictures, threads, known[threads])
+        return min(known, key=lambda threads: known[threads], default=1)
+
+
+THREADS = Threads()
+
+
 class TimedRun(SamplingRun):
     """A walk whose steps are timed; what one evaluation took is noted in `PACES` when it ends.
 
@@ -159,11 +214,13 @@ class TimedRun(SamplingRun):
                 yield step
         finally:
             if took and self._of_network:
-                PACES.note(
-                    pace_name(self.checkpoint, self.settings.engine(self.checkpoint)),
-                    self.settings.pictures_per_evaluation,
-                    statistics.median(took),
-                )
+                engine = self.settings.engine(self.checkpoint)
+                pictures = self.settings.pictures_per_evaluation
+                seconds = statistics.median(took)
+                PACES.note(pace_name(self.checkpoint, engine), pictures, seconds)
+                threads = getattr(self.checkpoint.network, "threads", None)
+                if engine == TORCH and threads is not None:
+                    THREADS.note(self.checkpoint, pictures, threads, seconds)
 
 
 def _wait_for(device: torch.device) -> None:
