@@ -10,7 +10,7 @@ from conftest import last
 
 from diffusion_core.checkpoint import load_checkpoint, shipped_folder
 from diffusion_core.engines import ONNXRUNTIME, TorchNetwork, on_engine, on_threads
-from diffusion_core.generation import RunCard, SamplingRequest, walk
+from diffusion_core.generation import Recording, RunCard, SamplingRequest, walk
 from diffusion_core.inspection import Switches
 from tabs.api import endpoints
 from tabs.denoise import handlers
@@ -65,6 +65,34 @@ def test_a_network_on_threads_is_the_network(plain):
     changed = dataclasses.replace(SETTINGS, switches=Switches(time_off=True))
     assert changed.denoiser(two).network.threads == 2
     assert RunCard.of(two, changed, None, torch.zeros(1)).versions["threads"] == "2"
+
+
+def test_between_evaluations_a_walk_has_one_thread(plain, monkeypatch):
+    seen = {}
+    torch.set_num_threads(2)
+    record = Recording(on_engine(plain, ONNXRUNTIME), SETTINGS)
+    real = record.walker.denoiser.predict, record.draw.of_step
+    monkeypatch.setattr(
+        record.walker.denoiser,
+        "predict",
+        lambda *inputs: seen.update(step=torch.get_num_threads()) or real[0](*inputs),
+    )
+    monkeypatch.setattr(
+        type(record.draw),
+        "of_step",
+        lambda _, *inputs: seen.update(frame=torch.get_num_threads()) or real[1](*inputs),
+    )
+    for _ in record.run():
+        assert torch.get_num_threads() == 2  # whoever takes the frames has their own
+    assert seen == {"step": 1, "frame": 1}
+    for checkpoint, number in ((plain, 2), (on_threads(plain, 3), 3)):  # as torch has it; as told
+        on = []
+        handle = plain.network.conv_in.register_forward_hook(
+            lambda *_, on=on: on.append(torch.get_num_threads())
+        )
+        list(walk(checkpoint, SETTINGS))
+        handle.remove()
+        assert set(on) == {number}
 
 
 def test_the_faster_number_is_chosen_and_a_walk_renews_its_measure(plain, four_cores):

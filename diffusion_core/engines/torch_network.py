@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..denoiser import Network, NetworkConfig
+from ..device import torch_threads
 
 
 class TorchNetwork:
@@ -34,12 +35,8 @@ class TorchNetwork:
 
     def __call__(self, x_t: Tensor, t: Tensor, y: Tensor | None = None, /) -> Tensor:
         """What the network gives."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)  # takes less than a microsecond
-        try:
+        with torch_threads(self.threads):
             return self.module(x_t, t, y)
-        finally:
-            torch.set_num_threads(before)
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """The network's weights."""

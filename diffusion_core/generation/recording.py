@@ -21,6 +21,7 @@ from torch import Tensor
 from ..checkpoint import Checkpoint
 from ..data import grid, to_uint8
 from ..denoiser import ExactDenoiser
+from ..device import torch_threads
 from ..samplers import SamplerStep
 from ..schedule import NoiseSchedule
 from .request import InitialImage, SamplingRequest
@@ -252,6 +253,8 @@ class Recording:
         ms = self.frames[-1].ms if self.frames else 0.0
         began = self.walker.beginning()
         every = math.ceil(self.num_steps * began.nbytes * 2 / MAX_STATE_BYTES)
+        # A frame is a few ten thousand numbers, for which threads wait longer than they compute.
+        threads = 1 if self.exact is None else torch.get_num_threads()
         steps, done = iter(self.walker), began.index
         while True:
             if done % every == 0 and not self.settings.resample:
@@ -265,10 +268,12 @@ class Recording:
                 return
             last, done = step, done + 1
             if step.index % self.stride == 0:
-                self.frames.append(self.draw.of_step(step, ms))
+                with torch_threads(threads):
+                    self.frames.append(self.draw.of_step(step, ms))
                 yield self.frames[-1]
         self.result = last.x_prev.float().cpu()
-        self.frames.append(self.draw.of_end(last, self.num_steps, ms))
+        with torch_threads(threads):
+            self.frames.append(self.draw.of_end(last, self.num_steps, ms))
         yield self.frames[-1]
 
     def moment(self, index: int) -> SamplerState:

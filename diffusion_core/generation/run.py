@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint
 from ..denoiser import as_denoiser
+from ..device import torch_threads
 from ..inpainting import inpaint
 from ..process import Denoiser, q_sample, slerp
 from ..samplers import SamplerStep, sample
@@ -133,9 +134,9 @@ class SamplingRun:
         for generator, state in zip(self._generators, began.states, strict=True):
             generator.set_state(state)
         if settings.resample:
-            yield from self._filling(began)
+            yield from self._between_evaluations(self._filling(began))
             return
-        for step in sample(
+        steps = sample(
             self.denoiser,
             began.x_t,
             sampler=settings.sampler,
@@ -146,11 +147,29 @@ class SamplingRun:
             threshold=settings.threshold,
             variance=settings.variance,
             generator=self._generators,
-        ):
+        )
+        for step in self._between_evaluations(steps):
             self._step = dataclasses.replace(
                 step, index=step.index + began.index, nfe=step.nfe + began.nfe
             )
             yield self._step
+
+    def _between_evaluations(self, steps: Iterator[SamplerStep]) -> Iterator[SamplerStep]:
+        """The steps, computed on one thread but for a network that brings threads of its own.
+
+        Of a few ten thousand numbers threads wait for each other longer than they compute, and
+        beside a busy neighbour a hundred times so. These sums of two or three terms for each number
+        have the same bits on any number of threads.
+        """
+        if not hasattr(self.checkpoint.network, "threads"):
+            yield from steps
+            return
+        while True:
+            with torch_threads(1):
+                step = next(steps, None)
+            if step is None:
+                return
+            yield step
 
     def _first(self) -> SamplerState:
         settings, checkpoint = self.settings, self.checkpoint
