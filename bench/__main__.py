@@ -12,6 +12,8 @@
                                      loops; see bench/training.py
     python -m bench inside           an opened block of the Inside tab, and a network with a part
                                      taken away, against an evaluation of the network
+    python -m bench callers          twenty programs that ask /denoise at once, against one alone,
+                                     and the longest wait against the median; not among "all parts"
     python -m bench memory           the page's memory while visitors come, use it and leave; not
                                      among "all parts", since it takes minutes
 
@@ -140,6 +142,23 @@ def memory(
     from .memory import bench_memory
 
     bench_memory(visitors, minutes, every, steps, rest, public, use, url.rstrip("/"), pid)
+
+
+@app.command()
+def callers(
+    model: Annotated[str, typer.Option(help="Which of the page's models.")] = "avatars",
+    number: Annotated[int, typer.Option(help="How many ask at once.", min=1)] = 20,
+    steps: Annotated[int, typer.Option(help="Steps of each walk.", min=1)] = 10,
+    rounds: Rounds = 5,
+    url: Annotated[str, typer.Option(help="Of a page that runs already; else one starts.")] = "",
+) -> None:
+    """Programs that ask /denoise at once."""
+    from .callers import bench_callers
+
+    try:
+        bench_callers(model, number, steps, rounds, url.rstrip("/"))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @app.command()

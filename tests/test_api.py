@@ -21,6 +21,7 @@ from pagelib import free_port
 from PIL import Image
 from test_cli import cli
 
+from bench.callers import bench_callers
 from diffusion_core.data import fit_picture, from_uint8, read_picture
 from diffusion_core.generation import RunCard, run
 from diffusion_core.process import q_sample
@@ -480,3 +481,15 @@ def test_a_tool_takes_no_other_file_of_this_machine(url):
 
     for result in with_session(url, use):
         assert result.isError and "alpha_bar" not in result.content[0].text
+
+
+def test_callers_at_once_get_the_pictures_of_one_alone(url, capsys):
+    bench_callers("fashion-mnist", 5, 2, 1, url.rstrip("/"))
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["what"] for line in said] == [
+        "callers, fashion-mnist, 2 steps, 1 image: a walk of 5 at once / one alone",
+        "callers, fashion-mnist, 2 steps, 1 image: the longest wait of 5 / the median",
+    ]
+    assert all(line["ratio"] > 0 for line in said)
+    with pytest.raises(ValueError, match="There is no model"):
+        bench_callers("no such", 1, 2, 1, url.rstrip("/"))

@@ -21,7 +21,7 @@ from diffusion_core.seeding import draw_noise
 from diffusion_core.unet import UNet
 from tabs.denoise import handlers
 from tabs.denoise.form import DenoiseForm
-from tabs.shared import connection, models
+from tabs.shared import connection, models, player
 from tabs.shared.player import Run
 from tabs.shared.start_image import StartImage
 from tabs.shared.stop_signals import STOP_SIGNALS
@@ -97,6 +97,27 @@ def test_messages_overlap_so_that_a_lost_one_loses_nothing():
         kept = [m for i, m in enumerate(sent) if i != lost]
         assert sorted(gathered(kept)) == list(range(9))
         assert all(f for f in gathered(kept).values())
+
+
+def test_the_first_frame_goes_out_at_once_and_the_last_ones_with_the_end(monkeypatch):
+    clock = SimpleNamespace(monotonic=lambda: clock.now, now=1000.0)
+    monkeypatch.setattr(player, "time", clock)
+    picture = np.zeros((2, 2, 1), np.uint8)
+
+    def sent_after(seconds):
+        """The numbers of frames after which a message goes out, with a step in so many seconds."""
+        run, sent = Run({"alpha_bars": [1.0] * 11}, "r"), []
+        for i in range(10):
+            clock.now += seconds
+            run.add(Frame(i, 9 - i, 8 - i, 0.5, i, 0.0, {"x_t": picture}, {}, (), {}))
+            if run.due():
+                sent.append(i)
+                run.message()
+        return sent
+
+    assert sent_after(1.0) == list(range(10))  # each, where a step takes long
+    assert sent_after(0.05) == [0, 3]  # at eight a second, and not in the last quarter of one
+    assert sent_after(0.02) == [0]
 
 
 def test_a_stop_sign_ends_the_stream_before_the_next_step(tiny_folder, monkeypatch):

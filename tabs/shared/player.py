@@ -27,6 +27,7 @@ from .wire import as_base64
 # machine that also computes the walk had no time left for a press of Stop. The player spreads the
 # frames.
 MESSAGE_SECONDS = 1 / 8
+LAST_SECONDS = 1 / 4  # before the expected end, in which no message but the last is sent
 
 
 def encode(frame: Frame) -> wire.Frame:
@@ -63,16 +64,27 @@ class Run:
     _sent: int = 0
     _sent_before: int = 0
     _last: float = 0.0
+    _began: float = 0.0
     _messages: int = 0
 
     def add(self, frame: Frame) -> None:
         """Take a frame; it goes out with the next message."""
+        self._began = self._began or time.monotonic()
         self._frames.append(encode(frame))
 
     def due(self) -> bool:
-        """Whether it is time for a message."""
-        new = self._sent < len(self._frames)
-        return new and time.monotonic() - self._last >= MESSAGE_SECONDS
+        """Whether it is time for a message: the first frame is, and the last ones wait for the end.
+
+        A walk of a third of a second so takes two messages and not four, each of which costs the
+        page as much as a step costs the server.
+        """
+        now, taken = time.monotonic(), len(self._frames)
+        if self._sent == taken or now - self._last < MESSAGE_SECONDS:
+            return False
+        if not self._messages:
+            return True
+        pace = (now - self._began) / max(1, taken - 1)
+        return (len(self.head["alpha_bars"]) - taken) * pace > LAST_SECONDS
 
     def message(self, *, done: bool = False, card: str = "", link: str = "", note: str = "") -> str:
         """The frames since the last message but one.
