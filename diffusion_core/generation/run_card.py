@@ -44,6 +44,7 @@ from .request import InitialImage, SamplingRequest
 
 FORMAT = "diffusion-playground/run-1"
 MAX_BRANCHES = 20
+TORCH = "torch"  # the engine of a card that names none
 MAX_CARD_BYTES = 4 * 2**20
 MAX_SIDE = 1024  # of the picture that a walk began with
 
@@ -80,6 +81,7 @@ CARD: dict[str, Kind] = {
     "walk": mapping(),
     "versions": mapping(),
     "result": text(200),
+    "engine": text(40, least=1),
     "given": either(flag(), mapping({"picture": _PICTURE, "mask": _PICTURE})),
 }
 
@@ -97,6 +99,7 @@ class RunCard:
         needs_given: Whether there was such a picture; a link cannot carry it.
         versions: The versions of the software that computed it, and the processor.
         result: SHA-256 of the finished pictures, float32 (B, C, H, W).
+        engine: What evaluated the network; see `engines`.
     """
 
     model: str
@@ -107,6 +110,7 @@ class RunCard:
     needs_given: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     result: str = ""
+    engine: str = TORCH
 
     @classmethod
     def of(
@@ -139,6 +143,8 @@ class RunCard:
             "versions": self.versions,
             "result": self.result,
         }
+        if self.engine != TORCH:
+            values["engine"] = self.engine
         if self.needs_given:
             values["given"] = _encode(self.given) if with_given and self.given else True
         return values
@@ -170,6 +176,7 @@ class RunCard:
                 bool(given),
                 {k: str(v) for k, v in values.get("versions", {}).items()},
                 values.get("result", ""),
+                values.get("engine", TORCH),
             )
         except ValueError as error:
             words = str(error)
