@@ -1,4 +1,4 @@
-"""The table of a walk: who follows it, with the network and the noise, comes where the walk comes."""
+"""The table of a walk: who follows it with the network and the noise comes where it comes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 import torch
-from conftest import last, save_tiny, save_tiny_avatars
+from conftest import last, save_tiny
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.denoiser import PREDICTION_TYPES, dynamic_threshold, network_output
