@@ -54,7 +54,7 @@ STOPPED = (
     "This walk was made in this browser and stopped before its end; press Denoise and let it come "
     "to its end, then branch."
 )
-LOST = "The server no longer knows this walk, as after it was started anew; press Denoise again."
+LOST = "the server no longer knows this walk"  # in a sentence of the player's
 
 
 def runs_on(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -40,8 +40,8 @@ NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with
 BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
 SERVER, BROWSER = "this server", "this browser"
 RUNS_ON = (
-    "What computes the view Walk. this browser: your own computer, and the pictures stay in it; it "
-    "loads the network once"
+    "What computes the view Walk. this browser: your own computer, where its pictures stay; it "
+    "loads the network first"
 )
 # Fills a hole in place of a sampler that cannot. With eta 1 every step adds new noise, as the steps
 # of RePaint do, whatever their number.
