@@ -33,7 +33,7 @@ WALK = """async ([module, text, pieces]) => {
 
 def walked_by_both(page, **settings) -> float:
     """How far the browser's result is from the server's, at most, in units of a picture's range."""
-    form = DenoiseForm(model="one", label="Bag", images=2, steps=25, guidance=2.0, **settings)
+    form = DenoiseForm(model="one", label="Bag", images=1, steps=25, guidance=2.0, **settings)
     checkpoint = form.checkpoint()
     record = Recording(checkpoint, form.walk(checkpoint)[0])
     text = browser_walk.message(record, f"both-{form.sampler}", "")

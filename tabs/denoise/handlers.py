@@ -58,7 +58,7 @@ def denoise(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[str
         return Recording(checkpoint, walk, given, exact=exact, walker=walker), prefix
 
     def offer() -> bool:
-        return not browser_walk.reason_against(form, form.checkpoint())
+        return not browser_walk.reason_against(form, models.get(form.model))
 
     yield from stream(prepare, run_id, request.session_hash or "", offer=offer)
 
@@ -81,7 +81,7 @@ def begun_in_browser(form: DenoiseForm, run_id: str, session: str) -> str:
     try:
         if run_id == OPENING_RUN:
             raise ValueError("A run cannot be called so; press Denoise again.")
-        checkpoint = form.checkpoint()
+        checkpoint = models.get(form.model)  # which nothing here evaluates
         if reason := browser_walk.reason_against(form, checkpoint):
             raise ValueError(reason)
         walk, given, prefix = requested(form, checkpoint)

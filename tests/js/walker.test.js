@@ -87,9 +87,9 @@ test("guidance moves away from what comes without the condition", async () => {
     assert.deepEqual([...x], [1, 0, 1, 0]);
     return Float32Array.of(0.5, 0.5, 0.25, 0.5); // with the condition, then without
   };
-  const table = { guidance: 3, steps: [row(9, -1, { x0_hat: 1 })] };
+  const table = { guidance: 2, steps: [row(9, -1, { x0_hat: 1 })] };
   const [step] = await steps(table, Float32Array.of(1, 0), evaluate);
-  assert.deepEqual([...step.x_prev], [0.25 + 3 * 0.25, 0.5]);
+  assert.deepEqual([...step.x_prev], [0.25 + 2 * 0.25, 0.5]);
 });
 
 test("dynamic clipping divides each picture by its own range, and static cuts", () => {
@@ -110,9 +110,9 @@ test("pictures lie in a sheet with grey gaps, channel by channel", () => {
   const x = Float32Array.of(-1, 1, 0.5, -0.5, 0, 0); // (3, 1, 2)
   const one = sheet(x, { images: 1, shape: [3, 1, 2], columns: 1 });
   assert.deepEqual([...one], [0, 191, 128, 255, 64, 128]);
-  const grey = sheet(Float32Array.of(-1, 1, 1), { images: 3, shape: [1, 1, 1], columns: 2 });
-  const top = [0, 128, 128, 255];
-  assert.deepEqual([...grey], [...top, ...Array(8).fill(128), 255, 128, 128, 128]);
+  const grey = sheet(Float32Array.of(-1, 1, -1, 1), { images: 4, shape: [1, 1, 1], columns: 3 });
+  const top = [0, 128, 128, 255, 128, 128, 0];
+  assert.deepEqual([...grey], [...top, ...Array(14).fill(128), 255, ...Array(6).fill(128)]);
 });
 
 test("values are counted from -3 to 3, and none beyond", () => {
