@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
+import hashlib
 import json
+import re
 from types import SimpleNamespace
 
 import gradio as gr
@@ -19,7 +22,7 @@ from diffusion_core.inspection import Switches
 from tabs.denoise import browser_walk, cost, handlers, model_picker, run_registry, views
 from tabs.denoise.form import BROWSER, HOLE, SERVER, DenoiseForm
 from tabs.shared.changed_network import ChangedNetwork
-from tabs.shared.components import served
+from tabs.shared.components import RUNTIME, STATIC, served
 from tabs.shared.compute_queue import COMPUTE_QUEUE
 
 ME = SimpleNamespace(session_hash="browser-walk")
@@ -125,6 +128,24 @@ def test_what_needs_the_servers_record_of_it_says_so(form, monkeypatch):
     monkeypatch.setattr(cost.models, "seconds_of", lambda walk, checkpoint: 90.0)
     assert cost.expected(form) == ""  # of another computer
     assert cost.expected(dataclasses.replace(form, runs_on=SERVER)).startswith("About 90 s")
+
+
+def test_the_runtime_is_the_one_that_its_page_names():
+    """Unchanged files of the pinned version, each small enough for a plain push to a Space."""
+    folder = STATIC / RUNTIME
+    about = (folder / "README.md").read_text("utf-8")
+    named = dict(re.findall(r"^\| (\S+) \| `([0-9a-f]{64})` \|$", about, re.MULTILINE))
+    found = {}
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        assert len(content) < 10_000_000
+        packed = path.suffix == ".gz"
+        name = path.stem if packed else path.name
+        found[name] = hashlib.sha256(gzip.decompress(content) if packed else content).hexdigest()
+    assert found.pop("README.md") and found == named and len(named) == 4
+    script = (STATIC.parents[1] / "docs" / "scripts" / "vendor_onnxruntime.py").read_text("utf-8")
+    assert f'VERSION = "{browser_walk._runtime_version()}"' in script
+    assert "MIT License" in (folder / "LICENSE").read_text("utf-8")
 
 
 def test_a_graph_is_made_once_and_the_oldest_go(form, tiny_folder, avatars_folder, monkeypatch):
