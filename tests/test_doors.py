@@ -61,7 +61,10 @@ DOORS = {
     **dict.fromkeys(
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"
     ),
-    **dict.fromkeys(["left", "join", "recall", "cancel_reading", "superseded"], "quick"),
+    **dict.fromkeys(
+        ["left", "join", "recall", "cancel_reading", "superseded", "walk_noise"], "quick"
+    ),
+    **dict.fromkeys(["walk_noise", "denoise_in_browser"], "quick"),
     **dict.fromkeys(["tell_refusal", "open_lesson", "suited_axis"], "quick"),
 }
 

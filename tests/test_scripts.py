@@ -96,9 +96,10 @@ def test_a_key_that_may_be_missing_is_told_apart():
 
 def test_what_a_module_imports_is_served_beside_it():
     served = components.served()
-    assert {p.relative_to(served) for p in served.rglob("*") if p.is_file()} == {
-        p.relative_to(STATIC) for p in MODULES
-    }
+    vendored = (STATIC / components.RUNTIME).iterdir()
+    assert {p.relative_to(served) for p in served.rglob("*") if p.suffix != ".onnx"} == {
+        p.relative_to(STATIC) for p in (*MODULES, *vendored)
+    } | {p.relative_to(served) for p in served.rglob("*") if p.is_dir()}
     for path in served.rglob("*.js"):
         text = path.read_text(encoding="utf-8")
         assert text == (STATIC / path.relative_to(served)).read_text(encoding="utf-8")

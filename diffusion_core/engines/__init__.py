@@ -5,10 +5,12 @@ onnx_network   a UNet that ONNX Runtime evaluates, as a `denoiser.Network`
 torch_network  a network that torch evaluates on a given number of threads
 onnx_graph     a UNet as an ONNX graph, built from its module tree
 onnx_export    a checkpoint as an ONNX file, with a card of its inputs and outputs
+browser_graph  the graph as a visitor's browser gets it
 """
 
 from __future__ import annotations
 
+from .browser_graph import browser_graph
 from .choice import ENGINES, ONNXRUNTIME, TORCH, VARIABLE, check_engine, on_engine, on_threads
 from .onnx_export import export_onnx
 from .onnx_graph import onnx_graph
@@ -22,6 +24,7 @@ __all__ = [
     "VARIABLE",
     "OnnxNetwork",
     "TorchNetwork",
+    "browser_graph",
     "check_engine",
     "export_onnx",
     "on_engine",

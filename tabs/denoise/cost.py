@@ -28,7 +28,7 @@ from ..shared import models
 from ..shared.forms import parsed
 from ..shared.text import span, times
 from .cost_figure import MANY, figure
-from .form import HOLE, NOISE, PICTURE, DenoiseForm, choice_of
+from .form import BROWSER, HOLE, NOISE, PICTURE, DenoiseForm, choice_of
 from .run_registry import RECORDINGS
 
 COMMAND = "python -m diffusion_core evaluate --model FOLDER"
@@ -159,7 +159,12 @@ WORTH_SAYING = 1.0  # seconds
 
 
 def expected(form: DenoiseForm) -> str:
-    """The time that the controls' values will take, in a line; "" where it is short."""
+    """The time that the controls' values will take, in a line; "" where it is short.
+
+    How fast the visitor's own computer is, nobody knows here: the player tells it from the steps.
+    """
+    if form.runs_on == BROWSER:
+        return ""
     try:
         checkpoint = form.checkpoint()
         walk, _ = form.walk(checkpoint)

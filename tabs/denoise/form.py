@@ -38,6 +38,11 @@ from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
 Value = TypeVar("Value")
 NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
 BEGINNINGS = (NOISE, SEEDS, PICTURE, HOLE)
+SERVER, BROWSER = "this server", "this browser"
+RUNS_ON = (
+    "What computes the view Walk. this browser: your own computer, where its pictures stay; it "
+    "loads the network first"
+)
 # Fills a hole in place of a sampler that cannot. With eta 1 every step adds new noise, as the steps
 # of RePaint do, whatever their number.
 HOLE_SAMPLER, HOLE_ETA = "ddim", 1.0
@@ -390,6 +395,10 @@ class DenoiseForm:
         read=_read_attributes,
     )
 
+    runs_on: str = entry(  # on no card beside the engine: the same walk
+        SERVER,
+        partial(gr.Radio, [SERVER, BROWSER], label="Runs on", info=RUNS_ON),
+    )
     changed: ChangedNetwork | None = entry(  # of one model alone; see `changed.place`
         None, gr.State, write=_write_changed, read=_read_changed
     )

@@ -9,18 +9,20 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from diffusion_core.generation import Recording, RunCard
+from diffusion_core.checkpoint import Checkpoint
+from diffusion_core.generation import InitialImage, Recording, RunCard, SamplingRequest
 
 from ..shared import models
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
+from ..shared.limits import PageLimit
 from ..shared.player import Run, failure
 from ..shared.sessions import SESSIONS
 from ..shared.stop_signals import STOP_SIGNALS
-from . import defaults
+from . import browser_walk, defaults
 from .captions import head
 from .exact import exact_of
-from .form import NOISE, DenoiseForm
+from .form import BROWSER, NOISE, DenoiseForm
 from .link import link_card
 from .run_registry import (
     OPENING_RUN,
@@ -43,23 +45,50 @@ def denoise(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[str
             of one that it gave up.
         request: The request, which names the session.
     """
+    if form.runs_on == BROWSER:
+        yield begun_in_browser(form, run_id, request.session_hash or "")
+        return
 
     def prepare() -> tuple[Recording, str]:
         checkpoint = form.checkpoint()
-        walk, given = form.walk(checkpoint)
-        prefix = ""
-        if given is not None:
-            where = form.start.where if form.start else ""
-            prefix = (
-                "a hole filled · " if given.mask is not None else f"from {where or 'a picture'} · "
-            )
+        walk, given, prefix = requested(form, checkpoint)
         checkpoint = models.for_walk(checkpoint, walk)
         check_cost(walk, checkpoint, WALK_LIMIT)
         exact = exact_of(checkpoint, walk) if form.exact else None
         walker = models.walker(checkpoint)
         return Recording(checkpoint, walk, given, exact=exact, walker=walker), prefix
 
-    yield from stream(prepare, run_id, request.session_hash or "")
+    def offer() -> bool:
+        return not browser_walk.reason_against(form, models.get(form.model))
+
+    yield from stream(prepare, run_id, request.session_hash or "", offer=offer)
+
+
+def requested(
+    form: DenoiseForm, checkpoint: Checkpoint
+) -> tuple[SamplingRequest, InitialImage | None, str]:
+    """The walk of a form, what it begins with beside noise, and the beginning of its caption."""
+    walk, given = form.walk(checkpoint)
+    if given is None:
+        return walk, given, ""
+    where = form.start.where if form.start else ""
+    how = "a hole filled" if given.mask is not None else f"from {where or 'a picture'}"
+    return walk, given, f"{how} · "
+
+
+def begun_in_browser(form: DenoiseForm, run_id: str, session: str) -> str:
+    """The message with all that the browser needs to walk by itself; errors become one too."""
+    SESSIONS.visitor(session)
+    try:
+        if run_id == OPENING_RUN:
+            raise ValueError("A run cannot be called so; press Denoise again.")
+        checkpoint = models.get(form.model)  # which nothing here evaluates
+        if reason := browser_walk.reason_against(form, checkpoint):
+            raise ValueError(reason)
+        walk, given, prefix = requested(form, checkpoint)
+        return browser_walk.message(Recording(checkpoint, walk, given), run_id, session, prefix)
+    except Exception as error:
+        return failure(sentence_of(error, COMPUTATION), run_id)
 
 
 def denoise_anew(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterator[dict[str, Any]]:
@@ -70,6 +99,19 @@ def denoise_anew(form: DenoiseForm, run_id: str, request: gr.Request) -> Iterato
     """
     yield {"seed": form.seed}
     for message in denoise(form, run_id, request):
+        yield {"stage": message}
+
+
+def denoise_in_browser(
+    form: DenoiseForm, run_id: str, request: gr.Request
+) -> Iterator[dict[str, Any]]:
+    """Handler of "Run it in this browser": as `denoise` there, which the control then shows.
+
+    Yields:
+        Updates of "runs_on", once, and of "stage", by name.
+    """
+    yield {"runs_on": BROWSER}
+    for message in denoise(dataclasses.replace(form, runs_on=BROWSER), run_id, request):
         yield {"stage": message}
 
 
@@ -103,7 +145,11 @@ def branch(
             before, given, weights = card.walk, card.given, card.weights
             on = models.for_walks(checkpoint, card)
         else:
-            raise ValueError("Press Denoise first, then choose a step to branch from.")
+            raise ValueError(
+                browser_walk.STOPPED
+                if browser_walk.WALKS.get(parent_id)
+                else "Press Denoise first, then choose a step to branch from."
+            )
         if checkpoint.weights_hash != weights:
             raise ValueError("A branch goes on with its parent's model; choose that one again.")
         checkpoint = on  # of the parent's engine
@@ -120,7 +166,8 @@ def branch(
         exact = exact_of(checkpoint, mine) if form.exact else None
         walker = models.walker(checkpoint)
         record = Recording(checkpoint, mine, given, parent, exact, walker=walker)
-        return record, f"branched after {int(index)} steps · "
+        where = "walked by the server · " if form.runs_on == BROWSER else ""
+        return record, f"branched after {int(index)} steps · {where}"
 
     yield from stream(prepare, run_id, request.session_hash or "")
 
@@ -158,6 +205,7 @@ def stream(
     run_id: str,
     session: str,
     note: Callable[[Recording], str] | None = None,
+    offer: Callable[[], bool] = lambda: False,
 ) -> Iterator[str]:
     """Compute a recording and yield the player's messages; errors become one too.
 
@@ -166,6 +214,7 @@ def stream(
         run_id: The browser's name for the run.
         session: The session that may stop it.
         note: Returns a sentence on the finished recording, for the last message.
+        offer: Reports whether the browser can walk it, where the page's limits refuse.
     """
     record = None
     SESSIONS.visitor(session)
@@ -191,6 +240,8 @@ def stream(
             card = RunCard.of(record.checkpoint, record.settings, record.given, record.result)
             shown.note = note(record) if note else ""
             yield run.message(done=True, card=card.to_json(), link=link_card(card), note=shown.note)
+    except PageLimit as error:
+        yield failure(str(error), run_id, offer())
     except Exception as error:
         yield failure(sentence_of(error, COMPUTATION), run_id)
     finally:

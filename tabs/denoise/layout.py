@@ -25,9 +25,19 @@ from . import (
     start_controls,
     views,
 )
+from .browser_walk import runs_on, walk_noise
 from .downloads import keep
 from .form import DenoiseForm
-from .handlers import branch, denoise, denoise_anew, give_up, opening, replay, stop
+from .handlers import (
+    branch,
+    denoise,
+    denoise_anew,
+    denoise_in_browser,
+    give_up,
+    opening,
+    replay,
+    stop,
+)
 from .link import qr_code
 from .model_picker import arrived, choose
 from .recall import recall
@@ -100,6 +110,14 @@ def place_sampler_words(controls: Controls[DenoiseForm]) -> None:
     controls.add("more_steps", more)
 
 
+def where_it_runs(model: str) -> dict[str, Any]:
+    """Options of the control for what the page opens with; none where it cannot be read."""
+    try:
+        return runs_on(models.get(model))
+    except ValueError:
+        return {}
+
+
 def build(page: Page) -> None:
     """Lay out the tab and wire it.
 
@@ -151,6 +169,7 @@ def build(page: Page) -> None:
             with gr.Accordion("More", open=False):
                 for name in ("eta", "spacing", "threshold"):
                     controls.place(name)
+                controls.place("runs_on", elem_id="denoise-runs-on", **where_it_runs(first))
         with gr.Column(scale=5, elem_classes=["stage"]):
             views.row(controls)
             controls.add("begins", gr.Markdown(visible=False, elem_classes=["begins"]))
@@ -158,7 +177,8 @@ def build(page: Page) -> None:
             with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
             controls.add("begin_with_noise", with_noise)
             with views.panel(views.WALK):
-                stage = player(opening(), "denoise-player", keep, give_up, recall, qr_code)
+                asks: list[Any] = [keep, give_up, recall, qr_code, walk_noise]
+                stage = player(opening(), "denoise-player", asks)
                 branch_button = gr.Button(
                     "Branch from this step, with the settings as they now are", size="md"
                 )
@@ -192,6 +212,17 @@ def build(page: Page) -> None:
             **runs,
         ),
     ]
+    started.append(
+        stage.retry(  # where the page's limits refuse a walk
+            **wired(
+                never_silent(denoise_in_browser),
+                [controls, run_id],
+                controls.named("runs_on") | Named({"stage": stage}),
+            ),
+            js=script("player/clicks.js", "startRun"),
+            **runs,
+        )
+    )
     for event in started:
         event.failure(None, js=script("player/clicks.js", "failRun"), api_visibility="private")
     # The player hands over a run card: opened, dropped on the page, or out of the address. It is

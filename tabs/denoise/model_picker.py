@@ -13,6 +13,7 @@ from diffusion_core.checkpoint import Checkpoint, plain_id
 from ..shared import fetching, models
 from ..shared.sessions import PUBLIC, SESSIONS
 from ..shared.text import span
+from .browser_walk import runs_on
 from .defaults import (
     OWN,
     class_menu,
@@ -27,7 +28,7 @@ ALSO = (
     f"Model also takes a Hub id{'' if PUBLIC else ' or a folder'}: type it there, for example "
     "google/ddpm-cifar10-32."
 )
-ARRIVED_PARTS = ("loaded", "label", "model_summary", "guidance")
+ARRIVED_PARTS = ("loaded", "label", "model_summary", "guidance", "runs_on")
 CHOSEN_PARTS = (*ARRIVED_PARTS, "model", "sampler", "steps", "spacing", "images")
 
 
@@ -67,6 +68,7 @@ def choose(
         "model": gr.Dropdown(models.available(request.session_hash or ""), value=model),
         "loaded": model,
         "label": class_menu(model, label),
+        "runs_on": gr.Radio(**runs_on(checkpoint)),
         **settings,
     }
 
@@ -92,6 +94,7 @@ def arrived(model: str, loaded: str, label: str | None, request: gr.Request) -> 
         "loaded": model,
         "label": class_menu(model, label),
         "model_summary": model_summary(checkpoint),
+        "runs_on": gr.Radio(**runs_on(checkpoint)),
     }
     if has_no_condition(model, label):
         updates["guidance"] = 1

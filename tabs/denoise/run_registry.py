@@ -12,6 +12,7 @@ from diffusion_core.generation import Recording, RunCard, SamplingRequest
 from ..shared import memory, models, wire
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.sessions import SESSIONS
+from .browser_walk import session_of
 from .link import check_schedule
 
 
@@ -155,7 +156,7 @@ def recorded(run_id: str, card_text: str) -> Recording:
     if not card_text:
         raise ValueError("This walk was stopped; walk it to the end, then keep it.")
     card = RunCard.from_json(card_text)
-    checkpoint = models.for_walks(found(card), card)
+    checkpoint = models.for_walks(found(card, session_of(run_id)), card)
     if checkpoint.weights_hash != card.weights:
         raise ValueError("The model of this walk is no longer here; walk it anew, then keep it.")
     check_cost(card.walk, checkpoint, WALK_LIMIT)  # the limit of the walk itself

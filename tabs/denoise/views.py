@@ -18,6 +18,7 @@ from ..shared.components import QUIET, component, script
 from ..shared.forms import Controls, wired
 from ..shared.start_image import StartImage
 from . import comparisons, race, reconstruction
+from .browser_walk import WALKS
 from .form import HOLE, PICTURE, DenoiseForm
 from .run_registry import RECORDINGS
 from .start_controls import NOISE_TAB_PARTS, own_start
@@ -32,6 +33,11 @@ OTHERS = {
     "return": reconstruction.build,
 }
 EVENTS = "views/clicks.js"
+GONE = "The pictures of this walk are no longer here; press Denoise, then begin with one."
+IN_BROWSER = (
+    'The pictures of this walk are in your browser alone; choose "this server" under Runs on and '
+    "press Denoise, then begin with one."
+)
 
 
 def row(controls: Controls[DenoiseForm]) -> None:
@@ -106,10 +112,7 @@ def with_shown(
     """
     picture = shown_picture(run_id, int(frame), int(image))
     if picture is None:
-        raise gr.Error(
-            "The pictures of this walk are no longer here; press Denoise, then begin with one.",
-            print_exception=False,
-        )
+        raise gr.Error(IN_BROWSER if WALKS.get(run_id) else GONE, print_exception=False)
     start: StartImage | Any = own_start(picture, t, model)
     shown = start.shown if isinstance(start, StartImage) else gr.skip()
     then = "Paint a hole into it" if begin == HOLE else f"It is noised to t = {int(t)}"

@@ -5,8 +5,9 @@ A component is a folder static/NAME with NAME.html, NAME.css and index.js, an ES
 file route, and keeps them (`crossing.Doors` tells it to). So that it does not go on with a module
 of before an update, the modules are served from a copy made at start-up, whose folder has a name of
 its own: a new start is a new address, also for what the modules import from each other, and a
-repository that is updated under a running page changes nothing there. The copy holds the modules
-and nothing else, so that nothing else of static/ becomes readable by it.
+repository that is updated under a running page changes nothing there. The copy holds the modules,
+the vendored runtime that they load, and the graphs that are made for it (see
+denoise/browser_walk.py), so that nothing else of static/ becomes readable by it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import gradio as gr
 from diffusion_core.files import temporary_folder
 
 STATIC = Path(__file__).parents[1] / "static"
+RUNTIME = "onnxruntime"  # in static/: what evaluates networks in a browser, vendored
 # Options of events internal to the page: nothing blinks, and they cannot be called from outside.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # Events that the page's buttons send to a component; load.js keeps those that come before its
@@ -92,7 +94,7 @@ def component(
 
 def loader(name: str) -> str:
     """The script that loads a component's module and mounts it."""
-    address = _address(f"{name}/index.js")
+    address = json.dumps(served_address(f"{name}/index.js"))
     events = json.dumps(EVENTS.get(name, {}))
     script = (STATIC / "load.js").read_text(encoding="utf-8")
     return (
@@ -117,21 +119,27 @@ def script(module: str, function: str, *first: Any) -> str:
         raise ValueError(f"{module} exports no function {function}.")
     arguments = "".join(f"{json.dumps(value)}, " for value in first)
     return (
-        f"async (...inputs) => (await import(new URL({_address(module)}, document.baseURI).href))"
+        f"async (...inputs) => (await import(new URL({json.dumps(served_address(module))}, "
+        "document.baseURI).href))"
         f".{function}({arguments}...inputs)"
     )
 
 
-def _address(module: str) -> str:
-    """A module's address as JSON, relative to the page, which may lie under a path of a proxy."""
-    return json.dumps(f"gradio_api/file={quote((served() / module).as_posix())}")
+def served_address(name: str) -> str:
+    """A served file's address, relative to the page, which may lie under a path of a proxy.
+
+    Args:
+        name: The file's name in the folder `served`, or that of a folder with a slash at its end.
+    """
+    slash = "/" if name.endswith("/") else ""
+    return f"gradio_api/file={quote((served() / name).as_posix())}{slash}"
 
 
 @cache
 def served() -> Path:
     """The folder from which this process serves the modules; it goes with the process."""
     folder = temporary_folder("playground-modules-")
-    for path in STATIC.glob("*/*.js"):
+    for path in [*STATIC.glob("*/*.js"), *STATIC.glob(f"{RUNTIME}/*")]:
         copy = folder / path.relative_to(STATIC)
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, copy)

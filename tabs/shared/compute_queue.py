@@ -28,7 +28,7 @@ import anyio.from_thread
 from gradio.context import LocalContext
 
 from . import gpu
-from .limits import Places, proxies
+from .limits import PageLimit, Places, proxies
 
 SLICE = 2.0  # seconds of computing after which others may go first
 LOOK = 0.2  # seconds between two looks at whether the caller is still there
@@ -206,7 +206,7 @@ class ComputeQueue:
             ended: Reports whether the work was given up.
 
         Raises:
-            ValueError: in one sentence, if the visitor has too many places, or too many wait.
+            PageLimit: in one sentence, if the visitor has too many places, or too many wait.
         """
         place = Place(self, Caller.now(), ended, next(self._numbers))
         self.sweep()
@@ -281,12 +281,12 @@ class ComputeQueue:
         every = [p.visitor for p in (*self.running, *self.waiting)]
         of_session = every.count(place.visitor) if session else 0
         if of_session >= most.session or sum(a == address for a, _ in every) >= most.address:
-            raise ValueError(
+            raise PageLimit(
                 "As many computations of yours as this page allows run or wait already; stop one, "
                 "or wait for its end."
             )
         if len(self.waiting) >= most.waiting:
-            raise ValueError("Too many computations wait on this page; try again in a minute.")
+            raise PageLimit("Too many computations wait on this page; try again in a minute.")
 
     def _serve(self) -> None:
         """Give free slots away; called with the lock held."""

@@ -18,6 +18,10 @@ Some = TypeVar("Some")
 KINDS: dict[Any, Callable[[str], float]] = {"int": int, "float": float}  # by a field's annotation
 
 
+class PageLimit(ValueError):
+    """What this page's limits refuse, in one sentence; another computer might do it."""
+
+
 def from_environment(most: Some, prefix: str) -> Some:
     """Limits as environment variables set them, each named by the prefix and the field.
 

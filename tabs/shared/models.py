@@ -32,7 +32,7 @@ from diffusion_core.generation import RunCard, SamplingRequest, SamplingRun
 
 from . import gpu, memory
 from .compute_queue import COMPUTE_QUEUE
-from .limits import Bounds
+from .limits import Bounds, PageLimit
 from .pace import PACES, THREADS, TimedRun
 from .sessions import SESSIONS
 from .text import LONGEST_NAME, echo, path_of, path_text, printable
@@ -302,14 +302,14 @@ def bounded(walk: SamplingRequest, checkpoint: Checkpoint) -> None:
     the machine was busy with something else.
 
     Raises:
-        ValueError: in one sentence.
+        PageLimit: in one sentence.
     """
     most = min(Bounds.here().walk_seconds, gpu.MOST if gpu.BORROWED else math.inf)
     if most == math.inf or seconds_of(walk, checkpoint) <= most:
         return
     measure_anew(checkpoint)
     if (seconds := seconds_of(walk, checkpoint)) > most:
-        raise ValueError(
+        raise PageLimit(
             f"This walk would take about {seconds:,.0f} s here, and this page gives {most:,.0f} s "
             "to each; ask for fewer steps or images."
         )

@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import gradio as gr
 
@@ -119,29 +120,33 @@ class Run:
         return json.dumps(values)
 
 
-def failure(sentence: str, run_id: str) -> str:
-    """A message that shows a sentence in the stage and leaves the frames there as they are."""
+def failure(sentence: str, run_id: str, offer: bool = False) -> str:
+    """A message that shows a sentence in the stage and leaves the frames there as they are.
+
+    Args:
+        sentence: What happened, and what to do.
+        run_id: The browser's name for the run.
+        offer: Whether to offer that the browser walks instead.
+    """
     message: wire.Failure = {"run": run_id, "error": sentence}
+    if offer:
+        message["offer"] = True
     return json.dumps(message)
 
 
-def player(
-    value: str,
-    elem_id: str,
-    keep: Callable[[wire.KeepRequest], str],
-    give_up: Callable[[str], None],
-    recall: Callable[[wire.RecallRequest], str],
-    qr_code: Callable[[str], str],
-) -> gr.HTML:
+def player(value: str, elem_id: str, asks: list[Callable[..., Any]]) -> gr.HTML:
     """The component.
 
     Args:
         value: First message: something to see at once.
         elem_id: Id of the element; the page's own scripts find it by this.
-        keep: Called for a file of a run; returns JSON of a `wire.KeepAnswer`.
-        give_up: Called with the name of a run that another takes the place of.
-        recall: Called for the frames of a run that this page showed before it was loaded anew;
+        asks: What its module calls, by these names:
+            `keep`, for a file of a run; returns JSON of a `wire.KeepAnswer`.
+            `give_up`, with the name of a run that another takes the place of.
+            `recall`, for the frames of a run that this page showed before it was loaded anew;
             returns JSON of a `wire.PlayerMessage`, or nothing.
-        qr_code: Called with a link; returns JSON of a `wire.CodeAnswer`.
+            `qr_code`, with a link; returns JSON of a `wire.CodeAnswer`.
+            `walk_noise`, for the noise of a walk in the browser; returns JSON of a
+            `wire.NoiseAnswer`.
     """
-    return component("player", value, elem_id, asks=[keep, give_up, recall, qr_code])
+    return component("player", value, elem_id, asks=asks)

@@ -24,6 +24,7 @@ class Failure(TypedDict):
 
     run: str
     error: str
+    offer: NotRequired[bool]
 
 
 class Frame(TypedDict):
@@ -77,6 +78,69 @@ class Head(TypedDict):
     hole: NotRequired[bool]
 
 
+class EstimateWeights(TypedDict):
+    """What the network's output at a timestep means, as weights."""
+
+    t: int
+    x0_hat: dict[str, float]
+    eps_hat: dict[str, float]
+
+
+class TableStep(TypedDict):
+    """One step of a walk as weights; see `generation.TableStep`."""
+
+    t: int
+    t_prev: int
+    alpha_bar: float
+    estimate: EstimateWeights
+    weights: dict[str, float]
+    trial: dict[str, float] | None
+    there: EstimateWeights | None
+
+
+class WalkTable(TypedDict):
+    """A walk without its network and its noise."""
+
+    shape: tuple[int, int, int]
+    images: int
+    columns: int
+    views: tuple[str, ...]
+    stride: int
+    piece: int
+    guidance: float
+    clip: float
+    percentile: float
+    y: list[Any]
+    steps: list[TableStep]
+
+
+class BrowserWalk(TypedDict):
+    """A walk that the visitor's browser is to compute."""
+
+    table: WalkTable
+    runtime: str
+    graph: str
+    size: int
+    start: str
+    card: str
+    link: str
+
+
+class NoiseRequest(TypedDict):
+    """The player's request for the noise of some steps of a walk in the browser."""
+
+    run: str
+    first: int
+    count: int
+
+
+class NoiseAnswer(TypedDict):
+    """That noise, or why there is none."""
+
+    values: NotRequired[str]
+    error: NotRequired[str]
+
+
 class PlayerMessage(TypedDict):
     """Frames of a walk, for the player."""
 
@@ -89,6 +153,7 @@ class PlayerMessage(TypedDict):
     link: NotRequired[str]
     note: NotRequired[str]
     head: NotRequired[Head]
+    walk: NotRequired[BrowserWalk]
 
 
 class KeepRequest(TypedDict):

@@ -24,6 +24,7 @@
  * @typedef {object} Failure
  * @property {string} run
  * @property {string} error One sentence.
+ * @property {boolean} [offer] Whether this browser may do it instead: the page's limits refuse it.
  */
 
 /**
@@ -78,6 +79,78 @@
  */
 
 /**
+ * What the network's output at a timestep means, as weights: x0_hat is of x_t and the output, and
+ * eps_hat of x_t and of x0_hat after clipping, or without of the output.
+ *
+ * @typedef {object} EstimateWeights
+ * @property {number} t
+ * @property {Record<string, number>} x0_hat
+ * @property {Record<string, number>} eps_hat
+ */
+
+/**
+ * One step of a walk as weights.
+ *
+ * @typedef {object} TableStep
+ * @property {number} t
+ * @property {number} t_prev
+ * @property {number} alpha_bar
+ * @property {EstimateWeights} estimate
+ * @property {Record<string, number>} weights Of the sum that makes up x_prev, by the picture's name.
+ * @property {Record<string, number> | null} trial Of the trial step at whose end the network is
+ *   evaluated again, for eps_there.
+ * @property {EstimateWeights | null} there The estimates there.
+ */
+
+/**
+ * A walk without its network and its noise.
+ *
+ * @typedef {object} WalkTable
+ * @property {[number, number, number]} shape Channels, height and width of a picture.
+ * @property {number} images
+ * @property {number} columns Pictures side by side in a sheet.
+ * @property {string[]} views What each picture of a frame shows, in order.
+ * @property {number} stride One in so many steps is kept as a frame.
+ * @property {number} piece Steps whose noise is asked for at once.
+ * @property {number} guidance 1 is off.
+ * @property {number} clip The limit of |x0_hat|; 0 does not clip.
+ * @property {number} percentile The quantile that stands for a picture's own range; 0 takes none.
+ * @property {number[] | number[][]} y What the network is asked for, a row for every picture that it
+ *   evaluates; empty of one without classes.
+ * @property {TableStep[]} steps
+ */
+
+/**
+ * A walk that the visitor's browser is to compute.
+ *
+ * @typedef {object} BrowserWalk
+ * @property {WalkTable} table
+ * @property {string} runtime Address of the runtime's folder, relative to the page.
+ * @property {string} graph Address of the network's graph.
+ * @property {number} size Bytes of both together.
+ * @property {string} start x_T, float32.
+ * @property {string} card The run card, into which the result's digest is to be written.
+ * @property {string} link The same as a link holds it, where that is another.
+ */
+
+/**
+ * The player's request for the noise of some steps of a walk in the browser.
+ *
+ * @typedef {object} NoiseRequest
+ * @property {string} run
+ * @property {number} first
+ * @property {number} count Steps at most.
+ */
+
+/**
+ * That noise, or why there is none.
+ *
+ * @typedef {object} NoiseAnswer
+ * @property {string} [values] float32, a batch a step.
+ * @property {string} [error] One sentence.
+ */
+
+/**
  * Frames of a walk, for the player. Messages overlap: each repeats the frames of the one before.
  *
  * @typedef {object} PlayerMessage
@@ -90,6 +163,7 @@
  * @property {string} [link] The run card as a link holds it, where that is another.
  * @property {string} [note] A sentence to show, with the last message.
  * @property {Head} [head]
+ * @property {BrowserWalk} [walk] What this browser is to compute; the frames are then its own.
  */
 
 /**

@@ -7,6 +7,7 @@ import { inSheet, paintLevels, tileOffset } from "../lib/pixels.js";
 import { Pace, Playback, frameInterval, reducedMotion } from "../lib/playback.js";
 import { Announcer } from "./announce.js";
 import { equation } from "./equation.js";
+import { InBrowser } from "./in_browser.js";
 import {
   Run,
   available,
@@ -113,6 +114,7 @@ export class Player {
     this.playback = new Playback(button, (now) => this.advance(now));
     if (reducedMotion()) this.speed.value = "16s";
     this.announcer = new Announcer(this.$(".heard"));
+    this.inBrowser = new InBrowser(this);
     this.wirePicking();
     this.wirePage();
   }
@@ -474,23 +476,31 @@ export class Player {
    */
   say(place, sentence) {
     say(this.$(place), sentence);
+    if (place === ".error") this.$(".offer").hidden = true; // it belongs to what is refused
   }
 
-  // What the server sends.
+  // What the server sends, or this browser has walked.
 
   /** @param {string} value */
   receive(value) {
-    /** @type {(import("../lib/messages.js").PlayerMessage & { error?: string }) | null} */
+    /** @type {import("./run.js").Taken | null} */
     const message = parse(value);
-    if (!message || (this.wanted !== null && message.run !== this.wanted)) return;
-    if (message.error) {
+    if (message) this.take(message);
+  }
+
+  /** @param {import("./run.js").Taken} message */
+  take(message) {
+    if (this.wanted !== null && message.run !== this.wanted) return;
+    if ("error" in message) {
       this.waiting = false;
       this.say(".error", message.error);
+      this.$(".offer").hidden = !message.offer;
       return this.state();
     }
     if (!this.run || this.run.id !== message.run) this.begin(message);
     const run = /** @type {Run} */ (this.run);
     if (run.take(message) && run.head) this.layOut(run, run.head);
+    if (message.walk && run.loading === null) this.inBrowser.begin(run, message.walk);
     if (message.note) this.say(".note", message.note);
     else if (this.before && sameWalk(this.before, run)) this.say(".note", SAME_WALK);
     // What is there when the page opens stands in the middle of its walk, where there is most to
@@ -504,7 +514,7 @@ export class Player {
     this.state();
   }
 
-  /** @param {import("../lib/messages.js").PlayerMessage} message */
+  /** @param {import("./run.js").Frames} message */
   begin(message) {
     const first = this.run === null;
     if (!first) this.parent = this.nextParent;
@@ -569,6 +579,7 @@ export class Player {
     this.wanted = ""; // of the runs so far, nothing more is heeded
     if (!run || run.done) return;
     run.stopped = true;
+    this.inBrowser.stop(run);
     this.setPlaying(false);
     const frame = run.frames[this.at];
     if (frame) this.describe(frame, this.at);
@@ -620,6 +631,7 @@ export class Player {
       detail.step = here && run?.head ? Math.min(here.i, run.head.steps - 1) : 0;
     });
     this.listen("player:tell", () => this.draw(this.at));
+    this.$(".offer .here").addEventListener("click", () => this.host.trigger("retry"));
   }
 
   wirePicking() {

@@ -8,6 +8,11 @@ import { GAP } from "../lib/pixels.js";
 /** @typedef {import("../lib/messages.js").Head} Head */
 /** @typedef {import("../lib/messages.js").PlayerMessage} PlayerMessage */
 /** @typedef {Omit<Frame, "px"> & { px: Uint8Array[] }} DecodedFrame */
+/** @typedef {Omit<PlayerMessage, "frames"> & { frames: (Frame | DecodedFrame)[] }} Frames */
+/** @typedef {Frames | import("../lib/messages.js").Failure} Taken */
+
+/** @param {string | Uint8Array} px As the server sends a picture, or as this browser made it. */
+const decoded = (px) => (typeof px === "string" ? bytes(px) : px);
 
 /** A run of the player: begun by its first message, and filled by those that follow. */
 export class Run {
@@ -21,6 +26,8 @@ export class Run {
   link = ""; // the card as its link holds it, where that is another
   /** @type {Uint8Array | null} The picture that the walk began with. */
   x0 = null;
+  /** @type {number | null} How much of the network this browser has, 0 to 1; null on the server. */
+  loading = null;
 
   /**
    * @param {string} id
@@ -34,7 +41,7 @@ export class Run {
   /**
    * Take what is new in a message; messages overlap, and a frame that is here stays.
    *
-   * @param {PlayerMessage} message
+   * @param {Frames} message
    * @returns {boolean} Whether the head came with it, for the first time.
    */
   take(message) {
@@ -46,7 +53,7 @@ export class Run {
     message.frames.forEach((frame, i) => {
       const index = message.first + i;
       if (frame.px && !this.frames[index]) {
-        this.frames[index] = { ...frame, px: frame.px.map(bytes) };
+        this.frames[index] = { ...frame, px: frame.px.map(decoded) };
       }
     });
     if (message.card) this.card = message.card;
@@ -237,7 +244,15 @@ export function filmWords(run, waiting, mode) {
     const ms = run.frames[run.last]?.ms ?? 0;
     return `replay of the walk computed in ${duration(ms)}`;
   }
-  if (mode === "live" && !run.over) return "live: each step as it is computed";
+  if (run.loading !== null && run.last < 0 && !run.over) {
+    const share = Math.floor(100 * run.loading);
+    return share < 100 ? `this browser loads the network: ${share} %` : "the network gets ready";
+  }
+  if (mode === "live" && !run.over) {
+    return run.loading === null
+      ? "live: each step as it is computed"
+      : "live: each step as this browser computes it";
+  }
   return run.id === OPENING ? `computed at start-up, ${run.head.seeds}` : "";
 }
 
