@@ -10,6 +10,7 @@ unspecified as well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -45,11 +46,11 @@ class ConditionEncoder(nn.Embedding):
         super().__init__(num_classes + null_label, dim)
         self.num_classes, self.null_label, self.sizes = num_classes, null_label, attributes
         if attributes:
-            sizes = torch.tensor(attributes)
             self.attributes = nn.Embedding(sum(attributes) + len(attributes), dim)
             nn.init.normal_(self.attributes.weight, std=len(attributes) ** -0.5)
-            self.register_buffer("_last", sizes, persistent=False)
-            self.register_buffer("_first", (sizes + 1).cumsum(0) - sizes - 1, persistent=False)
+            starts = [0, *accumulate(size + 1 for size in attributes[:-1])]
+            self.register_buffer("_last", torch.tensor(attributes), persistent=False)
+            self.register_buffer("_first", torch.tensor(starts), persistent=False)
 
     def forward(self, y: Tensor | None, batch_size: int) -> Tensor:  # type: ignore[override]
         """The vectors, (B, E).

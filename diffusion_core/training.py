@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -33,6 +32,8 @@ from .seeding import parse_seed, seeded
 from .unet import UNet, UNetConfig
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
+
     from .data import ImageDataset
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "TrainStep",
     "TrainingState",
     "check_fit",
+    "default_accelerator",
     "draw_step",
     "fresh_unet",
     "learning_rate_at",
@@ -361,6 +363,16 @@ def check_fit(
         )
 
 
+def default_accelerator() -> Accelerator:
+    """Accelerate's handle on the processes and devices that this process was launched with.
+
+    Accelerate is imported here, since whoever only walks or looks needs none of it.
+    """
+    from accelerate import Accelerator
+
+    return Accelerator()
+
+
 def train(
     config: TrainConfig,
     state: TrainingState,
@@ -389,7 +401,7 @@ def train(
     Raises:
         FloatingPointError: if the gradient is not finite; the state is that of the step before.
     """
-    accelerator = accelerator or Accelerator()
+    accelerator = accelerator or default_accelerator()
     model, optimizer = accelerator.prepare(state.unet, state.optimizer)
     model.train()
     device, shape = accelerator.device, state.unet.config

@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from ..conditioning import ConditionEncoder
 from ..denoiser import network_output
@@ -120,14 +119,16 @@ class _Counting(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
+        from torch.utils.flop_counter import flop_registry  # imports Triton, for a quarter second
+
         super().__init__()
-        self.count = 0
+        self.count, self._known = 0, flop_registry
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         out = function(*args, **(kwargs or {}))
-        known = flop_registry.get(getattr(function, "overloadpacket", function))
+        known = self._known.get(getattr(function, "overloadpacket", function))
         if known is not None:
             self.count += known(*args, **(kwargs or {}), out_val=out) // 2
         return out
