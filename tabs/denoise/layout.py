@@ -27,7 +27,7 @@ from . import (
 )
 from .downloads import keep
 from .form import DenoiseForm
-from .handlers import branch, denoise, denoise_anew, give_up, opening, replay, stop
+from .handlers import branch, denoise, denoise_anew, give_up, replay, stop
 from .link import qr_code
 from .model_picker import arrived, choose
 from .recall import recall
@@ -158,7 +158,8 @@ def build(page: Page) -> None:
             with_noise = gr.Button("Begin with noise again", visible=False, size="sm")
             controls.add("begin_with_noise", with_noise)
             with views.panel(views.WALK):
-                stage = player(opening(), "denoise-player", keep, give_up, recall, qr_code)
+                opening = page["denoise_opening"].result()
+                stage = player(opening, "denoise-player", keep, give_up, recall, qr_code)
                 branch_button = gr.Button(
                     "Branch from this step, with the settings as they now are", size="md"
                 )
