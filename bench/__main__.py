@@ -1,6 +1,6 @@
 """Speed as ratios, side by side in one run: `python -m bench`. Absolute times drift; ratios hold.
 
-    python -m bench                  all four parts, one after another
+    python -m bench                  all parts, one after another
     python -m bench walk             a walk in the page, from the click until its last frame has
                                      arrived, against the bare loop over the same walk in the same
                                      process; and from the click to the first frame, in steps
@@ -10,6 +10,8 @@
                                      loops; see bench/training.py
     python -m bench inside           an opened block of the Inside tab, and a network with a part
                                      taken away, against an evaluation of the network
+    python -m bench start            from `python app.py` to its first answer, and the memory at
+                                     rest, against a script that only imports torch and gradio
     python -m bench memory           the page's memory while visitors come, use it and leave; not
                                      among "all parts", since it takes minutes
 
@@ -36,7 +38,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 def all_parts(context: typer.Context) -> None:
     """Run all parts where none is named."""
     if context.invoked_subcommand is None:
-        for part in (walk, unet, train, inside):
+        for part in (walk, unet, train, inside, start):
             part()
 
 
@@ -96,6 +98,14 @@ def inside(
         bench_inside(model, rounds)
     except ValueError as error:  # there is no such model
         raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def start(rounds: Rounds = 5) -> None:
+    """The start of the page against a bare script's."""
+    from .start import bench_start
+
+    bench_start(rounds)
 
 
 @app.command()
