@@ -122,7 +122,10 @@ class _Counting(TorchDispatchMode):
         from torch.utils.flop_counter import flop_registry  # imports Triton, for a quarter second
 
         super().__init__()
-        self.count, self._known = 0, flop_registry
+        aten = torch.ops.aten
+        fused = flop_registry[aten._scaled_dot_product_flash_attention]
+        on_a_cpu = {aten._scaled_dot_product_flash_attention_for_cpu: fused}  # torch leaves it out
+        self.count, self._known = 0, flop_registry | on_a_cpu
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
