@@ -71,8 +71,9 @@ class ConditionEncoder(nn.Embedding):
             wanted = f"({batch_size},)" + (f" or ({batch_size}, {1 + K})" if K else "")
             raise ValueError(f"The labels must be {wanted}, one an image, got {tuple(y.shape)}.")
         classes, values = (y, None) if y.ndim == 1 else (y[:, 0], y[:, 1:])
-        # A compiled graph cannot look at values; the embedding itself refuses them there.
-        if not torch.compiler.is_compiling():
+        # A graph, compiled or of CUDA, cannot look at values; there the embedding refuses them.
+        recorded = y.is_cuda and torch.cuda.is_current_stream_capturing()
+        if not (recorded or torch.compiler.is_compiling()):
             if bool(((classes < 0) | (classes >= self.num_embeddings)).any()):
                 raise ValueError(f"A label must lie in [0, {self.num_embeddings - 1}].")
             if values is not None and K:
