@@ -12,6 +12,8 @@
                                      taken away, against an evaluation of the network
     python -m bench start            from `python app.py` to its first answer, and the memory at
                                      rest, against a script that only imports torch and gradio
+    python -m bench growth           an evaluation against its arithmetic at the rate of a large
+                                     product; walks with twice the steps, batch, size, channels
     python -m bench memory           the page's memory while visitors come, use it and leave; not
                                      among "all parts", since it takes minutes
 
@@ -38,7 +40,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 def all_parts(context: typer.Context) -> None:
     """Run all parts where none is named."""
     if context.invoked_subcommand is None:
-        for part in (walk, unet, train, inside, start):
+        for part in (walk, unet, train, inside, growth, start):
             part()
 
 
@@ -106,6 +108,19 @@ def start(rounds: Rounds = 5) -> None:
     from .start import bench_start
 
     bench_start(rounds)
+
+
+@app.command()
+def growth(
+    batch: Annotated[int, typer.Option(help="Images of the smaller walk.", min=1)] = 8,
+    steps: Annotated[int, typer.Option(help="Its steps.", min=1)] = 4,
+    side: Annotated[int, typer.Option(help="Side of the matrices.", min=1)] = 2048,
+    rounds: Rounds = 5,
+) -> None:
+    """An evaluation against its limit, and how walks grow."""
+    from .growth import bench_growth
+
+    bench_growth(batch, steps, side, rounds)
 
 
 @app.command()
