@@ -61,9 +61,15 @@ def build() -> gr.Blocks:
 
     memory.begin()
     crossing.install()
+    given: dict[str, Any] = {}
+    packages = {name: import_module(f"tabs.{name}") for name in TABS}
+    for package in packages.values():
+        if begin := getattr(package, "begin", None):  # what computes while the page is laid out
+            given |= begin()
     with gr.Blocks(
         title="Diffusion Playground", analytics_enabled=False, delete_cache=(600, 3600)
     ) as demo:
+        demo.queue(max_size=256)  # first, since it makes all routes of what the page has so far
         with gr.Row(visible=False):
             endpoints.build()
         with gr.Row(elem_classes=["header"]):
@@ -74,17 +80,17 @@ def build() -> gr.Blocks:
         lessons.place()
         built: dict[str, gr.Tab] = {}
         with gr.Tabs(selected=FIRST) as all_tabs:
-            page = Page(all_tabs)
+            page = Page(all_tabs, given=given)
             for name, title in TABS.items():
                 with gr.Tab(title, id=name) as built[name]:
-                    import_module(f"tabs.{name}").build(page.within(built[name]))
+                    packages[name].build(page.within(built[name]))
         connection.wire(connected, page, built)
         lessons.wire(page, built)
         page.wire_loads(demo)
         demo.load(js=script("lib/seeds.js", "markSeeds"), api_visibility="private")
         for closed in page.unloads:
             demo.unload(closed)
-    return demo.queue(max_size=256)
+    return demo
 
 
 def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:

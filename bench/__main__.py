@@ -1,6 +1,6 @@
 """Speed as ratios, side by side in one run: `python -m bench`. Absolute times drift; ratios hold.
 
-    python -m bench                  all of walk, unet, engines, train and inside, one after another
+    python -m bench                  all parts, one after another
     python -m bench walk             a walk in the page, from the click until its last frame has
                                      arrived, against the bare loop over the same walk in the same
                                      process; and from the click to the first frame, in steps
@@ -14,6 +14,10 @@
                                      taken away, against an evaluation of the network
     python -m bench callers          twenty programs that ask /denoise at once, against one alone,
                                      and the longest wait against the median; not among "all parts"
+    python -m bench start            from `python app.py` to its first answer, and the memory at
+                                     rest, against a script that only imports torch and gradio
+    python -m bench growth           an evaluation against its arithmetic at the rate of a large
+                                     product; walks with twice the steps, batch, size, channels
     python -m bench memory           the page's memory while visitors come, use it and leave; not
                                      among "all parts", since it takes minutes
 
@@ -40,7 +44,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 def all_parts(context: typer.Context) -> None:
     """Run all parts where none is named."""
     if context.invoked_subcommand is None:
-        for part in (walk, unet, engines, train, inside):
+        for part in (walk, unet, engines, train, inside, growth, start):
             part()
 
 
@@ -122,6 +126,27 @@ def inside(
         bench_inside(model, rounds)
     except ValueError as error:  # there is no such model
         raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def start(rounds: Rounds = 5) -> None:
+    """The start of the page against a bare script's."""
+    from .start import bench_start
+
+    bench_start(rounds)
+
+
+@app.command()
+def growth(
+    batch: Annotated[int, typer.Option(help="Images of the smaller walk.", min=1)] = 8,
+    steps: Annotated[int, typer.Option(help="Its steps.", min=1)] = 4,
+    side: Annotated[int, typer.Option(help="Side of the matrices.", min=1)] = 2048,
+    rounds: Rounds = 5,
+) -> None:
+    """An evaluation against its limit, and how walks grow."""
+    from .growth import bench_growth
+
+    bench_growth(batch, steps, side, rounds)
 
 
 @app.command()

@@ -10,6 +10,7 @@ unspecified as well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -45,11 +46,11 @@ class ConditionEncoder(nn.Embedding):
         super().__init__(num_classes + null_label, dim)
         self.num_classes, self.null_label, self.sizes = num_classes, null_label, attributes
         if attributes:
-            sizes = torch.tensor(attributes)
             self.attributes = nn.Embedding(sum(attributes) + len(attributes), dim)
             nn.init.normal_(self.attributes.weight, std=len(attributes) ** -0.5)
-            self.register_buffer("_last", sizes, persistent=False)
-            self.register_buffer("_first", (sizes + 1).cumsum(0) - sizes - 1, persistent=False)
+            starts = [0, *accumulate(size + 1 for size in attributes[:-1])]
+            self.register_buffer("_last", torch.tensor(attributes), persistent=False)
+            self.register_buffer("_first", torch.tensor(starts), persistent=False)
 
     def forward(self, y: Tensor | None, batch_size: int) -> Tensor:  # type: ignore[override]
         """The vectors, (B, E).
@@ -91,8 +92,9 @@ class ConditionEncoder(nn.Embedding):
             wanted = f"({batch_size},)" + (f" or ({batch_size}, {1 + K})" if K else "")
             raise ValueError(f"The labels must be {wanted}, one an image, got {tuple(y.shape)}.")
         classes, values = (y, None) if y.ndim == 1 else (y[:, 0], y[:, 1:])
-        # A compiled graph cannot look at values; the embedding itself refuses them there.
-        if not torch.compiler.is_compiling():
+        # A graph, compiled or of CUDA, cannot look at values; there the embedding refuses them.
+        recorded = y.is_cuda and torch.cuda.is_current_stream_capturing()
+        if not (recorded or torch.compiler.is_compiling()):
             if bool(((classes < 0) | (classes >= self.num_embeddings)).any()):
                 raise ValueError(f"A label must lie in [0, {self.num_embeddings - 1}].")
             if values is not None and K:

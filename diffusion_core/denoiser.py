@@ -92,10 +92,21 @@ class ScheduledDenoiser(Protocol):
         """The schedule of the process that it reverses."""
 
     def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(eps_hat, x0_hat), each as x_t (B, ...), at the timesteps t, int64 (B,)."""
+        """(eps_hat, x0_hat), each as x_t (B, ...), at the timesteps t, int64 (B,).
+
+        One that has `takes_one_timestep = True` also takes one int for the whole batch, as walks
+        have it: nothing then waits for a GPU to tell what timestep it was given.
+        """
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         """eps_hat alone, as x_t."""
+
+
+def timesteps_of(x_t: Tensor, t: int | Tensor) -> Tensor:
+    """The timestep of each item of x_t (B, ...), int64 (B,) on its device, from one for all."""
+    if isinstance(t, Tensor):
+        return t
+    return torch.full((x_t.shape[0],), t, dtype=torch.int64, device=x_t.device)
 
 
 def as_denoiser(
@@ -127,6 +138,8 @@ def as_denoiser(
 class EpsDenoiser:
     """A function (x_t, t) -> eps_hat, from which x0_hat follows where alpha_t is not 0."""
 
+    takes_one_timestep = True
+
     def __init__(self, function: Denoiser, schedule: Schedule) -> None:
         """Hold the parts; nothing is computed."""
         self.function, self.schedule = function, schedule
@@ -135,9 +148,9 @@ class EpsDenoiser:
         """eps_hat, (B, ...)."""
         return self.function(x_t, t)
 
-    def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
         """(eps_hat, x0_hat), each (B, ...)."""
-        eps_hat = self.function(x_t, t)
+        eps_hat = self.function(x_t, timesteps_of(x_t, t))
         return eps_hat, predict_x0(x_t, t, eps_hat, self.schedule)
 
 
@@ -146,6 +159,7 @@ class _OnSchedule:
 
     def __init__(self, denoiser: ScheduledDenoiser, schedule: Schedule) -> None:
         self.predict, self.schedule = denoiser.predict, schedule
+        self.takes_one_timestep = getattr(denoiser, "takes_one_timestep", False)
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         return self.predict(x_t, t)[0]
@@ -180,7 +194,7 @@ class Prediction:
 
     name: str
     target: Callable[[Tensor, Tensor, Tensor, Schedule], Tensor]
-    estimates: Callable[[Tensor, Tensor, Tensor, Schedule], tuple[Tensor, Tensor]]
+    estimates: Callable[[Tensor, int | Tensor, Tensor, Schedule], tuple[Tensor, Tensor]]
 
 
 PREDICTIONS = {
@@ -264,6 +278,8 @@ class ModelDenoiser:
             (1, 1 + K) for all. None is the null condition.
     """
 
+    takes_one_timestep = True
+
     def __init__(
         self,
         network: Network,
@@ -277,11 +293,12 @@ class ModelDenoiser:
 
     def labels(self, t: Tensor) -> Tensor | None:
         """The condition for a batch at timesteps t (B,), on their device; None without one."""
+        if self.y is None:
+            return None
         if isinstance(self.y, int):
             return torch.full_like(t, self.y)
-        if self.y is not None and self.y.ndim == 2 and len(self.y) == 1:
-            return self.y.to(t.device).expand(len(t), -1)
-        return None if self.y is None else self.y.to(t.device)
+        self.y = self.y.to(t.device)  # once a walk
+        return self.y.expand(len(t), -1) if self.y.ndim == 2 and len(self.y) == 1 else self.y
 
     def with_labels(self, y: Tensor) -> ModelDenoiser:
         """The same network with other conditions, (B,) or (B, 1 + K)."""
@@ -291,12 +308,13 @@ class ModelDenoiser:
         """eps_hat, as x_t (B, ...)."""
         return self.predict(x_t, t)[0]
 
-    def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(eps_hat, x0_hat), each as x_t (B, ...).
+    def predict(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
+        """(eps_hat, x0_hat), each as x_t (B, ...), at timesteps (B,), or one for all.
 
         An eps-predicting network leaves x0_hat undefined where alpha_t is 0: ValueError.
         """
-        output = network_output(self.network, self.network.config, x_t, t, self.labels(t))
+        each = timesteps_of(x_t, t)
+        output = network_output(self.network, self.network.config, x_t, each, self.labels(each))
         return PREDICTIONS[self.prediction_type].estimates(x_t, t, output, self.schedule)
 
 
@@ -317,6 +335,8 @@ class ClassifierFreeGuidance:
         ValueError: if the denoiser has no label to be guided by.
     """
 
+    takes_one_timestep = True
+
     def __init__(self, denoiser: ModelDenoiser, guidance_scale: float) -> None:
         """Hold the parts; nothing is computed."""
         config = denoiser.network.config
@@ -334,12 +354,13 @@ class ClassifierFreeGuidance:
         """eps_hat, as x_t (B, ...)."""
         return self.predict(x_t, t)[0]
 
-    def predict(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(eps_hat, x0_hat), each as x_t (B, ...)."""
-        y = self.denoiser.labels(t)
+    def predict(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
+        """(eps_hat, x0_hat), each as x_t (B, ...), at timesteps (B,), or one for all."""
+        y = self.denoiser.labels(timesteps_of(x_t, t))
         assert y is not None
         both = self.denoiser.with_labels(torch.cat([y, null_condition(y, self.null)]))
-        estimates = both.predict(torch.cat([x_t, x_t]), torch.cat([t, t]))
+        twice = torch.cat([t, t]) if isinstance(t, Tensor) else t
+        estimates = both.predict(torch.cat([x_t, x_t]), twice)
         w = self.guidance_scale
         (eps_c, eps_u), (x0_c, x0_u) = (z.chunk(2) for z in estimates)
         return eps_u + w * (eps_c - eps_u), x0_u + w * (x0_c - x0_u)
@@ -365,15 +386,16 @@ def estimate(
         clip_x0: x0_hat is brought into [-clip_x0, clip_x0]; 0 leaves it.
         threshold: The way to bring it there: one of `THRESHOLDS`.
     """
-    steps = torch.full((x_t.shape[0],), t, dtype=torch.int64, device=x_t.device)
-    eps_hat, x0_hat = denoiser.predict(x_t, steps)
+    one = getattr(denoiser, "takes_one_timestep", False)
+    given = cast(Tensor, t) if one else timesteps_of(x_t, t)
+    eps_hat, x0_hat = denoiser.predict(x_t, given)
     limit = float(clip_x0)  # True is 1
     if limit:
         if threshold == "dynamic":
             x0_hat = limit * dynamic_threshold(x0_hat / limit)
         else:
             x0_hat = x0_hat.clamp(-limit, limit)
-        eps_hat = predict_eps(x_t, steps, x0_hat, denoiser.schedule)
+        eps_hat = predict_eps(x_t, t, x0_hat, denoiser.schedule)
     return eps_hat, x0_hat
 
 
@@ -416,6 +438,8 @@ class ExactDenoiser:
     Raises:
         ValueError: if images is of another dtype, or empty.
     """
+
+    takes_one_timestep = True
 
     def __init__(self, images: Tensor, schedule: Schedule) -> None:
         """Hold the parts; nothing is computed."""

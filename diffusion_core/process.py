@@ -9,6 +9,9 @@ the angle whose cosine is alpha_t; any two of the four determine the others. Wha
 needs that; all else holds for any `Schedule`. Data are images (B, C, H, W) in [-1, 1], or any
 (B, ...); timesteps are int64, (B,) or one for all. Coefficients are computed in float64 and used in
 the data's own precision.
+
+The schedule lies on the CPU, so timesteps that lie on a GPU are fetched from it, and that waits
+until it has computed what it was given before. An int, or timesteps on the CPU, wait for nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +47,10 @@ def _checked(t: int | Tensor, x: Tensor) -> Tensor:
 def _like(coefficient: Tensor, x: Tensor) -> Tensor:
     if not x.is_floating_point():
         raise ValueError(f"Images must be floating point numbers, got {x.dtype}.")
-    coefficient = coefficient.to(x.device, x.dtype)
+    coefficient = coefficient.to(x.dtype)
+    if coefficient.ndim == 0 and x.device.type != "mps":
+        return coefficient  # torch multiplies by a number of the CPU where x is, without a copy
+    coefficient = coefficient.to(x.device)
     return coefficient.reshape(coefficient.shape + (1,) * (x.ndim - coefficient.ndim))
 
 

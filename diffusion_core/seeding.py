@@ -78,4 +78,7 @@ def draw_noise(
 def noise_like(x: Tensor, generator: Generators) -> Tensor:
     """Standard normal noise for x, (B, ...), drawn by `draw_noise` and taken to x's device."""
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
-    return draw_noise(x.shape, generator, dtype).to(x.device, x.dtype)
+    noise = draw_noise(x.shape, generator, dtype)
+    if x.device.type == "cuda":  # a copy from pinned memory waits for nothing
+        return noise.pin_memory().to(x.device, x.dtype, non_blocking=True)
+    return noise.to(x.device, x.dtype)

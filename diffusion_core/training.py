@@ -14,14 +14,15 @@ two runs agree to 1e-4 of their size.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -33,16 +34,22 @@ from .seeding import parse_seed, seeded
 from .unet import UNet, UNetConfig
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
+
     from .data import ImageDataset
 
 __all__ = [
     "PRECISIONS",
     "UNBOUNDED",
     "WEIGHTINGS",
+    "Batch",
     "TrainConfig",
     "TrainStep",
     "TrainingState",
+    "ahead",
     "check_fit",
+    "default_accelerator",
+    "draw_batch",
     "draw_step",
     "fresh_unet",
     "learning_rate_at",
@@ -204,6 +211,85 @@ def draw_step(
     return x0, t, eps, y
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a step trains on, an item an image.
+
+    Attributes:
+        x_t: Noisy images, (B, C, H, W).
+        t: Their timesteps, int64 (B,).
+        y: Their conditions, or None.
+        target: What the network is to predict, as x_t.
+        weights: w(t), (B,).
+    """
+
+    x_t: Tensor
+    t: Tensor
+    y: Tensor | None
+    target: Tensor
+    weights: Tensor
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        y = None if self.y is None else change(self.y)
+        others = (self.x_t, self.t, self.target, self.weights)
+        x_t, t, target, weights = (change(each) for each in others)
+        return Batch(x_t, t, y, target, weights)
+
+    def part(self, which: slice) -> Batch:
+        """Some of the images."""
+        return self._each(lambda each: each[which])
+
+    def pinned(self) -> Batch:
+        """The same in memory that a GPU copies from while the CPU goes on."""
+        return self._each(Tensor.pin_memory)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device; what is pinned is copied without waiting for it."""
+        return self._each(lambda each: each.to(device, non_blocking=each.is_pinned()))
+
+
+def draw_batch(
+    config: TrainConfig, unet: UNetConfig, schedule: NoiseSchedule, dataset: ImageDataset, step: int
+) -> Batch:
+    """What a step trains on, the whole batch, on the CPU; its draws are those of `draw_step`."""
+    x0, t, eps, y = draw_step(config, unet, schedule, dataset, step)
+    target = PREDICTIONS[config.prediction_type].target(x0, t, eps, schedule)
+    x_t = q_sample(x0, t, eps, schedule)
+    return Batch(x_t, t, y, target, loss_weights(config, t, schedule))
+
+
+@contextmanager
+def ahead(
+    draw: Callable[[int], Batch], end: int, threaded: bool
+) -> Iterator[Callable[[int], Batch]]:
+    """A function of the step that gives what `draw` gives, drawn one step ahead in a thread.
+
+    The draws of a step depend on its number alone, so that they are the same to the bit.
+
+    Args:
+        draw: Draws the batch of a step.
+        end: Number of steps; the first that is not drawn.
+        threaded: Whether there is a thread; else a step is drawn when it is asked for.
+    """
+    if not threaded:
+        yield draw
+        return
+    pool = ThreadPoolExecutor(1, "draws")
+    begun: dict[int, Future[Batch]] = {}
+
+    def batch_at(step: int) -> Batch:
+        wanted = begun.pop(step, None) or pool.submit(draw, step)
+        if step + 1 < end and step + 1 not in begun:
+            begun.clear()
+            begun[step + 1] = pool.submit(draw, step + 1)
+        return wanted.result()
+
+    try:
+        yield batch_at
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 @contextmanager
 def seeded_dropout(config: UNetConfig, *parts: object) -> Generator[None, None, None]:
     """Dropout draws from torch's global generator: seed it for this step, and put it back."""
@@ -361,6 +447,16 @@ def check_fit(
         )
 
 
+def default_accelerator() -> Accelerator:
+    """Accelerate's handle on the processes and devices that this process was launched with.
+
+    Accelerate is imported here, since whoever only walks or looks needs none of it.
+    """
+    from accelerate import Accelerator
+
+    return Accelerator()
+
+
 def train(
     config: TrainConfig,
     state: TrainingState,
@@ -389,54 +485,61 @@ def train(
     Raises:
         FloatingPointError: if the gradient is not finite; the state is that of the step before.
     """
-    accelerator = accelerator or Accelerator()
+    accelerator = accelerator or default_accelerator()
     model, optimizer = accelerator.prepare(state.unet, state.optimizer)
     model.train()
     device, shape = accelerator.device, state.unet.config
     each = config.batch_size // accelerator.num_processes  # this process's part of the batch
     part = slice(accelerator.process_index * each, (accelerator.process_index + 1) * each)
-    while (done := state.step) < config.num_steps:
-        start, rate = time.perf_counter(), learning_rate_at(config, done)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        x0, t, eps, y = draw_step(config, shape, schedule, dataset, done)
-        target = PREDICTIONS[config.prediction_type].target(x0, t, eps, schedule)
-        target = target[part].to(device)
-        x_t = q_sample(x0, t, eps, schedule)[part].to(device)
-        weights = loss_weights(config, t, schedule)[part].to(device)
-        t, y = t[part], None if y is None else y[part].to(device)
-        with (
-            seeded_dropout(shape, config.seed, done, accelerator.process_index),
-            torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
-        ):
-            output = network_output(model, shape, x_t, t.to(device), y)
-        losses = squared_errors(output, target)
-        loss = (weights * losses).mean()
-        optimizer.zero_grad()
-        accelerator.backward(loss)
-        norm = accelerator.clip_grad_norm_(model.parameters(), config.grad_clip)
-        if not bool(torch.isfinite(norm)):
-            if _overflowed(accelerator.scaler, loss, model):
-                optimizer.step()  # leaves the weights as they are, and lowers the scale
-                continue
-            raise FloatingPointError(
-                f"Training diverged at step {done + 1}: the gradient is not finite. "
-                "Lower the learning rate; the same command then goes on from the last save."
+
+    def draw(step: int) -> Batch:
+        batch = draw_batch(config, shape, schedule, dataset, step).part(part)
+        return batch.pinned() if device.type == "cuda" else batch
+
+    # On the CPU a second thread would only take the network's processor from it.
+    with ahead(draw, config.num_steps, device.type == "cuda") as batch_at:
+        while (done := state.step) < config.num_steps:
+            start, rate = time.perf_counter(), learning_rate_at(config, done)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            drawn = batch_at(done)
+            batch = drawn.to(device)
+            with (
+                seeded_dropout(shape, config.seed, done, accelerator.process_index),
+                torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
+            ):
+                output = network_output(model, shape, batch.x_t, batch.t, batch.y)
+            losses = squared_errors(output, batch.target)
+            loss = (batch.weights * losses).mean()
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            norm = accelerator.clip_grad_norm_(model.parameters(), config.grad_clip)
+            # All numbers that are looked at, in the one moment of a step that waits for the device.
+            shared = accelerator.reduce(loss.detach(), "mean")
+            numbers = torch.cat([shared.reshape(1), norm.reshape(1), losses.detach()]).cpu()
+            length = float(numbers[1])
+            if not math.isfinite(length):
+                if _overflowed(accelerator.scaler, loss, model):
+                    optimizer.step()  # leaves the weights as they are, and lowers the scale
+                    continue
+                raise FloatingPointError(
+                    f"Training diverged at step {done + 1}: the gradient is not finite. "
+                    "Lower the learning rate; the same command then goes on from the last save."
+                )
+            optimizer.step()
+            state.ema.update_parameters(state.unet)
+            state.step = done + 1
+            yield TrainStep(
+                state.step,
+                float(numbers[0]),
+                drawn.t,
+                numbers[2:],
+                rate,
+                length,
+                time.perf_counter() - start,
+                cast(UNet, state.ema.module),
+                state.unet,
             )
-        optimizer.step()
-        state.ema.update_parameters(state.unet)
-        state.step = done + 1
-        yield TrainStep(
-            state.step,
-            float(accelerator.reduce(loss.detach(), "mean")),
-            t,
-            losses.detach().cpu(),
-            rate,
-            float(norm),
-            time.perf_counter() - start,
-            cast(UNet, state.ema.module),
-            state.unet,
-        )
 
 
 def _overflowed(scaler: torch.amp.GradScaler | None, loss: Tensor, model: torch.nn.Module) -> bool:

@@ -54,6 +54,14 @@ def test_train_compares_the_same_network_first(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_growth_begins_with_the_limit():
+    said = started("growth", "--batch", "1", "--steps", "1", "--side", "256")
+    assert said[0].endswith("network / its arithmetic as one product")
+    assert [what.split(",")[0] for what in said[1:]] == [
+        f"growth with {thing}" for thing in ("steps", "batch", "size", "channels")
+    ]
+
+
 def test_inside_opens_a_block_of_every_kind():
     said = started("inside", "--rounds", "1")
     assert all(line.startswith("inside of fashion-mnist, ") for line in said)

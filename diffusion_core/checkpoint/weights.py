@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..fields import printable
 from ..unet import UNet, UNetConfig
@@ -91,7 +93,8 @@ def read_weights(file: Path, config: UNetConfig, rename: Callable[[str], str]) -
             entry = opened.get_slice(name)
             shapes[new], types[new] = tuple(entry.get_shape()), entry.get_dtype()
         _check_header(shapes, types, config)
-        unet = UNet(config)
+        with _Undrawn():
+            unet = UNet(config)
         parameters = unet.state_dict()
         for new, name in names.items():
             with torch.no_grad():
@@ -144,9 +147,29 @@ def _check_header(
             )
 
 
+class _Undrawn(TorchFunctionMode):
+    """Leaves out the functions of `torch.nn.init`: their numbers give way to a file's at once.
+
+    On the device "meta" `normal_` would import torch's compiler, for two seconds and 100 MB.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call `func`, unless it fills a tensor with first weights."""
+        given = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return given["tensor"]
+        return func(*args, **given)
+
+
 def _shapes(config: UNetConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a network's parameters, without memory for them."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         network: nn.Module = UNet(config)
     return {name: tuple(value.shape) for name, value in network.state_dict().items()}
 

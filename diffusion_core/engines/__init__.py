@@ -6,12 +6,14 @@ torch_network  a network that torch evaluates on a given number of threads
 onnx_graph     a UNet as an ONNX graph, built from its module tree
 onnx_export    a checkpoint as an ONNX file, with a card of its inputs and outputs
 browser_graph  the graph as a visitor's browser gets it
+cuda_graph     a network on a CUDA device, its evaluations replays of CUDA graphs
 """
 
 from __future__ import annotations
 
 from .browser_graph import browser_graph
 from .choice import ENGINES, ONNXRUNTIME, TORCH, VARIABLE, check_engine, on_engine, on_threads
+from .cuda_graph import CudaGraphNetwork
 from .onnx_export import export_onnx
 from .onnx_graph import onnx_graph
 from .onnx_network import OnnxNetwork
@@ -22,6 +24,7 @@ __all__ = [
     "ONNXRUNTIME",
     "TORCH",
     "VARIABLE",
+    "CudaGraphNetwork",
     "OnnxNetwork",
     "TorchNetwork",
     "browser_graph",

@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from ..conditioning import ConditionEncoder
 from ..denoiser import network_output
@@ -120,14 +119,19 @@ class _Counting(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
+        from torch.utils.flop_counter import flop_registry  # imports Triton, for a quarter second
+
         super().__init__()
-        self.count = 0
+        aten = torch.ops.aten
+        fused = flop_registry[aten._scaled_dot_product_flash_attention]
+        on_a_cpu = {aten._scaled_dot_product_flash_attention_for_cpu: fused}  # torch leaves it out
+        self.count, self._known = 0, flop_registry | on_a_cpu
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         out = function(*args, **(kwargs or {}))
-        known = flop_registry.get(getattr(function, "overloadpacket", function))
+        known = self._known.get(getattr(function, "overloadpacket", function))
         if known is not None:
             self.count += known(*args, **(kwargs or {}), out_val=out) // 2
         return out

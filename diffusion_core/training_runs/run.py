@@ -12,9 +12,7 @@ import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from accelerate import Accelerator
+from typing import TYPE_CHECKING, Any
 
 from ..checkpoint import (
     BETAS,
@@ -28,9 +26,20 @@ from ..data import ImageDataset
 from ..device import fastest_precision
 from ..fields import Kind, check_fields, flag, mapping, number, optional, parse_json, text, whole
 from ..schedule import NoiseSchedule, make_schedule
-from ..training import TrainConfig, TrainingState, TrainStep, check_fit, fresh_unet, train
+from ..training import (
+    TrainConfig,
+    TrainingState,
+    TrainStep,
+    check_fit,
+    default_accelerator,
+    fresh_unet,
+    train,
+)
 from ..unet import UNet, UNetConfig
 from .state import STATE_FILE, load_average, read_state, write_state
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 _KINDS = {bool: flag(), int: whole(0, 2**64 - 1), float: number(0, 1e12), str: text()}
 _TRAIN = {each.name: _KINDS[type(each.default)] for each in dataclasses.fields(TrainConfig)}
@@ -296,7 +305,7 @@ def train_resumably(
         ValueError: if data and network do not fit, or the state in `out` is of another run.
     """
     check_fit(config, unet_config, schedule, dataset)
-    accelerator = accelerator or Accelerator()
+    accelerator = accelerator or default_accelerator()
     if config.batch_size % accelerator.num_processes:
         raise ValueError("batch_size must be a multiple of the number of processes.")
     state = TrainingState.begin(config, unet_config, accelerator.device, initial)
@@ -355,7 +364,7 @@ def fit(
     Raises:
         ValueError: if plan, data and what is in `out` do not fit together.
     """
-    accelerator = accelerator or Accelerator()
+    accelerator = accelerator or default_accelerator()
     goes_on = (Path(out) / STATE_FILE).exists()  # then what it once began with may be gone
     initial = None if plan.init is None or goes_on else beginning(plan)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
@@ -272,6 +273,14 @@ def give_up(run_id: str) -> None:
     come too late: Gradio sends a button's second event when the first has ended.
     """
     stop(run_id)
+
+
+def begin() -> dict[str, Future[str]]:
+    """Begin with the walk that is there when the page opens, while the page is laid out."""
+    beside = ThreadPoolExecutor(1, "opening")
+    found = beside.submit(opening)
+    beside.shutdown(wait=False)
+    return {"denoise_opening": found}
 
 
 def opening() -> str:

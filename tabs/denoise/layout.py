@@ -34,7 +34,6 @@ from .handlers import (
     denoise_anew,
     denoise_in_browser,
     give_up,
-    opening,
     replay,
     stop,
 )
@@ -178,7 +177,7 @@ def build(page: Page) -> None:
             controls.add("begin_with_noise", with_noise)
             with views.panel(views.WALK):
                 asks: list[Any] = [keep, give_up, recall, qr_code, walk_noise]
-                stage = player(opening(), "denoise-player", asks)
+                stage = player(page["denoise_opening"].result(), "denoise-player", asks)
                 branch_button = gr.Button(
                     "Branch from this step, with the settings as they now are", size="md"
                 )

@@ -10,6 +10,7 @@ later takes it from there. Given are:
     inside_told     by Inside: place for a sentence
     inside_tab      by Inside: its tab
     inside_changed  by Inside: state, the `ChangedNetwork` that "Walk with it" fills
+    denoise_opening by Denoise, before any tab is built: future of its player's first message
     denoise_model   by Denoise: the menu of models
     denoise_now     by Denoise: state; when it changes, what the controls then request is denoised
 """

@@ -1,0 +1,61 @@
+"""The start of the page: what it may not wait for, and that its benchmark measures it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from bench.start import bench_start
+from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.files import shipped_folder
+
+ROOT = Path(__file__).parents[1]
+# What takes long to import, or much memory, and serves only some of what one can do.
+LATER = ("torch._dynamo", "sympy", "triton", "torch.distributed.fsdp", "accelerate", "torchvision")
+SERVER = (
+    "-c",
+    "import http.server, os\n"
+    "here = ('127.0.0.1', int(os.environ['GRADIO_SERVER_PORT']))\n"
+    "http.server.HTTPServer(here, http.server.SimpleHTTPRequestHandler).serve_forever()\n",
+)
+
+
+def test_a_model_is_loaded_without_what_only_training_needs():
+    code = (
+        "import sys, torch\n"
+        "before = {*sys.modules}\n"
+        "import diffusion_core.generation, diffusion_core.inspection\n"
+        "import diffusion_core.training_runs\n"
+        "from diffusion_core.checkpoint import load_checkpoint\n"
+        f"load_checkpoint({str(shipped_folder() / 'avatars')!r})\n"
+        f"print({{*{LATER}}} & ({{*sys.modules}} - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stdout + done.stderr
+
+
+def test_the_numbers_of_a_network_that_is_read_are_those_of_its_file():
+    """None is left as it was before the file was read, of parameters or of what else it holds."""
+    folder = shipped_folder() / "avatars"
+    unet = load_checkpoint(folder).unet
+    file = {name: v.float() for name, v in load_file(folder / "model.safetensors").items()}
+    torch.testing.assert_close(dict(unet.state_dict()), file, rtol=0, atol=0)
+    encoder = unet.class_embedding
+    sizes = list(encoder.sizes)
+    assert encoder._last.tolist() == sizes
+    assert encoder._first.tolist() == [sum(sizes[:k]) + k for k in range(len(sizes))]
+
+
+def test_the_benchmark_of_the_start_prints_a_line_for_each_measure(capsys):
+    bench_start(1, SERVER, SERVER, rest=0)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["what"].split(":")[0] for line in lines] == [
+        "start, to the first answer",
+        "start, to the first answer, on the processor",
+        "start, memory at rest",
+    ]
+    for line in lines:
+        assert 0.01 < line["ratio"] < 100 and all(x > 0 for x in line.get("ms", line.get("MB")))
