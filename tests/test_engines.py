@@ -4,6 +4,8 @@ import dataclasses
 import gc
 import json
 import logging
+import os
+import subprocess
 import sys
 import threading
 import weakref
@@ -204,6 +206,27 @@ def test_a_pace_is_that_of_the_engine(plain, fast):
     slow = dataclasses.replace(SETTINGS, switches=OTHER)
     PACES.note(pace_name(fast), 4, 4e-9)
     assert models.seconds_of(SETTINGS, fast) < 1e-6 < models.seconds_of(slow, fast)
+
+
+def test_the_library_writes_and_reports_nothing(tiny_folder, tmp_path):
+    code = (
+        "import sys, torch\n"
+        "from diffusion_core.checkpoint import load_checkpoint\n"
+        "from diffusion_core.engines import on_engine\n"
+        "network = on_engine(load_checkpoint(sys.argv[1])).network\n"
+        "assert network.engine == 'onnxruntime'\n"
+        "network(torch.zeros(1, 1, 28, 28), torch.tensor([3]), torch.tensor([0]))\n"
+    )
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    own = {
+        k: v for k, v in os.environ.items() if k not in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    }
+    own |= {"HOME": str(home), "USERPROFILE": str(home), "TMPDIR": str(temporary)}
+    subprocess.run([sys.executable, "-c", code, str(tiny_folder)], env=own, check=True)
+    written = [str(path) for folder in (home, temporary) for path in folder.rglob("*")]
+    assert [path for path in written if "torchinductor" not in path] == []
 
 
 def test_without_the_library_walks_go_on_by_torch_and_the_log_says_so(

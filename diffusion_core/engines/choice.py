@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from ..checkpoint import Checkpoint
 from ..unet import UNet
-from .onnx_network import OnnxNetwork
+from .onnx_network import OnnxNetwork, load_onnxruntime
 from .torch_network import TorchNetwork
 
 TORCH, ONNXRUNTIME = "torch", "onnxruntime"
@@ -118,7 +118,7 @@ def _built(checkpoint: Checkpoint, unet: UNet) -> Checkpoint | None:
 @lru_cache(maxsize=1)
 def _importable() -> bool:
     try:
-        import onnxruntime  # noqa: F401
+        load_onnxruntime()
     except ImportError as error:
         logging.warning(
             "Walks are computed by torch, which takes about three times as long, for ONNX Runtime "

@@ -10,8 +10,10 @@ free. They do not spin while they wait, which would take the cores from other wa
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +22,22 @@ from ..unet import UNet, UNetConfig
 from .onnx_graph import onnx_graph
 
 ERRORS_ALONE = 3  # of the severities of ONNX Runtime's log
+
+
+def load_onnxruntime() -> ModuleType:
+    """ONNX Runtime, which takes a tenth of a second to load, and is not there for some machines.
+
+    From 1.32 on its packages report to Microsoft how they are used, from the moment they are
+    loaded: they write an identity of the device and a database of reports to the user's cache, and
+    send them. So it is told not to before it is loaded, unless the variable is set already.
+
+    Raises:
+        ImportError: if it is not installed.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return cast(ModuleType, onnxruntime)
 
 
 class OnnxNetwork:
@@ -47,8 +65,7 @@ class OnnxNetwork:
             Exception: if the network is too large for a graph, or ONNX Runtime refuses it; its
                 errors have no class in common.
         """
-        import onnxruntime  # takes a tenth of a second, and there is none for some machines
-
+        onnxruntime = load_onnxruntime()
         if next(unet.parameters()).device.type != "cpu":
             unet = copy.deepcopy(unet).cpu()
         self.module, self.threads = unet, torch.get_num_threads()
