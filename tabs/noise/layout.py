@@ -181,9 +181,7 @@ def build(page: Page) -> None:
     )
     make.click(
         **wired(animation, [controls], gif), concurrency_limit=4, api_visibility="private"
-    ).then(
-        lambda: gr.File(visible=True), outputs=gif, **QUIET
-    )
+    ).then(lambda: gr.File(visible=True), outputs=gif, **QUIET)
     onward.click(
         **wired(start_here, [controls, t_now], start),
         js=script("noise/clicks.js", "withTimestep"),
