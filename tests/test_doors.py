@@ -135,6 +135,15 @@ def test_every_function_behind_the_page_is_known(page):
     assert tools == {"noise", "schedule", "denoise"}
 
 
+def test_no_output_has_a_status_that_is_never_seen(page):
+    """Each would cost the page a search of all components at each message of each event."""
+    demo, _ = page
+    events = [fn for fn in demo.fns.values() if fn.fn is not None and fn.api_visibility != "public"]
+    shown = [fn for fn in events if fn.outputs and fn.show_progress_on != []]
+    assert {fn.fn.__name__ for fn in shown} == {"animation", "save_csv"}  # bring a file each
+    assert all(fn.show_progress == "full" and len(fn.outputs) == 1 for fn in shown)
+
+
 def card(steps: int = 4, seed: int = 0) -> str:
     """A run card of the model that is always there, never walked before."""
     values = {

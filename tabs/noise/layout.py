@@ -145,17 +145,15 @@ def build(page: Page) -> None:
     gr.on(
         [c.change for c in controls.inputs],
         **wired(refresh, [controls], controls.named(*SHOWN_PARTS)),
-        show_progress="hidden",
         trigger_mode="always_last",
         concurrency_limit=8,
-        api_visibility="private",
+        **QUIET,
     )
     for button, file in zip(offered, SHIPPED.values(), strict=True):
         button.click(
             partial(str, PICTURES / file),
             outputs=controls["picture"],
-            show_progress="hidden",
-            api_visibility="private",
+            **QUIET,
         )
     another.click(
         None,
@@ -166,10 +164,9 @@ def build(page: Page) -> None:
     gr.on(
         [markov.expand, walk_button.click],
         **wired(chain_messages, [controls, t_now], chain),
-        show_progress="hidden",
         concurrency_limit=4,
         js=script("noise/clicks.js", "withTimestep"),
-        api_visibility="private",
+        **QUIET,
     )
     code_open = gr.State(False)
     code_fold.expand(lambda: True, outputs=code_open, **QUIET)
@@ -184,14 +181,11 @@ def build(page: Page) -> None:
     )
     make.click(
         **wired(animation, [controls], gif), concurrency_limit=4, api_visibility="private"
-    ).then(
-        lambda: gr.File(visible=True), outputs=gif, show_progress="hidden", api_visibility="private"
-    )
+    ).then(lambda: gr.File(visible=True), outputs=gif, **QUIET)
     onward.click(
         **wired(start_here, [controls, t_now], start),
         js=script("noise/clicks.js", "withTimestep"),
-        show_progress="hidden",
-        api_visibility="private",
+        **QUIET,
     )
     page.give("noise_picture", kept)
     page.give("noise_start", start)

@@ -28,7 +28,14 @@ from diffusion_core.files import temporary_folder
 STATIC = Path(__file__).parents[1] / "static"
 RUNTIME = "onnxruntime"  # in static/: what evaluates networks in a browser, vendored
 # Options of events internal to the page: nothing blinks, and they cannot be called from outside.
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# Gradio's page keeps a status for every output of every event, and at each message of an event it
+# searches its tree of components for all that have one. Shown on nothing, the status is kept for
+# nothing.
+QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "show_progress_on": [],
+    "api_visibility": "private",
+}
 # Events that the page's buttons send to a component; load.js keeps those that come before its
 # module has arrived. Where a dict stands beside a name, it is the answer until then.
 EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {

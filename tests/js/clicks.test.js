@@ -151,10 +151,11 @@ test("what was found for a preset fills its controls in, and only its own", () =
 test("a page that was just opened is corrected, and never what somebody chose", () => {
   const found = JSON.stringify({ model: "a", changed: { images: [1, 4], steps: [10, 25] } });
   const names = ["guidance", "steps", "images"];
-  assert.deepEqual(correct(names, found, "a", 2, 10, 1), [2, 25, 4]);
-  assert.deepEqual(correct(names, found, "a", 2, 10, 3), [2, 10, 3]);
-  assert.deepEqual(correct(names, found, "b", 2, 10, 1), [2, 10, 1]);
-  assert.deepEqual(correct(names, "", "a", 2, 10, 1), [2, 10, 1]);
+  const skip = { __type__: "update" };
+  assert.deepEqual(correct(names, found, "a", 2, 10, 1), [skip, 25, 4]);
+  assert.deepEqual(correct(names, found, "a", 2, 10, 3), [skip, skip, skip]);
+  assert.deepEqual(correct(names, found, "b", 2, 10, 1), [skip, skip, skip]);
+  assert.deepEqual(correct(names, "", "a", 2, 10, 1), [skip, skip, skip]);
 });
 
 test("a model is deleted only after a yes, which names it", () => {

@@ -4,6 +4,9 @@ import { stage } from "../lib/runs.js";
 import { newSeed } from "../lib/seeds.js";
 import { startRun } from "../player/clicks.js";
 
+// What leaves a control as it is; its value, handed back, would undo what it was given meanwhile.
+const SKIP = { __type__: "update" };
+
 /**
  * Begin a run with another seed.
  *
@@ -23,14 +26,14 @@ export function startAnew(seed, ...inputs) {
  * @param {string} found JSON: the model, and by name what a value was and what it is to be.
  * @param {string} model The one that is chosen now.
  * @param {unknown[]} now The controls' values.
- * @returns {unknown[]} Their values to be.
+ * @returns {unknown[]} Their values to be, or what leaves them as they are.
  */
 export function correct(names, found, model, ...now) {
   /** @type {{ model: string, changed: Record<string, [unknown, unknown]> }} */
   const { model: of, changed } = found ? JSON.parse(found) : { model, changed: {} };
   const asLaidOut = names.every((name, i) => !(name in changed) || changed[name][0] === now[i]);
-  return names.map((name, i) => {
-    return of === model && asLaidOut && name in changed ? changed[name][1] : now[i];
+  return names.map((name) => {
+    return of === model && asLaidOut && name in changed ? changed[name][1] : SKIP;
   });
 }
 
