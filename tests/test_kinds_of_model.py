@@ -28,6 +28,7 @@ NEED_A_UNET = (
     "diffusion_core/generation/request.py",  # a walk with a part of the UNet taken away
     "diffusion_core/training.py",
     "diffusion_core/training_runs/",
+    "tabs/denoise/browser_walk.py",  # the graph of a UNet, for a browser
     "tabs/denoise/captions.py",  # the words for a UNet of which a part is taken away
     "tabs/denoise/changed.py",
     "tabs/denoise/form.py",  # the same: only a walk with switches asks for it
