@@ -183,9 +183,9 @@ def test_a_replay_says_whether_it_is_the_same(tiny_folder, monkeypatch):
     assert "not a run card" in broken["error"]
 
 
-def race(folder, *wanted, run_id="race", **changes):
+def race(folder, *wanted, run_id="race", name=race_module.OWN, **changes):
     lanes = race_module.RaceForm(len(wanted), wanted)
-    stream = race_module.race(asked(folder, **changes), lanes, run_id, REQUEST)
+    stream = race_module.race(asked(folder, **changes), lanes, name, run_id, REQUEST)
     return [json.loads(m) for m in stream]
 
 
@@ -224,6 +224,15 @@ def test_a_race_is_computed_from_one_noise_and_ends_where_each_walk_ends(tiny_fo
     assert d.shape == (4, 4) and np.allclose(d, d.T) and (np.diag(d) == 0).all()
     assert (d[~np.eye(4, dtype=bool)] > 0.01).all()
     assert parts[-1]["nearest"][3] < 0.01 < parts[-1]["nearest"][0]
+
+
+def test_a_preset_is_raced_though_its_lanes_have_not_reached_the_controls(tiny_folder):
+    stale = lanes.Lane(lanes.NETWORK, "ddim", 3, 0.0, 1.0)
+    name = "Eta: from deterministic to ancestral"
+    begun = race(tiny_folder, stale, stale, name=name)[0]
+    assert [lane["name"] for lane in begun["head"]["lanes"]] == [
+        f"eta {eta}" for eta in ("0", "0.3", "0.7", "1")
+    ]
 
 
 def test_a_race_refuses_in_one_sentence(tiny_folder):

@@ -98,18 +98,22 @@ def place_lane(lane: Lane, number: int) -> Controls[Lane]:
     return controls
 
 
-def race(form: DenoiseForm, race_form: RaceForm, run_id: str, request: gr.Request) -> Iterator[str]:
+def race(
+    form: DenoiseForm, race_form: RaceForm, name: str, run_id: str, request: gr.Request
+) -> Iterator[str]:
     """Handler of the Race button: messages for the race's stage.
 
     Args:
         form: The values of the tab's controls; every lane begins with noise.
-        race_form: The values of the race's own controls.
+        race_form: The values of the race's own controls, which count where the race is one's own.
+        name: The chosen preset; its lanes may still be on their way to the controls.
         run_id: The run's name.
         request: The request, which names the session.
     """
+    raced = RaceForm.of(name) if name in PRESETS else race_form
 
     def lanes_of(_: Any) -> tuple[Lane, ...]:
-        lanes = race_form.lanes[: int(race_form.count)]
+        lanes = raced.lanes[: int(raced.count)]
         for number, lane in enumerate(lanes, start=1):
             for name, value in vars(lane).items():
                 if value is None:
@@ -156,9 +160,10 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
     lanes.add("lanes", tuple(placed))
     chosen.input(**wired(preset, [chosen], lanes.named("count", "lanes")), **QUIET)
     count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **QUIET)
-    gr.on([c.input for c in components(placed)], lambda: OWN, None, chosen, **QUIET)
+    own = [c.input for c in (count, *components(placed))]
+    gr.on(own, None, None, chosen, js=script("lib/runs.js", "same", OWN), **QUIET)
     start.click(
-        **wired(never_silent(race), [controls, lanes, run_id], stage),
+        **wired(never_silent(race), [controls, lanes, chosen, run_id], stage),
         js=script("race/clicks.js", "startRace", STAGE),
         **runs,
     )

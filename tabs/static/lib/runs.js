@@ -24,3 +24,13 @@ export function stage(selector) {
 export function withLast(inputs, ...last) {
   return [...inputs.slice(0, -last.length), ...last];
 }
+
+/**
+ * What an event sets a component to, without asking the server.
+ *
+ * @template T
+ * @param {T} value
+ */
+export function same(value) {
+  return value;
+}
