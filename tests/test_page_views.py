@@ -162,7 +162,7 @@ def test_a_race_is_run_on_one_clock_stopped_and_run_again(tab, monkeypatch):
     # Their steps are as slow as a larger model's: neither is done before it is stopped, and the
     # messages of both leave a page on a busy machine the time for a press.
     stopped = threading.Event()
-    watch_steps(monkeypatch, lambda _: stopped.wait(0.25))
+    watch_steps(monkeypatch, lambda _: stopped.wait(0.5))
     choose(tab, "Race", "Ancestral")
     number(tab, "Steps", 300)
     press(tab, "Denoise")
