@@ -18,6 +18,8 @@
                                      rest, against a script that only imports torch and gradio
     python -m bench growth           an evaluation against its arithmetic at the rate of a large
                                      product; walks with twice the steps, batch, size, channels
+    python -m bench points           seconds until points of a plane are learnt, by the energy
+                                     distance to held-out ones, against the data to themselves
     python -m bench memory           the page's memory while visitors come, use it and leave; not
                                      among "all parts", since it takes minutes
 
@@ -44,7 +46,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 def all_parts(context: typer.Context) -> None:
     """Run all parts where none is named."""
     if context.invoked_subcommand is None:
-        for part in (walk, unet, engines, train, inside, growth, start):
+        for part in (walk, unet, engines, train, inside, growth, points, start):
             part()
 
 
@@ -125,6 +127,27 @@ def inside(
     try:
         bench_inside(model, rounds)
     except ValueError as error:  # there is no such model
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def points(
+    name: Annotated[list[str], typer.Option(help="Sets of points; repeat for several.")] = [  # noqa: B006
+        "ring",
+        "moons",
+        "spiral",
+        "checkerboard",
+        "word",
+    ],
+    seconds: Annotated[float, typer.Option(help="Training of each, at most.", min=0.1)] = 15.0,
+    count: Annotated[int, typer.Option(help="Points that are learnt.", min=10)] = 2000,
+) -> None:
+    """Seconds until points are learnt."""
+    from .points import bench_points
+
+    try:
+        bench_points(name, seconds, count)
+    except ValueError as error:  # there is no such set
         raise typer.BadParameter(str(error)) from error
 
 

@@ -20,16 +20,16 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from .conditioning import null_condition
-from .denoiser import PREDICTION_TYPES, PREDICTIONS, network_output
+from .denoiser import PREDICTION_TYPES, PREDICTIONS, Network, NetworkConfig, network_output
 from .process import q_sample
-from .schedule import NoiseSchedule
+from .schedule import Schedule
 from .seeding import parse_seed, seeded
 from .unet import UNet, UNetConfig
 
@@ -45,6 +45,7 @@ __all__ = [
     "Batch",
     "TrainConfig",
     "TrainStep",
+    "TrainingData",
     "TrainingState",
     "ahead",
     "check_fit",
@@ -57,6 +58,9 @@ __all__ = [
     "squared_errors",
     "train",
 ]
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+"""A `denoiser.Network` that is trained: a `UNet`, or one of another kind of data."""
 
 WEIGHTINGS = ("none", "min_snr", "clamped_snr")
 UNBOUNDED = ("clamped_snr", "epsilon")  # SNR 0 weighs infinitely: there eps does not determine x0
@@ -170,8 +174,21 @@ def batch_indices(config: TrainConfig, step: int, size: int) -> Tensor:
     return torch.cat(parts)
 
 
+class TrainingData(Protocol):
+    """What a training asks of its data: an `ImageDataset`, or points of a plane.
+
+    Classes drawn evenly, mirrored pictures and attributes are asked of an `ImageDataset` alone.
+    """
+
+    def __len__(self) -> int:
+        """The number of samples."""
+
+    def batch(self, indices: Tensor, /) -> tuple[Tensor, Tensor | None]:
+        """Samples, float32 (B, ...), and their labels, int64 (B,), or None."""
+
+
 def draw_step(
-    config: TrainConfig, unet: UNetConfig, schedule: NoiseSchedule, dataset: ImageDataset, step: int
+    config: TrainConfig, unet: NetworkConfig, schedule: Schedule, dataset: TrainingData, step: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """All that is random in a step, for the whole batch, on the CPU: x0, t, eps, y.
 
@@ -181,7 +198,8 @@ def draw_step(
     conditions then specify little, as when a person chooses one attribute or the class alone.
     """
     if config.even_classes:
-        indices = dataset.evenly[batch_indices(config, step, len(dataset.evenly))]
+        evenly = cast("ImageDataset", dataset).evenly
+        indices = evenly[batch_indices(config, step, len(evenly))]
     else:
         indices = batch_indices(config, step, len(dataset))
     x0, y = dataset.batch(indices)
@@ -197,7 +215,7 @@ def draw_step(
         dropped = torch.rand(len(x0), generator=generator) < config.label_dropout
         y = torch.where(dropped, unet.num_classes, y)
         if unet.attributes:
-            condition = dataset.conditions(indices)
+            condition = cast("ImageDataset", dataset).conditions(indices)
             assert condition is not None
             alone = torch.rand(condition.shape, generator=generator) < config.attribute_dropout
             if config.sparse_attributes:  # drawn last: all else is drawn as without it
@@ -213,10 +231,10 @@ def draw_step(
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a step trains on, an item an image.
+    """What a step trains on, an item a sample.
 
     Attributes:
-        x_t: Noisy images, (B, C, H, W).
+        x_t: Noisy samples, (B, ...).
         t: Their timesteps, int64 (B,).
         y: Their conditions, or None.
         target: What the network is to predict, as x_t.
@@ -249,7 +267,7 @@ class Batch:
 
 
 def draw_batch(
-    config: TrainConfig, unet: UNetConfig, schedule: NoiseSchedule, dataset: ImageDataset, step: int
+    config: TrainConfig, unet: NetworkConfig, schedule: Schedule, dataset: TrainingData, step: int
 ) -> Batch:
     """What a step trains on, the whole batch, on the CPU; its draws are those of `draw_step`."""
     x0, t, eps, y = draw_step(config, unet, schedule, dataset, step)
@@ -291,9 +309,9 @@ def ahead(
 
 
 @contextmanager
-def seeded_dropout(config: UNetConfig, *parts: object) -> Generator[None, None, None]:
+def seeded_dropout(config: NetworkConfig, *parts: object) -> Generator[None, None, None]:
     """Dropout draws from torch's global generator: seed it for this step, and put it back."""
-    if not config.dropout:
+    if not getattr(config, "dropout", 0.0):  # only some kinds of network have any
         yield
         return
     with torch.random.fork_rng():
@@ -302,7 +320,7 @@ def seeded_dropout(config: UNetConfig, *parts: object) -> Generator[None, None, 
 
 
 @dataclass(frozen=True)
-class TrainStep:
+class TrainStep(Generic[NetworkT]):
     """The result of one step.
 
     Attributes:
@@ -324,8 +342,8 @@ class TrainStep:
     learning_rate: float
     grad_norm: float
     seconds: float
-    unet: UNet
-    raw: UNet
+    unet: NetworkT
+    raw: NetworkT
 
 
 def squared_errors(output: Tensor, target: Tensor) -> Tensor:
@@ -333,7 +351,7 @@ def squared_errors(output: Tensor, target: Tensor) -> Tensor:
     return (output.float() - target).square().flatten(1).mean(dim=1)
 
 
-def loss_weights(config: TrainConfig, t: Tensor, schedule: NoiseSchedule) -> Tensor:
+def loss_weights(config: TrainConfig, t: Tensor, schedule: Schedule) -> Tensor:
     """w(t), float32 (B,), that the squared error of the prediction is multiplied by.
 
     none: 1. In units of x0's error, and converted to those of the prediction:
@@ -373,7 +391,7 @@ def _ema_update(decay: float) -> Any:
 
 
 @dataclass(eq=False)
-class TrainingState:
+class TrainingState(Generic[NetworkT]):
     """All that the next step depends on, beside the settings.
 
     Attributes:
@@ -383,20 +401,19 @@ class TrainingState:
         step: Steps done.
     """
 
-    unet: UNet
+    unet: NetworkT
     ema: AveragedModel
     optimizer: torch.optim.Optimizer
     step: int = 0
 
-    @classmethod
+    @staticmethod
     def begin(
-        cls,
         config: TrainConfig,
         unet_config: UNetConfig,
         device: torch.device | str = "cpu",
         initial: UNet | None = None,
-    ) -> TrainingState:
-        """The state before the first step.
+    ) -> TrainingState[UNet]:
+        """The state of a UNet before the first step.
 
         Args:
             config: The settings of the training.
@@ -407,20 +424,33 @@ class TrainingState:
         unet = fresh_unet(unet_config, config.seed)
         if initial is not None:
             unet.load_state_dict(initial.state_dict())
-        unet.to(device)
-        ema = AveragedModel(unet, multi_avg_fn=_ema_update(config.ema_decay))
+        return TrainingState.of(unet, config, device)
+
+    @classmethod
+    def of(
+        cls, network: NetworkT, config: TrainConfig, device: torch.device | str = "cpu"
+    ) -> TrainingState[NetworkT]:
+        """The state of any network before the first step, with the weights that it has.
+
+        Args:
+            network: The network to train; it is moved to the device, in place.
+            config: The settings of the training.
+            device: The device to train on.
+        """
+        network.to(device)
+        ema = AveragedModel(network, multi_avg_fn=_ema_update(config.ema_decay))
         optimizer = torch.optim.AdamW(
-            unet.parameters(),
+            network.parameters(),
             lr=config.learning_rate,
             betas=(0.9, 0.99),
             fused=torch.device(device).type != "mps",
             weight_decay=config.weight_decay,
         )
-        return cls(unet, ema, optimizer)
+        return cls(network, ema, optimizer)
 
 
 def check_fit(
-    config: TrainConfig, unet_config: UNetConfig, schedule: NoiseSchedule, dataset: ImageDataset
+    config: TrainConfig, unet_config: UNetConfig, schedule: Schedule, dataset: ImageDataset
 ) -> None:
     """Refuse a network, a schedule and pictures that cannot be trained together.
 
@@ -440,7 +470,7 @@ def check_fit(
     sizes = tuple(len(values) for _, values in dataset.attribute_names)
     if unet_config.attributes and unet_config.attributes != sizes:
         raise ValueError("The network has other attributes than the pictures.")
-    if config.prediction_type == "epsilon" and schedule.alpha_bar(len(schedule) - 1) == 0:
+    if config.prediction_type == "epsilon" and schedule.alpha(len(schedule) - 1) == 0:
         raise ValueError(
             "A schedule with zero terminal SNR wants prediction_type v_prediction or sample: in "
             "pure noise there is nothing to learn from predicting it."
@@ -459,22 +489,22 @@ def default_accelerator() -> Accelerator:
 
 def train(
     config: TrainConfig,
-    state: TrainingState,
-    schedule: NoiseSchedule,
-    dataset: ImageDataset,
+    state: TrainingState[NetworkT],
+    schedule: Schedule,
+    dataset: TrainingData,
     *,
     precision: str = "fp32",
     accelerator: Accelerator | None = None,
-) -> Generator[TrainStep, None, None]:
+) -> Generator[TrainStep[NetworkT], None, None]:
     """Train from a state on, and yield after every step; `state` is changed in place.
 
     Nothing is written: `training_runs` saves the state and resumes from it.
 
     Args:
         config: The settings of the training.
-        state: The state to go on from: of `TrainingState.begin`, or read from a file.
+        state: The state to go on from: of `TrainingState.begin` or `of`, or read from a file.
         schedule: The noise schedule, which the model is then tied to.
-        dataset: The images, which must fit the network: see `check_fit`.
+        dataset: The samples, which must fit the network; of images see `check_fit`.
         precision: "fp32", or "bf16" for the forward pass and its gradient.
         accelerator: Accelerate's handle on processes and devices; None makes one.
 
@@ -488,7 +518,7 @@ def train(
     accelerator = accelerator or default_accelerator()
     model, optimizer = accelerator.prepare(state.unet, state.optimizer)
     model.train()
-    device, shape = accelerator.device, state.unet.config
+    device, shape = accelerator.device, cast(Network, state.unet).config
     each = config.batch_size // accelerator.num_processes  # this process's part of the batch
     part = slice(accelerator.process_index * each, (accelerator.process_index + 1) * each)
 
@@ -537,7 +567,7 @@ def train(
                 rate,
                 length,
                 time.perf_counter() - start,
-                cast(UNet, state.ema.module),
+                cast(NetworkT, state.ema.module),
                 state.unet,
             )
 

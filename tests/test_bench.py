@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from forked import run_python
+from typer import BadParameter
 from typer.testing import CliRunner
 
 from bench.__main__ import app
@@ -60,6 +61,18 @@ def test_growth_begins_with_the_limit():
     assert [what.split(",")[0] for what in said[1:]] == [
         f"growth with {thing}" for thing in ("steps", "batch", "size", "channels")
     ]
+
+
+def test_points_are_learnt_by_both_paths():
+    arguments = ["points", "--name", "ring", "--seconds", "0.1", "--count", "50"]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["what"].split(":")[0] for line in lines] == [
+        f"points, ring by {path}" for path in ("flow", "cosine")
+    ]
+    assert all(line["steps"] >= 1 and line["ratio"] > 1 for line in lines)  # nothing is learnt yet
+    with pytest.raises(BadParameter, match="There is no set of points"):
+        app(["points", "--name", "rings"], standalone_mode=False)
 
 
 def test_inside_opens_a_block_of_every_kind():

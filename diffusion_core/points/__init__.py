@@ -2,6 +2,7 @@
 
 sets       distributions: ring, moons, spiral, checkerboard, a word, a picture, one's own
 network    a perceptron with residual blocks that is told the timestep
+learning   the core's training, on points, in seconds
 measures   the energy distance of two sets, and the modes that were found
 
 Schedule, process, denoiser and samplers are those of pictures: they take points of any shape.
@@ -9,6 +10,7 @@ Schedule, process, denoiser and samplers are those of pictures: they take points
 
 from __future__ import annotations
 
+from .learning import STEPS, PointDataset, learn_points, point_training
 from .measures import energy_distance, energy_scale, modes_covered
 from .network import PointNetwork, PointNetworkConfig
 from .sets import (
@@ -31,6 +33,8 @@ __all__ = [
     "MODES",
     "POINT_SETS",
     "RING_DEVIATION",
+    "STEPS",
+    "PointDataset",
     "PointNetwork",
     "PointNetworkConfig",
     "PointSet",
@@ -38,8 +42,10 @@ __all__ = [
     "energy_scale",
     "from_darkness",
     "from_points",
+    "learn_points",
     "modes_covered",
     "point_set",
+    "point_training",
     "ring_centres",
     "word",
 ]
