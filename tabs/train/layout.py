@@ -238,7 +238,7 @@ def build(page: Page) -> None:
         found, fills = gr.Textbox(visible=False), components(controls.named(*names))
         return event.then(**wired(find, inputs, found), **QUIET).then(
             None,
-            [found, preset, *fills],
+            [found, preset],
             fills,
             js=script("training/clicks.js", "fillIn", names),
             **QUIET,

@@ -142,9 +142,10 @@ test("controls are written into the address beside what is there", () => {
 
 test("what was found for a preset fills its controls in, and only its own", () => {
   const found = JSON.stringify({ preset: "a coffee", values: { steps: 5, batch: 8 } });
-  assert.deepEqual(fillIn(["batch", "steps"], found, "a coffee", 1, 2), [8, 5]);
-  assert.deepEqual(fillIn(["batch", "steps"], found, "own", 1, 2), [1, 2]);
-  assert.deepEqual(fillIn(["batch"], "", "own", 1), [1]);
+  assert.deepEqual(fillIn(["batch", "steps"], found, "a coffee"), [8, 5]);
+  const skip = { __type__: "update" };
+  assert.deepEqual(fillIn(["batch", "steps"], found, "own"), [skip, skip]);
+  assert.deepEqual(fillIn(["batch"], "", "own"), [skip]);
   assert.equal(leavePreset("own"), "own");
 });
 

@@ -1,11 +1,8 @@
 // What the buttons of the Denoise tab do at once, before any answer of the server.
 
-import { stage } from "../lib/runs.js";
+import { SKIP, stage } from "../lib/runs.js";
 import { newSeed } from "../lib/seeds.js";
 import { startRun } from "../player/clicks.js";
-
-// What leaves a control as it is; its value, handed back, would undo what it was given meanwhile.
-const SKIP = { __type__: "update" };
 
 /**
  * Begin a run with another seed.

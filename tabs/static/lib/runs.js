@@ -1,6 +1,9 @@
 // What the buttons of the page do in the browser before the server hears of a click. Each function
 // gets the values of its event's inputs, and gives them back with what the page adds to them.
 
+/** Leaves a component as it is; its value, handed back, would undo what it was given meanwhile. */
+export const SKIP = { __type__: "update" };
+
 /** The name of a run: the browser gives it, and nobody else can guess it. */
 export function newRun() {
   const parts = [...crypto.getRandomValues(new Uint32Array(4))];

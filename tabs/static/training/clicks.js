@@ -1,6 +1,6 @@
 // What the controls of the Train tab do in the page itself.
 
-import { stage } from "../lib/runs.js";
+import { SKIP, stage } from "../lib/runs.js";
 
 /**
  * Fill controls in with what was found for a preset. Finding takes a while, in which somebody may
@@ -10,12 +10,11 @@ import { stage } from "../lib/runs.js";
  * @param {string[]} names Of the controls.
  * @param {string} found JSON: the preset, and values by name; empty where nothing was found.
  * @param {string} preset The one that is chosen now.
- * @param {unknown[]} now The controls' values.
- * @returns {unknown[]} Their values to be.
+ * @returns {unknown[]} Their values to be, or what leaves them as they are.
  */
-export function fillIn(names, found, preset, ...now) {
+export function fillIn(names, found, preset) {
   const { preset: of, values } = found ? JSON.parse(found) : {};
-  return names.map((name, i) => (of === preset ? values[name] : now[i]));
+  return names.map((name) => (of === preset ? values[name] : SKIP));
 }
 
 /**
