@@ -11,6 +11,7 @@ from typer import BadParameter
 from typer.testing import CliRunner
 
 from bench.__main__ import app
+from bench.walk import shown_as
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,6 +81,12 @@ def test_inside_opens_a_block_of_every_kind():
     assert all(line.startswith("inside of fashion-mnist, ") for line in said)
     assert any("attention opened / one evaluation" in line for line in said)
     assert said[-1].endswith("a part taken away / one evaluation")
+
+
+def test_a_class_is_found_in_the_menu_by_its_name():
+    assert shown_as("open-peeps").search("✓ Open peeps")
+    assert shown_as("T-shirt").search("T-shirt") and not shown_as("Bag").search("Bags")
+    assert not shown_as("peeps").search("Open peeps")
 
 
 @pytest.mark.browser
