@@ -1,7 +1,7 @@
 // A lesson and its step in the fragment of the page's address, which no server ever sees:
 // #lesson=guidance&step=3, or the text of a lesson: #lesson=base64:… or, deflated, #lesson=deflate:….
 
-import { base64, bytes } from "../lib/bytes.js";
+import { base64, bytes, joined } from "../lib/bytes.js";
 
 const MOST_BYTES = 65_536; // of a lesson's text; the server reads no more either
 const LONGEST = 8_000; // characters of a fragment that other programs still take for an address
@@ -37,13 +37,7 @@ async function through(values, kind) {
       throw new Error("too long");
     }
   }
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joined(parts);
 }
 
 /**

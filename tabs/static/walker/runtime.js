@@ -1,6 +1,8 @@
 // ONNX Runtime in a worker, and a network that it evaluates. No request leaves the page's host:
 // both come from addresses of the page's own.
 
+import { joined } from "../lib/bytes.js";
+
 /**
  * What is used of the module onnxruntime-web.
  *
@@ -36,13 +38,7 @@ export async function download(url, arrived) {
     parts.push(value);
     arrived(value.length);
   }
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joined(parts);
 }
 
 /**
