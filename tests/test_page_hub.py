@@ -81,8 +81,8 @@ def test_what_cannot_be_had_is_one_sentence_and_the_model_before_stays(
     hub.add("me/theirs", theirs)
     hub.gated.add("me/theirs")
     menu = page.get_by_label("Model", exact=True).first
-    choose(page, "Model", "two")
-    expect(page.locator(LINE)).to_contain_text("28 × 28 grey")
+    choose(page, "Model", "peeps")
+    expect(page.locator(LINE)).to_contain_text("64 × 64 colour")  # it has come
     for text, words in (
         ("me/nothing", "no such checkpoint could be had"),
         ("me/theirs", "is gated: accept its licence"),
@@ -92,15 +92,15 @@ def test_what_cannot_be_had_is_one_sentence_and_the_model_before_stays(
         error = page.locator(f"{LINE} .error")
         expect(error).to_contain_text(words)
         assert "\n" not in error.inner_text() and error.inner_text().endswith(".")
-        expect(menu).to_have_value("two")
+        expect(menu).to_have_value("peeps")
     choose(page, "Model", "broken")
     expect(page.locator(f"{LINE} .error")).to_contain_text("broken is broken; copy or download it")
-    expect(menu).to_have_value("two")
+    expect(menu).to_have_value("peeps")
     with monkeypatch.context() as patch:
         patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
         type_model(page, "me/elsewhere")
         expect(page.locator(f"{LINE} .error")).to_contain_text("cannot be reached to fetch it")
-        expect(menu).to_have_value("two")
+        expect(menu).to_have_value("peeps")
     # The time that a slow model takes is told before it starts.
     with monkeypatch.context() as patch:
         patch.setattr(models, "evaluation_seconds_of", lambda checkpoint, pictures=1: 0.5)
@@ -110,4 +110,4 @@ def test_what_cannot_be_had_is_one_sentence_and_the_model_before_stays(
         number(page, "Steps", 2)
         expect(said).not_to_contain_text("These settings take")
         run(page)
-    expect(page.locator("#denoise-player .caption")).to_contain_text("two")
+    expect(page.locator("#denoise-player .caption")).to_contain_text("peeps")

@@ -19,6 +19,7 @@ def test_the_network_is_laid_open_by_keyboard_and_on_a_phone(open_page, url, mod
     page = open_page()
     page.goto(f"{url}?tab=inside&t=300&seed=5")
     page.wait_for_selector(f"{NET}[data-t='300']")
+    page.wait_for_selector("#inside-stage .inside[data-t='300']")  # drawn apart from the map
     model = str(models_folder / "one")
     picture = read_picture(first_picture(model))
     label = page.get_by_label("Class").locator("visible=true").first.input_value()
