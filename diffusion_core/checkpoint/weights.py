@@ -11,17 +11,15 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 
 from ..fields import printable
-from ..unet import UNet, UNetConfig
+from ..unet import Undrawn, UNet, UNetConfig, without_memory
 
 MAX_HEADER = 10_000_000  # bytes; the largest that is known has 100,000
 MAX_PARAMETERS = 999_999_999
@@ -93,7 +91,7 @@ def read_weights(file: Path, config: UNetConfig, rename: Callable[[str], str]) -
             entry = opened.get_slice(name)
             shapes[new], types[new] = tuple(entry.get_shape()), entry.get_dtype()
         _check_header(shapes, types, config)
-        with _Undrawn():
+        with Undrawn():
             unet = UNet(config)
         parameters = unet.state_dict()
         for new, name in names.items():
@@ -147,31 +145,9 @@ def _check_header(
             )
 
 
-class _Undrawn(TorchFunctionMode):
-    """Leaves out the functions of `torch.nn.init`: their numbers give way to a file's at once.
-
-    On the device "meta" `normal_` would import torch's compiler, for two seconds and 100 MB.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Call `func`, unless it fills a tensor with first weights."""
-        given = kwargs or {}
-        if getattr(func, "__module__", "") == "torch.nn.init":
-            return given["tensor"]
-        return func(*args, **given)
-
-
 def _shapes(config: UNetConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a network's parameters, without memory for them."""
-    with torch.device("meta"), _Undrawn():
-        network: nn.Module = UNet(config)
-    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    return {name: tuple(value.shape) for name, value in without_memory(config).state_dict().items()}
 
 
 def _check_finite(name: str, values: Tensor) -> None:

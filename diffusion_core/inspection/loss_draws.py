@@ -30,7 +30,7 @@ from ..training import (
     loss_weights,
     squared_errors,
 )
-from ..unet import UNet
+from ..unet import UNet, without_memory
 from .network_map import blocks_of
 
 
@@ -205,8 +205,8 @@ def gradient_step(
     """
     with torch.inference_mode(False):
         mine = copy.deepcopy(unet)
-        with torch.device("meta"):  # a loaded network wants no gradients; a fresh one says which
-            fresh = {name: p.requires_grad for name, p in UNet(unet.config).named_parameters()}
+        # A loaded network wants no gradients; a fresh one says which of its parameters do.
+        fresh = {n: p.requires_grad for n, p in without_memory(unet.config).named_parameters()}
         for name, p in mine.named_parameters():
             p.requires_grad_(fresh[name])
         weights = [p for p in mine.parameters() if p.requires_grad]
