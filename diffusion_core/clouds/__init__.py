@@ -1,0 +1,42 @@
+"""Point clouds in space: shapes of six categories, a network for them, and measures.
+
+surfaces     the kinds of surface that shapes are made of, and points drawn on them by area
+categories   chair, table, lamp, airplane, mug and torus, with random proportions
+dataset      their clouds, as the core's training takes them
+network      point-voxel convolutions in the plan of a UNet
+learning     the core's training, saved so that it can go on
+measures     coverage, minimum matching distance and 1-NN accuracy by Chamfer's distance
+
+Schedule, process, denoiser and samplers are those of pictures: they take samples of any shape.
+"""
+
+from __future__ import annotations
+
+from .categories import CATEGORIES, Category, Recipe, draw_recipe
+from .dataset import CATEGORY_NAMES, NUM_POINTS, SHAPES, CloudDataset, normalised
+from .learning import cloud_training, fresh_network, learn_clouds
+from .measures import CloudScores, chamfer_distances, cloud_scores
+from .network import CloudNetwork, CloudNetworkConfig
+from .surfaces import Part, Surfaces
+
+__all__ = [
+    "CATEGORIES",
+    "CATEGORY_NAMES",
+    "NUM_POINTS",
+    "SHAPES",
+    "Category",
+    "CloudDataset",
+    "CloudNetwork",
+    "CloudNetworkConfig",
+    "CloudScores",
+    "Part",
+    "Recipe",
+    "Surfaces",
+    "chamfer_distances",
+    "cloud_scores",
+    "cloud_training",
+    "draw_recipe",
+    "fresh_network",
+    "learn_clouds",
+    "normalised",
+]

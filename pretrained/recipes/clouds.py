@@ -1,0 +1,49 @@
+"""The recorded command that trains the network of point clouds.
+
+It is `python -m pretrained.recipes.clouds`. Interrupted, it goes on from its last save when it is started again with the same settings.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diffusion_core.clouds import NUM_POINTS, SHAPES, CloudDataset, cloud_training, learn_clouds
+from diffusion_core.device import best_device
+from diffusion_core.schedule import make_schedule
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder of the training's state.")] = Path(
+        "runs/clouds"
+    ),
+    steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 20_000,
+    batch_size: Annotated[int, typer.Option(help="Clouds a step.")] = 16,
+    shapes: Annotated[int, typer.Option(help="Shapes of each category.")] = SHAPES,
+    points: Annotated[int, typer.Option(help="Points of a cloud.")] = NUM_POINTS,
+    say_every: Annotated[int, typer.Option(help="Steps between two lines.")] = 50,
+) -> None:
+    """Train on clouds of all categories."""
+    dataset = CloudDataset.of(shapes, num_points=points)
+    config = cloud_training(steps, batch_size=batch_size)
+    losses: list[float] = []
+    began = time.perf_counter()
+    for step in learn_clouds(
+        dataset, make_schedule("cosine"), config, folder=out, device=best_device()
+    ):
+        losses.append(step.loss)
+        if step.step % say_every == 0 or step.step == steps:
+            mean = sum(losses) / len(losses)
+            print(
+                f"step {step.step:,} of {steps:,}: loss {mean:.4f}, "
+                f"{(time.perf_counter() - began) / len(losses):.2f} s a step",
+                flush=True,
+            )
+            losses, began = [], time.perf_counter()
+
+
+if __name__ == "__main__":
+    typer.run(main)
