@@ -1,6 +1,7 @@
 """The recorded command that trains the network of point clouds.
 
-It is `python -m pretrained.recipes.clouds`. Interrupted, it goes on from its last save when it is started again with the same settings.
+It is `python -m pretrained.recipes.clouds`. Interrupted, it goes on from its last save when it is
+started again with the same settings.
 """
 
 from __future__ import annotations

@@ -1,0 +1,220 @@
+"""Point clouds: surfaces drawn by area, shapes, the point-voxel network, training, measures."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from diffusion_core.clouds import (
+    CATEGORIES,
+    CATEGORY_NAMES,
+    CloudDataset,
+    CloudNetwork,
+    CloudNetworkConfig,
+    Part,
+    Surfaces,
+    chamfer_distances,
+    cloud_scores,
+    cloud_training,
+    draw_recipe,
+    learn_clouds,
+)
+from diffusion_core.clouds.network import cells, read_at, voxelise
+from diffusion_core.clouds.surfaces import (
+    ANNULUS,
+    FRUSTUM,
+    PARALLELEPIPED,
+    SPHERE,
+    TORUS,
+    column,
+    upright,
+)
+from diffusion_core.denoiser import ModelDenoiser
+from diffusion_core.samplers import SAMPLERS, sample
+from diffusion_core.schedule import make_schedule
+from pretrained.recipes import clouds as recipe
+
+SMALL = CloudNetworkConfig(
+    num_points=32, grids=(4, 2), widths=(8, 16), embedding=16, num_classes=len(CATEGORY_NAMES)
+)
+MANY = 20_000
+
+
+def drawn(part: Part, seed: int = 0) -> np.ndarray:
+    surfaces = Surfaces.of([[part]])
+    generator = torch.Generator().manual_seed(seed)
+    return surfaces.draw(torch.zeros(1, dtype=torch.int64), MANY, generator)[0].numpy()
+
+
+def share(where: np.ndarray, want: float) -> None:
+    """A share of the points, within five deviations of what the areas say."""
+    assert where.mean() == pytest.approx(want, abs=5 * math.sqrt(want * (1 - want) / MANY))
+
+
+def test_points_lie_on_their_surface_evenly():
+    x, y, z = drawn(Part(SPHERE, (0, 0, 0), numbers=(2.0, -0.5, 1.5))).T
+    np.testing.assert_allclose(np.sqrt(x**2 + y**2 + z**2), 2, atol=1e-5)
+    share(y > 0.5, 0.5)  # zones of equal height have equal areas
+    x, y, z = drawn(Part(FRUSTUM, (0, 0, 0), numbers=(1.0, 0.5, 2.0))).T
+    np.testing.assert_allclose(np.hypot(x, z), 1 - y / 4, atol=1e-5)
+    share(y < 1, (1 + 0.75) / (2 * 1.5))  # of the lower half, by its mean radius
+    x, y, z = drawn(Part(FRUSTUM, (0, 0, 0), numbers=(0.5, 0.5, 2.0))).T
+    share(y < 1, 0.5)
+    x, y, z = drawn(Part(ANNULUS, (0, 0, 0), numbers=(1.0, 2.0))).T
+    assert not y.any()
+    share(np.hypot(x, z) < 1.5, (1.5**2 - 1) / 3)
+    x, y, z = drawn(Part(TORUS, (0, 0, 0), numbers=(1.0, 0.4, 0.0, math.pi))).T
+    np.testing.assert_allclose(np.hypot(np.hypot(x, z) - 1, y), 0.4, atol=1e-5)
+    share(np.hypot(x, z) > 1, 0.5 + 0.4 / math.pi)  # the outer half is larger
+    assert (z >= -1e-6).all()
+    frame = ((3, 0, 1), (0, 1, 0), (0, 0, 2))  # sheared: x moves along z
+    points = drawn(Part(PARALLELEPIPED, (1, 0, 0), frame))
+    local = (points - (1, 0, 0)) @ np.linalg.inv(np.array(frame, float))
+    np.testing.assert_allclose(np.abs(local).max(1), 0.5, atol=1e-5)
+    faces = np.array([2.0, 6.0, math.sqrt(10)])  # across x, y, z
+    for axis in range(3):
+        share(np.abs(np.abs(local[:, axis]) - 0.5) < 1e-5, faces[axis] / faces.sum())
+
+
+def test_parts_get_points_by_their_area_and_a_frame_keeps_lengths():
+    parts = [
+        Part(SPHERE, (0, 0, 0), numbers=(1.0, -1.0, 1.0)),
+        Part(SPHERE, (9, 0, 0), numbers=(2.0, -2.0, 2.0)),
+    ]
+    surfaces = Surfaces.of([parts[:1], parts])
+    assert surfaces.area[0].tolist() == pytest.approx([4 * math.pi, 0])
+    generator = torch.Generator().manual_seed(1)
+    points = surfaces.draw(torch.tensor([1]), MANY, generator)[0].numpy()
+    share(points[:, 0] > 5, 4 / 5)
+    frame = np.array(upright((0.6, 0.0, 0.8)))
+    np.testing.assert_allclose(frame @ frame.T, np.eye(3), atol=1e-6)
+    x, y, z = drawn(column((0, 0, 0), (0, 0, 3), 0.2, 0.2)).T
+    assert z.min() >= 0 and 2.99 < z.max() <= 3.001
+    np.testing.assert_allclose(np.hypot(x, y), 0.2, atol=1e-5)
+
+
+def test_shapes_are_of_every_category_and_what_is_held_out_is_never_trained_on():
+    for category in CATEGORIES:
+        seen = {draw_recipe(category.name, 0, k).combination for k in range(60)}
+        held = {draw_recipe(category.name, 0, k, held_out=True).combination for k in range(20)}
+        assert len(seen) > 10 and held and not seen & held
+        names = [name for name, _ in category.options]
+        assert [n for n, _ in draw_recipe(category.name, 0, 0).options] == names
+    assert draw_recipe("chair", 0, 7) == draw_recipe("chair", 0, 7) != draw_recipe("chair", 1, 7)
+
+
+def test_clouds_are_drawn_anew_in_every_batch_and_the_same_again():
+    data = CloudDataset.of(2, num_points=64)
+    assert len(data) == 2 * len(CATEGORY_NAMES)
+    x, y = data.batch(torch.tensor([0, 5]))
+    again, _ = data.batch(torch.tensor([0, 5]))
+    other, _ = data.batch(torch.tensor([0, 6]))
+    assert x.shape == (2, 64, 3) and x.dtype == torch.float32 and y.tolist() == [0, 2]
+    assert torch.equal(x, again) and not torch.equal(x[0], other[0])
+    assert x.abs().max() == pytest.approx(1, abs=1e-5)
+    middle = (x.amax(1) + x.amin(1)) / 2
+    torch.testing.assert_close(middle, torch.zeros(2, 3), atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match="At least one shape and one point, got 0"):
+        CloudDataset.of(0)
+
+
+def test_a_grid_holds_means_and_gives_back_what_is_linear():
+    points = torch.tensor([[[-0.9, -0.9, -0.9], [-0.6, -0.6, -0.6], [0.9, -0.9, 0.1]]])
+    grid = voxelise(torch.tensor([[[1.0], [3.0], [5.0]]]), points, 4)
+    assert grid.shape == (1, 1, 4, 4, 4) and grid.count_nonzero() == 2
+    assert grid[0, 0, 0, 0, 0] == 2 and grid[0, 0, 3, 0, 2] == 5
+    centres = (torch.arange(4) - 1.5) / 2
+    x, y, z = torch.meshgrid(centres, centres, centres, indexing="ij")
+    inside = torch.rand(1, 50, 3, generator=torch.Generator().manual_seed(0)) * 1.5 - 0.75
+    read = read_at((x + 10 * y + 100 * z)[None, None], inside)[..., 0]
+    torch.testing.assert_close(read, inside @ torch.tensor([1.0, 10, 100]))
+    moved = cells(points * 7 + 3)
+    torch.testing.assert_close(moved, cells(points))
+    assert moved.abs().max() == 1
+
+
+def test_the_network_knows_no_order_of_points_and_takes_any_number_of_them():
+    torch.manual_seed(0)
+    network = CloudNetwork(SMALL)
+    x, t, y = torch.randn(2, 32, 3), torch.tensor([10, 900]), torch.tensor([0, 4])
+    assert not network(x, t, y).any()  # begins at zero
+    torch.nn.init.normal_(network.last[-1].weight)
+    network.eval()
+    out, order = network(x, t, y), torch.randperm(32)
+    torch.testing.assert_close(network(x[:, order], t, y), out[:, order], atol=1e-5, rtol=1e-4)
+    assert network(x[:, :20], t, y).shape == (2, 20, 3)
+    assert not torch.allclose(network(x, t, None), out)
+    assert not torch.allclose(network(x, t.flip(0), y), out)
+    full = sum(p.numel() for p in CloudNetwork(CloudNetworkConfig(num_classes=6)).parameters())
+    assert 1e6 < full <= 2e6  # 4 MB in half precision
+    plain = CloudNetwork(dataclasses.replace(SMALL, num_classes=None))
+    with pytest.raises(ValueError, match="takes no condition"):
+        plain(x, t, y)
+    with pytest.raises(ValueError, match="one width for each grid"):
+        CloudNetworkConfig(grids=(4,), widths=(8, 16))
+    with pytest.raises(ValueError, match="multiples of 8"):
+        CloudNetworkConfig(grids=(4,), widths=(12,))
+
+
+def test_it_learns_goes_on_to_the_bit_and_walks_by_every_sampler(tmp_path):
+    data, schedule = CloudDataset.of(1, num_points=32), make_schedule("cosine")
+    config = dataclasses.replace(cloud_training(6, batch_size=4), save_every=2)
+    whole = [s.loss for s in learn_clouds(data, schedule, config, SMALL)]
+    broken = learn_clouds(data, schedule, config, SMALL, folder=tmp_path)
+    first = [next(broken).loss for _ in range(5)]  # the last save is that of step 4
+    broken.close()
+    rest = list(learn_clouds(data, schedule, config, SMALL, folder=tmp_path))
+    assert first[:4] + [s.loss for s in rest] == whole
+    with pytest.raises(ValueError, match="holds a run with"):
+        next(learn_clouds(data, schedule, config, folder=tmp_path))
+    denoiser = ModelDenoiser(rest[-1].unet.eval(), schedule, config.prediction_type, 3)
+    for name in SAMPLERS:
+        start = torch.randn(2, 32, 3, generator=torch.Generator().manual_seed(1))
+        generator = torch.Generator().manual_seed(2)
+        walk = list(sample(denoiser, start, sampler=name, num_steps=3, generator=generator))
+        assert len(walk) == 3 and walk[-1].x_prev.shape == start.shape
+        assert torch.isfinite(walk[-1].x_prev).all() and walk[-1].x_prev.abs().max() <= 1
+    long = dataclasses.replace(cloud_training(60, batch_size=6), learning_rate=5e-3)
+    losses = [s.loss for s in learn_clouds(data, schedule, long, SMALL)]
+    assert sum(losses[-15:]) < 0.9 * sum(losses[:15])
+
+
+def test_the_measures_tell_sets_apart_as_far_as_they_are():
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 5, 30, 3, generator=generator)
+    by_hand = torch.stack(
+        [
+            torch.stack(
+                [(d := torch.cdist(x, y) ** 2).amin(0).mean() + d.amin(1).mean() for y in b]
+            )
+            for x in a
+        ]
+    )
+    torch.testing.assert_close(chamfer_distances(a, b), by_hand, atol=1e-5, rtol=1e-4)
+    far = cloud_scores(a, a + 100)
+    assert far.accuracy == 1 and far.matching > 1e4
+    data = CloudDataset.of(12, num_points=128)
+    mugs = torch.arange(48, 60)
+    x, again = data.batch(mugs)[0], data.batch(mugs.flip(0))[0].flip(0)  # the same, drawn twice
+    near = cloud_scores(again, x)
+    assert near.coverage > 0.7 and near.accuracy < 0.3  # each has its twin in the other set
+    chairs = data.batch(torch.arange(12))[0]
+    assert cloud_scores(chairs, x).accuracy > 0.9
+    with pytest.raises(ValueError, match="At least two clouds"):
+        cloud_scores(a[:1], b)
+    with pytest.raises(ValueError, match="Two sets of clouds"):
+        chamfer_distances(a, b[..., :2])
+
+
+def test_the_recipe_trains_and_goes_on(tmp_path):
+    app = typer.Typer()
+    app.command()(recipe.main)
+    line = ["--out", str(tmp_path), "--steps", "2", "--shapes", "1", "--points", "16"]
+    done = CliRunner().invoke(app, [*line, "--batch-size", "2", "--say-every", "1"])
+    assert done.exit_code == 0 and "step 2 of 2: loss" in done.output
+    again = CliRunner().invoke(app, [*line, "--batch-size", "2"])
+    assert again.exit_code == 0 and "step" not in again.output  # it has come to its end
