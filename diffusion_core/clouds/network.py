@@ -192,11 +192,10 @@ class CloudNetwork(nn.Module):
             for k in reversed(range(last))
         )
         self.norm = nn.LayerNorm(widths[0])
-        self.last = nn.Sequential(
-            nn.Linear(widths[0], 2 * widths[0]), nn.SiLU(), nn.Linear(2 * widths[0], 3)
-        )
-        nn.init.zeros_(self.last[-1].weight)
-        nn.init.zeros_(self.last[-1].bias)
+        last_layer = nn.Linear(2 * widths[0], 3)
+        nn.init.zeros_(last_layer.weight)
+        nn.init.zeros_(last_layer.bias)
+        self.last = nn.Sequential(nn.Linear(widths[0], 2 * widths[0]), nn.SiLU(), last_layer)
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """What is predicted for clouds (B, N, 3) at timesteps t (B,) and categories y (B,) or None.
