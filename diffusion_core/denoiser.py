@@ -40,7 +40,7 @@ from .process import (
     x0_from_v,
     x0_from_velocity,
 )
-from .schedule import Schedule
+from .schedule import FlowSchedule, Schedule
 
 
 class NetworkConfig(Protocol):
@@ -229,6 +229,21 @@ PREDICTIONS = {
     )
 }
 PREDICTION_TYPES = tuple(PREDICTIONS)
+
+
+def check_prediction(prediction_type: str, schedule: Schedule) -> None:
+    """Refuse an output that does not determine x0 on the path of a schedule.
+
+    v = alpha eps - sigma x0 is a turn of (x0, eps) only where alpha² + sigma² is 1.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    if isinstance(schedule, FlowSchedule) and prediction_type == "v_prediction":
+        raise ValueError(
+            "v_prediction is defined on schedules of betas alone; on the straight path of the flow "
+            "schedule choose velocity, or sample."
+        )
 
 
 def network_output(

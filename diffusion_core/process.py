@@ -78,18 +78,24 @@ def q_sample(x0: Tensor, t: int | Tensor, eps: Tensor, schedule: Schedule) -> Te
     return signal * x0 + noise * eps
 
 
-def q_step(x_prev: Tensor, t: int | Tensor, eps: Tensor, schedule: NoiseSchedule) -> Tensor:
+def q_step(x_prev: Tensor, t: int | Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
     """One step of the forward Markov chain, from t - 1 to t.
 
     x_t = sqrt(1 - β_t) x_{t-1} + sqrt(β_t) eps        (Ho et al. 2020, eq. 2)
 
-    Shapes and errors as in `q_sample`; eps must be fresh at every step.
+    On any other path the chain keeps alpha_t / alpha_{t-1} of x_{t-1}, and adds what noise is
+    lacking then. Shapes and errors as in `q_sample`; eps must be fresh at every step.
     """
     _same_shape(x_prev, eps)
     t = _checked(t, x_prev)
     schedule.alpha_bar(t)  # refuses a t that is out of range
-    beta = schedule.betas[t.to("cpu", torch.int64)]
-    return _like((1 - beta).sqrt(), x_prev) * x_prev + _like(beta.sqrt(), x_prev) * eps
+    if isinstance(schedule, NoiseSchedule):
+        variance = schedule.betas[t.to("cpu", torch.int64)]
+        kept = (1 - variance).sqrt()
+    else:
+        variance = schedule.transition_variance(t, t - 1)
+        kept = schedule.alpha(t) / schedule.alpha(t - 1)
+    return _like(kept, x_prev) * x_prev + _like(variance.sqrt(), x_prev) * eps
 
 
 def predict_x0(x_t: Tensor, t: int | Tensor, eps: Tensor, schedule: Schedule) -> Tensor:

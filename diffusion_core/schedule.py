@@ -29,6 +29,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +37,8 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "BETA_SCHEDULES",
+    "FLOW",
     "SCHEDULES",
     "SPACINGS",
     "FlowSchedule",
@@ -134,6 +137,17 @@ class Schedule(Protocol):
 
     def __len__(self) -> int:
         """T, the number of training timesteps."""
+
+    @property
+    def betas(self) -> Tensor:
+        """Variances of the single steps of x_t / sqrt(alpha² + sigma²), float64 (T,)."""
+
+    @property
+    def alphas_cumprod(self) -> Tensor:
+        """ᾱ at every timestep, float64 (T,)."""
+
+    def alpha_bar(self, t: int | Tensor) -> Tensor:
+        """ᾱ = alpha² / (alpha² + sigma²), the share of signal in the variance of x_t."""
 
     def alpha(self, t: int | Tensor) -> Tensor:
         """The amplitude of the signal, the factor of x0 in x_t."""
@@ -298,6 +312,23 @@ class FlowSchedule:
         """T, the number of training timesteps."""
         return self.num_train_timesteps
 
+    @property
+    def betas(self) -> Tensor:
+        """The betas of the variance-preserving form, float64 (T,)."""
+        return self._preserving.betas
+
+    @property
+    def alphas_cumprod(self) -> Tensor:
+        """ᾱ = alpha² / (alpha² + sigma²) at every timestep, float64 (T,)."""
+        return self._preserving.alphas_cumprod
+
+    def alpha_bar(self, t: int | Tensor) -> Tensor:
+        """ᾱ = alpha² / (alpha² + sigma²), the share of signal in x_t. Shape and errors as `sigma`.
+
+        It is that of the variance-preserving form: alpha is not its root here.
+        """
+        return self._preserving.alpha_bar(t)
+
     def sigma(self, t: int | Tensor) -> Tensor:
         """U = (t + 1) / T, the amplitude of the noise in x_t; 0 at t = -1, 1 at the last timestep.
 
@@ -348,6 +379,10 @@ class FlowSchedule:
         """The timesteps of a walk along this path, descending; see `spaced_timesteps`."""
         log_snr = self.log_snr(torch.arange(len(self))).numpy() if spacing == "karras" else None
         return spaced_timesteps(len(self), num_steps, spacing, t_start, log_snr)
+
+    @cached_property
+    def _preserving(self) -> NoiseSchedule:
+        return self.variance_preserving()
 
     def variance_preserving(self) -> NoiseSchedule:
         """The schedule of x_t / sqrt(alpha² + sigma²): ᾱ = alpha² / (alpha² + sigma²).
@@ -424,12 +459,14 @@ _MAKERS: dict[str, Callable[..., Tensor]] = {
     "sigmoid": _sigmoid,
     "sigmoid_beta": _sigmoid_beta,
 }
-SCHEDULES = tuple(_MAKERS)
+BETA_SCHEDULES = tuple(_MAKERS)  # those that are made of betas
+FLOW = "flow"
+SCHEDULES = (*BETA_SCHEDULES, FLOW)
 
 
 def make_schedule(
     name: str, num_train_timesteps: int = 1000, *, zero_terminal_snr: bool = False, **params: float
-) -> NoiseSchedule:
+) -> NoiseSchedule | FlowSchedule:
     """Build a named schedule.
 
     linear          β from beta_start=1e-4 to beta_end=0.02           (Ho et al. 2020)
@@ -437,19 +474,24 @@ def make_schedule(
     cosine          ᾱ = cos²(π/2 · (u + s) / (1 + s)), s=0.008        (Nichol and Dhariwal 2021)
     sigmoid         ᾱ a falling sigmoid; start=-3, end=3, tau=1       (Jabri et al. 2022)
     sigmoid_beta    β a rising sigmoid between beta_start and beta_end (diffusers' "sigmoid")
+    flow            x_t = (1 - u) x0 + u eps, u = (t + 1) / T         (Lipman et al. 2023)
 
     Args:
         name: One of the above.
         num_train_timesteps: T, from 2 to 10,000. The betas are not rescaled with T.
-        zero_terminal_snr: Shift and scale sqrt(ᾱ) so that ᾱ_{T-1} is exactly 0.
+        zero_terminal_snr: Shift and scale sqrt(ᾱ) so that ᾱ_{T-1} is exactly 0; of a flow it is.
         **params: The named schedule's own parameters.
 
     Raises:
         ValueError: for an unknown name or parameter, a T out of range, or betas outside (0, 1).
     """
-    if name not in _MAKERS:
+    if name not in SCHEDULES:
         raise ValueError(f"There is no schedule {name!r}; choose one of {', '.join(SCHEDULES)}.")
     _check_T(num_train_timesteps)
+    if name == FLOW:
+        if params:
+            raise ValueError(f"The flow schedule has no parameter {min(params)!r}; it takes none.")
+        return FlowSchedule(int(num_train_timesteps))
     known = list(inspect.signature(_MAKERS[name]).parameters)[1:]
     if unknown := sorted(set(params) - set(known)):
         raise ValueError(

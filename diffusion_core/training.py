@@ -27,9 +27,16 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from .conditioning import null_condition
-from .denoiser import PREDICTION_TYPES, PREDICTIONS, Network, NetworkConfig, network_output
+from .denoiser import (
+    PREDICTION_TYPES,
+    PREDICTIONS,
+    Network,
+    NetworkConfig,
+    check_prediction,
+    network_output,
+)
 from .process import q_sample
-from .schedule import Schedule
+from .schedule import FlowSchedule, Schedule
 from .seeding import parse_seed, seeded
 from .unet import UNet, UNetConfig
 
@@ -470,10 +477,13 @@ def check_fit(
     sizes = tuple(len(values) for _, values in dataset.attribute_names)
     if unet_config.attributes and unet_config.attributes != sizes:
         raise ValueError("The network has other attributes than the pictures.")
+    check_prediction(config.prediction_type, schedule)
     if config.prediction_type == "epsilon" and schedule.alpha(len(schedule) - 1) == 0:
+        flow = isinstance(schedule, FlowSchedule)
+        kind, wanted = ("flow", "velocity") if flow else ("zero terminal SNR", "v_prediction")
         raise ValueError(
-            "A schedule with zero terminal SNR wants prediction_type v_prediction or sample: in "
-            "pure noise there is nothing to learn from predicting it."
+            f"A schedule with {kind} wants prediction_type {wanted} or sample: in pure noise there "
+            "is nothing to learn from predicting it."
         )
 
 

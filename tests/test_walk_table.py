@@ -19,6 +19,7 @@ from diffusion_core.generation import (
     table_of,
 )
 from diffusion_core.samplers import SAMPLERS, weighed
+from diffusion_core.schedule import FlowSchedule
 
 BRANCH = SamplingRequest(parent=SamplingRequest(), branch_step=2)
 
@@ -80,6 +81,19 @@ def test_it_holds_whatever_the_network_predicts_and_is_asked_for(tmp_path, avata
         settings = SamplingRequest(num_steps=4, t_start=700, label=1)
         given = InitialImage(torch.zeros(1, 1, 28, 28))
         torch.testing.assert_close(*follow(checkpoint, settings, given), atol=2e-5, rtol=0)
+    straight = FlowSchedule(1000)
+    flow = dataclasses.replace(
+        checkpoint,
+        schedule=straight,
+        config=dataclasses.replace(
+            checkpoint.config,
+            prediction_type="velocity",
+            schedule={"name": "flow", "num_train_timesteps": 1000},
+        ),
+    )
+    for sampler in SAMPLERS:
+        settings = SamplingRequest(sampler=sampler, num_steps=4, label=1)
+        torch.testing.assert_close(*follow(flow, settings), atol=2e-5, rtol=0)
     avatars = load_checkpoint(avatars_folder)
     name, values = avatars.config.attribute_names[0]
     asked = SamplingRequest(num_steps=3, label=0, attributes=((name, values[1]),))

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ..conditioning import CLASS, AttributeNames
-from ..denoiser import PREDICTION_TYPES
+from ..denoiser import PREDICTION_TYPES, check_prediction
 from ..fields import (
     Kind,
     check_fields,
@@ -35,6 +35,7 @@ from ..schedule import (
     SCHEDULES,
     SPACINGS,
     NoiseSchedule,
+    Schedule,
     make_schedule,
     rescale_zero_terminal_snr,
 )
@@ -134,7 +135,7 @@ def unet_from(values: Any) -> UNetConfig:
     return UNetConfig(**check_fields(values, UNET, of="its unet", prefix="its unet."))
 
 
-def schedule_from(values: Mapping[str, Any]) -> NoiseSchedule:
+def schedule_from(values: Mapping[str, Any]) -> Schedule:
     """The noise schedule that settings name, or whose betas they hold.
 
     Args:
@@ -209,7 +210,7 @@ class CheckpointConfig:
                 f"its unet.out_channels is {self.unet.out_channels}, and must be "
                 f"{self.unet.in_channels}, the channels of its pictures."
             )
-        self.noise()
+        check_prediction(self.prediction_type, self.noise())
 
     def _check_names(self) -> None:
         """Refuse names that are repeated, or of which there are more or fewer than needed."""
@@ -245,7 +246,7 @@ class CheckpointConfig:
                     "its class_names."
                 )
 
-    def noise(self) -> NoiseSchedule:
+    def noise(self) -> Schedule:
         """The schedule that it was trained with; ValueError if there is no such schedule."""
         return schedule_from(self.schedule)
 

@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from ..files import save_tensors, write_text
+from ..schedule import FlowSchedule
 from ..unet import UNetConfig
 from .config import CONFIG
 from .diffusers_import import SCHEDULES, VARIANCES
@@ -46,9 +47,10 @@ def export_diffusers(
             but `UNet2DModel.from_pretrained(folder, subfolder="unet")` can.
 
     Raises:
-        ValueError: if diffusers' UNet2DModel cannot be that network, by name, or there is no such
-            class.
+        ValueError: if diffusers' UNet2DModel cannot be that network, or its DDPMScheduler that
+            schedule, by name, or there is no such class.
     """
+    scheduler = _scheduler(checkpoint)
     config, name = checkpoint.unet.config, Path(checkpoint.name).name
     if config.patch_size > 1:
         raise ValueError(
@@ -61,7 +63,7 @@ def export_diffusers(
     label = checkpoint.label(label)
     if label is not None and keep_classes:
         raise ValueError("Name a class, or keep all classes, not both.")
-    settings, scheduler = _unet(config), _scheduler(checkpoint)
+    settings = _unet(config)
     tensors = {k: v.detach().cpu().float() for k, v in checkpoint.unet.state_dict().items()}
     if config.num_classes is not None and not keep_classes:
         if label is None and not config.null_label:
@@ -158,6 +160,12 @@ def _blocks(config: UNetConfig, way: str) -> tuple[list[str], str]:
 def _scheduler(checkpoint: Checkpoint) -> dict[str, Any]:
     """Settings of diffusers' `DDPMScheduler`."""
     config = checkpoint.config
+    if isinstance(checkpoint.schedule, FlowSchedule):
+        raise ValueError(
+            "diffusers' schedulers of flow matching tell the network u · T, from T down to 1, and "
+            "a network of the flow schedule here is told the timestep, T - 1 to 0, so none of them "
+            "gives this walk; export it with --onnx."
+        )
     if config.prediction_type == "velocity":
         raise ValueError(
             "diffusers' DDPMScheduler knows no prediction of the velocity eps - x0; a network that "

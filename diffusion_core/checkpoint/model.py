@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..conditioning import CLASS, AttributeNames, attribute_values
 from ..denoiser import ClassifierFreeGuidance, ModelDenoiser, Network, ScheduledDenoiser
-from ..schedule import NoiseSchedule
+from ..schedule import Schedule
 from ..unet import UNet
 
 ConditionRequest = str | int | Tensor | Mapping[str, Any] | Sequence[Any] | None
@@ -81,7 +81,7 @@ class Checkpoint:
     """
 
     network: Network
-    schedule: NoiseSchedule
+    schedule: Schedule
     config: ModelSettings
     name: str
     weights_hash: str

@@ -23,7 +23,7 @@ from ..data import grid, to_uint8
 from ..denoiser import ExactDenoiser
 from ..device import torch_threads
 from ..samplers import SamplerStep
-from ..schedule import NoiseSchedule
+from ..schedule import Schedule
 from .request import InitialImage, SamplingRequest
 from .run import SamplerState, SamplingRun, state_at
 
@@ -74,7 +74,7 @@ class FrameMaker:
     """
 
     views: tuple[str, ...]
-    schedule: NoiseSchedule
+    schedule: Schedule
     columns: int | None = None
     true_x0: Tensor | None = None
     exact: ExactDenoiser | None = None

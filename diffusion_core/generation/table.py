@@ -28,7 +28,7 @@ from ..conditioning import UNSPECIFIED, null_condition
 from ..denoiser import PREDICTIONS, ClassifierFreeGuidance, ModelDenoiser, check_terminal_snr
 from ..process import predict_eps
 from ..samplers import Interval, euler_weights, sampler_named
-from ..schedule import NoiseSchedule
+from ..schedule import Schedule
 from ..seeding import draw_noise
 from .request import SamplingRequest
 from .run import SamplerState
@@ -109,7 +109,7 @@ def table_of(checkpoint: Checkpoint, settings: SamplingRequest) -> list[TableSte
 
 
 def estimate_weights(
-    prediction_type: str, timesteps: Sequence[int], schedule: NoiseSchedule, clips: bool
+    prediction_type: str, timesteps: Sequence[int], schedule: Schedule, clips: bool
 ) -> list[EstimateWeights]:
     """The weights of the estimates at timesteps: they are linear, so a look at each input tells.
 

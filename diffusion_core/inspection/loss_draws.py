@@ -19,7 +19,7 @@ from torch import Tensor
 from ..data import ImageDataset
 from ..denoiser import PREDICTIONS, network_output
 from ..process import q_sample
-from ..schedule import NoiseSchedule
+from ..schedule import Schedule
 from ..seeding import seeded
 from ..training import (
     UNBOUNDED,
@@ -60,7 +60,7 @@ class LossDraws:
 
 
 def draw_loss(
-    unet: UNet, config: TrainConfig, schedule: NoiseSchedule, dataset: ImageDataset, step: int
+    unet: UNet, config: TrainConfig, schedule: Schedule, dataset: ImageDataset, step: int
 ) -> LossDraws:
     """The draws of one training step and their losses: one evaluation of a batch.
 
@@ -82,7 +82,7 @@ def draw_loss(
 def _draws(
     unet: UNet,
     prediction_type: str,
-    schedule: NoiseSchedule,
+    schedule: Schedule,
     x0: Tensor,
     t: Tensor,
     eps: Tensor,
@@ -101,7 +101,7 @@ def _draws(
 def average_curve(
     unet: UNet,
     config: TrainConfig,
-    schedule: NoiseSchedule,
+    schedule: Schedule,
     dataset: ImageDataset,
     *,
     num_timesteps: int = 21,
@@ -142,7 +142,7 @@ def average_curve(
             yield at[known], sums[known] / counts[known]
 
 
-def weightings(config: TrainConfig, t: Tensor, schedule: NoiseSchedule) -> dict[str, Tensor]:
+def weightings(config: TrainConfig, t: Tensor, schedule: Schedule) -> dict[str, Tensor]:
     """w(t) of every weighting that can be had for this kind of prediction, float32 (B,) each."""
     return {
         name: loss_weights(replace(config, loss_weighting=name), t, schedule)
@@ -188,7 +188,7 @@ class GradientStep:
 
 
 def gradient_step(
-    unet: UNet, config: TrainConfig, schedule: NoiseSchedule, draws: LossDraws
+    unet: UNet, config: TrainConfig, schedule: Schedule, draws: LossDraws
 ) -> GradientStep:
     """Take one plain step against the gradient of the loss, on a copy that is then let go.
 

@@ -14,9 +14,10 @@ from ..checkpoint import CARD, CONFIG, TABLE_BEGIN, TABLE_END, Checkpoint
 from ..data import CREDIT
 from ..evaluation import Results, best_value, read_results, results_markdown
 from ..files import write_text
+from ..schedule import FlowSchedule
 
 USAGE = re.compile(r"^    python -m diffusion_core sample --model FOLDER .*$", re.MULTILINE)
-FIRST = re.compile(r"^A DDPM on .*, the network predicts \w+\.$", re.MULTILINE)
+FIRST = re.compile(r"^A (?:DDPM|flow model) on .*, the network predicts \w+\.$", re.MULTILINE)
 TRAINED = re.compile(r"^## Training\n\n    .*\n\n\S+ steps\. .*\n", re.MULTILINE)
 
 
@@ -86,10 +87,11 @@ def network_of(checkpoint: Checkpoint) -> str:
     """The card's first sentence."""
     config, parameters = checkpoint.config, checkpoint.num_parameters
     C, H, W = checkpoint.image_shape
+    kind = "flow model" if isinstance(checkpoint.schedule, FlowSchedule) else "DDPM"
     return (
-        f"A DDPM on {config.dataset}: {parameters / 1e6:.2f} M parameters, images {H} × {W} × {C}, "
-        f"{config.schedule['name']} schedule with T = {len(checkpoint.schedule)}, the network "
-        f"predicts {config.prediction_type}."
+        f"A {kind} on {config.dataset}: {parameters / 1e6:.2f} M parameters, "
+        f"images {H} × {W} × {C}, {config.schedule['name']} schedule with "
+        f"T = {len(checkpoint.schedule)}, the network predicts {config.prediction_type}."
     )
 
 

@@ -22,11 +22,11 @@ import torch
 from torch import Tensor
 
 from ..data import ImageDataset
-from ..denoiser import PREDICTION_TYPES, PREDICTIONS, network_output
+from ..denoiser import PREDICTION_TYPES, PREDICTIONS, check_prediction, network_output
 from ..fields import check_fields, flag, listed, mapping, parse_json, text
 from ..files import write_text
 from ..process import q_sample
-from ..schedule import NoiseSchedule
+from ..schedule import FlowSchedule, Schedule
 from ..seeding import seeded
 from ..unet import UNet
 
@@ -72,7 +72,7 @@ def ema_gap(
     raw: UNet,
     averaged: UNet,
     dataset: ImageDataset,
-    schedule: NoiseSchedule,
+    schedule: Schedule,
     prediction_type: str,
     *,
     num: int = 64,
@@ -272,7 +272,7 @@ def _check_classes(labels: Tensor, names: tuple[str, ...]) -> list[Check]:
     ]
 
 
-def check_schedule(schedule: NoiseSchedule, prediction_type: str) -> list[Check]:
+def check_schedule(schedule: Schedule, prediction_type: str) -> list[Check]:
     """Check whether training ends where sampling begins, with something to predict there.
 
     Sampling starts from pure noise, but the noisiest picture of training still holds
@@ -283,12 +283,14 @@ def check_schedule(schedule: NoiseSchedule, prediction_type: str) -> list[Check]
         prediction_type: What the network predicts.
 
     Raises:
-        ValueError: if there is no such prediction_type.
+        ValueError: if there is no such prediction_type, or not on this schedule.
     """
     if prediction_type not in PREDICTION_TYPES:
         choices = ", ".join(PREDICTION_TYPES)
         raise ValueError(f"There is no prediction_type {prediction_type!r}; choose {choices}.")
+    check_prediction(prediction_type, schedule)
     left = float(schedule.alpha_bar(len(schedule) - 1).sqrt())
+    wanted = "velocity" if isinstance(schedule, FlowSchedule) else "v_prediction"
     return [
         _check(
             "terminal signal",
@@ -301,7 +303,7 @@ def check_schedule(schedule: NoiseSchedule, prediction_type: str) -> list[Check]
             "prediction",
             left > 0 or prediction_type != "epsilon",
             f"The network predicts {prediction_type}, down to {left:.2%} of the picture.",
-            "In pure noise that says nothing of the picture: choose v_prediction or sample.",
+            f"In pure noise that says nothing of the picture: choose {wanted} or sample.",
         ),
     ]
 

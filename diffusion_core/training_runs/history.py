@@ -31,7 +31,7 @@ from ..fields import Kind, check_fields, listed, mapping, number, optional, pair
 from ..files import replace_file
 from ..process import q_sample
 from ..samplers import sample
-from ..schedule import NoiseSchedule
+from ..schedule import Schedule
 from ..seeding import draw_noise, seeded
 from ..training import TrainStep
 from ..unet import UNet
@@ -192,7 +192,7 @@ class SampleHistory:
     looks: list[np.ndarray] = field(default_factory=list)
 
     @classmethod
-    def of(cls, dataset: ImageDataset, schedule: NoiseSchedule) -> SampleHistory:
+    def of(cls, dataset: ImageDataset, schedule: Schedule) -> SampleHistory:
         """An empty history: the pictures are chosen and noised, and there is no milestone yet."""
         x0, _, t, x_t = _task(dataset, schedule)
         return cls(to_uint8(x_t), t.tolist(), to_uint8(x0))
@@ -202,7 +202,7 @@ class SampleHistory:
         step: int,
         unet: UNet,
         dataset: ImageDataset,
-        schedule: NoiseSchedule,
+        schedule: Schedule,
         prediction_type: str,
     ) -> Tensor:
         """Add a milestone: one walk, and one evaluation of the noised pictures.
@@ -276,7 +276,7 @@ class SampleHistory:
 
 
 def _task(
-    dataset: ImageDataset, schedule: NoiseSchedule
+    dataset: ImageDataset, schedule: Schedule
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
     """The noised pictures, (x0, labels, t, x_t), which are the same at every call."""
     chosen = torch.randint(len(dataset), (LOOKS,), generator=seeded("looks"))

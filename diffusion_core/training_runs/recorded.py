@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..data import ImageDataset
-from ..schedule import NoiseSchedule, make_schedule
+from ..schedule import Schedule, make_schedule
 from ..training import TrainStep
 from ..unet import UNet
 from .checks import (
@@ -168,7 +168,7 @@ def record(
 def _checked(
     plan: TrainingPlan,
     dataset: ImageDataset,
-    schedule: NoiseSchedule,
+    schedule: Schedule,
     progress: TrainingProgress,
     last: TrainStep,
     end: Tensor,

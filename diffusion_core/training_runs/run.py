@@ -25,7 +25,7 @@ from ..checkpoint import (
 from ..data import ImageDataset
 from ..device import fastest_precision
 from ..fields import Kind, check_fields, flag, mapping, number, optional, parse_json, text, whole
-from ..schedule import NoiseSchedule, make_schedule
+from ..schedule import Schedule, make_schedule
 from ..training import (
     TrainConfig,
     TrainingState,
@@ -179,7 +179,7 @@ class TrainingPlan:
             )
         return cls(train, unet, {**known, **asked}, init, command)
 
-    def schedule(self) -> NoiseSchedule:
+    def schedule(self) -> Schedule:
         """The noise schedule of the run.
 
         Raises:
@@ -277,7 +277,7 @@ def _difference(known: UNetConfig, asked: UNetConfig) -> str:
 def train_resumably(
     config: TrainConfig,
     unet_config: UNetConfig,
-    schedule: NoiseSchedule,
+    schedule: Schedule,
     dataset: ImageDataset,
     out: str | Path,
     *,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..fields import check_fields, mapping, parse_json
 from ..files import save_tensors
-from ..schedule import NoiseSchedule
+from ..schedule import Schedule
 from ..training import TrainConfig, TrainingState
 from ..unet import UNetConfig
 
@@ -30,7 +30,7 @@ _DEFAULTS = {
 def write_state(
     path: Path,
     settings: dict[str, Any],
-    schedule: NoiseSchedule,
+    schedule: Schedule,
     state: TrainingState,
     precision: str,
 ) -> None:
@@ -60,7 +60,7 @@ def write_state(
 def read_state(
     path: Path,
     settings: dict[str, Any],
-    schedule: NoiseSchedule,
+    schedule: Schedule,
     state: TrainingState,
 ) -> str:
     """Load a file into the state of a run that has just begun; gives the precision in use.

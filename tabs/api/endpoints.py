@@ -66,7 +66,8 @@ def noise(
 ) -> Iterator[tuple[PictureFile, dict[str, Any]]]:
     """Add Gaussian noise to a picture, as much as a diffusion model sees at one timestep.
 
-    x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps, with the picture x_0 scaled to [-1, 1].
+    x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps, with the picture x_0 scaled to [-1, 1]; of
+    the schedule flow (1 - u) x_0 + u eps, with u = (timestep + 1) / num_train_timesteps.
 
     Args:
         picture: A picture file, or its URL: PNG, JPEG, WebP, GIF, BMP or TIFF, at most 10 MB.
@@ -79,7 +80,7 @@ def noise(
 
     Returns:
         the noised picture (PNG)
-        its numbers as JSON: alpha_bar, snr_db (in decibels), the weights of signal and noise
+        its numbers as JSON: alpha_bar, snr_db (decibels, or null), the weights of signal and noise
     """
     with said_plainly():
         T = whole(num_train_timesteps, "num_train_timesteps", 2, MAX_TIMESTEPS)
@@ -95,9 +96,9 @@ def noise(
         numbers = {
             "timestep": t,
             "alpha_bar": alpha_bar,
-            "snr_db": float(made.log_snr(t)) * 10 / math.log(10),
-            "signal": math.sqrt(alpha_bar),
-            "noise": math.sqrt(1 - alpha_bar),
+            "snr_db": listed(made.log_snr(torch.tensor([t])) * 10 / math.log(10))[0],
+            "signal": float(made.alpha(t)),
+            "noise": float(made.sigma(t)),
             "size": [side, side],
             "channels": x0.shape[1],
         }

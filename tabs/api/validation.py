@@ -11,7 +11,7 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from diffusion_core.schedule import NoiseSchedule
+from diffusion_core.schedule import Schedule
 
 from ..shared.errors import ENDPOINT, sentence_of
 from ..shared.text import LONGEST_NAME, echo, fits_utf8, sentence
@@ -136,7 +136,7 @@ def listed(values: Tensor) -> list[float | None]:
     return [v if math.isfinite(v) else None for v in values.tolist()]
 
 
-def summary(schedule: NoiseSchedule) -> list[str]:
+def summary(schedule: Schedule) -> list[str]:
     """A schedule in two sentences: where signal and noise balance, if they do, and what is left."""
     log_snr = schedule.log_snr(torch.arange(len(schedule)))
     if float(log_snr[-1]) > 0:

@@ -6,12 +6,15 @@ from diffusion_core.data import GRID_GAP, to_uint8
 from diffusion_core.files import folder_name
 from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequest
 from diffusion_core.samplers import sampler_named
+from diffusion_core.schedule import FlowSchedule, Schedule
 from diffusion_core.seeding import MAX_SEED
 
 from ..shared.changed_network import switch_words
 from ..shared.text import as_words
 from ..shared.wire import Formula, Head, as_base64
 from .form import choice_of
+
+STRAIGHT = "Flow matching: x at t is (1 − u) x₀ + u ε, with u = (t + 1)/T"
 
 
 def head(record: Recording, prefix: str = "") -> Head:
@@ -31,7 +34,7 @@ def head(record: Recording, prefix: str = "") -> Head:
         "steps": record.num_steps,
         "alpha_bars": [round(float(schedule.alpha_bar(t)), 5) for t in record.timesteps],
         "samplers": _samplers(settings),
-        "formulas": _formulas(settings),
+        "formulas": _formulas(settings, schedule),
         "branch": settings.branch_step if settings.parent else -1,
         "name": file_name(record),
         "seeds": _seeds(settings),
@@ -43,6 +46,8 @@ def head(record: Recording, prefix: str = "") -> Head:
             f"All {record.num_steps} steps are computed; one in {record.stride} is kept and shown, "
             f"since together they would take more than {MAX_PICTURE_BYTES // 2**20} MB."
         )
+    if isinstance(schedule, FlowSchedule):
+        values["straight"] = True
     if record.exact is not None:
         values["known"] = len(record.exact.images)
     if record.given is not None:
@@ -78,12 +83,15 @@ def _samplers(settings: SamplingRequest) -> list[tuple[int, str]]:
     return [*(part for part in parts if part[0] < first), (first, settings.sampler)]
 
 
-def _formulas(settings: SamplingRequest) -> dict[str, Formula]:
+def _formulas(settings: SamplingRequest, schedule: Schedule) -> dict[str, Formula]:
     """For the samplers of a walk: the weights of a step as formulas, and what their letters mean.
 
     Of the sets of terms, the first that has a formula for each of a step's weights is the step's.
+    The registry's formulas are those of schedules of betas; a straight path has the numbers alone.
     """
     samplers = (sampler_named(name) for _, name in _samplers(settings))
+    if isinstance(schedule, FlowSchedule):
+        return {s.name: {"terms": (), "letters": STRAIGHT} for s in samplers}
     return {
         s.name: {"terms": s.terms, "letters": f"ᾱ at t, ᾱ′ at t′; {s.letters}"} for s in samplers
     }

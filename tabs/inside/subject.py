@@ -11,7 +11,7 @@ from torch import Tensor
 from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.denoiser import ModelDenoiser, Network
 from diffusion_core.process import predict_eps, q_sample
-from diffusion_core.schedule import NoiseSchedule
+from diffusion_core.schedule import Schedule
 from diffusion_core.seeding import draw_noise, parse_seed
 
 from ..shared import models
@@ -52,7 +52,7 @@ class Subject:
     truth: bool = True
 
     @property
-    def schedule(self) -> NoiseSchedule:
+    def schedule(self) -> Schedule:
         """The schedule of the model."""
         return self.checkpoint.schedule
 

@@ -37,7 +37,7 @@ from diffusion_core.inspection import (
 )
 from diffusion_core.process import q_sample
 from diffusion_core.samplers import SamplerStep
-from diffusion_core.schedule import NoiseSchedule, make_schedule
+from diffusion_core.schedule import Schedule, make_schedule
 from diffusion_core.seeding import draw_noise
 from diffusion_core.training import TrainConfig
 
@@ -138,7 +138,7 @@ def pictures(state: State) -> Tensor:
     return x.float().cpu()
 
 
-def schedule_of(state: State) -> NoiseSchedule:
+def schedule_of(state: State) -> Schedule:
     """The schedule of the Noise and the Schedules tab."""
     return make_schedule(str(state.get("Schedule", "linear")), int(state.get("T", 1000)))
 

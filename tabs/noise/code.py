@@ -39,7 +39,6 @@ def lines(form: NoiseForm, t: int) -> str:
     where = f'Path(tabs.__path__[0], "static", "pictures", "{shipped}")'
     place = where if shipped else '"picture.png"'
     ranged = "" if value_range == AUTOMATIC else f", value_range={value_range!r}"
-    alpha_bar = schedule.alpha_bar(t)
     return "\n".join(
         [
             NEEDS,
@@ -59,8 +58,8 @@ def lines(form: NoiseForm, t: int) -> str:
             "x0 = from_uint8(square[None])  # (1, C, H, W), from -1 to 1",
             f"eps = draw_noise(x0.shape, torch.Generator().manual_seed({seed}))",
             f"t = {t}  # 0 to {len(schedule) - 1}",
-            f"x_t = q_sample(x0, t, eps, schedule)  # here {float(alpha_bar.sqrt()):.4f} x0 "
-            f"+ {float((1 - alpha_bar).sqrt()):.4f} eps",
+            f"x_t = q_sample(x0, t, eps, schedule)  # here {float(schedule.alpha(t)):.4f} x0 "
+            f"+ {float(schedule.sigma(t)):.4f} eps",
             'to_pil(to_uint8(x_t)[0]).save("x_t.png")',
         ]
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 from diffusion_core.data import parse_range, to_levels, to_uint8
 from diffusion_core.generation import write_animation
 from diffusion_core.process import q_sample, q_step
-from diffusion_core.schedule import NoiseSchedule, make_schedule
+from diffusion_core.schedule import FlowSchedule, Schedule, make_schedule
 from diffusion_core.seeding import draw_noise, image_generators, parse_seed
 
 from ..shared.compute_queue import COMPUTE_QUEUE
@@ -50,13 +50,14 @@ def prepare(form: NoiseForm) -> str:
     values: NoiseMessage = {
         **message(x0, eps),
         "alpha_bars": [float(f"{a:.7g}") for a in schedule.alphas_cumprod.tolist()],
+        "straight": isinstance(schedule, FlowSchedule),
         "file": f"{name_of(form.picture)}-{form.schedule}",
         "caption": words + f"T = {len(schedule)} · noise of seed {parse_seed(form.seed)}" + ranged,
     }
     return json.dumps(values)
 
 
-def parts(form: NoiseForm) -> tuple[Tensor, Tensor, NoiseSchedule]:
+def parts(form: NoiseForm) -> tuple[Tensor, Tensor, Schedule]:
     """x0 and eps, each (1, C, size, size), and the schedule; ValueError as `picture_and_noise`."""
     x0, eps = picture_and_noise(form.picture, form.size, form.crop, form.seed, form.value_range)
     return x0, eps, make_schedule(form.schedule)
@@ -102,9 +103,9 @@ def chain_messages(form: NoiseForm, t: float) -> Iterator[str]:
 
 
 def _chain_message(
-    x0: Tensor, x: Tensor, eps: Tensor, k: int, last: int, schedule: NoiseSchedule
+    x0: Tensor, x: Tensor, eps: Tensor, k: int, last: int, schedule: Schedule
 ) -> ChainMessage:
-    signal = float(schedule.alpha_bar(k).sqrt())
+    signal = float(schedule.alpha(k))
     jump = q_sample(x0, k, eps, schedule)
     done = k == last
     apart = float((x - jump).square().mean().sqrt())
@@ -116,7 +117,7 @@ def _chain_message(
         "done": done,
         "chain": as_base64(to_uint8(x)[0]),
         "jump": as_base64(to_uint8(jump)[0]),
-        "variance": float(1 - schedule.alpha_bar(k)),
+        "variance": float(schedule.noise_variance(k)),
         "of_chain": moments(x - signal * x0),
         "of_jump": moments(jump - signal * x0),
         "words": SAME.format(apart) if done else "",

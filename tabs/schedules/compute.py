@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from diffusion_core.schedule import (
-    NoiseSchedule,
+    FlowSchedule,
+    Schedule,
     make_schedule,
     schedule_from_log_snr,
 )
@@ -30,6 +31,7 @@ PARAMETERS = {
     "cosine": ("s",),
     "sigmoid": ("start", "end", "tau"),
     "sigmoid_beta": ("beta_start", "beta_end"),
+    "flow": (),
 }
 RESIDUAL_WARNING = 1e-4  # of ᾱ at the end: 1 % of the picture's amplitude
 FIRST_STEP_WARNING = 0.02
@@ -40,7 +42,7 @@ def parameters(form: ScheduleForm, name: str) -> dict[str, float]:
     return {parameter: getattr(form, parameter) for parameter in PARAMETERS.get(name, ())}
 
 
-def schedules(form: ScheduleForm) -> dict[str, NoiseSchedule]:
+def schedules(form: ScheduleForm) -> dict[str, Schedule]:
     """Every chosen schedule by its name.
 
     Raises:
@@ -48,7 +50,7 @@ def schedules(form: ScheduleForm) -> dict[str, NoiseSchedule]:
     """
     if not form.names:
         raise BadField("names", "Choose at least one schedule.")
-    made = {}
+    made: dict[str, Schedule] = {}
     for name in form.names:
         if name == DRAWN:
             made[name] = schedule_from_log_snr(form.points, form.T)
@@ -59,7 +61,7 @@ def schedules(form: ScheduleForm) -> dict[str, NoiseSchedule]:
     return made
 
 
-def quantity(schedule: NoiseSchedule, kind: str) -> list[tuple[str, np.ndarray]]:
+def quantity(schedule: Schedule, kind: str) -> list[tuple[str, np.ndarray]]:
     """(suffix, values) of one quantity at every timestep."""
     ab = schedule.alphas_cumprod
     t = torch.arange(len(schedule))
@@ -103,7 +105,14 @@ def meaning(form: ScheduleForm) -> str:
     made = schedules(form)
     for name, schedule in made.items():
         left, first = float(schedule.alphas_cumprod[-1]), float(schedule.betas[0])
-        if left == 0:
+        if isinstance(schedule, FlowSchedule):
+            sentences.append(
+                f"**{name}** is the straight path of flow matching, x_t = (1 − u) x0 + u eps with "
+                "u = (t + 1)/T: right for a model that predicts the velocity eps − x0. Shown here "
+                "is its variance-preserving form, x_t / √((1 − u)² + u²), in which its noise can "
+                "be compared with that of the others."
+            )
+        elif left == 0:
             sentences.append(
                 f"**{name}** ends in pure noise (zero terminal SNR): right for a model that "
                 "predicts v or x0; one that predicts noise learns nothing at the last step."

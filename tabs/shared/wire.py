@@ -66,6 +66,7 @@ class Head(TypedDict):
     views: tuple[str, ...]
     steps: int
     alpha_bars: list[float]
+    straight: NotRequired[bool]
     samplers: list[tuple[int, str]]
     formulas: dict[str, Formula]
     branch: int
@@ -278,6 +279,7 @@ class NoiseMessage(PictureAndNoiseMessage):
     """The Noise stage's picture, noise and schedule."""
 
     alpha_bars: list[float]
+    straight: bool
     file: str
     caption: str
 

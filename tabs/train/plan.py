@@ -19,7 +19,7 @@ from diffusion_core.checkpoint import Checkpoint
 from diffusion_core.data import ImageDataset
 from diffusion_core.device import best_device
 from diffusion_core.schedule import make_schedule
-from diffusion_core.training import UNBOUNDED, TrainConfig
+from diffusion_core.training import UNBOUNDED, TrainConfig, check_fit
 from diffusion_core.training_runs import (
     TrainingPlan,
     check_schedule,
@@ -124,6 +124,7 @@ def plan_of(
             train, unet, known.config.schedule, init=init
         )  # the noise that it was trained on
     _check_shape(plan, dataset)
+    check_fit(train, plan.unet, plan.schedule(), dataset)
     if (millions := num_parameters(plan.unet) / 1e6) > limits.millions:
         raise ValueError(
             f"Here a network has at most {limits.millions:g} million parameters, and this has "

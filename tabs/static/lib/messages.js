@@ -66,6 +66,7 @@
  * @property {string[]} views What each picture of a frame shows, in order.
  * @property {number} steps
  * @property {number[]} alpha_bars ᾱ at every frame that there will be.
+ * @property {boolean} [straight] Whether the walk is on the straight path of flow matching.
  * @property {[number, string][]} samplers First step and sampler of each part of the walk.
  * @property {Record<string, Formula>} formulas Of the samplers, by name.
  * @property {number} branch The step at which it left its parent; -1 where it has none.
@@ -300,6 +301,7 @@
  * @property {string} x0
  * @property {string} eps
  * @property {number[]} alpha_bars One a timestep.
+ * @property {boolean} straight Whether it is the straight path of flow matching.
  * @property {string} file How the names of files begin: picture and schedule.
  * @property {string} caption
  */

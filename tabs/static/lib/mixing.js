@@ -27,14 +27,27 @@ export function unpack(message) {
 }
 
 /**
- * x_t = √ᾱ x0 + √(1 − ᾱ) eps (Ho et al. 2020, eq. 4), number by number.
+ * The amplitudes of picture and noise in x_t: √ᾱ and √(1 − ᾱ) (Ho et al. 2020, eq. 4). On the
+ * straight path of flow matching both are divided by their sum, so that they add up to 1.
+ *
+ * @param {number} alphaBar
+ * @param {boolean} [straight]
+ * @returns {[number, number]}
+ */
+export function amplitudes(alphaBar, straight) {
+  const [a, b] = [Math.sqrt(alphaBar), Math.sqrt(1 - alphaBar)];
+  return straight ? [a / (a + b), b / (a + b)] : [a, b];
+}
+
+/**
+ * x_t, number by number: picture and noise by their amplitudes.
  *
  * @param {PictureAndNoise} parts
  * @param {number} alphaBar
+ * @param {boolean} [straight]
  * @returns {(p: number) => number}
  */
-export function mixer({ x0, eps }, alphaBar) {
-  const a = Math.sqrt(alphaBar);
-  const b = Math.sqrt(1 - alphaBar);
+export function mixer({ x0, eps }, alphaBar, straight) {
+  const [a, b] = amplitudes(alphaBar, straight);
   return (p) => a * x0[p] + b * eps[p];
 }

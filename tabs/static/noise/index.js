@@ -4,7 +4,7 @@ import { find, findAll, make, makeCanvas, saveBlob } from "../lib/dom.js";
 import { fixed } from "../lib/format.js";
 import { wireKeys } from "../lib/keys.js";
 import { parse } from "../lib/messages.js";
-import { mixer, unpack } from "../lib/mixing.js";
+import { amplitudes, mixer, unpack } from "../lib/mixing.js";
 import { paint, toLevel } from "../lib/pixels.js";
 import { Playback, oncePerFrame } from "../lib/playback.js";
 import { largePng, png } from "../lib/png.js";
@@ -35,7 +35,7 @@ export function mount(element, { trigger }) {
   /** @param {string} selector */
   const canvas = (selector) => find(root, selector, HTMLCanvasElement);
   const slider = find(root, "input.t", HTMLInputElement);
-  /** @type {(import("../lib/mixing.js").PictureAndNoise & { alphaBars: number[], file: string }) | null} */
+  /** @type {(import("../lib/mixing.js").PictureAndNoise & { alphaBars: number[], straight: boolean, file: string }) | null} */
   let data = null;
   let startedAt = 0;
   let startedFrom = 0;
@@ -59,11 +59,12 @@ export function mount(element, { trigger }) {
     if (!data) return;
     const t = Number(slider.value);
     const alphaBar = data.alphaBars[t];
-    const mix = mixer(data, alphaBar);
+    const mix = mixer(data, alphaBar, data.straight);
+    const [signal, noise] = amplitudes(alphaBar, data.straight);
     paint(canvas(".view.x_t canvas"), data.size, data.channels, mix);
     $(".now").textContent = String(t);
-    find(root, ".a", Element).textContent = Math.sqrt(alphaBar).toFixed(2);
-    find(root, ".b", Element).textContent = Math.sqrt(1 - alphaBar).toFixed(2);
+    find(root, ".a", Element).textContent = signal.toFixed(2);
+    find(root, ".b", Element).textContent = noise.toFixed(2);
     $(".snr").textContent = signalToNoise(alphaBar);
     $(".mark").style.left = `${(100 * t) / (data.alphaBars.length - 1)}%`;
     const n = data.x0.length;
@@ -106,7 +107,7 @@ export function mount(element, { trigger }) {
     button.setAttribute("aria-label", `Show t = ${t}`);
     button.append(small, make("span", { words: `t = ${t}` }));
     button.addEventListener("click", () => go(t));
-    if (data) paint(small, data.size, data.channels, mixer(data, data.alphaBars[t]));
+    if (data) paint(small, data.size, data.channels, mixer(data, data.alphaBars[t], data.straight));
     return button;
   }
 
@@ -115,8 +116,9 @@ export function mount(element, { trigger }) {
     /** @type {import("../lib/messages.js").NoiseMessage | null} */
     const message = parse(value);
     if (!message?.x0) return;
-    const made = { ...unpack(message), alphaBars: message.alpha_bars, file: message.file };
-    const { size, channels, x0, eps, alphaBars } = made;
+    const { alpha_bars: alphaBars, straight, file } = message;
+    const made = { ...unpack(message), alphaBars, straight, file };
+    const { size, channels, x0, eps } = made;
     const T = alphaBars.length;
     data = made;
     slider.max = String(T - 1);
@@ -128,8 +130,8 @@ export function mount(element, { trigger }) {
         return tick;
       }),
     );
-    svg(".signal").setAttribute("d", scheduleCurve(alphaBars, (ab) => Math.sqrt(ab)));
-    svg(".noising").setAttribute("d", scheduleCurve(alphaBars, (ab) => Math.sqrt(1 - ab)));
+    svg(".signal").setAttribute("d", scheduleCurve(alphaBars, (ab) => amplitudes(ab, straight)[0]));
+    svg(".noising").setAttribute("d", scheduleCurve(alphaBars, (ab) => amplitudes(ab, straight)[1]));
     svg(".normal").setAttribute("d", normalCurve());
     paint(canvas(".view.x0 canvas"), size, channels, (p) => x0[p]);
     paint(canvas(".view.eps canvas"), size, channels, (p) => eps[p]);
@@ -165,7 +167,7 @@ export function mount(element, { trigger }) {
     if (!data) return;
     const t = Number(slider.value);
     const { size, channels, alphaBars, file } = data;
-    const mix = mixer(data, alphaBars[t]);
+    const mix = mixer(data, alphaBars[t], data.straight);
     /** @param {number} p */
     const level = (p) => toLevel(mix(p));
     const picture = { width: size, height: size, channels, level };

@@ -44,15 +44,15 @@ export function ink(text, width, x, y) {
 /**
  * The same picture at several timesteps, side by side, each with its timestep below.
  *
- * @param {import("../lib/mixing.js").PictureAndNoise & { alphaBars: number[] }} data
+ * @param {import("../lib/mixing.js").PictureAndNoise & { alphaBars: number[], straight: boolean }} data
  * @param {number[]} times
  * @returns {import("../lib/png.js").Picture} Of four numbers a pixel, RGB and how opaque.
  */
 export function strip(data, times) {
-  const { size, channels, alphaBars } = data;
+  const { size, channels, alphaBars, straight } = data;
   const larger = enlargement(size, size);
   const side = size * larger;
-  const mixes = times.map((t) => mixer(data, alphaBars[t]));
+  const mixes = times.map((t) => mixer(data, alphaBars[t], straight));
   const width = times.length * (side + GAP) - GAP;
   /** @param {number} p */
   const level = (p) => {

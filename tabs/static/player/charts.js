@@ -2,6 +2,7 @@
 
 import { BINS, bars, line } from "../lib/curves.js";
 import { trueMinus } from "../lib/format.js";
+import { amplitudes } from "../lib/mixing.js";
 
 /**
  * Standard normal distribution function, to 1e-7 (Abramowitz and Stegun 26.2.17).
@@ -23,10 +24,11 @@ export function normalBelow(z) {
  *
  * @param {Float64Array} levels Share of each of the 256 levels.
  * @param {number} alphaBar
+ * @param {boolean} [straight] Whether the path is that of flow matching; see `amplitudes`.
  */
-export function expected(levels, alphaBar) {
-  const signal = Math.sqrt(alphaBar);
-  const noise = Math.max(Math.sqrt(1 - alphaBar), 1e-6);
+export function expected(levels, alphaBar, straight) {
+  const [signal, deviation] = amplitudes(alphaBar, straight);
+  const noise = Math.max(deviation, 1e-6);
   const bins = new Float64Array(BINS);
   levels.forEach((share, level) => {
     if (!share) return;
@@ -73,12 +75,16 @@ export const meanSquare = (levels) =>
   levels.reduce((sum, share, level) => sum + share * (level / 127.5 - 1) ** 2, 0);
 
 /**
- * E[x_t²] = ᾱ E[x0²] + 1 − ᾱ.
+ * E[x_t²], by the amplitudes of picture and noise: ᾱ E[x0²] + 1 − ᾱ, or as `amplitudes` has it.
  *
  * @param {number} alphaBar
  * @param {number} square E[x0²].
+ * @param {boolean} [straight] Whether the path is that of flow matching.
  */
-export const expectedSquare = (alphaBar, square) => alphaBar * square + 1 - alphaBar;
+export function expectedSquare(alphaBar, square, straight) {
+  const [signal, noise] = amplitudes(alphaBar, straight);
+  return signal ** 2 * square + noise ** 2;
+}
 
 /** A place along an axis, and the number there. @typedef {[number, string]} Tick */
 

@@ -18,6 +18,9 @@ const SYMBOLS = {
   eps_there: ["eps_hat", "ε̂ there"],
 };
 
+const FILLED_STRAIGHT =
+  " Where the picture is kept: (1 − u′) x₀ + u′ z instead; and where the step is taken again, the " +
+  "whole is noised back to t.";
 const FILLED =
   " Where the picture is kept: √ᾱ′ x₀ + √(1 − ᾱ′) z instead; and where the step is taken again, " +
   "the whole is noised back to t.";
@@ -37,7 +40,7 @@ const term = (html, under) => `<span class="term"><span>${html}</span><small>${u
 export function equation({ w: weights, tp }, formula, hole) {
   const names = Object.keys(weights);
   if (!names.length) {
-    return term('finished: <b class="x0_hat">x<sub>0</sub></b>', "ᾱ = 1, no noise is left");
+    return term('finished: <b class="x0_hat">x<sub>0</sub></b>', "no noise is left");
   }
   const terms = formula.terms.find((set) => names.every((name) => name in set)) ?? {};
   const [index, there] = tp < 0 ? ["0", "0"] : ["t′", `t′ = ${tp}`];
@@ -50,5 +53,6 @@ export function equation({ w: weights, tp }, formula, hole) {
       terms[name] ?? "",
     );
   });
-  return `${html}<small class="letters">${formula.letters}.${hole ? FILLED : ""}</small>`;
+  const filled = formula.terms.length ? FILLED : FILLED_STRAIGHT;
+  return `${html}<small class="letters">${formula.letters}.${hole ? filled : ""}</small>`;
 }

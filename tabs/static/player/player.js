@@ -263,7 +263,7 @@ export class Player {
     root.dataset.step = String(frame.i);
     this.scrub.value = String(index);
     this.$(".mark").style.left = `${100 * (run.total > 1 ? index / (run.total - 1) : 1)}%`;
-    this.svg(".seen").setAttribute("d", track(head.alpha_bars, index + 1));
+    this.svg(".seen").setAttribute("d", track(head.alpha_bars, index + 1, head.straight));
     this.$(".gain").textContent =
       frame.t < 0 ? "nothing more" : `shown × ${trueMinus(Number(frame.n.gain.toPrecision(2)).toString())}`;
     this.describe(frame, index);
@@ -344,11 +344,11 @@ export class Player {
       this.basis = { of: px, levels, square: meanSquare(levels) };
     }
     const { levels, square } = this.basis;
-    const histogram = histogramPaths(frame.h, expected(levels, frame.ab));
+    const histogram = histogramPaths(frame.h, expected(levels, frame.ab, head.straight));
     this.svg(".histogram .bars").setAttribute("d", histogram.bars);
     this.svg(".histogram .theory").setAttribute("d", histogram.theory);
     const values = Array.from(run.frames, (f) => (f ? f.n.mean_square : null));
-    const theory = head.alpha_bars.map((ab) => expectedSquare(ab, square));
+    const theory = head.alpha_bars.map((ab) => expectedSquare(ab, square, head.straight));
     const norm = squarePaths(values, at, run.total, theory, head.steps);
     this.svg(".histogram .scale").innerHTML = axes(histogram.across, histogram.up);
     this.svg(".norm .scale").innerHTML = axes(norm.across, norm.up);
@@ -358,7 +358,7 @@ export class Player {
     this.svg(".norm .dot").setAttribute("cy", String(norm.dot[1]));
     this.$(".basis").textContent = finished ? "" : "It takes the present guess for the picture.";
     this.$(".square").textContent = frame.n.mean_square.toFixed(3);
-    this.$(".square-theory").textContent = expectedSquare(frame.ab, square).toFixed(3);
+    this.$(".square-theory").textContent = expectedSquare(frame.ab, square, head.straight).toFixed(3);
   }
 
   /**
@@ -417,7 +417,7 @@ export class Player {
    * @param {Head} head
    */
   layOut(run, head) {
-    const whole = track(head.alpha_bars, Infinity);
+    const whole = track(head.alpha_bars, Infinity, head.straight);
     this.svg(".curve").setAttribute("d", whole);
     this.svg(".area").setAttribute("d", `${whole}L1000 100L0 100Z`);
     this.$(".caption").textContent = [head.caption, head.bound].filter(Boolean).join(". ");

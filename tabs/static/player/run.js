@@ -2,6 +2,7 @@
 
 import { bytes } from "../lib/bytes.js";
 import { duration, evaluations, timeLeft } from "../lib/format.js";
+import { amplitudes } from "../lib/mixing.js";
 import { GAP } from "../lib/pixels.js";
 
 /** @typedef {import("../lib/messages.js").Frame} Frame */
@@ -202,17 +203,18 @@ export function describe(frame, index, run) {
 }
 
 /**
- * The scrubber's track, 1000 by 100: √ᾱ over the frames of a walk.
+ * The scrubber's track, 1000 by 100: the picture's amplitude over the frames of a walk.
  *
  * @param {number[]} alphaBars
  * @param {number} count Of frames, from the first on.
+ * @param {boolean} [straight] Whether the path is that of flow matching.
  */
-export function track(alphaBars, count) {
+export function track(alphaBars, count, straight) {
   const n = alphaBars.length;
   let d = "";
   for (let i = 0; i < Math.min(count, n); i++) {
     const x = ((1000 * i) / Math.max(1, n - 1)).toFixed(1);
-    d += `${i ? "L" : "M"}${x} ${(96 - 92 * Math.sqrt(alphaBars[i])).toFixed(2)}`;
+    d += `${i ? "L" : "M"}${x} ${(96 - 92 * amplitudes(alphaBars[i], straight)[0]).toFixed(2)}`;
   }
   return d;
 }
