@@ -7,7 +7,7 @@ answers both with HTTP 500, with no words at all, or with what was sent, whole. 
 - every error is one short sentence, which repeats little of what was sent, and no path;
 - requests are bounded, and routes of Gradio that this page does not use are closed;
 - a browser keeps the page's scripts, whose address is another after every start;
-- one script of Gradio's is sent as `deferred_events` mends it;
+- two scripts of Gradio are sent as `mended_scripts` mends them;
 - on a public page no address is fetched for a visitor.
 
 Names in menus must come back as they went, so they pass `printable` before they become values; see
@@ -36,8 +36,8 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 
 from .components import served
-from .deferred_events import mended
 from .login import LoginFirst
+from .mended_scripts import mended
 from .sessions import SESSIONS
 from .text import fits_utf8, printable, sentence
 

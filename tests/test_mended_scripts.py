@@ -1,0 +1,123 @@
+"""The mends of Gradio's scripts: they are found, and do what the scripts did."""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+
+import gradio as gr
+import pytest
+from pagelib import free_port, settle
+from playwright.sync_api import expect
+
+from tabs.shared import crossing
+from tabs.shared.mended_scripts import ASSETS, MENDS, mended, replaced
+
+EVENTS = r"find_attached_events\(\w+,\w+\)\{"
+
+
+def script_of(name):
+    """Gradio's script of this name, as it is and as it is sent."""
+    ((path, sent),) = [each for each in mended().items() if each[0].startswith(f"/assets/{name}-")]
+    return (ASSETS / path.rsplit("/", 1)[-1]).read_text("utf-8"), sent.decode("utf-8")
+
+
+def test_every_mend_is_found_in_the_gradio_that_is_installed():
+    assert len(mended()) == len(MENDS) == 2
+    for name, mends in MENDS.items():
+        as_it_is, _ = script_of(name)
+        for mend in mends:
+            assert replaced(as_it_is.encode(), mend) != as_it_is.encode(), mend
+    assert replaced(b"a a", [(b"a", b"b")]) == b"b b"
+    assert replaced(b"a", [(b"a", b"b"), (b"c", b"d")]) == b"a"  # all that belong together, or none
+
+
+def block(text, beginning):
+    """From this beginning to the brace that closes what it opens."""
+    start = re.search(beginning, text).start()
+    depth, end = 0, text.index("{", start)
+    while True:
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        end += 1
+        if depth == 0:
+            return text[start:end]
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_events_and_components_are_found_as_before():
+    as_it_is, sent = script_of("core")
+    assert block(as_it_is, EVENTS) != block(sent, EVENTS)
+    search = re.search(r"function (\w+)\((\w),(\w)\)\{if\(\2\.id===\3\)return \2;", as_it_is)[1]
+    head = sent[sent.index("var foundOf") : sent.index(block(sent, rf"function {search}\("))]
+    code = f"""
+      const before = {{ {block(as_it_is, EVENTS)} }};
+      const after = {{ {block(sent, EVENTS)} }};
+      const search = (() => {{ {block(as_it_is, rf"function {search}[(]")}; return {search}; }})();
+      const [quick, replace] = (() => {{
+        {head} {block(sent, rf"function {search}[(]")};
+        return [{search}, () => {{ foundOf = new WeakMap(); }}];
+      }})();
+      const events = [
+        {{ targets: [[1, "change"], [2, "input"], [1, "click"]] }},
+        {{ targets: [] }},
+        {{ targets: [[2, null], [3, "load"]] }},
+        {{ targets: [[1, "change"]] }},
+      ];
+      const others = [{{ targets: [[1, "edit"]] }}];
+      const same = [], node = (id) => ({{ id, props: {{ shared_props: {{}} }} }});
+      for (const list of [events, others, events])
+        for (const id of [1, 2, 3, 4])
+          same.push([before, after].map((each) =>
+            each.find_attached_events(node(id), list).props.shared_props.attached_events));
+      const tree = {{ id: 0, children: [{{ id: 1, children: [{{ id: 2 }}] }}, {{ id: 3 }}] }};
+      const look = () => [0, 1, 2, 3, 4, 2].map((id) => [search(tree, id), quick(tree, id)]);
+      const found = [...look()];
+      tree.children[0].children = [{{ id: 2, anew: true }}, {{ id: 4 }}];
+      replace();
+      found.push(...look());
+      const identical = found.every(([a, b]) => a === b);
+      console.log(JSON.stringify([same, identical, found.length]));
+    """
+    told = subprocess.run(["node", "-e", code], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stderr
+    same, identical, count = json.loads(told.stdout)
+    assert [a for a, _ in same] == [b for _, b in same]
+    assert [a for a, _ in same[:4]] == [["change", "change"], ["input"], ["load"], []]
+    assert identical and count == 12
+
+
+@pytest.mark.browser
+def test_handlers_of_one_event_come_to_rest_at_the_last_value(open_page):
+    calls = []
+
+    def slowly(name):
+        def handler(value):
+            calls.append((name, value))
+            time.sleep(0.2)
+            return value
+
+        return handler
+
+    with gr.Blocks() as demo:
+        typed, a, b = gr.Textbox(label="typed"), gr.Textbox(label="a"), gr.Textbox(label="b")
+        for name, shown in (("a", a), ("b", b)):
+            typed.change(slowly(name), typed, shown, show_progress="hidden")
+    crossing.install()
+    port = free_port()
+    demo.launch(
+        server_port=port, prevent_thread_lock=True, quiet=True, app_kwargs=crossing.options()
+    )
+    try:
+        page = open_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.get_by_label("typed", exact=True).press_sequentially("abcdefgh", delay=60)
+        for shown in ("a", "b"):
+            expect(page.get_by_label(shown, exact=True)).to_have_value("abcdefgh", timeout=20_000)
+        settle(page, 800)
+        seen = len(calls)
+        settle(page, 1200)
+        assert len(calls) == seen
+        assert {calls[-1], calls[-2]} == {("a", "abcdefgh"), ("b", "abcdefgh")}
+    finally:
+        demo.close()
