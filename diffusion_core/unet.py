@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,7 @@ from .conditioning import ConditionEncoder
 
 __all__ = ["UNet", "UNetConfig"]
 
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 ACTIVATIONS = ("silu", "mish", "gelu", "relu")
 
 
@@ -606,13 +607,17 @@ class UNet(nn.Module):
 @lru_cache(maxsize=64)
 def num_parameters(config: UNetConfig) -> int:
     """Number of parameters of a network, counted without memory for them, however many."""
-    return sum(p.numel() for p in without_memory(config).parameters())
+    return sum(p.numel() for p in without_memory(lambda: UNet(config)).parameters())
 
 
-def without_memory(config: UNetConfig) -> UNet:
-    """A network on the device "meta": names and shapes of its parameters, and no numbers."""
+def without_memory(build: Callable[[], NetworkT]) -> NetworkT:
+    """A network on the device "meta": names and shapes of its parameters, and no numbers.
+
+    Args:
+        build: Builds it.
+    """
     with torch.device("meta"), Undrawn():
-        return UNet(config)
+        return build()
 
 
 class Undrawn(TorchFunctionMode):

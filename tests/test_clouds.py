@@ -9,9 +9,11 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.clouds import (
     CATEGORIES,
     CATEGORY_NAMES,
+    CloudConfig,
     CloudDataset,
     CloudNetwork,
     CloudNetworkConfig,
@@ -22,6 +24,8 @@ from diffusion_core.clouds import (
     cloud_training,
     draw_recipe,
     learn_clouds,
+    load_clouds,
+    save_clouds,
 )
 from diffusion_core.clouds.network import cells, read_at, voxelise
 from diffusion_core.clouds.surfaces import (
@@ -218,3 +222,47 @@ def test_the_recipe_trains_and_goes_on(tmp_path):
     assert done.exit_code == 0 and "step 2 of 2: loss" in done.output
     again = CliRunner().invoke(app, [*line, "--batch-size", "2"])
     assert again.exit_code == 0 and "step" not in again.output  # it has come to its end
+    loaded = load_clouds(tmp_path)
+    assert loaded.sample_shape == (16, 3) and loaded.config.class_names == CATEGORY_NAMES
+    with pytest.raises(ValueError, match="makes no images"):
+        loaded.image_shape  # noqa: B018
+    with pytest.raises(ValueError, match="cannot be used: its config.json is not of the form"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_folder_holds_the_network_and_a_broken_one_is_one_sentence(tmp_path):
+    torch.manual_seed(0)
+    network, folder = CloudNetwork(SMALL).eval(), tmp_path / "clouds"
+    for p in network.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    noise = {"name": "cosine", "num_train_timesteps": 50}
+    config = CloudConfig(SMALL, noise, class_names=CATEGORY_NAMES, dataset="a few")
+    save_clouds(folder, network, config)
+    loaded = load_clouds(folder)
+    assert loaded.config == config and loaded.name == "clouds" and len(loaded.schedule) == 50
+    x, t = torch.randn(2, 32, 3), torch.tensor([3, 30])
+    want = network(x, t, torch.tensor([1, 1]))
+    torch.testing.assert_close(loaded.network(x, t, torch.tensor([1, 1])), want, atol=2e-2, rtol=0)
+    assert loaded.denoiser("lamp", 2.0).predict(x, t)[0].shape == x.shape
+    text = (folder / "config.json").read_text()
+    for change, words in (
+        (("(8, 16)", "(8, 16)"), None),
+        (('"cosine"', '"no such"'), "schedule"),
+        (('"grids": [\n      4', '"grids": [\n      999'), "network.grids"),
+        (('"widths": [\n      8', '"widths": [\n      24'), "where .* is expected"),
+        (('"lamp",', ""), "its class_names are 5, and must be 6"),
+    ):
+        (folder / "config.json").write_text(text.replace(*change))
+        if words is None:
+            assert load_clouds(folder).config == config
+            continue
+        with pytest.raises(ValueError, match=f"^The checkpoint clouds cannot be used: .*{words}"):
+            load_clouds(folder)
+    (folder / "config.json").write_text(text)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(ValueError, match="The checkpoint clouds is broken"):
+        load_clouds(folder)
+    weights.unlink()
+    with pytest.raises(ValueError, match="lacks model.safetensors"):
+        load_clouds(folder)

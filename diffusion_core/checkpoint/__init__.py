@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from .config import BETAS, CONFIG, CheckpointConfig, schedule_from, unet_from
 from .diffusers_export import export_diffusers
-from .formats import INDEX, RESULTS, WEIGHTS, is_checkpoint
+from .formats import INDEX, RESULTS, WEIGHTS, in_a_sentence, is_checkpoint
 from .hub import (
     CARD,
     DownloadProgress,
@@ -42,6 +42,7 @@ from .store import (
     save_checkpoint,
     shipped_folder,
 )
+from .weights import digest_of, read_network
 
 __all__ = [
     "BETAS",
@@ -60,14 +61,17 @@ __all__ = [
     "cached",
     "causes",
     "checkpoint_folders",
+    "digest_of",
     "download",
     "export_diffusers",
     "failures",
+    "in_a_sentence",
     "is_checkpoint",
     "known_digest",
     "load_checkpoint",
     "own_folder",
     "plain_id",
+    "read_network",
     "reason_left_out",
     "save_checkpoint",
     "schedule_from",

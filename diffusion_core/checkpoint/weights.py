@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..fields import printable
 from ..unet import Undrawn, UNet, UNetConfig, without_memory
@@ -26,7 +27,10 @@ MAX_PARAMETERS = 999_999_999
 MAX_MULTIPLICATIONS = 5e12  # of one evaluation of one picture; a UNet of 256 × 256 takes 0.3e12
 MAX_MEMORY = 4 * 2**30  # bytes of the feature maps that one evaluation of one picture keeps
 FLOATS = ("F16", "BF16", "F32", "F64")
+_OTHERS = "its weights are not those that its config.json describes"
 _PIECE = 2**20
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 def check_size(unet: UNetConfig) -> None:
@@ -67,12 +71,38 @@ def digest_of(file: Path) -> str:
 
 
 def read_weights(file: Path, config: UNetConfig, rename: Callable[[str], str]) -> UNet:
-    """The network of these settings with the weights of a file; in fp32, on the CPU.
+    """The UNet of these settings with the weights of a file; in fp32, on the CPU.
 
     Args:
         file: A safetensors file.
         config: The network's shape.
         rename: Turns the file's name of a parameter into the network's.
+
+    Raises:
+        ValueError: if the file holds other weights, or numbers that are not finite, in one
+            sentence.
+        SafetensorError: if the file is broken.
+    """
+    return read_network(
+        file, lambda: UNet(config), rename, lambda held: _check_blocks(held, config)
+    )
+
+
+def read_network(
+    file: Path,
+    build: Callable[[], NetworkT],
+    rename: Callable[[str], str] = str,
+    check: Callable[[Collection[str]], None] = lambda held: None,
+) -> NetworkT:
+    """A network of any kind with the weights of a file; in fp32, on the CPU.
+
+    Args:
+        file: A safetensors file.
+        build: Builds the network; called on the device "meta" first, and again where each of its
+            parameters stands in the file in its shape.
+        rename: Turns the file's name of a parameter into the network's.
+        check: Called with the names that the file holds before anything is built; raises
+            ValueError where these settings would build far more.
 
     Raises:
         ValueError: if the file holds other weights, or numbers that are not finite, in one
@@ -90,15 +120,16 @@ def read_weights(file: Path, config: UNetConfig, rename: Callable[[str], str]) -
         for new, name in names.items():
             entry = opened.get_slice(name)
             shapes[new], types[new] = tuple(entry.get_shape()), entry.get_dtype()
-        _check_header(shapes, types, config)
+        check(shapes)
+        _check_header(shapes, types, build)
         with Undrawn():
-            unet = UNet(config)
-        parameters = unet.state_dict()
+            network = build()
+        parameters = network.state_dict()
         for new, name in names.items():
             with torch.no_grad():
                 parameters[new].copy_(opened.get_tensor(name))
             _check_finite(new, parameters[new])
-    return unet
+    return network
 
 
 def _check_header_length(file: Path) -> None:
@@ -112,29 +143,32 @@ def _check_header_length(file: Path) -> None:
         )
 
 
-def _check_header(
-    shapes: dict[str, tuple[int, ...]], types: dict[str, str], config: UNetConfig
-) -> None:
-    """Compare what a file holds with a network that is not built yet."""
-    others = "its weights are not those that its config.json describes"
-    # Blocks are counted first: as many as the settings may ask for are not built to be compared.
+def _check_blocks(held: Collection[str], config: UNetConfig) -> None:
+    """Refuse settings that ask for far more residual blocks than a file holds: they build long."""
     blocks = len(config.channels) * (2 * config.blocks_per_level + 1) + 2
-    held = sum(name.endswith(".conv1.weight") for name in shapes)
-    if blocks > 2 * held + 50:
+    there = sum(name.endswith(".conv1.weight") for name in held)
+    if blocks > 2 * there + 50:
         raise ValueError(
-            f"{others}: they hold {held:,} residual blocks, where {blocks:,} are expected "
+            f"{_OTHERS}: they hold {there:,} residual blocks, where {blocks:,} are expected "
             f"({config.blocks_per_level:,} a level and way)."
         )
+
+
+def _check_header(
+    shapes: dict[str, tuple[int, ...]], types: dict[str, str], build: Callable[[], nn.Module]
+) -> None:
+    """Compare what a file holds with a network that has no memory yet."""
     count = sum(math.prod(shape) for shape in shapes.values())
     if count > MAX_PARAMETERS:
         raise ValueError(
             f"its weights hold {count:,} parameters, and at most {MAX_PARAMETERS:,} are read here."
         )
-    expected = _shapes(config)
+    state = without_memory(build).state_dict()
+    expected = {name: tuple(value.shape) for name, value in state.items()}
     for name in [*expected, *shapes]:
         if expected.get(name) != shapes.get(name):
             raise ValueError(
-                f"{others}: {printable(name)[:100]} is {shapes.get(name, 'missing')}, where "
+                f"{_OTHERS}: {printable(name)[:100]} is {shapes.get(name, 'missing')}, where "
                 f"{expected.get(name, 'nothing')} is expected."
             )
     for name, kind in types.items():
@@ -143,11 +177,6 @@ def _check_header(
                 f"its weights are not read: {name} holds numbers of the type {kind}, and must hold "
                 f"one of {', '.join(FLOATS)}."
             )
-
-
-def _shapes(config: UNetConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a network's parameters, without memory for them."""
-    return {name: tuple(value.shape) for name, value in without_memory(config).state_dict().items()}
 
 
 def _check_finite(name: str, values: Tensor) -> None:

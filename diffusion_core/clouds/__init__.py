@@ -4,6 +4,7 @@ surfaces     the kinds of surface that shapes are made of, and points drawn on t
 categories   chair, table, lamp, airplane, mug and torus, with random proportions
 dataset      their clouds, as the core's training takes them
 network      point-voxel convolutions in the plan of a UNet
+checkpoint   the network as a folder, and as a `Checkpoint`
 learning     the core's training, saved so that it can go on
 measures     coverage, minimum matching distance and 1-NN accuracy by Chamfer's distance
 
@@ -13,6 +14,7 @@ Schedule, process, denoiser and samplers are those of pictures: they take sample
 from __future__ import annotations
 
 from .categories import CATEGORIES, Category, Recipe, draw_recipe
+from .checkpoint import CloudConfig, load_clouds, save_clouds
 from .dataset import CATEGORY_NAMES, NUM_POINTS, SHAPES, CloudDataset, normalised
 from .learning import cloud_training, fresh_network, learn_clouds
 from .measures import CloudScores, chamfer_distances, cloud_scores
@@ -25,6 +27,7 @@ __all__ = [
     "NUM_POINTS",
     "SHAPES",
     "Category",
+    "CloudConfig",
     "CloudDataset",
     "CloudNetwork",
     "CloudNetworkConfig",
@@ -38,5 +41,7 @@ __all__ = [
     "draw_recipe",
     "fresh_network",
     "learn_clouds",
+    "load_clouds",
     "normalised",
+    "save_clouds",
 ]

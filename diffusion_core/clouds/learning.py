@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..schedule import NoiseSchedule
+from ..schedule import Schedule
 from ..training import TrainConfig, TrainingState, TrainStep, train
 from ..training_runs import STATE_FILE, read_state, write_state
 from .dataset import CATEGORY_NAMES, CloudDataset
@@ -47,7 +47,7 @@ def fresh_network(config: CloudNetworkConfig, seed: int) -> CloudNetwork:
 
 def learn_clouds(
     dataset: CloudDataset,
-    schedule: NoiseSchedule,
+    schedule: Schedule,
     config: TrainConfig,
     shape: CloudNetworkConfig | None = None,
     *,

@@ -206,7 +206,8 @@ def gradient_step(
     with torch.inference_mode(False):
         mine = copy.deepcopy(unet)
         # A loaded network wants no gradients; a fresh one says which of its parameters do.
-        fresh = {n: p.requires_grad for n, p in without_memory(unet.config).named_parameters()}
+        fresh_unet = without_memory(lambda: UNet(unet.config))
+        fresh = {name: p.requires_grad for name, p in fresh_unet.named_parameters()}
         for name, p in mine.named_parameters():
             p.requires_grad_(fresh[name])
         weights = [p for p in mine.parameters() if p.requires_grad]

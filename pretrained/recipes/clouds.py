@@ -1,20 +1,33 @@
 """The recorded command that trains the network of point clouds.
 
 It is `python -m pretrained.recipes.clouds`. Interrupted, it goes on from its last save when it is
-started again with the same settings.
+started again with the same settings. At its end the folder holds the network as
+`clouds.load_clouds` reads it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from diffusion_core.clouds import NUM_POINTS, SHAPES, CloudDataset, cloud_training, learn_clouds
+from diffusion_core.checkpoint import schedule_from
+from diffusion_core.clouds import (
+    CATEGORY_NAMES,
+    NUM_POINTS,
+    SHAPES,
+    CloudConfig,
+    CloudDataset,
+    cloud_training,
+    learn_clouds,
+    save_clouds,
+)
 from diffusion_core.device import best_device
-from diffusion_core.schedule import make_schedule
+
+COMMAND = "python -m pretrained.recipes.clouds"
 
 
 def main(
@@ -29,11 +42,12 @@ def main(
 ) -> None:
     """Train on clouds of all categories."""
     dataset = CloudDataset.of(shapes, num_points=points)
+    noise = {"name": "cosine", "num_train_timesteps": 1000}
     config = cloud_training(steps, batch_size=batch_size)
     losses: list[float] = []
     began = time.perf_counter()
     for step in learn_clouds(
-        dataset, make_schedule("cosine"), config, folder=out, device=best_device()
+        dataset, schedule_from(noise), config, folder=out, device=best_device()
     ):
         losses.append(step.loss)
         if step.step % say_every == 0 or step.step == steps:
@@ -44,6 +58,18 @@ def main(
                 flush=True,
             )
             losses, began = [], time.perf_counter()
+        if step.step == steps:
+            shown = f"{shapes:,} shapes of each category, {points:,} points"
+            facts = {"settings": dataclasses.asdict(config), "steps": steps, "command": COMMAND}
+            settings = CloudConfig(
+                step.unet.config,
+                noise,
+                config.prediction_type,
+                CATEGORY_NAMES,
+                f"clouds of put-together shapes: {shown}",
+                facts,
+            )
+            save_clouds(out, step.unet, settings)
 
 
 if __name__ == "__main__":
