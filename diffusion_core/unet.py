@@ -25,6 +25,7 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from .conditioning import ConditionEncoder
 
@@ -602,8 +603,21 @@ class UNet(nn.Module):
         return emb + self.class_embedding(y, len(t))
 
 
+class _Unfilled(TorchFunctionMode):
+    """Leaves tensors without first values: on "meta", torch loads sympy before it fills one."""
+
+    FILL = frozenset({"kaiming_uniform_", "uniform_", "normal_", "fill_", "zero_"})
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):
+        """Call the function, unless it fills a tensor, which is given back."""
+        kwargs = kwargs or {}
+        if function.__name__ not in self.FILL:
+            return function(*args, **kwargs)
+        return args[0] if args else kwargs["tensor"]
+
+
 @lru_cache(maxsize=64)
 def num_parameters(config: UNetConfig) -> int:
     """Number of parameters of a network, counted without memory for them, however many."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         return sum(p.numel() for p in UNet(config).parameters())
