@@ -18,7 +18,7 @@ from .timing import alternate, report
 __all__ = ["bench_walk"]
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FIRSTS = 3  # the first frame is timed as often at the most
 WHOLE = 'player.dataset.state === "done"'
 FIRST = 'player.dataset.frame === "0"'

@@ -53,6 +53,12 @@ def canvas_sizes(page) -> float:
     return page.evaluate(LARGEST)
 
 
+def resize(page, width, height):
+    """Give a page that fills the screen another one; Playwright would resize its window as well."""
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    page.context.new_cdp_session(page).send("Emulation.setDeviceMetricsOverride", screen)
+
+
 def test_present_fills_the_screen_with_the_stage_of_every_tab(page):
     page.set_viewport_size({"width": 1280, "height": 720})
     before = canvas_sizes(page)
@@ -94,7 +100,7 @@ def test_present_fills_the_screen_with_the_stage_of_every_tab(page):
             run(page)
     assert sizes["denoise"] >= 370 and sizes["noise"] >= 540 and sizes["train"] >= 300
     assert sizes["schedules"] >= 170  # 217 with two models; the names of all of these need height
-    page.set_viewport_size({"width": 1920, "height": 1080})
+    resize(page, 1920, 1080)
     bar.get_by_role("button", name="Tab Denoise").click()
     page.wait_for_function(f"() => ({LARGEST})() > {max(500, before)}")
     assert page.locator(f"{PLAYER} .track").bounding_box()["height"] == 160

@@ -1,10 +1,13 @@
+import dataclasses
+
 import pytest
 import torch
 from conftest import TINY, wake
 from diffusers import UNet2DModel
+from torch.overrides import TorchFunctionMode
 
 from diffusion_core.denoiser import network_output
-from diffusion_core.unet import UNet, UNetConfig
+from diffusion_core.unet import UNet, UNetConfig, num_parameters
 
 BASE = {
     "image_size": (16, 16),
@@ -137,3 +140,20 @@ def test_inputs_that_do_not_fit_are_named(x, t, y):
 def test_configurations_that_cannot_be_built_are_named(change):
     with pytest.raises(ValueError, match=r"\.$"):
         UNetConfig(**{**BASE, **change})
+
+
+def test_parameters_are_counted_without_drawing_one():
+    filled = []
+
+    class Seen(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            filled.append(function.__name__)
+            return function(*args, **kwargs or {})
+
+    config = dataclasses.replace(TINY, attributes=(3, 2), channels=(16, 48))
+    want = sum(p.numel() for p in UNet(config).parameters())
+    num_parameters.cache_clear()
+    with Seen():
+        assert num_parameters(config) == want
+    assert "empty" in filled
+    assert not {"kaiming_uniform_", "uniform_", "normal_"} & set(filled)

@@ -129,7 +129,7 @@ def record(address: str, out: Path, *, steps: int, width: int, height: int, sche
     Returns:
         The size of the file in bytes.
     """
-    names = ("chromium", "chromium-browser", "google-chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
