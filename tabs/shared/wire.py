@@ -19,6 +19,38 @@ def as_base64(values: np.ndarray | bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+class PackedPoints(TypedDict):
+    """Numbers of points as int16, in C order."""
+
+    shape: list[int]
+    most: float
+    values: str
+
+
+LARGEST_INT16 = 32_767
+
+
+def packed_points(values: np.ndarray) -> PackedPoints:
+    """Numbers of any shape as int16 of their largest size; an error of at most 1/65,534 of that."""
+    most = float(np.abs(values).max(initial=0.0)) or 1.0
+    levels = np.rint(values / most * LARGEST_INT16).astype("<i2")
+    return {"shape": list(values.shape), "most": most, "values": as_base64(levels)}
+
+
+def unpacked_points(text: str) -> np.ndarray:
+    """Points of the plane that the page packed: int16, of which 32,767 is 1; float32 (N, 2).
+
+    Raises:
+        ValueError: if the text is no such points.
+    """
+    try:
+        levels = np.frombuffer(base64.b64decode(text, validate=True), dtype="<i2")
+        points = levels.reshape(-1, 2).astype(np.float32) / LARGEST_INT16
+    except ValueError:  # binascii's own error is one
+        raise ValueError("What was drawn did not arrive; clear it and draw again.") from None
+    return np.clip(points, -1, 1)
+
+
 class Failure(TypedDict):
     """Why a run could not begin, or broke off."""
 
@@ -668,3 +700,14 @@ class InsideLossMessage(LossPictures):
     source: str
     layers: list[LayerMessage]
     told: str
+
+
+class PointsDataMessage(TypedDict):
+    """Points of the plane and their noise, mixed in the browser."""
+
+    id: str
+    x0: PackedPoints
+    eps: PackedPoints
+    alphas: list[float]
+    words: str
+    drawing: bool

@@ -743,3 +743,24 @@ export function parse(text) {
  * @property {LayerMessage[]} layers
  * @property {string} told The step of the gradient, in words.
  */
+
+/**
+ * Numbers of points, in C order.
+ *
+ * @typedef {object} PackedPoints
+ * @property {number[]} shape
+ * @property {number} most The number that 32,767 stands for.
+ * @property {string} values int16, little end first, in base64.
+ */
+
+/**
+ * Points of the plane and their noise, mixed in the browser.
+ *
+ * @typedef {object} PointsDataMessage
+ * @property {string} id The same for the same points.
+ * @property {PackedPoints} x0 (N, 2)
+ * @property {PackedPoints} eps (N, 2)
+ * @property {number[]} alphas Amplitude of the signal, by timestep; that of the noise is √(1 − α²).
+ * @property {string} words What the points are.
+ * @property {boolean} drawing Whether points are drawn by hand.
+ */
