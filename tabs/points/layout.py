@@ -10,13 +10,24 @@ import gradio as gr
 from ..shared.components import QUIET, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
+from ..shared.seed_input import new_seed
 from .data_view import build_data
+from .field_view import build_field
 from .form import BESIDE, COUNTS, DATA, MODELS, PICTURE, SAMPLERS, WORD, PointsForm
+from .learn_view import build_learn
+from .paths_view import build_paths
 from .points_page import PointsPage
+from .walk_view import build_walk
 
 EVENTS = "points/clicks.js"
 # The views, by the names that address and markup have for them.
-VIEWS = {"data": build_data}
+VIEWS = {
+    "data": build_data,
+    "learn": build_learn,
+    "walk": build_walk,
+    "field": build_field,
+    "paths": build_paths,
+}
 # The controls that stand in the address, by its names for them: NAMED of points/clicks.js.
 ADDRESSED = {
     "data": "data",
@@ -107,9 +118,9 @@ def build(page: Page) -> None:
             controls.add("pictured", pictured)
             controls.place("drawn")
             controls.place("count", elem_id="points-count")
-            with gr.Row(elem_classes=["go"]):
-                train = gr.Button("Train", variant="primary", elem_id="points-train")
-                stop = gr.Button("Stop", elem_id="points-stop")
+            with gr.Row(elem_classes=["go"], elem_id="points-train-row"):
+                controls.add("train", gr.Button("Train", variant="primary", elem_id="points-train"))
+                controls.add("stop", gr.Button("Stop", elem_id="points-stop", min_width=76))
             controls.add("told", gr.HTML(elem_classes=["told"], elem_id="points-told"))
             with gr.Column(elem_id="points-walk-controls"):
                 controls.place("model", elem_id="points-model")
@@ -137,5 +148,13 @@ def build(page: Page) -> None:
     points.wire()
     controls["data"].change(
         **wired(shown_inputs, [controls["data"]], controls.named("worded", "pictured")), **QUIET
+    )
+    another.click(None, outputs=controls["seed"], js=new_seed(), api_visibility="private")
+    gr.on(
+        [controls[name].change for name in ADDRESSED.values()],
+        None,
+        [controls[name] for name in ADDRESSED.values()],
+        js=script(EVENTS, "writeState"),
+        api_visibility="private",
     )
     page.on_address(**wired(from_address, outputs=controls.named(*ADDRESSED.values())))

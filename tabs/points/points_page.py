@@ -12,6 +12,8 @@ from typing import Any
 
 import gradio as gr
 
+from diffusion_core.device import torch_threads
+
 from ..shared.components import QUIET
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
@@ -148,7 +150,7 @@ def computed(
         The updates, with that of "told"; that one alone where something does not fit.
     """
     try:
-        with COMPUTE_QUEUE.slot():
+        with COMPUTE_QUEUE.slot(), torch_threads(1):  # see `learning.on_one_thread`
             return {"told": "", **compute(Asked(subject_of(form), form, session))}
     except Exception as error:  # Gradio drops what was typed meanwhile when a handler raises
         return {"told": beside(sentence_of(error, COMPUTATION))}

@@ -711,3 +711,103 @@ class PointsDataMessage(TypedDict):
     alphas: list[float]
     words: str
     drawing: bool
+
+
+class PointsLearnMessage(TypedDict):
+    """A network that learns points, and where its samples now land."""
+
+    run: str
+    state: str
+    step: int
+    of: int
+    seconds: float
+    data: PackedPoints
+    particles: PackedPoints
+    losses: list[tuple[float, float]]
+    ratios: list[tuple[float, float]]
+    bound: float
+    recognised: float | None
+    words: str
+
+
+class PointsLane(TypedDict):
+    """A walk of points, every step of it."""
+
+    name: str
+    kind: str
+    t: list[int]
+    alphas: list[float]
+    sigmas: list[float]
+    weights: list[dict[str, float]]
+    x: PackedPoints
+    x0_hat: PackedPoints
+    eps_hat: PackedPoints
+    noise: NotRequired[PackedPoints]
+    nfe: int
+    near: float
+    turned: float
+    error: NotRequired[float]
+
+
+class PointsWalkMessage(TypedDict):
+    """Walks of points from one noise, side by side."""
+
+    id: str
+    lanes: list[PointsLane]
+    data: PackedPoints
+    words: str
+
+
+class PointsError(TypedDict):
+    """How well a denoiser guesses the noise on points that it knows, and on new ones."""
+
+    name: str
+    known: float
+    new: float
+
+
+class PointsFieldMessage(TypedDict):
+    """What is predicted all over the plane at one timestep, exactly and by a network."""
+
+    t: int
+    T: int
+    alpha: float
+    sigma: float
+    reach: float
+    side: int
+    exact: PackedPoints
+    learnt: NotRequired[PackedPoints]
+    density: str
+    density_side: int
+    apart: NotRequired[str]
+    apart_side: NotRequired[int]
+    most_apart: NotRequired[float]
+    mean_apart: NotRequired[float]
+    share: NotRequired[float]
+    errors: list[PointsError]
+    data: PackedPoints
+    words: str
+
+
+class PointsPath(TypedDict):
+    """Walks on one path from noise to points, and how near they end by their steps."""
+
+    name: str
+    x: PackedPoints
+    alphas: list[float]
+    sigmas: list[float]
+    longer: float
+    near: list[tuple[int, float]]
+
+
+class PointsPathsMessage(TypedDict):
+    """Diffusion and flow matching, trained on the same points for equal steps."""
+
+    run: str
+    state: str
+    step: int
+    of: int
+    paths: list[PointsPath]
+    data: PackedPoints
+    bound: float
+    words: str

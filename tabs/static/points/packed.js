@@ -6,7 +6,7 @@ const LARGEST = 32767;
 
 /**
  * @param {import("../lib/messages.js").PackedPoints} packed
- * @returns {Float32Array}
+ * @returns {Float32Array<ArrayBuffer>}
  */
 export function unpackPoints({ most, values }) {
   const view = new DataView(bytes(values).buffer);
