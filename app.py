@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
 STATIC = Path(tabs.__path__[0]) / "static"
-CSS = [STATIC / "theme.css", STATIC / "inside" / "page.css"]
+CSS = [STATIC / name for name in ("theme.css", "inside/page.css", "points/page.css")]
 
 # The tabs in their order: the id, which is the package's name and stands in addresses, and title.
 TABS = {
@@ -26,6 +26,7 @@ TABS = {
     "schedules": "Schedules",
     "inside": "Inside",
     "denoise": "Denoise",
+    "points": "Points",
     "train": "Train",
 }
 FIRST = "denoise"

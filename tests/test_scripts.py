@@ -128,7 +128,9 @@ def test_another_start_is_another_address():
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_a_component_is_a_folder_that_exports_mount(name):
     files = {path.name for path in (STATIC / name).iterdir()}
-    looks = {"inside_views": "views"}.get(name, name)  # whose stylesheet it has
+    looks = {"inside_views": "views", "points_views": "views"}.get(
+        name, name
+    )  # whose stylesheet it has
     assert {"index.js", f"{name}.html"} <= files and (STATIC / looks / f"{looks}.css").exists()
     assert (f"{name}.css" in files) == (looks == name)
     script = (STATIC / name / "index.js").read_text(encoding="utf-8")

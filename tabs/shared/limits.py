@@ -1,7 +1,7 @@
 """Limits of what one visitor may compute: wide at home, narrow in public.
 
-`Bounds` limit models and walks, `Limits` one training, `Places` how many computations wait and run;
-environment variables set each of them.
+`Bounds` limit models and walks, `Limits` one training, `PointLimits` one on points of the plane,
+`Places` how many computations wait and run; environment variables set each of them.
 """
 
 from __future__ import annotations
@@ -110,6 +110,27 @@ PUBLIC_LIMITS = Limits(
     reading=60,
     gigabytes=6,
 )
+
+
+@dataclass(frozen=True)
+class PointLimits:
+    """Limits of one training on points of the plane; each is set by POINTS_MAX_ and its name.
+
+    Attributes:
+        steps: Steps of the optimiser.
+        seconds: Seconds of training, after which it ends as by Stop.
+    """
+
+    steps: int = 6_000
+    seconds: float = math.inf
+
+    @classmethod
+    def here(cls) -> PointLimits:
+        """The limits of this page."""
+        return from_environment(PUBLIC_POINTS if SESSIONS.public else cls(), "POINTS_MAX_")
+
+
+PUBLIC_POINTS = PointLimits(steps=3_000, seconds=60.0)
 
 
 @dataclass(frozen=True)

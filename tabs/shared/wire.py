@@ -19,6 +19,38 @@ def as_base64(values: np.ndarray | bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+class PackedPoints(TypedDict):
+    """Numbers of points as int16, in C order."""
+
+    shape: list[int]
+    most: float
+    values: str
+
+
+LARGEST_INT16 = 32_767
+
+
+def packed_points(values: np.ndarray) -> PackedPoints:
+    """Numbers of any shape as int16 of their largest size; an error of at most 1/65,534 of that."""
+    most = float(np.abs(values).max(initial=0.0)) or 1.0
+    levels = np.rint(values / most * LARGEST_INT16).astype("<i2")
+    return {"shape": list(values.shape), "most": most, "values": as_base64(levels)}
+
+
+def unpacked_points(text: str) -> np.ndarray:
+    """Points of the plane that the page packed: int16, of which 32,767 is 1; float32 (N, 2).
+
+    Raises:
+        ValueError: if the text is no such points.
+    """
+    try:
+        levels = np.frombuffer(base64.b64decode(text, validate=True), dtype="<i2")
+        points = levels.reshape(-1, 2).astype(np.float32) / LARGEST_INT16
+    except ValueError:  # binascii's own error is one
+        raise ValueError("What was drawn did not arrive; clear it and draw again.") from None
+    return np.clip(points, -1, 1)
+
+
 class Failure(TypedDict):
     """Why a run could not begin, or broke off."""
 
@@ -670,3 +702,114 @@ class InsideLossMessage(LossPictures):
     source: str
     layers: list[LayerMessage]
     told: str
+
+
+class PointsDataMessage(TypedDict):
+    """Points of the plane and their noise, mixed in the browser."""
+
+    id: str
+    x0: PackedPoints
+    eps: PackedPoints
+    alphas: list[float]
+    words: str
+    drawing: bool
+
+
+class PointsLearnMessage(TypedDict):
+    """A network that learns points, and where its samples now land."""
+
+    run: str
+    state: str
+    step: int
+    of: int
+    seconds: float
+    data: PackedPoints
+    particles: PackedPoints
+    losses: list[tuple[float, float]]
+    ratios: list[tuple[float, float]]
+    bound: float
+    recognised: float | None
+    words: str
+
+
+class PointsLane(TypedDict):
+    """A walk of points, every step of it."""
+
+    name: str
+    kind: str
+    t: list[int]
+    alphas: list[float]
+    sigmas: list[float]
+    weights: list[dict[str, float]]
+    x: PackedPoints
+    x0_hat: PackedPoints
+    eps_hat: PackedPoints
+    noise: NotRequired[PackedPoints]
+    nfe: int
+    near: float
+    turned: float
+    error: NotRequired[float]
+
+
+class PointsWalkMessage(TypedDict):
+    """Walks of points from one noise, side by side."""
+
+    id: str
+    lanes: list[PointsLane]
+    data: PackedPoints
+    words: str
+
+
+class PointsError(TypedDict):
+    """How well a denoiser guesses the noise on points that it knows, and on new ones."""
+
+    name: str
+    known: float
+    new: float
+
+
+class PointsFieldMessage(TypedDict):
+    """What is predicted all over the plane at one timestep, exactly and by a network."""
+
+    t: int
+    T: int
+    alpha: float
+    sigma: float
+    reach: float
+    side: int
+    exact: PackedPoints
+    learnt: NotRequired[PackedPoints]
+    density: str
+    density_side: int
+    apart: NotRequired[str]
+    apart_side: NotRequired[int]
+    most_apart: NotRequired[float]
+    mean_apart: NotRequired[float]
+    share: NotRequired[float]
+    errors: list[PointsError]
+    data: PackedPoints
+    words: str
+
+
+class PointsPath(TypedDict):
+    """Walks on one path from noise to points, and how near they end by their steps."""
+
+    name: str
+    x: PackedPoints
+    alphas: list[float]
+    sigmas: list[float]
+    longer: float
+    near: list[tuple[int, float]]
+
+
+class PointsPathsMessage(TypedDict):
+    """Diffusion and flow matching, trained on the same points for equal steps."""
+
+    run: str
+    state: str
+    step: int
+    of: int
+    paths: list[PointsPath]
+    data: PackedPoints
+    bound: float
+    words: str

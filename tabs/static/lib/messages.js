@@ -745,3 +745,131 @@ export function parse(text) {
  * @property {LayerMessage[]} layers
  * @property {string} told The step of the gradient, in words.
  */
+
+/**
+ * Numbers of points, in C order.
+ *
+ * @typedef {object} PackedPoints
+ * @property {number[]} shape
+ * @property {number} most The number that 32,767 stands for.
+ * @property {string} values int16, little end first, in base64.
+ */
+
+/**
+ * Points of the plane and their noise, mixed in the browser.
+ *
+ * @typedef {object} PointsDataMessage
+ * @property {string} id The same for the same points.
+ * @property {PackedPoints} x0 (N, 2)
+ * @property {PackedPoints} eps (N, 2)
+ * @property {number[]} alphas Amplitude of the signal, by timestep; that of the noise is √(1 − α²).
+ * @property {string} words What the points are.
+ * @property {boolean} drawing Whether points are drawn by hand.
+ */
+
+/**
+ * A network that learns points, and where its samples now land.
+ *
+ * @typedef {object} PointsLearnMessage
+ * @property {string} run Empty where nothing was trained.
+ * @property {string} state "empty", "waiting", "running", "stopped" or "done".
+ * @property {number} step Steps done.
+ * @property {number} of Steps in all.
+ * @property {number} seconds Since it began.
+ * @property {PackedPoints} data Points that it does not learn from, (M, 2).
+ * @property {PackedPoints} particles Its samples, from the same noise each time, (N, 2).
+ * @property {[number, number][]} losses Timestep and mean loss of the last draws near it.
+ * @property {[number, number][]} ratios Seconds, and energy distance of samples and data over that of data and data.
+ * @property {number} bound The ratio below which samples are recognisable.
+ * @property {number | null} recognised Seconds until then.
+ * @property {string} words
+ */
+
+/**
+ * A walk of points, every step of it. K steps of B points.
+ *
+ * @typedef {object} PointsLane
+ * @property {string} name Of the sampler.
+ * @property {string} kind "ODE", "SDE" or "return".
+ * @property {number[]} t Timestep of each frame, K + 1; −1 is the end of a walk to data.
+ * @property {number[]} alphas Amplitude of the signal of each frame.
+ * @property {number[]} sigmas Amplitude of the noise of each frame.
+ * @property {Record<string, number>[]} weights Of the sum that each step is, by the terms' names.
+ * @property {PackedPoints} x (K + 1, B, 2)
+ * @property {PackedPoints} x0_hat (K, B, 2)
+ * @property {PackedPoints} eps_hat (K, B, 2)
+ * @property {PackedPoints} [noise] What was added, (K, B, 2).
+ * @property {number} nfe Evaluations for each point.
+ * @property {number} near Energy distance of its end and data, over that of data and data.
+ * @property {number} turned Share of the triples of neighbours that ended turned over.
+ * @property {number} [error] Of a return: mean distance of where points began and ended.
+ */
+
+/**
+ * Walks of points from one noise, side by side.
+ *
+ * @typedef {object} PointsWalkMessage
+ * @property {string} id Another one for each computation.
+ * @property {PointsLane[]} lanes
+ * @property {PackedPoints} data (M, 2)
+ * @property {string} words
+ */
+
+/**
+ * How well a denoiser guesses the noise on points that it knows, and on new ones.
+ *
+ * @typedef {object} PointsError
+ * @property {string} name
+ * @property {number} known Mean squared error of the guessed noise, a number, on the points to learn from.
+ * @property {number} new The same on points that were not to be learnt from.
+ */
+
+/**
+ * What is predicted all over the plane at one timestep, exactly and by a network.
+ *
+ * @typedef {object} PointsFieldMessage
+ * @property {number} t
+ * @property {number} T
+ * @property {number} alpha
+ * @property {number} sigma
+ * @property {number} reach Half the side of the plane that is seen.
+ * @property {number} side Places of the grid of arrows along a side; rows from the top.
+ * @property {PackedPoints} exact eps_hat at each place, (side², 2).
+ * @property {PackedPoints} [learnt] The network's.
+ * @property {string} density Root of the exact density, one byte a place: 255 is the largest.
+ * @property {number} density_side
+ * @property {string} [apart] How far the network's eps_hat is from the exact one, one byte a place.
+ * @property {number} [apart_side]
+ * @property {number} [most_apart] What 255 means there.
+ * @property {number} [mean_apart] The mean of it, where the noisy points are.
+ * @property {number} [share] How much of the exact field the network has, at most 1.
+ * @property {PointsError[]} errors
+ * @property {PackedPoints} data The points to learn from, at most 2,000 of them.
+ * @property {string} words
+ */
+
+/**
+ * Walks on one path from noise to points, and how near they end by their steps.
+ *
+ * @typedef {object} PointsPath
+ * @property {string} name
+ * @property {PackedPoints} x (K + 1, B, 2)
+ * @property {number[]} alphas
+ * @property {number[]} sigmas
+ * @property {number} longer Length of a path over the straight line between its ends, mean.
+ * @property {[number, number][]} near Steps, and energy distance of ends and data over that of data and data.
+ */
+
+/**
+ * Diffusion and flow matching, trained on the same points for equal steps.
+ *
+ * @typedef {object} PointsPathsMessage
+ * @property {string} run
+ * @property {string} state "empty", "waiting", "running", "stopped" or "done".
+ * @property {number} step Of both trainings together.
+ * @property {number} of
+ * @property {PointsPath[]} paths
+ * @property {PackedPoints} data
+ * @property {number} bound The ratio below which samples are recognisable.
+ * @property {string} words
+ */
