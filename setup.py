@@ -13,7 +13,11 @@ DOCS = "tabs.docs"  # of them the page shows the glossary
 HERE = Path(__file__).parent
 
 setup(
-    packages=[*find_packages(include=["diffusion_core*", "tabs*"]), MODELS, DOCS],
+    packages=[
+        *find_packages(include=["diffusion_core*", "tabs*", "playground_page*"]),
+        MODELS,
+        DOCS,
+    ],
     py_modules=["diffusion_playground.app"],
     package_dir={MODELS: "pretrained", DOCS: "docs", "diffusion_playground": "."},
     package_data={

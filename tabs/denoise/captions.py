@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from diffusion_core.data import GRID_GAP, to_uint8
 from diffusion_core.files import folder_name
 from diffusion_core.generation import MAX_PICTURE_BYTES, Recording, SamplingRequest
@@ -34,7 +36,7 @@ def head(record: Recording, prefix: str = "") -> Head:
         "steps": record.num_steps,
         "alpha_bars": [round(float(schedule.alpha_bar(t)), 5) for t in record.timesteps],
         "samplers": _samplers(settings),
-        "formulas": _formulas(settings, schedule),
+        "formulas": formulas([name for _, name in _samplers(settings)], schedule),
         "branch": settings.branch_step if settings.parent else -1,
         "name": file_name(record),
         "seeds": _seeds(settings),
@@ -83,13 +85,13 @@ def _samplers(settings: SamplingRequest) -> list[tuple[int, str]]:
     return [*(part for part in parts if part[0] < first), (first, settings.sampler)]
 
 
-def _formulas(settings: SamplingRequest, schedule: Schedule) -> dict[str, Formula]:
-    """For the samplers of a walk: the weights of a step as formulas, and what their letters mean.
+def formulas(names: Iterable[str], schedule: Schedule) -> dict[str, Formula]:
+    """For samplers by their names: the weights of a step as formulas, and what their letters mean.
 
     Of the sets of terms, the first that has a formula for each of a step's weights is the step's.
     The registry's formulas are those of schedules of betas; a straight path has the numbers alone.
     """
-    samplers = (sampler_named(name) for _, name in _samplers(settings))
+    samplers = [sampler_named(name) for name in names]
     if isinstance(schedule, FlowSchedule):
         return {s.name: {"terms": (), "letters": STRAIGHT} for s in samplers}
     return {
