@@ -63,6 +63,11 @@ def test_tabs_do_not_import_each_other(path):
     assert "app" not in imports(path)
 
 
+def test_nothing_below_imports_the_static_page():
+    for path in [*rooms("diffusion_core"), *rooms("tabs")]:
+        assert not any(met.split(".")[0] == "playground_page" for met in imports(path)), path
+
+
 def test_the_rule_sees_relative_imports():
     assert "tabs.shared.start_image" in imports(ROOT / "tabs/denoise/form.py")
     assert "tabs.denoise.form" in imports(ROOT / "tabs/denoise/handlers.py")
@@ -115,7 +120,9 @@ def test_a_package_of_the_core_has_a_public_face(package):
 
 
 @pytest.mark.parametrize(
-    "path", [p for f in ("diffusion_core", "tabs", "bench") for p in rooms(f)], ids=name
+    "path",
+    [p for f in ("diffusion_core", "tabs", "playground_page", "bench") for p in rooms(f)],
+    ids=name,
 )
 def test_a_package_is_used_by_its_public_face(path):
     """Only its own rooms and the tests go behind it."""

@@ -44,6 +44,7 @@ from ..inspection import SWITCHES, Switches
 from .request import InitialImage, SamplingRequest
 
 FORMAT = "diffusion-playground/run-1"
+PAGE_FORMAT = "diffusion-playground/page-run-1"  # cards of tabs/static/page/walks.js
 MAX_BRANCHES = 20
 MAX_CARD_BYTES = 4 * 2**20
 MAX_SIDE = 1024  # of the picture that a walk began with
@@ -167,6 +168,11 @@ class RunCard:
         """
         try:
             values = parse_json(text, "it", MAX_CARD_BYTES)
+            if isinstance(values, dict) and values.get("format") == PAGE_FORMAT:
+                raise ValueError(
+                    "It is of a static page, which draws noise by a generator of its own; open it "
+                    "on that page."
+                )
             if not isinstance(values, dict) or values.get("format") != FORMAT:
                 raise ValueError(f"it is not a JSON file of the form {FORMAT}.")
             check_fields(values, CARD, required=("model", "weights", "schedule", "walk"))

@@ -137,6 +137,7 @@ export function mount(element, { trigger }) {
     paint(canvas(".view.eps canvas"), size, channels, (p) => eps[p]);
     $(".strip").replaceChildren(...stripTimes(T).map(frame));
     $(".caption").textContent = message.caption;
+    root.toggleAttribute("data-straight", straight);
     root.dataset.id = message.id;
     draw();
   }

@@ -9,7 +9,7 @@ const MOST_PIXELS = 64e6;
 /**
  * The middle square of a picture, as levels.
  *
- * @param {ImageBitmap | HTMLImageElement} picture
+ * @param {ImageBitmap} picture
  * @param {number} size
  * @returns {{ size: number, channels: 1 | 3, levels: Uint8Array }} Grey where all colours are.
  */
@@ -59,7 +59,7 @@ export function pictureAndNoise({ size, channels, levels }, seed) {
 }
 
 /**
- * @param {Blob} file
+ * @param {Blob | HTMLImageElement} file Of an element, all its own pixels, however large it is shown.
  * @returns {Promise<ImageBitmap>}
  * @throws {Error} With a sentence, if it is no picture that can be shown.
  */

@@ -1,6 +1,6 @@
 // The curves of schedules as one picture of lines.
 
-import { make } from "../lib/dom.js";
+import { find, make } from "../lib/dom.js";
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [760, 300, 62, 12, 14, 34];
 /** @type {Record<string, string>} */
@@ -35,6 +35,8 @@ const short = (value) =>
  * @param {HTMLElement} place
  * @param {Line[]} lines
  * @param {string} title
+ * @returns {{ show: (t: number) => void, timestep: (clientX: number) => number }} Moves the cursor
+ *   to a timestep, and tells which one a pointer is at.
  */
 export function plot(place, lines, title) {
   const known = lines.flatMap(({ values }) => values.filter((value) => value !== null));
@@ -48,7 +50,7 @@ export function plot(place, lines, title) {
   for (let k = 0; k <= 4; k++) {
     const value = low + ((high - low) * k) / 4;
     inside += `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value)}" y2="${y(value)}"/>`;
-    inside += `<text x="${LEFT - 8}" y="${y(value) + 4}" text-anchor="end">${short(value)}</text>`;
+    inside += `<text x="${LEFT - 8}" y="${y(value) + 4}" text-anchor="end">${short(Math.abs(value) < (high - low) / 1000 ? 0 : value)}</text>`;
     const t = Math.round((last * k) / 4);
     inside += `<text x="${x(t)}" y="${HEIGHT - 12}" text-anchor="${k === 4 ? "end" : "middle"}">${t}</text>`;
   }
@@ -68,6 +70,23 @@ export function plot(place, lines, title) {
   }
   place.innerHTML = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${safe(title)} by timestep t">${inside}</svg>`;
   place.append(key);
+  const svg = find(place, "svg", SVGSVGElement);
+  const cursor = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  cursor.setAttribute("class", "cursor");
+  cursor.setAttribute("y1", String(TOP));
+  cursor.setAttribute("y2", String(HEIGHT - BOTTOM));
+  svg.append(cursor);
+  return {
+    show: (t) => {
+      cursor.setAttribute("x1", String(x(t)));
+      cursor.setAttribute("x2", String(x(t)));
+    },
+    timestep: (clientX) => {
+      const box = svg.getBoundingClientRect();
+      const across = (((clientX - box.left) / box.width) * WIDTH - LEFT) / (WIDTH - LEFT - RIGHT);
+      return Math.round(last * Math.max(0, Math.min(1, across)));
+    },
+  };
 }
 
 /** @param {[string, string]} style */

@@ -417,6 +417,7 @@ export class Player {
    * @param {Head} head
    */
   layOut(run, head) {
+    this.root.toggleAttribute("data-straight", Boolean(head.straight));
     const whole = track(head.alpha_bars, Infinity, head.straight);
     this.svg(".curve").setAttribute("d", whole);
     this.svg(".area").setAttribute("d", `${whole}L1000 100L0 100Z`);

@@ -73,7 +73,19 @@ function wireNoise(told) {
   const host = { props: { value: "" }, trigger() {}, server: {} };
   const receiveNoise = mountNoise(at("part-noise"), host);
   const receiveCompare = mountCompare(at("part-compare"), host);
-  /** @type {ImageBitmap | HTMLImageElement | null} */
+  const slider = find(document, "#part-compare input.t", HTMLInputElement);
+  /** @type {ReturnType<typeof plot> | null} */
+  let drawn = null;
+  slider.addEventListener("input", () => drawn?.show(Number(slider.value)));
+  /** @param {PointerEvent} event */
+  const point = ({ clientX, target }) => {
+    if (!drawn || !(/** @type {Element} */ (target).closest("svg[role=img]"))) return;
+    slider.value = String(drawn.timestep(clientX));
+    slider.dispatchEvent(new Event("input"));
+  };
+  at("schedule-curves").addEventListener("pointermove", point);
+  at("schedule-curves").addEventListener("pointerdown", point);
+  /** @type {ImageBitmap | null} */
   let picture = null;
   let name = "picture";
 
@@ -111,7 +123,8 @@ function wireNoise(told) {
         faint: i > 0,
       })),
     );
-    plot(at("schedule-curves"), lines, words);
+    drawn = plot(at("schedule-curves"), lines, words);
+    drawn.show(Number(slider.value));
     if (!picture) return;
     const schedules = names.map((each) => ({ ...told.curves[each], name: each }));
     const values = { ...pictureAndNoise(squareOf(picture, 64), 0n), schedules };
@@ -120,7 +133,7 @@ function wireNoise(told) {
   const controls = new Controls(at("controls-noise"), told.noise, () => saying(noise));
   const chosen = new Controls(at("controls-schedules"), told.schedules, () => saying(compare));
 
-  /** @param {ImageBitmap | HTMLImageElement} taken @param {string} called */
+  /** @param {ImageBitmap} taken @param {string} called */
   const take = (taken, called) => {
     picture = taken;
     name = called;
@@ -137,8 +150,8 @@ function wireNoise(told) {
     button.addEventListener("click", () => {
       saying(async () => {
         await image.decode();
+        take(await readPicture(image), words.toLowerCase());
         buttons.forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
-        take(image, words.toLowerCase());
       });
     });
     return button;
@@ -258,6 +271,9 @@ function wireDenoise(told) {
 
   offerClasses();
   fit();
+  const megabytes = () => Math.ceil((model().bytes + told.runtime_bytes) / 1e6);
+  find(player, ".status", HTMLElement).textContent =
+    `Press Denoise. The first walk loads the network and what evaluates it, ${megabytes()} MB.`;
   const go = () => saying(walk).then(() => !problem.hidden && player.dispatchEvent(new Event("player:stop")));
   at("denoise-run").addEventListener("click", go);
   at("denoise-die").addEventListener("click", () => {
