@@ -135,6 +135,9 @@ def test_a_component_is_a_folder_that_exports_mount(name):
     assert (f"{name}.css" in files) == (looks == name)
     script = (STATIC / name / "index.js").read_text(encoding="utf-8")
     assert "\nexport function mount(element" in script
+    for file in (STATIC / name / f"{name}.html", STATIC / looks / f"{looks}.css"):
+        # Gradio evaluates both as template strings, in which these are no plain letters.
+        assert not {"\\", "`"} & {*file.read_text(encoding="utf-8")}, file
 
 
 def test_load_keeps_all_events_that_the_page_sends():
