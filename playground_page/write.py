@@ -33,6 +33,22 @@ POINTS = 251  # of a curve
 MOST_BYTES = 25_000_000
 IMAGES = (1, 4)
 ROOT = Path(__file__).parents[1]
+# The first lines tell the Hugging Face Hub that the folder is a static Space as it is.
+README = """---
+title: Diffusion Playground
+emoji: 🌫️
+colorFrom: purple
+colorTo: green
+sdk: static
+pinned: false
+license: mit
+---
+
+# Diffusion Playground, as a page without a server
+
+Put this folder on any web server, or try it by `python -m http.server` in it. Nothing is computed
+but in the visitor's own browser, and nothing is sent anywhere. Licences: `NOTICES.md`.
+"""
 
 
 def write_page(
@@ -77,6 +93,7 @@ def write_page(
     write_text(folder / "index.html", _markup())
     write_text(folder / "page.css", _looks())
     write_text(folder / "NOTICES.md", _notices(checkpoints))
+    write_text(folder / "README.md", README)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if size > MOST_BYTES:
         raise ValueError(

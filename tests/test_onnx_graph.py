@@ -156,11 +156,9 @@ def test_the_card_has_both_estimates_of_every_prediction(kind):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ([], "Give either --out FOLDER or --onnx FILE, or --page FOLDER."),
-        (
-            ["--onnx", "a.onnx", "--out", "b"],
-            "Give either --out FOLDER or --onnx FILE, or --page FOLDER.",
-        ),
+        ([], "Give either --out FOLDER or --onnx FILE, or"),
+        (["--onnx", "a.onnx", "--out", "b"], "or --page FOLDER."),
+        (["--page", "b", "--label", "1"], "--label and --keep-classes go with --out"),
         (["--onnx", "a.onnx", "--label", "1"], "--label and --keep-classes go with --out"),
         (["--onnx", "a.pt"], "The file is 'a.pt', and its name must end in .onnx."),
     ],

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import http.server
+import importlib
 import json
+import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from conftest import save_tiny
 from pagelib import faults
 from playwright.sync_api import expect
 
+import playground_page
+from diffusion_core.__main__ import main
 from diffusion_core.checkpoint import CONFIG, CheckpointConfig, load_checkpoint
 from diffusion_core.generation import RunCard
 from diffusion_core.samplers import take_step
@@ -23,6 +27,7 @@ from playground_page import write_page
 from playground_page.write import MOST_BYTES, _shipped
 
 STEPS = (3, 10)
+command = importlib.import_module("diffusion_core.cli.export")  # whose name the function hides
 # What the page's worker is sent and sends back: start, pieces of noise, and the result's numbers.
 LISTEN = """
 window.heard = { pieces: [] };
@@ -74,6 +79,7 @@ def test_the_shipped_models_fit_into_what_a_page_may_have(folder):
     graphs = sum(2 * num_parameters(CheckpointConfig.from_json(text).unet) for text in texts)
     per_model = 600_000  # the graph's own nodes, and the tables of 50 steps
     assert without + graphs + 2 * per_model <= MOST_BYTES
+    assert "sdk: static" in (page / "README.md").read_text("utf-8")
     notices = (page / "NOTICES.md").read_text("utf-8")
     assert "ONNX Runtime Web" in notices and "Zalando" in notices and "CC0" in notices
     assert (page / "modules" / "onnxruntime" / "LICENSE").is_file()
@@ -88,6 +94,25 @@ def test_a_folder_of_others_is_left_alone(tmp_path, folder):
     with pytest.raises(ValueError, match="is a file; name a folder"):
         write_page(tmp_path / "thesis.txt", (str(folder / "tiny"),))
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_the_command_finds_the_page_above_it_by_name(monkeypatch, capsys):
+    given = []
+    monkeypatch.setattr(playground_page, "write_page", lambda *a: given.append(a) or 12_300_000)
+
+    def run(*options):
+        monkeypatch.setattr(sys, "argv", ["diffusion_core", "export", *options])
+        return main()
+
+    assert run("--page", "there") == 0
+    assert run("--page", "there", "--model", "mine") == 0
+    assert given == [(Path("there"), None), (Path("there"), ("mine",))]
+    assert capsys.readouterr().out.splitlines()[0] == "there (12.3 MB)"
+    monkeypatch.setattr(command, "PAGE", "a_page_of_nobody")
+    assert run("--page", "there") == 2
+    assert "The page's own package is not installed" in capsys.readouterr().err
+    assert run("--onnx", "a.onnx") == 2
+    assert "Name the checkpoint by --model." in capsys.readouterr().err
 
 
 @pytest.mark.browser
