@@ -22,6 +22,7 @@ from pagelib import TIMEOUT, free_port, run
 from proxy import proxied
 from test_space import KEPT, ROOT, tracked
 
+PACKAGES = ("diffusion_core/", "playground_page/", "tabs/")
 USER, PASSWORD = "class", "se:cret"
 HTML, SLOW = "text/html", {"timeout": 120}
 PIXEL = (ROOT / "tabs" / "static" / "pictures" / "chelsea.png").read_bytes()
@@ -138,7 +139,7 @@ def test_the_wheel_holds_models_page_and_data_and_nothing_else(wheel):
         names = {name for name in file.namelist() if ".dist-info/" not in name}
         said = next(n for n in file.namelist() if n.endswith("entry_points.txt"))
         assert "diffusion-playground = diffusion_playground.app:main" in file.read(said).decode()
-    own = [name for name in tracked() if name.startswith(("diffusion_core/", "tabs/"))]
+    own = [name for name in tracked() if name.startswith(PACKAGES)]
     models = [name for name in tracked() if re.match(r"pretrained/(?!recipes)", name)]
     wanted = {*own, *(f"diffusion_core/{name}" for name in models)}
     wanted |= {"diffusion_playground/app.py", "tabs/docs/glossary.md"}
