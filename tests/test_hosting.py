@@ -33,9 +33,7 @@ def wheel(tmp_path_factory):
     """The wheel of what is tracked, built without a network."""
     here = tmp_path_factory.mktemp("wheel")
     for name in tracked():
-        if name.split("/")[0] in ("app.py", "diffusion_core", "tabs", "pretrained", "docs") or (
-            "/" not in name
-        ):
+        if name.startswith((*PACKAGES, "pretrained/", "docs/")) or "/" not in name:
             (here / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, here / "source" / name)
     code = "from setuptools import build_meta; print(build_meta.build_wheel('..'))"
