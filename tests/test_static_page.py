@@ -125,6 +125,8 @@ def test_it_runs_in_a_browser_alone(browser, folder, address):
     page.on("requestfailed", lambda request: wrong.append(request.url))
     page.add_init_script(LISTEN)
     page.goto(address)
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    assert faults(page) == []
     page.get_by_label("Sampler").select_option(label="ddpm: many steps")
     page.get_by_label("Class").select_option(label="Bag")
     page.get_by_label("Steps", exact=True).select_option(label="10")
