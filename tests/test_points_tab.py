@@ -8,17 +8,20 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from diffusion_core.samplers import SAMPLERS
 from tabs.points import learning, paths_view
+from tabs.points.code import code
 from tabs.points.data_view import begin_drawing, data_message, show_data
 from tabs.points.field_view import FIRST_T, field_message, show_field
 from tabs.points.form import DATA, DRAWN, EXACT, NOTHING, PICTURE, RETURN, WORD, PointsForm
 from tabs.points.form import LEARNT as LEARNT_MODEL
-from tabs.points.layout import address_updates
+from tabs.points.layout import address_updates, follow
 from tabs.points.learn_view import show_learn, stop, train
 from tabs.points.learnt import LEARNT, MOST_OF_ONE, LearntNetworks
 from tabs.points.points_page import Asked, computed
@@ -78,7 +81,7 @@ def test_points_of_a_picture_lie_where_it_is_dark():
     picture[:20, :20] = [10, 20, 30]
     points = subject_of(replace(SMALL, data=PICTURE, picture=picture, count=200)).points
     assert (points[:, 0] <= 0.01).all() and (points[:, 1] >= -0.01).all()
-    assert grey(np.array([[[255, 0, 0]]], np.uint8))[0, 0] == 76
+    assert grey(np.array([[[255, 0, 0]]], np.uint8))[0, 0] == 85
 
 
 def test_strokes_come_as_the_browser_packs_them():
@@ -301,6 +304,42 @@ def test_both_paths_are_learnt_for_equal_steps_and_compared(short, session, monk
     assert len(again) == 3
     empty = json.loads(paths_view.show_paths(asked(SMALL, ""))["paths_stage"])
     assert empty["state"] == "empty" and empty["paths"] == []
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+@pytest.mark.parametrize("model", [EXACT, LEARNT_MODEL])
+def test_the_code_makes_the_samples_that_the_page_shows(short, session, capsys, sampler, model):
+    form = replace(SMALL, sampler=sampler, model=model, seed="3")
+    if model == LEARNT_MODEL:
+        trained(form, "run nine", session)
+    shown = numbers(walk_message(asked(form, session))["lanes"][0]["x"])[-1]
+    names: dict = {}
+    exec(code(form), names)
+    assert np.abs(names["samples"].numpy() - shown).max() < 1e-3
+    capsys.readouterr()
+
+
+def test_the_code_names_what_the_data_need_and_what_is_wrong():
+    assert "word('go')" in code(replace(SMALL, data=WORD, word="go"))
+    assert "points.npy" in code(replace(SMALL, data=DRAWN))
+    assert "picture.png" in code(replace(SMALL, data=PICTURE))
+    assert code(replace(SMALL, seed="x")).startswith("# The seed must be")
+    assert follow(True, SMALL) == code(SMALL) and follow(False, SMALL) == gr.skip()
+
+
+def test_the_code_of_a_picture_and_of_points_runs_beside_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    picture = np.full((9, 9, 3), 255, np.uint8)
+    picture[:3, 2:5] = [30, 60, 90]
+    Image.fromarray(picture).save("picture.png")
+    np.save("points.npy", np.array([[0.5, -0.25], [-1, 1]], np.float32))
+    drawn = packed_points(np.array([[0.5, -0.25], [-1, 1]]))["values"]
+    for change in ({"data": PICTURE, "picture": picture}, {"data": DRAWN, "drawn": drawn}):
+        names: dict = {}
+        exec(code(replace(SMALL, **change)), names)
+        far = names["points"] - subject_of(replace(SMALL, **change)).points
+        assert far.abs().max() < 1e-4, change
+    capsys.readouterr()
 
 
 def test_an_address_names_the_controls_and_nonsense_is_left_out():
