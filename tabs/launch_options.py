@@ -280,6 +280,12 @@ def _playground(
             "TRAIN_MAX_GIGABYTES", "Memory that a training is expected to take, in gigabytes.", 1
         ),
     ] = None,
+    max_points_steps: Annotated[
+        int | None, _limit("POINTS_MAX_STEPS", "Steps of a training on points of the plane.", 1)
+    ] = None,
+    max_points_seconds: Annotated[
+        float | None, _limit("POINTS_MAX_SECONDS", "Seconds of a training on points of the plane.")
+    ] = None,
 ) -> Options:
     settings = {
         option.envvar: context.params[str(option.name)]

@@ -169,7 +169,7 @@ def test_every_symbol_of_the_glossary_is_used_by_the_core():
 
 def test_the_variables_of_the_space_page_are_options_with_these_limits():
     from tabs import launch_options
-    from tabs.shared.limits import PUBLIC_BOUNDS, PUBLIC_LIMITS, PUBLIC_PLACES
+    from tabs.shared.limits import PUBLIC_BOUNDS, PUBLIC_LIMITS, PUBLIC_PLACES, PUBLIC_POINTS
     from tabs.shared.sessions import GRACE, GRACE_VARIABLE
 
     options = typer.main.get_command(launch_options._app).params
@@ -178,6 +178,7 @@ def test_the_variables_of_the_space_page_are_options_with_these_limits():
     limits = {
         "PLAYGROUND_MAX_": {**vars(PUBLIC_BOUNDS), **vars(PUBLIC_PLACES)},
         "TRAIN_MAX_": vars(PUBLIC_LIMITS),
+        "POINTS_MAX_": vars(PUBLIC_POINTS),
     }
     named, checked = set(), 0
     for first, values in re.findall(r"^\| (`.*?) \| (.*?) \|", text, re.MULTILINE):

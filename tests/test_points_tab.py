@@ -193,6 +193,7 @@ def test_a_straight_path_is_as_long_as_the_line_between_its_ends():
     straight = torch.stack([ends, ends + 1, ends + 3])
     assert times_longer(straight) == 1
     around = torch.tensor([[[0.0, 0.0]], [[0.0, 1.0]], [[1.0, 1.0]]])
+    around = torch.cat([around, torch.zeros(3, 1, 2)], dim=1)  # and one that stays where it is
     assert times_longer(around) == pytest.approx(2**0.5, abs=1e-3)
 
 

@@ -25,6 +25,7 @@ REACH = 2.2  # half the side of the plane that is seen
 ARROWS, DENSITY, APART = 21, 72, 48  # places along a side of each grid
 PROBES = 1_000  # noisy points on which fields are compared
 FIRST_T = 120
+SUPPORT = 0.02  # of the largest density; below it, hardly a noisy point comes, and the map fades
 
 
 def grid(side: int) -> Tensor:
@@ -93,10 +94,12 @@ def field_message(asked: Asked, t: int) -> PointsFieldMessage:
     network = known.denoiser
     places = grid(APART)
     apart = (predicted(network, places, t) - predicted(exact, places, t)).norm(dim=1)
+    support = exact.log_density(places, t) - density.max()
+    apart = apart * (support.exp() / SUPPORT).clamp_max(1).float()
     x_t, _ = noisy(subject.points, t, "known")
     ours, theirs = predicted(network, x_t, t), predicted(exact, x_t, t)
     missed = float((ours - theirs).square().sum() / theirs.square().sum().clamp_min(1e-12))
-    most = float(np.quantile(apart.numpy(), 0.98)) or 1.0
+    most = float(np.quantile((ours - theirs).norm(dim=1).numpy(), 0.98)) or 1.0
     message["learnt"] = packed_points(predicted(network, grid(ARROWS), t).numpy())
     message["apart"] = levels(apart, most)
     message["apart_side"] = APART

@@ -77,8 +77,9 @@ Flow matching learns the velocity of a straight path,
 
 $$x_t = (1 - t)\,x_0 + t\,\epsilon, \qquad \frac{dx_t}{dt} = \epsilon - x_0$$
 
-(Lipman et al. 2023; Liu et al. 2023). Each pair's path is straight. The paths of the learnt field
-are less bent than diffusion's, but where the paths of pairs cross, they bend too.
+(Lipman et al. 2023; Liu et al. 2023). The path of each pair is straight and of even speed; those of
+the learnt field, which is their mean, bend where pairs cross. The view *Paths* measures how long
+they are, and what few steps cost.
 
 How near samples are to data is said by the energy distance,
 

@@ -160,13 +160,13 @@ def compared(
 def build_paths(points: PointsPage) -> None:
     """Lay the view out and wire it."""
     controls = points.controls
-    stage = component("points_paths", "{}", "points-paths")
-    outputs = Named({"paths_stage": stage})
-    points.follow("paths", show_paths, [], outputs, also=[])
-    run = gr.Textbox(visible=False)
     with gr.Row(elem_classes=["view-row"]):
         both = gr.Button("Train both", variant="primary", min_width=130, elem_id="points-both")
         end = gr.Button("Stop", min_width=80, elem_id="points-both-stop")
+    stage = component("points_paths", "{}", "points-paths")
+    outputs = Named({"paths_stage": stage})
+    points.follow("paths", show_paths, [], outputs)
+    run = gr.Textbox(visible=False)
     both.click(
         **wired(never_silent(compare), [controls, run], outputs | controls.named("told")),
         js=script("points/clicks.js", "beginComparison"),

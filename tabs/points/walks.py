@@ -160,11 +160,13 @@ def _area(triangles: Tensor) -> Tensor:
 
 
 def times_longer(frames: Tensor) -> float:
-    """Length of a path over the straight line between its ends, mean over the points.
+    """Length of all paths together over that of the straight lines between their ends.
+
+    (The mean of single ratios would be that of the few points that end where they began.)
 
     Args:
         frames: All frames of a walk, (K + 1, B, 2).
     """
-    lengths = frames.diff(dim=0).norm(dim=2).sum(dim=0)
-    straight = (frames[-1] - frames[0]).norm(dim=1).clamp_min(1e-6)
-    return round(float((lengths / straight).mean()), 4)
+    lengths = frames.diff(dim=0).norm(dim=2).sum()
+    straight = (frames[-1] - frames[0]).norm(dim=1).sum().clamp_min(1e-6)
+    return round(float(lengths / straight), 4)

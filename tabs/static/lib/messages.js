@@ -838,7 +838,7 @@ export function parse(text) {
  * @property {PackedPoints} [learnt] The network's.
  * @property {string} density Root of the exact density, one byte a place: 255 is the largest.
  * @property {number} density_side
- * @property {string} [apart] How far the network's eps_hat is from the exact one, one byte a place.
+ * @property {string} [apart] How far the network's eps_hat is from the exact one, one byte a place; faded where hardly a noisy point comes.
  * @property {number} [apart_side]
  * @property {number} [most_apart] What 255 means there.
  * @property {number} [mean_apart] The mean of it, where the noisy points are.
@@ -856,7 +856,7 @@ export function parse(text) {
  * @property {PackedPoints} x (K + 1, B, 2)
  * @property {number[]} alphas
  * @property {number[]} sigmas
- * @property {number} longer Length of a path over the straight line between its ends, mean.
+ * @property {number} longer Length of all paths over that of the straight lines between their ends.
  * @property {[number, number][]} near Steps, and energy distance of ends and data over that of data and data.
  */
 

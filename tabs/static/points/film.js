@@ -87,7 +87,7 @@ export function drawParticles(plane, film, at) {
     context.stroke();
     here = there;
   }
-  plane.dots(now, colour, { opacity: 0.92, radius: Math.max(1.8, radiusFor(film.points)) });
+  plane.dots(now, colour, { opacity: 0.92, radius: Math.max(1.7, radiusFor(film.points)) });
 }
 
 /**

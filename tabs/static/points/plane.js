@@ -94,7 +94,7 @@ function dot(colour, radius) {
 }
 
 /** How large dots are, in pixels of the page: smaller where there are many. @param {number} count */
-export const radiusFor = (count) => Math.max(1.3, Math.min(4, 62 / Math.sqrt(Math.max(1, count))));
+export const radiusFor = (count) => Math.max(1.3, Math.min(3.2, 48 / Math.sqrt(Math.max(1, count))));
 
 export class Plane {
   reach = REACH;

@@ -131,8 +131,8 @@ export function mount(element, { trigger }) {
       : "Nothing has learnt these points yet.";
     find(root, ".apart-words", HTMLElement).textContent =
       message.mean_apart === undefined
-        ? "of the two noises that are guessed."
-        : `of the two guessed noises: ${significant(message.mean_apart)} in the mean where points are, ${significant(message.most_apart ?? 0)} at full colour.`;
+        ? "of the two guessed noises."
+        : `of the two guessed noises: ${significant(message.mean_apart)} in the mean; full colour is ${significant(message.most_apart ?? 0)}. It fades where hardly a point comes.`;
     find(root, ".says", HTMLElement).textContent = fieldWords(message);
     find(root, ".errors tbody", HTMLElement).replaceChildren(
       ...message.errors.map(({ name, known, new: fresh }) => {

@@ -24,7 +24,7 @@ export function nearChart({ ratios, bound, recognised }) {
   const [cx, cy] = curve[curve.length - 1];
   const here = recognised === null ? "" : `<line class="here" x1="${x(recognised)}" x2="${x(recognised)}" y1="6" y2="${BASE}"/>`;
   return (
-    rules(axis) +
+    rules(axis).replaceAll(/>(\d+)\.00</g, ">$1<") +
     `<line class="bound" x1="${LEFT}" x2="${RIGHT}" y1="${axis.y(bound)}" y2="${axis.y(bound)}"/>` +
     here +
     `<path class="curve" d="${line(curve)}"/><circle class="last" cx="${cx}" cy="${cy}" r="5"/>` +

@@ -30,7 +30,7 @@ export function qualityChart({ paths, bound }) {
     return `<path class="curve ${name}" d="${line(points)}"/>${dots.join("")}`;
   });
   return (
-    rules(axis) +
+    rules(axis).replaceAll(/>(\d+)\.00</g, ">$1<") +
     `<line class="bound" x1="${LEFT}" x2="${RIGHT}" y1="${axis.y(bound)}" y2="${axis.y(bound)}"/>` +
     curves.join("") +
     frame(steps.map((count) => [x(count), String(count)]), "steps of the walk", "times data's own")

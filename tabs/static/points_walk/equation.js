@@ -69,7 +69,7 @@ export function equationOf({ terms, result }, tNext) {
   const left = `<span class="term x_t">x<sub>${tNext < 0 ? "0" : tNext}</sub></span>`;
   const right = terms.map(({ name, sign, weight, value }) => {
     const { sign: letter, tone } = SIGNS[name];
-    return `${sign} ${weight} <span class="term ${tone}">${letter}</span><small>${inBrackets(value)}</small>`;
+    return `${sign && `${sign} `}${weight} <span class="term ${tone}">${letter}</span><small>${inBrackets(value)}</small>`;
   });
   return `${left} = ${right.join(" ")} = <b>${inBrackets(result)}</b>`;
 }

@@ -75,7 +75,7 @@ export function mount(element) {
     const words = laneWords(message);
     const canvas = makeCanvas(`x_t, particles of ${words.name}`);
     const caption = make("figcaption");
-    const equation = make("p", { className: "equation" });
+    const equation = make("div", { className: "equation" });
     caption.append(make("b", { words: words.name }), ` ${words.rest}`);
     figure.append(canvas, caption, equation);
     planes.append(figure);
