@@ -34,7 +34,7 @@ MODELS = {LEARNT: "Learnt network", EXACT: "Exact (memorises)"}
 NOTHING, RETURN = "nothing", "return"
 BESIDE = {
     NOTHING: "Nothing",
-    RETURN: "Data → noise → data (DDIM inversion)",
+    RETURN: "Data → noise → data",
     **{name: name for name in SAMPLERS},
 }
 MOST_STEPS, MOST_PARTICLES = 100, 2_000

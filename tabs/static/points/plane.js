@@ -1,7 +1,7 @@
 // The plane: a canvas on which points, paths and arrows are drawn, in the page's own colours.
 
 /** Half the side of what is seen: noise has a deviation of 1, data lie between −1 and 1. */
-export const REACH = 2.4;
+export const REACH = 2.1;
 
 /** The page's colours that points have. @typedef {{ x0: Rgb, eps: Rgb, x_t: Rgb, quiet: Rgb, hairline: Rgb, text: Rgb }} Colours */
 /** Red, green, blue, 0 … 255. @typedef {[number, number, number]} Rgb */

@@ -58,7 +58,8 @@ export function mount(element) {
   function pick(which) {
     picked = which;
     const words = find(root, ".picked .words", HTMLElement);
-    words.textContent = `Particle ${which + 1}, from the same noise in each plane.`;
+    const alike = lanes.length > 1 && lanes[1].message.kind !== "return";
+    words.textContent = `Particle ${which + 1}${alike ? ", from the same noise in both planes" : ""}.`;
     find(root, ".another", HTMLElement).textContent = "Another particle";
     root.dataset.picked = String(which);
     moving.later();
