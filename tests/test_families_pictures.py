@@ -109,7 +109,7 @@ def test_a_training_goes_on_to_the_bit_and_its_folder_loads(kind, tmp_path):
     stored = load_family(whole)
     names = ("left", "right")
     assert (stored.class_names, stored.dataset) == (names, "halves")
-    assert stored.training["command"] == "the command" and stored.training["seconds"] >= 0
+    assert stored.training["command"] == "the command" and stored.training["cpu_seconds"] >= 0
     y = torch.tensor([0, 1, 1])
     want = load_family(parted).family.draw(3, generator(), y)
     torch.testing.assert_close(stored.family.draw(3, generator(), y), want, rtol=0, atol=0)

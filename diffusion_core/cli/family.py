@@ -64,3 +64,76 @@ def train(
     if signals:
         typer.echo("Stopped; the same command goes on from the last save.", err=True)
         raise typer.Exit(130)
+
+
+@family.command(cls=Command)
+def evaluate(
+    folder: Annotated[Path, typer.Option(help="Folder that holds the folders gan, vae and flow.")],
+    model: Annotated[
+        str,
+        typer.Option(help="Checkpoint of diffusion to measure too; none leaves it out."),
+    ] = "pretrained/fashion-mnist",
+    judge: Annotated[Path, typer.Option(help="Folder of the judge.")] = Path("pretrained/judge"),
+    num: Annotated[int, typer.Option(help="Pictures for a row, and test images.")] = 2000,
+    steps: Annotated[str, typer.Option(help="Steps of DDIM that diffusion takes.")] = "1,10,50",
+) -> None:
+    """Measure families and diffusion side by side; print and keep the table."""
+    from ..checkpoint import load_checkpoint
+    from ..data import load_dataset
+    from ..evaluation import (
+        Setting,
+        compare_families,
+        families_in,
+        family_results,
+        load_judge,
+        save_family_results,
+    )
+    from ..publishing import write_family_cards
+
+    try:
+        rows = [Setting("ddim", int(count)) for count in steps.split(",")]
+    except ValueError:
+        raise ValueError(f"steps must be whole numbers and commas, got {steps!r}.") from None
+    families = families_in(folder)
+    dataset = families[0].dataset
+    if others := [f.dataset for f in families if f.dataset != dataset]:
+        raise ValueError(f"{folder} holds families of {dataset} and of {others[0]}; take one set.")
+    diffusion = None if model == "none" else load_checkpoint(model)
+    train, test = load_dataset(dataset), load_dataset(dataset, split="test")
+    measured = []
+    for row in compare_families(
+        families, diffusion, load_judge(judge), train, test, num=num, rows=rows
+    ):
+        measured.append(row)
+        typer.echo(f"{row.name}: Frechet distance {row.frechet_distance:.3f}", err=True)
+    results = family_results(dataset, measured)
+    save_family_results(folder, results)
+    write_family_cards(folder, families, results)
+    typer.echo(results.table())
+
+
+@family.command(cls=Command)
+def sample(
+    model: Annotated[Path, typer.Option(help="Folder of a family.")],
+    out: Annotated[Path, typer.Option(help="FILE.png: a sheet with a row for each class.")],
+    num: Annotated[int, typer.Option(help="Pictures of each class.")] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the latents.")] = 0,
+) -> None:
+    """Draw pictures of every class from a family."""
+    import torch
+    from PIL import Image
+
+    from ..data import grid, to_uint8
+    from ..families import load_family
+    from ..seeding import parse_seed, seeded
+
+    if not 1 <= num <= 100:
+        raise ValueError(f"num must be from 1 to 100, got {num}.")
+    if out.suffix.lower() != ".png":
+        raise ValueError(f"out must end in .png, got {out.name!r}.")
+    stored = load_family(model)
+    labels = torch.arange(stored.family.shape.num_classes).repeat_interleave(num)
+    drawn = stored.family.draw(len(labels), seeded(parse_seed(seed, "seed"), "sheet"), labels)
+    sheet = grid(to_uint8(drawn.clamp(-1, 1)), num)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet).save(out)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,7 @@ def fit_family(
         "batch": training.batch,
         "seed": training.seed,
     }
-    done, seconds = 0, 0.0
+    done, seconds, before = 0, 0.0, time.process_time()
     if (out / STATE).exists():
         done, seconds = _read_state(out / STATE, family, same)
         if done > training.steps:
@@ -135,12 +136,13 @@ def fit_family(
         done=done,
         decay=training.decay,
     ):
-        seconds += step.seconds
+        now = time.process_time()
+        seconds, before = seconds + now - before, now
         if step.step % training.save_every == 0 or step.step == training.steps:
             _write_state(out / STATE, family, same, step.step, seconds)
         if step.step == training.steps:
             settings = dataclasses.asdict(training)
-            facts = {"command": command, "seconds": round(seconds), "settings": settings}
+            facts = {"command": command, "cpu_seconds": round(seconds), "settings": settings}
             save_family(out, family, data, facts)
         yield step
 
@@ -178,12 +180,14 @@ class StoredFamily:
         family: Ready to draw.
         class_names: The name of each class, in label order.
         dataset: What it learnt.
-        training: How it was trained: command, seconds, settings.
+        parameters: Numbers that were trained, those of a discriminator and an encoder too.
+        training: How it was trained: command, seconds of one core, settings.
     """
 
     family: PictureFamily
     class_names: tuple[str, ...]
     dataset: str
+    parameters: int
     training: dict[str, Any]
 
 
@@ -215,13 +219,14 @@ def load_family(folder: str | Path) -> StoredFamily:
             found["averaged.n_averaged"] = torch.tensor(1)
         family.load_state_dict({k: v.clone() for k, v in found.items()})
         training, dataset = dict(values["training"]), str(values["dataset"])
+        parameters = family.num_parameters
     except (SafetensorError, KeyError, TypeError, AttributeError, RuntimeError, OSError) as error:
         raise ValueError(
             f"The family in {folder.name} is broken; train or fetch it anew."
         ) from error
     except ValueError as error:
         raise ValueError(f"The family in {folder.name} is broken: {error}") from error
-    return StoredFamily(family.eval().requires_grad_(False), names, dataset, training)
+    return StoredFamily(family.eval().requires_grad_(False), names, dataset, parameters, training)
 
 
 def _write_state(
