@@ -18,9 +18,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .family import Family
-from .perceptron import perceptron, width_for
-
-LATENT = 8
+from .perceptron import Waves, perceptron, width_for
 
 
 @dataclass(frozen=True)
@@ -31,13 +29,25 @@ class GANSettings:
         rates: Learning rates of the generator and the discriminator.
         betas: Adam's betas, of both.
         r1: The weight γ of the gradient penalty at the data, γ/2 E |∇D(x)|²; 0 leaves it out.
+        r2: The same at the generated samples.
+        relativistic: A sample is judged against a sample of the other side,
+            L_D = E softplus(D(G(z)) - D(x)), and L_G the reverse (Jolicoeur-Martineau 2019); with
+            both penalties it converges to the data, where the usual loss may drop modes (Huang et
+            al. 2024, R3GAN).
         average: Decay of the generator's averaged weights, which draw.
+        frequencies: Of a GAN of points: each coordinate also enters the discriminator by so many
+            sines and cosines, as in `points.PointNetwork`.
+        latent: Of a GAN of points: numbers of the generator's noise.
     """
 
     rates: tuple[float, float] = (2e-3, 2e-3)
     betas: tuple[float, float] = (0.0, 0.99)  # Karras et al. 2018
     r1: float = 0.1
+    r2: float = 0.0
+    relativistic: bool = False
     average: float = 0.99
+    frequencies: int = 0
+    latent: int = 8
 
 
 BALANCED = GANSettings()
@@ -67,7 +77,7 @@ class Adversaries(Family):
         """Make the optimisers and the average."""
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
-        self.latent, self.r1 = latent, settings.r1
+        self.latent, self.settings = latent, settings
         self.averaged = AveragedModel(
             generator, multi_avg_fn=get_ema_multi_avg_fn(settings.average)
         )
@@ -87,20 +97,29 @@ class Adversaries(Family):
         """One step of the discriminator, then one of the generator."""
         of_g, of_d = self.optimizers
         told = () if y is None else (y,)
-        real = x.detach().requires_grad_(self.r1 > 0)
+        chosen = self.settings
+        real = x.detach().requires_grad_(chosen.r1 > 0)
         fake = self.generator(self.noise(len(x), generator), *told)
-        at_real = self.discriminator(real, *told)
-        at_fake = self.discriminator(fake.detach(), *told)
-        loss_d = F.softplus(-at_real).mean() + F.softplus(at_fake).mean()
+        made = fake.detach().requires_grad_(chosen.r2 > 0)
+        at_real, at_made = self.discriminator(real, *told), self.discriminator(made, *told)
+        if chosen.relativistic:
+            loss_d = F.softplus(at_made - at_real).mean()
+        else:
+            loss_d = F.softplus(-at_real).mean() + F.softplus(at_made).mean()
         punished = loss_d
-        if self.r1:
-            (slope,) = torch.autograd.grad(at_real.sum(), real, create_graph=True)
-            punished = loss_d + self.r1 / 2 * slope.square().flatten(1).sum(1).mean()
+        for weight, at, where in ((chosen.r1, at_real, real), (chosen.r2, at_made, made)):
+            if weight:
+                (slope,) = torch.autograd.grad(at.sum(), where, create_graph=True)
+                punished = punished + weight / 2 * slope.square().flatten(1).sum(1).mean()
         of_d.zero_grad()
         punished.backward()
         of_d.step()
         self.discriminator.requires_grad_(False)  # it passes the gradient on, and needs none itself
-        loss_g = F.softplus(-self.discriminator(fake, *told)).mean()
+        at_fake = self.discriminator(fake, *told)
+        if chosen.relativistic:
+            loss_g = F.softplus(self.discriminator(x, *told) - at_fake).mean()
+        else:
+            loss_g = F.softplus(-at_fake).mean()
         self.discriminator.requires_grad_(True)
         of_g.zero_grad()
         loss_g.backward()
@@ -144,10 +163,13 @@ class GAN(Adversaries):
         settings: GANSettings | None = None,
     ) -> None:
         """Random weights, by torch's own generator."""
+        chosen = settings or (COLLAPSING if collapse else BALANCED)
+        waves = Waves(dim, chosen.frequencies)
 
         def both(width: int) -> nn.ModuleList:
-            return nn.ModuleList([perceptron(LATENT, dim, width), perceptron(dim, 1, width)])
+            generator = perceptron(chosen.latent, dim, width)
+            return nn.ModuleList([generator, perceptron(waves.outputs, 1, width)])
 
         generator, discriminator = both(width_for(parameters, both))
-        chosen = settings or (COLLAPSING if collapse else BALANCED)
-        super().__init__(generator, discriminator, LATENT, chosen)
+        told = nn.Sequential(waves, discriminator)
+        super().__init__(generator, told, chosen.latent, chosen)
