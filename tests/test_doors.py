@@ -63,7 +63,8 @@ DOORS = {
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"
     ),
     **dict.fromkeys(
-        ["left", "join", "stop_families", "recall", "cancel_reading", "superseded", "walk_noise"], "quick"
+        ["left", "join", "stop_families", "recall", "cancel_reading", "superseded", "walk_noise"],
+        "quick",
     ),
     **dict.fromkeys(["walk_noise", "denoise_in_browser"], "quick"),
     **dict.fromkeys(["tell_refusal", "open_lesson", "suited_axis"], "quick"),

@@ -88,7 +88,11 @@ def test_the_view_is_told_of_every_round_and_of_what_was_measured(short, monkeyp
     assert rows["GAN"]["likelihood"] is None and rows["Diffusion"]["likelihood"] is None
     assert rows["VAE"]["likelihood"] < 0 and rows["Normalizing flow"]["of_modes"] == 8
     pictures = {f["key"]: f["picture"] for f in last["families"]}
-    assert {*pictures["gan"]} == {"field"} and {*pictures["vae"]} == {"lines", "latent", "told"}
+    assert {*pictures["gan"]} == {"field", "range"} and {*pictures["vae"]} == {
+        "lines",
+        "latent",
+        "told",
+    }
     assert {*pictures["flow"]} == {"field", "lines", "error"} and pictures["flow"]["error"] < 1e-4
     assert {*pictures["matching"]} == {"starts", "ends", "t"} == {*pictures["diffusion"]}
     assert pictures["flow"]["lines"]["shape"] == [26, 49, 2]

@@ -43,6 +43,7 @@ SHOWN = 400  # samples that are seen
 CLOSE = 3 * RING_DEVIATION  # of a mode, within which a sample counts for it
 LATTICE = 48  # cells of a side of a field
 ARROWS = 13
+AT = 0.35  # of the path, where it is shown from where to where the network sees the data
 LINES, DOTS_OF_A_LINE = 13, 49
 REACH = 1.3  # half the side of what is seen
 LATENT_REACH = 2.5
@@ -444,7 +445,7 @@ def pictures(learner: Learner, subject: Subject) -> dict[str, Any]:
 
     GAN: D(x) as a field. VAE: a grid of the latent plane as the decoder bends it, and where data
     lie in that plane. Flow: a grid of the noise as it is bent, log p as a field, the largest error
-    of there and back. Flow matching and diffusion: at half of the path, from where to where the
+    of there and back. Flow matching and diffusion: at a part of the path, from where to where the
     network sees the data.
     """
     with torch_threads(1), torch.no_grad():
@@ -454,7 +455,7 @@ def pictures(learner: Learner, subject: Subject) -> dict[str, Any]:
 def _pictures(learner: Learner, subject: Subject) -> dict[str, Any]:
     cells = lattice(LATTICE, REACH)
     if isinstance(learner, PathLearner):
-        t = len(learner.schedule) // 2
+        t = round(AT * len(learner.schedule))
         starts = lattice(ARROWS, REACH)
         times = torch.full((len(starts),), t)
         _, x0_hat = learner.denoiser.predict(starts, times)
@@ -462,7 +463,11 @@ def _pictures(learner: Learner, subject: Subject) -> dict[str, Any]:
     assert isinstance(learner, FamilyLearner)
     family = learner.family
     if isinstance(family, GAN):
-        return {"field": levels(family.realness(cells)).reshape(LATTICE, LATTICE)}
+        realness = family.realness(cells)
+        least, most = float(realness.min()), float(realness.max())
+        shown = (realness - least) / max(most - least, 1e-6)
+        field_ = levels(shown).reshape(LATTICE, LATTICE)
+        return {"field": field_, "range": [round(least, 3), round(most, 3)]}
     lines = grid_lines(LATENT_REACH)
     if isinstance(family, VAE):
         mean, _ = family.encode(subject.points[:SHOWN])

@@ -187,16 +187,19 @@ def build_families(points: PointsPage) -> None:
     with gr.Row(elem_classes=["view-row"]):
         train = gr.Button("Train all", variant="primary", min_width=110, elem_id="families-train")
         stop = gr.Button("Stop all", min_width=90, elem_id="families-stop")
+    with gr.Row(elem_classes=["view-row"]):
         seconds = gr.Radio(
             [(f"{count} s", count) for count in SECONDS],
             value=SECONDS[1],
             label="Seconds for each family",
+            min_width=260,
             elem_classes=["in-a-row"],
             elem_id="families-seconds",
         )
         collapse = gr.Checkbox(
             label="Provoke mode collapse in the GAN",
             info="No gradient penalty, momentum, and a generator that learns ten times as fast.",
+            min_width=260,
             elem_id="families-collapse",
         )
     stage = component("points_families", "{}", "points-families")

@@ -826,6 +826,7 @@ class PointsFamilyPicture(TypedDict):
     ends: NotRequired[PackedPoints]
     t: NotRequired[int]
     error: NotRequired[float]
+    range: NotRequired[list[float]]
 
 
 class PointsFamily(TypedDict):

@@ -44,7 +44,8 @@ test("pictures and progress say what they are", () => {
   const none = { shape: [0, 2], most: 1, values: "" };
   const family = { key: "flow", title: "", samples: none, ratio: 1, steps: 1, seconds: 1, parameters: 1, picture: { error: 3.2e-7 } };
   assert.match(pictureWords(family, false), /There and back: error 3e-7\./);
-  assert.match(pictureWords({ ...family, key: "gan" }, true), /Mode collapse is provoked/);
+  const gan = { ...family, key: "gan", picture: { range: [0.1, 0.625] } };
+  assert.match(pictureWords(gan, true), /from 0\.10, pale, to 0\.63\. Mode collapse is provoked/);
   assert.match(pictureWords({ ...family, key: "matching", picture: { t: 500 } }, false), /at t = 500/);
   const message = { run: "", seconds: 2.5, of: 6, data: none, families: [], rows: [], claims: [], words: "2,000 points", collapse: false };
   const told = (/** @type {string} */ state) => progressWords({ ...message, state });

@@ -884,6 +884,7 @@ export function parse(text) {
  * @property {PackedPoints} [ends] (N, 2): where the network sees the data from there.
  * @property {number} [t] Their timestep.
  * @property {number} [error] The largest error of there and back.
+ * @property {number[]} [range] The smallest and the largest number of the field, as it was.
  */
 
 /**

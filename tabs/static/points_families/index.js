@@ -139,8 +139,8 @@ function drawPicture(plane, { picture }, data) {
   }
   if (picture.starts && picture.ends) {
     const [starts, ends] = [unpackPoints(picture.starts), unpackPoints(picture.ends)];
-    context.lineWidth = 1.2 * ratio;
-    context.strokeStyle = css(colours.x_t, 0.75);
+    context.lineWidth = ratio;
+    context.strokeStyle = css(colours.x_t, 0.5);
     context.beginPath();
     for (let i = 0; i < starts.length; i += 2) {
       context.moveTo(plane.x(starts[i]), plane.y(starts[i + 1]));
@@ -158,14 +158,17 @@ function drawPicture(plane, { picture }, data) {
  * @param {Uint8Array} cells Rows from the top.
  */
 function drawField(plane, cells) {
-  const { context, side, colours } = plane;
   const count = Math.round(Math.sqrt(cells.length));
-  const width = side / count;
-  for (let i = 0; i < cells.length; i++) {
-    context.fillStyle = css(colours.x0, 0.9 * (cells[i] / 255));
-    const [column, row] = [i % count, Math.floor(i / count)];
-    context.fillRect(Math.floor(column * width), Math.floor(row * width), Math.ceil(width), Math.ceil(width));
-  }
+  const small = make("canvas");
+  small.width = small.height = count;
+  const context = small.getContext("2d");
+  if (!context) return;
+  const image = context.createImageData(count, count);
+  const [red, green, blue] = plane.colours.x0;
+  cells.forEach((level, i) => image.data.set([red, green, blue, 0.9 * level], 4 * i));
+  context.putImageData(image, 0, 0);
+  plane.context.imageSmoothingEnabled = true;
+  plane.context.drawImage(small, 0, 0, plane.side, plane.side);
 }
 
 /**

@@ -46,7 +46,8 @@ export function looksOf(verdict) {
 export function pictureWords({ key, picture }, collapse) {
   if (key === "gan") {
     const provoked = collapse ? " Mode collapse is provoked." : "";
-    return `Where the discriminator takes points for data: the deeper the colour, the surer.${provoked}`;
+    const [least, most] = (picture.range ?? [0, 1]).map((share) => share.toFixed(2));
+    return `D(x), how surely the discriminator takes a point for data: from ${least}, pale, to ${most}.${provoked}`;
   }
   if (key === "vae") {
     return "The latent plane as the decoder bends it: lines between the data are what lies between modes. Right: where data lie in that plane.";
