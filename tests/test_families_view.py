@@ -1,4 +1,4 @@
-"""The view "Families" of the Points tab, as plain handlers: what trains, is measured and is told."""
+"""The view "Families" of the Points tab, as plain handlers: what trains, and what is told."""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ class Family(ABC, nn.Module):
         evaluations: Network evaluations of one sample.
         latent: Numbers of the latent that `decode` takes; None where there is no such map.
         num_classes: Classes that it is told and asked for; None where it has none.
+        batch: Samples of a step, where nothing else is said.
     """
 
     name = ""
@@ -46,6 +47,7 @@ class Family(ABC, nn.Module):
     evaluations = 1
     latent: int | None = None
     num_classes: int | None = None
+    batch = 512
 
     def __init__(self) -> None:
         """Without optimisers; a family makes them when its networks stand."""
@@ -82,7 +84,7 @@ class Family(ABC, nn.Module):
         data: Tensor | TrainingData,
         steps: int,
         *,
-        batch: int = 512,
+        batch: int | None = None,
         seed: int = 0,
         done: int = 0,
         decay: int = 0,
@@ -92,7 +94,7 @@ class Family(ABC, nn.Module):
         Args:
             data: float32 (N, D), points; or samples with labels, as an `ImageDataset`.
             steps: Optimiser steps in all.
-            batch: Samples a step, drawn with replacement.
+            batch: Samples a step, drawn with replacement; None is the family's own number.
             seed: Of all draws; step k has a generator of its own.
             done: Steps that were taken before, of which this is the continuation.
             decay: Last steps, over which the learning rates fall linearly to 0.
@@ -102,7 +104,7 @@ class Family(ABC, nn.Module):
             if decay:
                 self.set_rate(min(1.0, (steps - step + 1) / decay))
             generator = seeded(seed, "step", step)
-            which = torch.randint(len(data), (batch,), generator=generator)
+            which = torch.randint(len(data), (batch or self.batch,), generator=generator)
             x, y = (data[which], None) if isinstance(data, Tensor) else data.batch(which)
             losses = self.losses(x, generator, y if self.num_classes else None)
             yield FamilyStep(step, losses, time.perf_counter() - start)

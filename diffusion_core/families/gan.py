@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
+from ..training import ema_update
 from .family import Family
 from .perceptron import Waves, perceptron, width_for
 
@@ -34,7 +35,7 @@ class GANSettings:
             L_D = E softplus(D(G(z)) - D(x)), and L_G the reverse (Jolicoeur-Martineau 2019); with
             both penalties it converges to the data, where the usual loss may drop modes (Huang et
             al. 2024, R3GAN).
-        average: Decay of the generator's averaged weights, which draw.
+        average: Decay of the generator's averaged weights, which draw; it begins low.
         frequencies: Of a GAN of points: each coordinate also enters the discriminator by so many
             sines and cosines, as in `points.PointNetwork`.
         latent: Of a GAN of points: numbers of the generator's noise.
@@ -45,13 +46,13 @@ class GANSettings:
     r1: float = 0.1
     r2: float = 0.0
     relativistic: bool = False
-    average: float = 0.99
-    frequencies: int = 0
+    average: float = 0.998
+    frequencies: int = 1
     latent: int = 8
 
 
 BALANCED = GANSettings()
-COLLAPSING = GANSettings((5e-3, 5e-4), (0.9, 0.99), r1=0.0)
+COLLAPSING = GANSettings((5e-3, 5e-4), (0.9, 0.99), r1=0.0, average=0.99, frequencies=0)
 
 
 class Adversaries(Family):
@@ -78,9 +79,7 @@ class Adversaries(Family):
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
         self.latent, self.settings = latent, settings
-        self.averaged = AveragedModel(
-            generator, multi_avg_fn=get_ema_multi_avg_fn(settings.average)
-        )
+        self.averaged = AveragedModel(generator, multi_avg_fn=ema_update(settings.average))
         self.averaged.requires_grad_(False)  # it is no part of what is trained
         self.optimizers = [
             torch.optim.Adam(part.parameters(), lr=rate, betas=settings.betas, fused=True)
@@ -153,6 +152,8 @@ class GAN(Adversaries):
             ten times as fast as the discriminator.
         settings: How it is trained; None is as `collapse` says.
     """
+
+    batch = 256  # a step of a GAN costs two of others
 
     def __init__(
         self,

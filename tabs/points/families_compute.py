@@ -36,7 +36,6 @@ from diffusion_core.seeding import seeded
 from .subject import DIFFUSION, FLOW, PATHS, Subject
 
 TURN = 0.25  # seconds of training until the next family's turn
-BATCH = 512
 STEPS = 25  # of a walk of diffusion or flow matching
 DRAWS = 6  # sets of samples of which a distance is the mean
 SHOWN = 400  # samples that are seen
@@ -103,7 +102,7 @@ class FamilyLearner(Learner):
         self.key, self.title, self.family = key, title, family
         self.parameters, self.evaluations = family.num_parameters, family.evaluations
         self.latent = family.latent or 0
-        self._training = family.learn(points, 10**9, batch=BATCH, seed=seed)
+        self._training = family.learn(points, 10**9, seed=seed)
 
     def step(self) -> None:
         """One step of training."""

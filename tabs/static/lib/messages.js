@@ -872,7 +872,9 @@ export function parse(text) {
  * @property {PackedPoints} data
  * @property {number} bound The ratio below which samples are recognisable.
  * @property {string} words
+ */
 
+/**
  * What is to be seen of one family, beside its samples: what it has of these.
  *
  * @typedef {object} PointsFamilyPicture
