@@ -22,6 +22,7 @@ from ..checkpoint import Checkpoint
 from ..data import ImageDataset
 from ..families import (
     PICTURE_FAMILIES,
+    PictureVAE,
     StoredFamily,
     bits_per_dimension,
     dequantised,
@@ -166,7 +167,7 @@ def family_bits(stored: StoredFamily, x: Tensor, y: Tensor) -> float | None:
     for part, told in zip(x.split(BATCH), y.split(BATCH), strict=True):
         spread = dequantised(part, generator)
         found = family.log_likelihood(spread, told)
-        if found is None and hasattr(family, "bound"):
+        if isinstance(family, PictureVAE):
             missing, divergence = family.bound(spread, family.noise(len(part), generator), told)
             found = -(missing + divergence)
         if found is None:

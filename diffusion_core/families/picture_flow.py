@@ -109,6 +109,7 @@ class PictureFlow(Flow):
         out = []
         for k, scale in enumerate(self.scales):
             h = F.pixel_unshuffle(h, 2)
+            assert isinstance(scale, nn.ModuleList)
             for part in scale:
                 h, change = part(h, told)
                 total = total + change
