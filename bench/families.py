@@ -46,6 +46,11 @@ TRIALS: dict[str, tuple[int, dict[str, object]]] = {
     "batch 128, average 0.998": (128, {"average": 0.998}),
     "batch 128, 1 wave, average 0.998": (128, {"frequencies": 1, "average": 0.998}),
     "batch 256, 1 wave, average 0.998": (256, {"frequencies": 1, "average": 0.998}),
+    "the same, γ 1": (256, {"frequencies": 1, "average": 0.998, "r1": 1.0}),
+    "the same, relativistic, R1 and R2, half the rates": (
+        256,
+        {"frequencies": 1, "average": 0.998, **BOTH, **SLOW},
+    ),
 }
 
 
