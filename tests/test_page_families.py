@@ -18,7 +18,7 @@ def test_five_families_train_stop_and_are_compared(open_page, url):
     page.get_by_role("button", name="Stop all").click()
     page.wait_for_selector(f"{STAGE}[data-state='stopped']")
     expect(page.locator(f"{STAGE} .progress")).to_contain_text("Stopped after")
-    titles = ["GAN", "VAE", "Normalizing flow", "Flow matching", "Diffusion"]
+    titles = ["GAN, collapse provoked", "VAE", "Normalizing flow", "Flow matching", "Diffusion"]
     assert page.locator(f"{STAGE} .card h3").all_inner_texts() == titles
     expect(page.locator(f"{STAGE} table.rows tr")).to_have_count(6)
     expect(page.locator(f"{STAGE} table.claims tr")).to_have_count(8)
