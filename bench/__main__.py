@@ -20,6 +20,9 @@
                                      product; walks with twice the steps, batch, size, channels
     python -m bench points           seconds until points of a plane are learnt, by the energy
                                      distance to held-out ones, against the data to themselves
+    python -m bench families         how near a GAN, a VAE and a flow come to points in the same
+                                     seconds; --trials tries settings of the GAN; not among "all
+                                     parts"
     python -m bench memory           the page's memory while visitors come, use it and leave; not
                                      among "all parts", since it takes minutes
 
@@ -147,6 +150,25 @@ def points(
 
     try:
         bench_points(name, seconds, count)
+    except ValueError as error:  # there is no such set
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def families(
+    name: Annotated[list[str], typer.Option(help="Sets of points; repeat for several.")] = [  # noqa: B006
+        "ring",
+        "checkerboard",
+    ],
+    seconds: Annotated[float, typer.Option(help="Training of each, of one core.", min=0.1)] = 15.0,
+    count: Annotated[int, typer.Option(help="Points that are learnt.", min=10)] = 2000,
+    trials: Annotated[bool, typer.Option(help="Try settings of the GAN instead.")] = False,
+) -> None:
+    """A GAN, a VAE and a flow on points, after the same seconds."""
+    from .families import bench_families
+
+    try:
+        bench_families(name, seconds, count, trials)
     except ValueError as error:  # there is no such set
         raise typer.BadParameter(str(error)) from error
 

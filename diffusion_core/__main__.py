@@ -6,12 +6,14 @@ import sys
 
 import typer
 
-from .cli import COMMANDS, Command
+from .cli import COMMANDS, GROUPS, Command
 from .files import ensure_home
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 for command in COMMANDS:
     app.command(cls=Command)(command)
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
 
 
 def main() -> int:

@@ -59,6 +59,7 @@ __all__ = [
     "default_accelerator",
     "draw_batch",
     "draw_step",
+    "ema_update",
     "fresh_unet",
     "learning_rate_at",
     "loss_weights",
@@ -387,7 +388,9 @@ def fresh_unet(config: UNetConfig, seed: int) -> UNet:
         return UNet(config)
 
 
-def _ema_update(decay: float) -> Any:
+def ema_update(decay: float) -> Any:
+    """What `AveragedModel` averages by: a decay that begins low and rises with the steps."""
+
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
         n = int(count)
@@ -445,7 +448,7 @@ class TrainingState(Generic[NetworkT]):
             device: The device to train on.
         """
         network.to(device)
-        ema = AveragedModel(network, multi_avg_fn=_ema_update(config.ema_decay))
+        ema = AveragedModel(network, multi_avg_fn=ema_update(config.ema_decay))
         optimizer = torch.optim.AdamW(
             network.parameters(),
             lr=config.learning_rate,

@@ -36,8 +36,10 @@ def core_commands() -> list[Any]:
 def parsed(words: list[str]) -> dict[str, Any]:
     """The options of a command of the core, as it would be called with them; nothing runs."""
     group: Any = typer.main.get_command(app)
-    command = group.commands[words[0]]
-    return command.make_context(words[0], list(words[1:])).params
+    command, rest = group.commands[words[0]], list(words[1:])
+    while getattr(command, "commands", None):  # a group, as family
+        command = command.commands[rest.pop(0)]
+    return command.make_context(words[0], rest).params
 
 
 @pytest.mark.parametrize("words", core_commands())
@@ -52,6 +54,8 @@ def test_a_command_with_an_unknown_option_is_seen():
     assert len(core_commands()) > 12
     with pytest.raises(Exception, match="No such option"):
         parsed(["sample", "--colour", "red", "--out", "a.png"])
+    with pytest.raises(Exception, match="No such option"):
+        parsed(["family", "sample", "--colour", "red", "--out", "a.png"])
 
 
 def test_the_weights_that_the_training_page_begins_with_fit(tmp_path):

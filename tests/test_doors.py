@@ -55,6 +55,7 @@ DOORS = {
     **dict.fromkeys(["handed_over", "with_shown", "taken"], "quick"),
     **dict.fromkeys(["parts_of_another_model"], "quick"),
     **dict.fromkeys(["draw_one", "draw_many", "take_step"], "queued"),
+    **dict.fromkeys(["train_families"], "queued"),
     **dict.fromkeys(["open_step", "move_along", "follow_player"], "queued"),
     **dict.fromkeys(["truth"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),
@@ -62,7 +63,8 @@ DOORS = {
         ["begins", "newest", "use", "delete", "from_address", "menu", "corrected"], "quick"
     ),
     **dict.fromkeys(
-        ["left", "join", "recall", "cancel_reading", "superseded", "walk_noise"], "quick"
+        ["left", "join", "stop_families", "recall", "cancel_reading", "superseded", "walk_noise"],
+        "quick",
     ),
     **dict.fromkeys(["walk_noise", "denoise_in_browser"], "quick"),
     **dict.fromkeys(["points_view", "train", "compare"], "queued"),  # of the tab Points

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from .evaluate import evaluate
 from .export import export
+from .family import family
 from .options import Command
 from .push import push
 from .sample import sample
 from .train import train
 
-__all__ = ["COMMANDS", "Command"]
+__all__ = ["COMMANDS", "GROUPS", "Command"]
 
 COMMANDS = (train, sample, evaluate, export, push)
+GROUPS = {"family": family}

@@ -6,6 +6,7 @@ help is shown, for the core imports torch, which takes seconds.
 
 from __future__ import annotations
 
+import signal
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ NAMES = {
     "weightings": ("training", "WEIGHTINGS"),
     "precisions": ("training", "PRECISIONS"),
     "engines": ("engines", "ENGINES"),
+    "families": ("families", "PICTURE_FAMILIES"),
 }
 
 
@@ -47,3 +49,16 @@ class _Names(dict[str, str]):
         module, table = NAMES[field]
         names = list(getattr(import_module(f"diffusion_core.{module}"), table))
         return " or ".join([", ".join(names[:-1]), names[-1]])
+
+
+def stop_signals() -> list[int]:
+    """A list that the first SIGINT or SIGTERM fills; the second takes effect at once."""
+    signals: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        signals.append(number)
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return signals

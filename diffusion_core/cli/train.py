@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from .options import stop_signals
 
 if TYPE_CHECKING:
     from ..checkpoint import CheckpointConfig
@@ -174,7 +175,7 @@ def train(
     if log:
         accelerator.init_trackers("train", config=dataclasses.asdict(config))
     steps_done = fit(plan, data, out, accelerator=accelerator)
-    signals = _stop_signs()
+    signals = stop_signals()
     bar = tqdm(total=steps, unit="step", disable=not accelerator.is_main_process)
     progress = TrainingProgress(steps, batch_size, len(plan.schedule()))
     for s in steps_done:
@@ -213,16 +214,3 @@ def _yes_no(text: str, name: str) -> tuple[bool, ...] | None:
     if not set(words) <= {"yes", "no"}:
         raise ValueError(f"{name} must be yes or no for each level, with commas, got {text!r}.")
     return tuple(word == "yes" for word in words) or None
-
-
-def _stop_signs() -> list[int]:
-    """A list that the first SIGINT or SIGTERM fills; the second takes effect at once."""
-    signals: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        signals.append(number)
-        signal.signal(number, signal.default_int_handler)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note)
-    return signals

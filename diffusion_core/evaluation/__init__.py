@@ -4,6 +4,8 @@ Its files:
 
     judges       small classifiers that read what a picture shows
     metrics      distances between sets of images
+    precision_recall   quality and diversity apart
+    families     a GAN, a VAE, a flow and diffusion, side by side
     records      the content of results.json: rows of samplers, and what they were measured with
     evaluate     measures a checkpoint, row by row
     attributes   how often the attributes of a condition are shown
@@ -17,8 +19,19 @@ from __future__ import annotations
 
 from .benchmark import BENCHMARKS, Scorecard
 from .evaluate import GUIDED_ROWS, conditions_of, draw_samples
+from .families import (
+    DIFFUSION_ROWS,
+    FamilyResults,
+    FamilyRow,
+    compare_families,
+    draw_family,
+    families_in,
+    family_results,
+    save_family_results,
+)
 from .judges import WIDTHS, AttributeJudge, Judge, judged, load_judge, rights
 from .metrics import frechet_distance
+from .precision_recall import PrecisionRecall, precision_recall
 from .records import (
     READABLE,
     TRAINING_IMAGES,
@@ -41,6 +54,7 @@ from .tables import attribute_table, results_markdown, table
 
 __all__ = [
     "BENCHMARKS",
+    "DIFFUSION_ROWS",
     "GUIDED_ROWS",
     "READABLE",
     "TRAINING_IMAGES",
@@ -48,8 +62,11 @@ __all__ = [
     "AttributeAccuracy",
     "AttributeJudge",
     "Conditions",
+    "FamilyResults",
+    "FamilyRow",
     "Judge",
     "JudgeFacts",
+    "PrecisionRecall",
     "ReferenceRow",
     "Results",
     "SamplerRow",
@@ -59,14 +76,20 @@ __all__ = [
     "attribute_table",
     "best_value",
     "candidates",
+    "compare_families",
     "default_words",
+    "draw_family",
     "draw_samples",
+    "families_in",
+    "family_results",
     "frechet_distance",
     "judged",
     "load_judge",
+    "precision_recall",
     "read_results",
     "results_markdown",
     "rights",
+    "save_family_results",
     "save_results",
     "table",
 ]

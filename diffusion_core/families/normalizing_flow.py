@@ -10,6 +10,7 @@ point is known exactly:  log p(x) = log N(z; 0, I) + Σ log |det|,  z = f(x).
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,51 @@ class Coupling(nn.Module):
         return self._joined(a, (b - t) * (-s).exp())
 
 
-class NormalizingFlow(Family):
+class Flow(Family):
+    """A map between samples and a normal distribution of as many numbers, that can be inverted."""
+
+    name = "normalizing flow"
+    paper = "Dinh et al. 2017"
+    grad_clip = 5.0  # largest norm of the gradient
+
+    @abstractmethod
+    def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Z = f(x), (B, latent), and log |det dz/dx|, (B,), of samples (B, ...)."""
+
+    @abstractmethod
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """The samples (B, ...) of noise (B, latent): the inverse of `encode`."""
+
+    def _log_likelihood(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        z, change = self.encode(x, y)
+        return change - z.square().sum(1) / 2 - z.shape[1] / 2 * math.log(2 * math.pi)
+
+    def losses(
+        self, x: Tensor, generator: torch.Generator, y: Tensor | None = None
+    ) -> dict[str, float]:
+        """One step on the negative log-likelihood."""
+        loss = -self._log_likelihood(x, y).mean()
+        self.optimizers[0].zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters(), self.grad_clip)
+        self.optimizers[0].step()
+        return {"negative log-likelihood": float(loss.detach())}
+
+    def noise(self, count: int, generator: torch.Generator) -> Tensor:
+        """Latents, standard normal, (count, latent)."""
+        return torch.randn(count, self.latent or 0, generator=generator)
+
+    def draw(self, count: int, generator: torch.Generator, y: Tensor | None = None) -> Tensor:
+        """New samples, float32 (count, ...)."""
+        return self.decode(self.noise(count, generator), y)
+
+    @torch.no_grad()
+    def log_likelihood(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Log p(x), natural, exact, (B,), of samples (B, ...)."""
+        return self._log_likelihood(x, y)
+
+
+class NormalizingFlow(Flow):
     """Ten couplings between points and a normal distribution.
 
     Args:
@@ -75,9 +120,6 @@ class NormalizingFlow(Family):
         ValueError: if dim is odd.
     """
 
-    name = "normalizing flow"
-    paper = "Dinh et al. 2017"
-
     def __init__(self, parameters: int, dim: int = 2) -> None:
         """Begin as the identity."""
         super().__init__()
@@ -87,11 +129,11 @@ class NormalizingFlow(Family):
         def all_(width: int) -> nn.ModuleList:
             return nn.ModuleList(Coupling(dim, width, k % 2 == 0) for k in range(COUPLINGS))
 
-        self.dim, self.latent = dim, dim
+        self.latent = dim
         self.couplings = all_(width_for(parameters, all_))
-        self._optimizer = torch.optim.Adam(self.parameters(), lr=1e-3, fused=True)
+        self.optimizers = [torch.optim.Adam(self.parameters(), lr=1e-3, fused=True)]
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Z = f(x), (B, D), and log |det dz/dx|, (B,)."""
         total = torch.zeros(len(x))
         for coupling in self.couplings:
@@ -100,31 +142,9 @@ class NormalizingFlow(Family):
         return x, total
 
     @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """The points (B, D) of noise (B, D): the inverse of `encode`."""
         for coupling in reversed(list(self.couplings)):
             assert isinstance(coupling, Coupling)
             z = coupling.inverse(z)
         return z
-
-    def _log_likelihood(self, x: Tensor) -> Tensor:
-        z, change = self.encode(x)
-        return change - z.square().sum(1) / 2 - self.dim / 2 * math.log(2 * math.pi)
-
-    def losses(self, x: Tensor, generator: torch.Generator) -> dict[str, float]:
-        """One step on the negative log-likelihood."""
-        loss = -self._log_likelihood(x).mean()
-        self._optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters(), 5.0)
-        self._optimizer.step()
-        return {"negative log-likelihood": float(loss.detach())}
-
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """New points, float32 (count, D)."""
-        return self.decode(torch.randn(count, self.dim, generator=generator))
-
-    @torch.no_grad()
-    def log_likelihood(self, x: Tensor) -> Tensor:
-        """Log p(x), natural, exact, (B,), of points (B, D)."""
-        return self._log_likelihood(x)

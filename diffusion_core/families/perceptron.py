@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def perceptron(inputs: int, outputs: int, width: int, layers: int = 3) -> nn.Sequential:
@@ -20,6 +22,31 @@ def perceptron(inputs: int, outputs: int, width: int, layers: int = 3) -> nn.Seq
     for _ in range(layers - 1):
         made += [nn.Linear(width, width), nn.SiLU()]
     return nn.Sequential(*made, nn.Linear(width, outputs))
+
+
+class Waves(nn.Module):
+    """Coordinates as they are, and by sines and cosines of a few frequencies.
+
+    A perceptron alone learns edges late (Tancik et al. 2020).
+
+    Args:
+        dim: Numbers of a point.
+        frequencies: How many: 1, 2, 4 … half turns over [-1, 1]; 0 leaves points as they are.
+    """
+
+    turns: Tensor
+
+    def __init__(self, dim: int, frequencies: int) -> None:
+        """It has nothing to learn."""
+        super().__init__()
+        self.outputs = dim * (1 + 2 * frequencies)
+        turns = math.pi * 2.0 ** torch.arange(frequencies)
+        self.register_buffer("turns", turns, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Points (B, dim) to (B, outputs)."""
+        angles = (x[:, :, None] * self.turns).flatten(1)
+        return torch.cat([x, angles.sin(), angles.cos()], dim=1)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -3,12 +3,14 @@
 Its files:
 
     card    what a checkpoint is, how it was made, and the measured table
+    family_card  the same of a GAN, a VAE and a flow
     upload  the files that go to the Hub, in one commit
 """
 
 from __future__ import annotations
 
 from .card import keep_default, write_card
+from .family_card import write_family_cards
 from .upload import TOKENS, Pushed, Tell, push
 
 __all__ = [
@@ -18,4 +20,5 @@ __all__ = [
     "keep_default",
     "push",
     "write_card",
+    "write_family_cards",
 ]

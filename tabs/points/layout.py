@@ -13,6 +13,7 @@ from ..shared.page import Page
 from ..shared.seed_input import new_seed
 from .code import code
 from .data_view import build_data
+from .families_view import build_families
 from .field_view import build_field
 from .form import BESIDE, COUNTS, DATA, MODELS, PICTURE, SAMPLERS, WORD, PointsForm
 from .learn_view import build_learn
@@ -28,6 +29,7 @@ VIEWS = {
     "walk": build_walk,
     "field": build_field,
     "paths": build_paths,
+    "families": build_families,
 }
 # The controls that stand in the address, by its names for them: NAMED of points/clicks.js.
 ADDRESSED = {

@@ -813,3 +813,72 @@ class PointsPathsMessage(TypedDict):
     data: PackedPoints
     bound: float
     words: str
+
+
+class PointsFamilyPicture(TypedDict):
+    """What is to be seen of one family, beside its samples."""
+
+    field: NotRequired[str]
+    lines: NotRequired[PackedPoints]
+    latent: NotRequired[PackedPoints]
+    told: NotRequired[PackedPoints]
+    starts: NotRequired[PackedPoints]
+    ends: NotRequired[PackedPoints]
+    t: NotRequired[int]
+    error: NotRequired[float]
+    range: NotRequired[list[float]]
+
+
+class PointsFamily(TypedDict):
+    """One family of generative models while it learns points."""
+
+    key: str
+    title: str
+    samples: PackedPoints
+    ratio: float
+    steps: int
+    seconds: float
+    parameters: int
+    picture: PointsFamilyPicture
+
+
+class PointsFamilyRow(TypedDict):
+    """What was measured of one family on points."""
+
+    title: str
+    distance: float
+    error: float
+    precision: float
+    recall: float
+    modes: int | None
+    of_modes: int | None
+    evaluations: int
+    microseconds: float
+    likelihood: float | None
+    parameters: int
+    latent: int
+    steps: int
+    seconds: float
+
+
+class PointsClaim(TypedDict):
+    """A usual claim on families, and what was measured of it."""
+
+    claim: str
+    verdict: str
+    figures: str
+
+
+class PointsFamiliesMessage(TypedDict):
+    """Five families that learn the same points."""
+
+    run: str
+    state: str
+    seconds: float
+    of: float
+    data: PackedPoints
+    families: list[PointsFamily]
+    rows: list[PointsFamilyRow]
+    claims: list[PointsClaim]
+    words: str
+    collapse: bool

@@ -873,3 +873,77 @@ export function parse(text) {
  * @property {number} bound The ratio below which samples are recognisable.
  * @property {string} words
  */
+
+/**
+ * What is to be seen of one family, beside its samples: what it has of these.
+ *
+ * @typedef {object} PointsFamilyPicture
+ * @property {string} [field] Of cells of the square, rows from the top: uint8, in base64.
+ * @property {PackedPoints} [lines] (L, P, 2): a grid of the latent plane, as it is bent.
+ * @property {PackedPoints} [latent] (N, 2): where points lie in the latent plane.
+ * @property {PackedPoints} [told] (N, 2): these points.
+ * @property {PackedPoints} [starts] (N, 2): noisy points.
+ * @property {PackedPoints} [ends] (N, 2): where the network sees the data from there.
+ * @property {number} [t] Their timestep.
+ * @property {number} [error] The largest error of there and back.
+ * @property {number[]} [range] The smallest and the largest number of the field, as it was.
+ */
+
+/**
+ * One family of generative models while it learns points.
+ *
+ * @typedef {object} PointsFamily
+ * @property {string} key
+ * @property {string} title
+ * @property {PackedPoints} samples (N, 2)
+ * @property {number} ratio Energy distance to held-out points, over that of data against data.
+ * @property {number} steps
+ * @property {number} seconds Of training.
+ * @property {number} parameters
+ * @property {PointsFamilyPicture} picture
+ */
+
+/**
+ * What was measured of one family on points.
+ *
+ * @typedef {object} PointsFamilyRow
+ * @property {string} title
+ * @property {number} distance Energy distance, over that of data against data.
+ * @property {number} error Its standard error.
+ * @property {number} precision
+ * @property {number} recall
+ * @property {number | null} modes Modes covered.
+ * @property {number | null} of_modes
+ * @property {number} evaluations Of a sample.
+ * @property {number} microseconds Of a sample.
+ * @property {number | null} likelihood Mean log p of held-out points.
+ * @property {number} parameters
+ * @property {number} latent
+ * @property {number} steps
+ * @property {number} seconds
+ */
+
+/**
+ * A usual claim on families, and what was measured of it.
+ *
+ * @typedef {object} PointsClaim
+ * @property {string} claim
+ * @property {string} verdict
+ * @property {string} figures
+ */
+
+/**
+ * Five families that learn the same points.
+ *
+ * @typedef {object} PointsFamiliesMessage
+ * @property {string} run The name of the run; "" where none was begun.
+ * @property {string} state "empty", "waiting", "running", "stopped" or "done".
+ * @property {number} seconds Of training of each so far.
+ * @property {number} of Seconds that each is to train.
+ * @property {PackedPoints} data (N, 2): points that no training sees.
+ * @property {PointsFamily[]} families
+ * @property {PointsFamilyRow[]} rows Empty until it is measured.
+ * @property {PointsClaim[]} claims Likewise.
+ * @property {string} words What the points are.
+ * @property {boolean} collapse Whether the GAN is provoked to lose modes.
+ */
