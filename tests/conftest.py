@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import os
 import re
 import time
@@ -28,7 +29,7 @@ from diffusion_core.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from diffusion_core.data import load_dataset
+from diffusion_core.data import ImageDataset, load_dataset
 from diffusion_core.data.named import FASHION_CLASSES
 from diffusion_core.engines import on_engine
 from diffusion_core.generation import run
@@ -151,9 +152,15 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
 
 
+@functools.cache
+def avatars() -> ImageDataset:
+    """The shipped pictures of people, which take a second to unpack; nobody changes them."""
+    return load_dataset("avatars-3000")
+
+
 def save_tiny_avatars(folder: Path) -> Path:
     """A checkpoint that can be asked for the attributes of avatars."""
-    data = load_dataset("avatars-3000")
+    data = avatars()
     noise = {"name": "cosine", "num_train_timesteps": 1000}
     config = CheckpointConfig(
         TINY_AVATARS,
