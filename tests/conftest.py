@@ -38,11 +38,15 @@ from diffusion_core.unet import UNet, UNetConfig
 pytest_plugins = ["pagelib"]
 
 
+LONGEST = {"test_train_tab.py", "test_training.py", "test_training_process.py"}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out long proofs unless ``-m`` names them, and have the files of the browser first.
 
     An option ``-m "not long"`` of pyproject.toml would be lost where the command line has its own.
-    Files that need a browser take long; coming first, they let both workers end together.
+    Files that need a browser take long; coming first, they let all workers end together. So do the
+    longest of the others, which by their names would come last.
     """
     if not re.search(r"\blong\b", config.option.markexpr or ""):
         long = [item for item in items if item.get_closest_marker("long")]
@@ -50,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.hook.pytest_deselected(items=long)
             items[:] = [item for item in items if not item.get_closest_marker("long")]
     slow = {item.path for item in items if item.get_closest_marker("browser")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path not in slow, item.path.name not in LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
