@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from pagelib import WATCH, choose, number, pixels, press, run
+from pagelib import WATCH, number, pixels, press, run
 from playwright.sync_api import expect
 
 from tabs.shared.components import served
@@ -103,7 +103,6 @@ def test_a_finished_walk_is_shown_again_until_something_is_pressed(page):
 
 
 def test_keys_act_on_the_whole_tab_and_what_is_kept_can_be_taken_away(page):
-    choose(page, "Model", "one")
     number(page, "Steps", 10)
     run(page)
     assert page.locator(PLAYER).get_attribute("data-replay") is None  # little motion is wanted
