@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import os
 import re
 import time
@@ -28,7 +29,7 @@ from diffusion_core.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from diffusion_core.data import load_dataset
+from diffusion_core.data import ImageDataset, load_dataset
 from diffusion_core.data.named import FASHION_CLASSES
 from diffusion_core.engines import on_engine
 from diffusion_core.generation import run
@@ -37,11 +38,15 @@ from diffusion_core.unet import UNet, UNetConfig
 pytest_plugins = ["pagelib"]
 
 
+LONGEST = {"test_train_tab.py", "test_training.py", "test_training_process.py"}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out long proofs unless ``-m`` names them, and have the files of the browser first.
 
     An option ``-m "not long"`` of pyproject.toml would be lost where the command line has its own.
-    Files that need a browser take long; coming first, they let both workers end together.
+    Files that need a browser take long; coming first, they let all workers end together. So do the
+    longest of the others, which by their names would come last.
     """
     if not re.search(r"\blong\b", config.option.markexpr or ""):
         long = [item for item in items if item.get_closest_marker("long")]
@@ -49,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.hook.pytest_deselected(items=long)
             items[:] = [item for item in items if not item.get_closest_marker("long")]
     slow = {item.path for item in items if item.get_closest_marker("browser")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path not in slow, item.path.name not in LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -151,9 +156,15 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
 
 
+@functools.cache
+def avatars() -> ImageDataset:
+    """The shipped pictures of people, which take a second to unpack; nobody changes them."""
+    return load_dataset("avatars-3000")
+
+
 def save_tiny_avatars(folder: Path) -> Path:
     """A checkpoint that can be asked for the attributes of avatars."""
-    data = load_dataset("avatars-3000")
+    data = avatars()
     noise = {"name": "cosine", "num_train_timesteps": 1000}
     config = CheckpointConfig(
         TINY_AVATARS,

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from conftest import avatars
 from measured import results, row
 from safetensors.torch import save_file
 
@@ -34,7 +35,7 @@ from diffusion_core.evaluation.metrics import nearest_distances
 from diffusion_core.schedule import make_schedule
 
 SIZES = (3, 48, 30, 9, 5, 7, 8)
-DATA = load_dataset("avatars-3000")
+DATA = avatars()
 FEW = dataclasses.replace(
     DATA, pictures=DATA.pictures[:60], labels=DATA.labels[:60], attributes=DATA.attributes[:60]
 )

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from conftest import TINY, TINY_AVATARS, last, wake
+from conftest import TINY, TINY_AVATARS, avatars, last, wake
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -23,7 +23,7 @@ from diffusion_core.training_runs import STATE_FILE, TrainingPlan, fit
 from diffusion_core.training_runs import train_resumably as train
 from diffusion_core.unet import UNet, UNetConfig, num_parameters
 
-DATA = load_dataset("avatars-3000")
+DATA = avatars()
 SCHEDULE = make_schedule("cosine")
 NULL = [3, -1, -1, -1, -1, -1, -1]
 CONFIG = TrainConfig(

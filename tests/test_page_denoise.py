@@ -59,7 +59,6 @@ def test_something_is_there_at_once_and_bad_input_is_one_sentence_beside_it(page
 
 
 def test_the_last_frame_is_the_command_lines_picture_and_settings_change_it(page, models_folder):
-    choose(page, "Model", "one")
     choose(page, "Class", "Bag")
     number(page, "Seed", 11)
     number(page, "Steps", 6)
@@ -87,7 +86,6 @@ def test_the_last_frame_is_the_command_lines_picture_and_settings_change_it(page
 
 
 def test_scrubbing_asks_no_server_and_the_keyboard_plays_pauses_and_loops(page):
-    choose(page, "Model", "one")
     number(page, "Steps", 24)
     run(page)
     quiet(page)  # after what follows the choices above
@@ -128,7 +126,6 @@ def test_scrubbing_asks_no_server_and_the_keyboard_plays_pauses_and_loops(page):
 
 def test_almost_every_frame_is_seen(page):
     page.emulate_media(reduced_motion="no-preference")
-    choose(page, "Model", "one")
     number(page, "Steps", 100)
     page.evaluate(WATCH)
     for seed, round_trip in enumerate((0, 50)):
@@ -149,7 +146,6 @@ def test_stop_ends_the_run_and_no_frame_of_it_appears_afterwards(page, monkeypat
 
     watch_steps(monkeypatch, slowly)
     delay(page, 50)
-    choose(page, "Model", "one")
     number(page, "Steps", 1000)
     page.evaluate(WATCH)
     press(page, "Denoise")
@@ -195,7 +191,6 @@ def test_stop_before_the_first_frame_shows_none(page, monkeypatch):
     watch_steps(monkeypatch, hold)
     page.route("**/run/predict", slow)
     before = pixels(page, "x_t")
-    choose(page, "Model", "one")
     number(page, "Steps", 1000)
     press(page, "Denoise")
     page.wait_for_selector("#denoise-player .player[data-state=waiting]")
@@ -217,7 +212,6 @@ def test_a_second_denoise_takes_the_place_of_the_first(page, models_folder, monk
     replaced = threading.Event()
     watch_steps(monkeypatch, lambda _: replaced.wait(0.2))  # it is not done before it is replaced
     delay(page, 50)
-    choose(page, "Model", "one")
     number(page, "Steps", 1000)
     press(page, "Denoise")
     page.wait_for_selector("#denoise-player .player[data-state=running]")
@@ -245,7 +239,6 @@ def test_closing_the_page_ends_the_run(monkeypatch, open_page, url):
     other.goto(url)
     other.wait_for_selector("#denoise-player .player[data-state=done]")
     delay(other, 50)
-    choose(other, "Model", "one")
     number(other, "Steps", 1000)
     press(other, "Denoise")
     other.wait_for_selector("#denoise-player .player[data-state=running]")

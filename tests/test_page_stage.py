@@ -55,7 +55,6 @@ def test_a_usual_walk_is_seen_without_scrolling(open_page, url):
 
 
 def test_the_die_draws_a_seed_shows_it_and_runs(page):
-    choose(page, "Model", "one")
     run_button, die, stop = (
         page.evaluate(BOX, f"#denoise-{name}") for name in ("run", "die", "stop")
     )

@@ -33,7 +33,6 @@ PANELS = {
 
 @pytest.fixture
 def tab(page):
-    choose(page, "Model", "one")
     number(page, "Steps", 10)
     return page
 

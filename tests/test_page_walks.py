@@ -34,7 +34,6 @@ PLAYER = "#denoise-player .player"
 
 @pytest.fixture
 def tab(page):
-    choose(page, "Model", "one")
     number(page, "Steps", 10)
     return page
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.data import ImageDataset, load_dataset
-from diffusion_core.training_runs import MilestoneReport, load_history, milestones
+from diffusion_core.training_runs import MilestoneReport, history, load_history, milestones
 from tabs.shared import errors, limits, models, text
 from tabs.shared.limits import PUBLIC_LIMITS, Limits
 from tabs.shared.sessions import SESSIONS, Sessions
@@ -705,7 +705,8 @@ def test_a_page_is_told_once_however_often_it_opens_the_tab(home, dataset):
     assert messages_module.FOLLOWED == {}
 
 
-def test_messages_overlap_and_miss_nothing(home, dataset):
+def test_messages_overlap_and_miss_nothing(home, dataset, monkeypatch):
+    monkeypatch.setattr(history, "MILESTONES", 3 * messages_module.AT_ONCE)
     job = a_job(dataset, home, "a", steps=40)
     job.run()
     watch, told = messages_module.Watch(job), []
@@ -717,10 +718,12 @@ def test_messages_overlap_and_miss_nothing(home, dataset):
         assert set(now) - seen <= set(later)  # what is new in one stands in the next one too
         seen |= set(now)
     assert {s for each in steps for s in each} == set(job.growth.steps)
+    assert len(job.growth.steps) > 2 * messages_module.AT_ONCE
     assert max(map(len, steps)) <= 2 * messages_module.AT_ONCE
 
 
-def test_a_new_page_shows_what_the_chosen_model_keeps_of_its_training(home, dataset):
+def test_a_new_page_shows_what_the_chosen_model_keeps_of_its_training(home, dataset, monkeypatch):
+    monkeypatch.setattr(history, "MILESTONES", messages_module.AT_ONCE + 1)
     job = a_job(dataset, home, "kept", steps=60)
     job.run()
     known = messages(handlers.follow(job, "me"))
