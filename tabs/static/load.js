@@ -1,7 +1,8 @@
 // Starts a component. Gradio runs a component's script as the body of a function that cannot wait,
 // so this one part is no module: components.py writes it into js_on_load, with a call of it.
-// The module arrives a moment later. Until then every value of the component and every event that
-// the page sends to it is kept, and handed on in order once the module's `mount` has run.
+// The module arrives a moment later. Until then every value of the component, every event that the
+// page sends to it and every press of one of its buttons is kept, and handed on in order once the
+// module's `mount` has run.
 
 /**
  * @param {HTMLElement} element Holds the component's markup.
@@ -36,12 +37,23 @@ function loadComponent(element, host, watch, address, events, load = (url) => im
     if (type.endsWith(":start")) root.dataset.wanted = detail.id ?? detail;
     early?.push(() => root.dispatchEvent(new CustomEvent(type, { detail })));
   };
+  /** @type {Set<Element>} Who waits presses again; a button is meant once. */
+  const pressed = new Set();
+  /** @param {Event} event */
+  const press = (event) => {
+    const button = /** @type {Element} */ (event.target).closest("button");
+    if (!button || pressed.has(button)) return;
+    pressed.add(button);
+    early?.push(() => button.click());
+  };
   for (const name of Object.keys(events)) element.addEventListener(name, keep, { capture: true });
+  element.addEventListener("click", press, { capture: true });
   watch("value", take);
   take();
   return load(new URL(address, document.baseURI).href)
     .then((module) => {
       for (const name of Object.keys(events)) element.removeEventListener(name, keep, { capture: true });
+      element.removeEventListener("click", press, { capture: true });
       delete root.dataset.wanted;
       receive = module.mount(element, host);
       const kept = early ?? [];

@@ -129,3 +129,23 @@ test("a module that does not come is said in a sentence", async () => {
   assert.match(page.words, /could not be loaded. Reload the page/);
   assert.match(page.errors[0], /index.js could not be loaded: Error: 403/);
 });
+
+test("a press before the module's arrival counts once, and then", async () => {
+  const page = component();
+  let clicks = 0;
+  const button = { click: () => (clicks += 1), closest: () => button };
+  const click = (target) => {
+    const event = new Event("click");
+    Object.defineProperty(event, "target", { value: target });
+    page.element.dispatchEvent(event);
+  };
+  click(button);
+  click(button); // by somebody who waits
+  click({ closest: () => null }); // beside it
+  assert.equal(clicks, 0);
+  page.resolve({ mount: () => () => {} });
+  await page.ended;
+  assert.equal(clicks, 1);
+  click(button); // the module's own handlers hear this one
+  assert.equal(clicks, 1);
+});
