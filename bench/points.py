@@ -58,7 +58,7 @@ def learnt(
         spent, done = spent + time.perf_counter() - last, step.step
         if spent - looked >= seconds / 30 or spent >= seconds:
             looked = spent
-            denoiser = ModelDenoiser(step.unet, schedule, prediction_type)
+            denoiser = ModelDenoiser(step.network, schedule, prediction_type)
             walk = sample(denoiser, noise, num_steps=25, clip_x0=False)
             ratio = energy_distance(list(walk)[-1].x_prev, held_out) / scale
             if reached is None and ratio <= BOUND:

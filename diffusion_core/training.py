@@ -339,7 +339,7 @@ class TrainStep(Generic[NetworkT]):
         learning_rate: Learning rate of this step.
         grad_norm: Norm of the gradient before clipping.
         seconds: Duration of the step.
-        unet: The averaged (EMA) network at this step; read it, do not change it.
+        network: The averaged (EMA) network at this step; read it, do not change it.
         raw: The network in training, likewise.
     """
 
@@ -350,7 +350,7 @@ class TrainStep(Generic[NetworkT]):
     learning_rate: float
     grad_norm: float
     seconds: float
-    unet: NetworkT
+    network: NetworkT
     raw: NetworkT
 
 

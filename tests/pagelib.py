@@ -159,15 +159,17 @@ STEP_SECONDS: OrderedDict = OrderedDict()  # what was "measured" for pages, apar
 
 
 @pytest.fixture(autouse=True)
-def _training_is_not_measured(request, monkeypatch):
+def _training_is_not_measured(request):
     """Each page that opens Train measures its presets for seconds of CPU: here a step takes 20 ms.
 
     The measure itself is tested without a page (test_sample_history, test_train_tab), and in a
     browser by the page of test_space, which is a process of its own.
     """
-    if request.node.get_closest_marker("browser"):
-        monkeypatch.setattr(cost, "_TOOK", STEP_SECONDS)
-        monkeypatch.setattr(cost, "_step_seconds", lambda *asked: 0.02)
+    with pytest.MonkeyPatch.context() as patch:  # the test's own is taken back when it should be
+        if request.node.get_closest_marker("browser"):
+            patch.setattr(cost, "_TOOK", STEP_SECONDS)
+            patch.setattr(cost, "_step_seconds", lambda *asked: 0.02)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -175,7 +175,7 @@ def test_it_learns_goes_on_to_the_bit_and_walks_by_every_sampler(tmp_path):
     assert first[:4] + [s.loss for s in rest] == whole
     with pytest.raises(ValueError, match="holds a run with"):
         next(learn_clouds(data, schedule, config, folder=tmp_path))
-    denoiser = ModelDenoiser(rest[-1].unet.eval(), schedule, config.prediction_type, 3)
+    denoiser = ModelDenoiser(rest[-1].network.eval(), schedule, config.prediction_type, 3)
     for name in SAMPLERS:
         start = torch.randn(2, 32, 3, generator=torch.Generator().manual_seed(1))
         generator = torch.Generator().manual_seed(2)

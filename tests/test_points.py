@@ -144,7 +144,7 @@ def test_the_cores_training_learns_two_points_and_repeats_to_the_bit():
     steps = list(points.learn_points(data, schedule, config, shape))
     assert [step.step for step in steps] == list(range(1, 251))
     assert steps[-1].loss < 0.7 * steps[0].loss
-    denoiser = ModelDenoiser(steps[-1].unet, schedule, "velocity")
+    denoiser = ModelDenoiser(steps[-1].network, schedule, "velocity")
     start = torch.randn(200, 2, generator=torch.Generator().manual_seed(1))
     last = list(sample(denoiser, start, num_steps=10, clip_x0=False))[-1].x_prev
     assert points.modes_covered(last, both, reach=0.3, least=0.3) == 2

@@ -21,7 +21,7 @@ from diffusion_core.samplers import (
     take_step,
 )
 from diffusion_core.schedule import SPACINGS, make_schedule, spaced_timesteps
-from tabs.denoise.captions import _formulas
+from tabs.denoise.captions import _samplers, formulas
 from tabs.denoise.form import sampler_of, takes_eta
 from tabs.denoise.sampler_words import SAMPLER_WORDS
 
@@ -338,7 +338,7 @@ def test_a_denoiser_knows_its_schedule_or_is_told():
 def test_the_players_formulas_are_those_of_the_walk_and_of_its_parent():
     parent = SamplingRequest(sampler="heun")
     branch = SamplingRequest(sampler="ddim", parent=parent, branch_step=3)
-    formulas = _formulas(branch)
-    assert formulas.keys() == {"heun", "ddim"}
-    assert formulas["heun"]["terms"] == sampler_named("heun").terms
-    assert formulas["ddim"]["letters"].endswith(sampler_named("ddim").letters)
+    shown = formulas([name for _, name in _samplers(branch)], make_schedule("cosine"))
+    assert shown.keys() == {"heun", "ddim"}
+    assert shown["heun"]["terms"] == sampler_named("heun").terms
+    assert shown["ddim"]["letters"].endswith(sampler_named("ddim").letters)

@@ -202,7 +202,7 @@ def test_the_average_lags_behind_and_its_buffers_do_not(tmp_path):
     state = load_file(tmp_path / STATE_FILE)
     key = "conv_in.weight"
     assert not torch.equal(state[f"unet.{key}"], state[f"ema.module.{key}"])
-    assert torch.equal(state[f"ema.module.{key}"], last.unet.state_dict()[key])
+    assert torch.equal(state[f"ema.module.{key}"], last.network.state_dict()[key])
 
 
 @pytest.mark.parametrize(("weighting", "least"), [("min_snr", 0.0), ("clamped_snr", 1.0)])

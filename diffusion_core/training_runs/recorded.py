@@ -145,7 +145,7 @@ def record(
             so_far.take(report)
             yield report
             if last.step in wanted:
-                shown, end = milestone(last.step, last.unet)
+                shown, end = milestone(last.step, last.network)
                 yield shown
                 if last.step >= CHECKED_FROM:
                     checked = _checked(plan, dataset, schedule, progress, last, end)
@@ -156,7 +156,7 @@ def record(
                 save_checks(folder, so_far.checks)
             if stopped():
                 if growth.steps[-1] != last.step:
-                    yield milestone(last.step, last.unet)[0]
+                    yield milestone(last.step, last.network)[0]
                 break
     finally:
         steps.close()
@@ -187,7 +187,7 @@ def _checked(
     near, usual = nearest_ratio(end, dataset)
     checks = check_run(
         progress.losses,
-        ema_gap=ema_gap(last.raw, last.unet, dataset, schedule, plan.train.prediction_type),
+        ema_gap=ema_gap(last.raw, last.network, dataset, schedule, plan.train.prediction_type),
         x0_saturated=saturation(end),
         nearest=near,
         nearest_real=usual,

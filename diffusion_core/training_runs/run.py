@@ -386,7 +386,7 @@ def fit(
         for step in steps:
             begun = True
             if step.step % plan.train.save_every == 0:
-                write(step.unet, step.step)
+                write(step.network, step.step)
             yield step
         begun = True
     finally:

@@ -172,7 +172,7 @@ def run(
     steps = train_resumably(plan.train, plan.unet, schedule, train_set, out / name, resume=False)
     start, seconds, done, unet = time.perf_counter(), 0.0, 0, UNet(plan.unet)
     for step in steps:
-        seconds, done, unet = seconds + step.seconds, step.step, step.unet
+        seconds, done, unet = seconds + step.seconds, step.step, step.network
         if time.perf_counter() - start > 60 * minutes:
             break
     steps.close()

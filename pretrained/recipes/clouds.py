@@ -62,14 +62,14 @@ def main(
             shown = f"{shapes:,} shapes of each category, {points:,} points"
             facts = {"settings": dataclasses.asdict(config), "steps": steps, "command": COMMAND}
             settings = CloudConfig(
-                step.unet.config,
+                step.network.config,
                 noise,
                 config.prediction_type,
                 CATEGORY_NAMES,
                 f"clouds of put-together shapes: {shown}",
                 facts,
             )
-            save_clouds(out, step.unet, settings)
+            save_clouds(out, step.network, settings)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def source(form: PointsForm) -> tuple[list[str], list[str], list[str]]:
     if form.data == WORD:
         return [], ["word"], [f"data = word({form.word!r})"]
     if form.data == DRAWN:
-        made = ['data = from_points(torch.from_numpy(np.load("points.npy")))']
+        made = ['data = from_points(torch.from_numpy(np.load("points.npy", allow_pickle=False)))']
         return [NEEDS_POINTS, "import numpy as np"], ["from_points"], made
     if form.data == PICTURE:
         made = [
@@ -90,5 +90,5 @@ def training(exact: bool, seed: int) -> list[str]:
         "for step in learn_points(points, schedule, config):",
         "    if step.step % 100 == 0:",
         '        print(step.step, f"{step.loss:.4f}")',
-        'denoiser = ModelDenoiser(step.unet, schedule, "v_prediction")',
+        'denoiser = ModelDenoiser(step.network, schedule, "v_prediction")',
     ]

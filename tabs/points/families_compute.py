@@ -148,7 +148,7 @@ class PathLearner(Learner):
 
     def step(self) -> None:
         """One step of training."""
-        self.network = next(self._training).unet  # type: ignore[assignment]
+        self.network = next(self._training).network  # type: ignore[assignment]
 
     @torch.no_grad()
     def draw(self, count: int, generator: torch.Generator) -> Tensor:

@@ -137,7 +137,7 @@ def looks(
         last = step.step == of or now - began >= most or over()
         if not last and now - shown < wait:
             continue
-        network = copy.deepcopy(step.unet) if last else step.unet
+        network = copy.deepcopy(step.network) if last else step.network
         denoiser = ModelDenoiser(network, schedule, prediction_type)
         with torch_threads(1):
             samples = end_of_walk(denoiser, noise, LOOK_STEPS)
