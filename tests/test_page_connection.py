@@ -123,7 +123,7 @@ def test_a_reload_finds_tab_settings_and_walk(visit, proxy, caplog):
     visit.get_by_label("Zero terminal SNR").check()
     visit.get_by_role("tab", name="Train").click()
     visit.get_by_label(re.compile(r"^\s*Name\b")).last.fill("cats")
-    visit.wait_for_function("JSON.parse(sessionStorage['playground /class/ tab']) === 'train'")
+    visit.wait_for_function("sessionStorage['playground /class/ tab'] === '\"train\"'")
     before = stored(visit, "session")
     visit.reload()
     said(visit, r"^Connected again: your walk of \d\d:\d\d is still here\.$")
