@@ -45,19 +45,12 @@ def block(text, beginning):
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
-def test_events_and_components_are_found_as_before():
+def test_the_events_of_a_component_are_found_as_before():
     as_it_is, sent = script_of("core")
     assert block(as_it_is, EVENTS) != block(sent, EVENTS)
-    search = re.search(r"function (\w+)\((\w),(\w)\)\{if\(\2\.id===\3\)return \2;", as_it_is)[1]
-    head = sent[sent.index("var foundOf") : sent.index(block(sent, rf"function {search}\("))]
     code = f"""
       const before = {{ {block(as_it_is, EVENTS)} }};
       const after = {{ {block(sent, EVENTS)} }};
-      const search = (() => {{ {block(as_it_is, rf"function {search}[(]")}; return {search}; }})();
-      const [quick, replace] = (() => {{
-        {head} {block(sent, rf"function {search}[(]")};
-        return [{search}, () => {{ foundOf = new WeakMap(); }}];
-      }})();
       const events = [
         {{ targets: [[1, "change"], [2, "input"], [1, "click"]] }},
         {{ targets: [] }},
@@ -70,21 +63,13 @@ def test_events_and_components_are_found_as_before():
         for (const id of [1, 2, 3, 4])
           same.push([before, after].map((each) =>
             each.find_attached_events(node(id), list).props.shared_props.attached_events));
-      const tree = {{ id: 0, children: [{{ id: 1, children: [{{ id: 2 }}] }}, {{ id: 3 }}] }};
-      const look = () => [0, 1, 2, 3, 4, 2].map((id) => [search(tree, id), quick(tree, id)]);
-      const found = [...look()];
-      tree.children[0].children = [{{ id: 2, anew: true }}, {{ id: 4 }}];
-      replace();
-      found.push(...look());
-      const identical = found.every(([a, b]) => a === b);
-      console.log(JSON.stringify([same, identical, found.length]));
+      console.log(JSON.stringify(same));
     """
     told = subprocess.run(["node", "-e", code], capture_output=True, text=True, timeout=60)
     assert told.returncode == 0, told.stderr
-    same, identical, count = json.loads(told.stdout)
+    same = json.loads(told.stdout)
     assert [a for a, _ in same] == [b for _, b in same]
     assert [a for a, _ in same[:4]] == [["change", "change"], ["input"], ["load"], []]
-    assert identical and count == 12
 
 
 @pytest.mark.browser

@@ -29,7 +29,7 @@ Its files:
     suited_picture  the picture that is shown for a model before anybody chose one
     walk_step       a step of a walk, as one tab hands it to another
     changed_network  a network with parts changed, and what it is in words
-    mended_scripts  mends of Gradio's scripts: of a deferred event, and of the time a load takes
+    mended_scripts  mends of Gradio's scripts: of a deferred event, and of a search as a page opens
     cache           the latest values of a function that several threads call, each computed once
     figures         Plotly figures from arrays
     text            numbers as words, and any text as text that can be shown
