@@ -159,14 +159,14 @@ def test_stop_close_come_back_and_go_on(open_page, url):
     second = open_page()  # another window finds it running
     second.goto(f"{url}?tab=train")
     second.get_by_role("tab", name="Train").click()
-    second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=60_000)
+    second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=120_000)
     before = int(second.locator(f"{STAGE} .training").get_attribute("data-done"))
     page.close()
     second.wait_for_function(
         f"+document.querySelector('{STAGE} .training').dataset.done > {before + 10}"
     )
     second.locator("#train-stop").click()
-    second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=30_000)
+    second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=120_000)
     words = second.locator(f"{STAGE} .status").inner_text()
     reached = int(re.search(r"Stopped after ([\d,]+) of", words)[1].replace(",", ""))
     assert reached > before
@@ -178,12 +178,12 @@ def test_stop_close_come_back_and_go_on(open_page, url):
     )
     choose(second, "Model of yours", "long-one")
     press(second, "Go on training")
-    second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=60_000)
+    second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=120_000)
     second.wait_for_function(
         f"+document.querySelector('{STAGE} .training').dataset.done > {reached}"
     )
     second.locator("#train-stop").click()
-    second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=30_000)
+    second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=120_000)
 
 
 def bad_settings_are_said_beside_them_and_on_the_stage(page):
