@@ -148,6 +148,22 @@ def test_no_output_has_a_status_that_is_never_seen(page):
     assert all(fn.show_progress == "full" and len(fn.outputs) == 1 for fn in shown)
 
 
+def test_nothing_that_is_set_is_dropped_while_an_earlier_answer_is_on_its_way(page):
+    """Of a second file, choice or fold Gradio's default, "once", would not tell the server."""
+    demo, _ = page
+    one_only = {"connection": {"submit", "upload"}}  # once a page load, from its script
+    dropped = [
+        (fn.fn.__name__, type(block).__name__, block.label, event)
+        for fn in demo.fns.values()
+        for place, event in fn.targets
+        if fn.fn is not None and fn.trigger_mode == "once" and (block := demo.blocks.get(place))
+        if event in ("input", "change", "select", "upload", "clear", "submit", "blur", "release")
+        or (event in ("expand", "collapse") and len(fn.targets) == 1)
+        if event not in one_only.get(block.elem_id, ())
+    ]
+    assert dropped == []
+
+
 def card(steps: int = 4, seed: int = 0) -> str:
     """A run card of the model that is always there, never walked before."""
     values = {

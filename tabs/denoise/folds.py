@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..shared.components import QUIET, component, script
+from ..shared.components import LATEST, QUIET, component, script
 from ..shared.forms import Controls, wired
 from .code import code
 from .cost import costs, expected
@@ -51,8 +51,8 @@ def build(controls: Controls[DenoiseForm]) -> None:
     opened = []
     for fold in (costs_fold, code_fold):
         is_open = gr.State(False)
-        fold.expand(lambda: True, outputs=is_open, **QUIET)
-        fold.collapse(lambda: False, outputs=is_open, **QUIET)
+        fold.expand(lambda: True, outputs=is_open, **LATEST)
+        fold.collapse(lambda: False, outputs=is_open, **LATEST)
         opened.append(is_open)
     followed = [c for c in controls.inputs if not isinstance(c, gr.HTML)]
     gr.on(

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..shared import models
 from ..shared.class_menu import class_choices
-from ..shared.components import QUIET, never_silent, script, why
+from ..shared.components import LATEST, QUIET, never_silent, script, why
 from ..shared.forms import Controls, Named, components, wired
 from ..shared.page import Page, open_tab
 from ..shared.player import player
@@ -229,7 +229,7 @@ def build(page: Page) -> None:
     stage.submit(
         never_silent(replay), run_id, stage, js=script("player/clicks.js", "startRun"), **runs
     )
-    stage.upload(**wired(card_values, outputs=controls.named(*form.CARD_PARTS)), **QUIET)
+    stage.upload(**wired(card_values, outputs=controls.named(*form.CARD_PARTS)), **LATEST)
     stop_button.click(stop, run_id, js=script("player/clicks.js", "stopRun"), queue=False, **QUIET)
     model.input(
         **wired(

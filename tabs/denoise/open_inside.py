@@ -11,7 +11,7 @@ from diffusion_core.generation import Recording
 
 from ..shared import models
 from ..shared.class_menu import NO_CLASS, classes
-from ..shared.components import QUIET, script
+from ..shared.components import LATEST, QUIET, script
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Named, wired
@@ -146,4 +146,6 @@ def build(page: Page) -> None:
         concurrency_limit=8,
         **QUIET,
     )
-    page["inside_tab"].select(**wired(follow_player, [step, run_id, card, index], here), **asks)
+    page["inside_tab"].select(
+        **wired(follow_player, [step, run_id, card, index], here), **asks | LATEST
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..shared.components import QUIET, component, never_silent, script
+from ..shared.components import LATEST, QUIET, component, never_silent, script
 from ..shared.forms import Controls, components, entry, wired
 from .form import NOISE, DenoiseForm
 from .handlers import give_up, stop
@@ -158,7 +158,7 @@ def build(controls: Controls[DenoiseForm], run_id: gr.Textbox, runs: dict[str, A
                 placed.append(place_lane(lane, number))
             rows.append(row)
     lanes.add("lanes", tuple(placed))
-    chosen.input(**wired(preset, [chosen], lanes.named("count", "lanes")), **QUIET)
+    chosen.input(**wired(preset, [chosen], lanes.named("count", "lanes")), **LATEST)
     count.change(lambda n: [gr.Row(visible=i < n) for i in range(LANES)], count, rows, **QUIET)
     own = [c.input for c in (count, *components(placed))]
     gr.on(own, None, None, chosen, js=script("lib/runs.js", "same", OWN), **QUIET)

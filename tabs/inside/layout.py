@@ -11,7 +11,7 @@ from diffusion_core.data import read_picture
 
 from ..shared import models
 from ..shared.class_menu import class_choices
-from ..shared.components import QUIET, component, never_silent, script, why
+from ..shared.components import LATEST, QUIET, component, never_silent, script, why
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
@@ -189,7 +189,7 @@ def _wire_controls(controls: Controls[InsideForm], page: Page, another: gr.Butto
         [controls["picture"].input, controls["seed"].input, another.click],
         lambda: None,
         outputs=controls["step"],
-        **QUIET,
+        **LATEST,
     )
     changed = [controls[name].input for name in ("model", "label", "t", "seed")]
     gr.on(

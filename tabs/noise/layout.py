@@ -11,7 +11,7 @@ import gradio as gr
 from diffusion_core.data import parse_range, read_picture
 from diffusion_core.seeding import parse_seed
 
-from ..shared.components import QUIET, component, script, why
+from ..shared.components import LATEST, QUIET, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.number_input import beside
 from ..shared.page import Page
@@ -169,8 +169,8 @@ def build(page: Page) -> None:
         **QUIET,
     )
     code_open = gr.State(False)
-    code_fold.expand(lambda: True, outputs=code_open, **QUIET)
-    code_fold.collapse(lambda: False, outputs=code_open, **QUIET)
+    code_fold.expand(lambda: True, outputs=code_open, **LATEST)
+    code_fold.collapse(lambda: False, outputs=code_open, **LATEST)
     gr.on(
         # The stage's own event is a new timestep, where the fold is open.
         [code_open.change, controls["stage"].input, *(c.change for c in controls.inputs)],

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..shared.components import QUIET, component, script, why
+from ..shared.components import LATEST, QUIET, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
@@ -202,8 +202,8 @@ def build(page: Page) -> None:
         **wired(shown_inputs, [controls["data"]], controls.named("worded", "pictured")), **QUIET
     )
     code_open = gr.State(False)
-    code_fold.expand(lambda: True, outputs=code_open, **QUIET)
-    code_fold.collapse(lambda: False, outputs=code_open, **QUIET)
+    code_fold.expand(lambda: True, outputs=code_open, **LATEST)
+    code_fold.collapse(lambda: False, outputs=code_open, **LATEST)
     gr.on(
         [code_open.change, *(part.change for part in controls.inputs)],
         **wired(follow, [code_open, controls], python),

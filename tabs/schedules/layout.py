@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from ..shared.components import QUIET, component, script, why
+from ..shared.components import LATEST, QUIET, component, script, why
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import FILE, sentence_of
 from ..shared.forms import Controls, wired
@@ -194,7 +194,7 @@ def build(page: Page) -> None:
         js=script("draw/clicks.js", "beginDrawing", drawable),
         api_visibility="private",
     ).then(None, addressed, js=address, api_visibility="private")
-    what.input(suited_axis, what, controls["axis"], queue=False, **QUIET).then(
+    what.input(suited_axis, what, controls["axis"], queue=False, **LATEST).then(
         None, addressed, js=address, api_visibility="private"
     )
     gr.on(

@@ -36,6 +36,9 @@ QUIET: dict[str, Any] = {
     "show_progress_on": [],
     "api_visibility": "private",
 }
+# The same, of what the user sets: a field, a file, a fold. Gradio's own default drops what is set
+# while the answer to the value before is still on its way.
+LATEST: dict[str, Any] = QUIET | {"trigger_mode": "always_last"}
 # Events that the page's buttons send to a component; load.js keeps those that come before its
 # module has arrived. Where a dict stands beside a name, it is the answer until then.
 EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {

@@ -15,7 +15,7 @@ from gradio_client.utils import is_file_obj_with_meta
 
 from diffusion_core.data import RawPicture, read_picture, read_raw, to_levels
 
-from .components import QUIET
+from .components import LATEST
 
 
 def picture_input(*, raw: bool = False, stays: str = "", **options: Any) -> gr.Image:
@@ -41,7 +41,7 @@ def picture_input(*, raw: bool = False, stays: str = "", **options: Any) -> gr.I
     def tell_refusal(payload: Any) -> tuple[Any, str]:
         return refused(payload, stays)
 
-    picture.input(tell_refusal, picture, [picture, told], preprocess=False, **QUIET)
+    picture.input(tell_refusal, picture, [picture, told], preprocess=False, **LATEST)
     return picture
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ..shared import models
-from ..shared.components import QUIET, component, never_silent, script, why
+from ..shared.components import LATEST, QUIET, component, never_silent, script, why
 from ..shared.connection import BELONGINGS
 from ..shared.forms import Controls, components, wired
 from ..shared.limits import Limits
@@ -217,8 +217,8 @@ def build(page: Page) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
-    opening = page.select(**wired(opened, [sources], pictures), **QUIET)
-    page.select(**wired(own_menu, components(menus), menus), **QUIET)
+    opening = page.select(**wired(opened, [sources], pictures), **LATEST)
+    page.select(**wired(own_menu, components(menus), menus), **LATEST)
     gr.on(
         [c.input for c in everything],
         None,
@@ -253,8 +253,8 @@ def build(page: Page) -> None:
 
     for event in (read, opening):
         measured(filled(event, suggested_patch, [preset], PATCH_PARTS), refilled)
-    measured(begin.input(begins, [begin, size], size, **QUIET), refilled)
-    measured(preset.input(lambda: MEASURING, None, facts, **QUIET), preset_values)
+    measured(begin.input(begins, [begin, size], size, **LATEST), refilled)
+    measured(preset.input(lambda: MEASURING, None, facts, **LATEST), preset_values)
     gr.on(
         # The preset is left just after a field has changed, in the browser.
         [preset.change, *(c.change for c in controls.inputs)],
