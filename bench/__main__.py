@@ -205,13 +205,14 @@ def memory(
     use: Annotated[
         str, typer.Option(help="What they do; what is named twice, twice as often.")
     ] = "noise,noise,chain,denoise,denoise,denoise,race,train,leave,leave",
+    think: Annotated[float, typer.Option(help="Seconds between two things.", min=0)] = 0.0,
     url: Annotated[str, typer.Option(help="Of a page that runs already; else one starts.")] = "",
     pid: Annotated[int, typer.Option(help="Its process.")] = 0,
 ) -> None:
     """The page's memory while visitors come, use it and leave."""
     from .memory import bench_memory
 
-    bench_memory(visitors, minutes, every, steps, rest, public, use, url.rstrip("/"), pid)
+    bench_memory(visitors, minutes, every, steps, rest, public, use, think, url.rstrip("/"), pid)
 
 
 @app.command()

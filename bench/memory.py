@@ -29,6 +29,7 @@ def bench_memory(
     rest: float,
     public: bool,
     use: str,
+    think: float = 0.0,
     url: str = "",
     pid: int = 0,
 ) -> None:
@@ -43,6 +44,7 @@ def bench_memory(
         public: Whether the page is a public one, whose sessions take with them what was theirs.
         use: What visitors do, with commas between: noise, chain, denoise, race, train, leave.
             What is named twice is done twice as often.
+        think: Seconds on average between an answer and the next thing that a visitor does.
         url: Address of a page that runs already; else one is started.
         pid: Its process.
     """
@@ -76,6 +78,8 @@ def bench_memory(
                     if not over.is_set():  # else the page was closed under it
                         done[f"{what} refused"] += 1
                         print(f"{what}: {error}"[:400], file=sys.stderr, flush=True)
+                if think:
+                    over.wait(chance.expovariate(1 / think))
             visitor.leave()
 
         def line(what: str, page_mb: float, beside: float) -> float:

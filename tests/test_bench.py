@@ -103,6 +103,7 @@ def test_walk_measures_the_model_that_it_names(browser, tiny_folder, monkeypatch
 def test_memory_is_that_of_a_page_while_visitors_use_it():
     line = [sys.executable, "-m", "bench", "memory", "--visitors", "1", "--minutes", "0.05"]
     sizes = ["--every", "1", "--rest", "0", "--steps", "2", "--use", "noise,noise,denoise"]
+    sizes += ["--think", "0.1"]
     done = subprocess.run([*line, *sizes], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
