@@ -24,6 +24,7 @@ from diffusion_core.clouds import (
     chamfer_distances,
     cloud_scores,
     cloud_training,
+    distances_within,
     draw_recipe,
     learn_clouds,
     load_clouds,
@@ -49,6 +50,7 @@ from diffusion_core.generation import RunCard, SamplingRequest, walk
 from diffusion_core.samplers import SAMPLERS, sample
 from diffusion_core.schedule import make_schedule
 from pretrained.recipes import clouds as recipe
+from pretrained.recipes import clouds_measured as measured
 
 SMALL = CloudNetworkConfig(
     num_points=32, grids=(4, 2), widths=(8, 16), embedding=16, num_classes=len(CATEGORY_NAMES)
@@ -212,6 +214,12 @@ def test_the_measures_tell_sets_apart_as_far_as_they_are():
         ]
     )
     torch.testing.assert_close(chamfer_distances(a, b), by_hand, atol=1e-5, rtol=1e-4)
+    within = distances_within(a)
+    assert within.diagonal().isinf().all()
+    torch.testing.assert_close(
+        within.fill_diagonal_(0), chamfer_distances(a, a).fill_diagonal_(0), atol=1e-5, rtol=1e-4
+    )
+    assert cloud_scores(a, b) == cloud_scores(a, b, distances_within(b))
     far = cloud_scores(a, a + 100)
     assert far.accuracy == 1 and far.matching > 1e4
     data = CloudDataset.of(12, num_points=128)
@@ -375,3 +383,37 @@ def test_a_cloud_of_ones_own_is_read_in_every_format_and_bad_ones_are_one_senten
             read_cloud(tmp_path / name)
     with pytest.raises(ValueError, match="cannot be read; choose it again"):
         read_cloud(tmp_path / "none.npy")
+
+
+def test_what_was_measured_ships_with_its_table_and_goes_on_where_it_was_interrupted(
+    tmp_path, monkeypatch
+):
+    torch.manual_seed(0)
+    network, trained = CloudNetwork(SMALL), tmp_path / "trained"
+    noise = {"name": "cosine", "num_train_timesteps": 50}
+    facts = {"steps": 7, "command": "a command"}
+    config = CloudConfig(SMALL, noise, class_names=CATEGORY_NAMES, dataset="few", training=facts)
+    save_clouds(trained, network, config)
+    app = typer.Typer()
+    app.command()(measured.main)
+    line = [str(trained), str(tmp_path / "shipped"), "--clouds", "6", "--points", "32"]
+    done = CliRunner().invoke(app, [*line, "--steps", "2"])
+    assert done.exit_code == 0 and "chair {'made': " in done.output, done.output
+    values = json.loads((tmp_path / "shipped" / "results.json").read_text())
+    assert [row[0] for row in values["rows"]] == list(CATEGORY_NAMES)
+    assert {len(row) for row in values["rows"]} == {len(values["columns"])}
+    means = {
+        name: sum(figures[name]["matching"] for figures in values["figures"].values()) / 6
+        for name in ("training", "noise", "made")
+    }
+    assert means["training"] < 0.9 * means["noise"] and means["training"] < 0.9 * means["made"]
+    text = (tmp_path / "shipped" / "README.md").read_text()
+    assert "| chair | " in text and "7 steps by `a command`" in text and "at most 70 %" in text
+    shipped = load_clouds(tmp_path / "shipped")
+    assert shipped.config.sampling == {"sampler": "ddpm", "num_steps": 2}
+    assert shipped.weights_hash == load_clouds(trained).weights_hash
+    # Again: nothing is measured anew; with other settings all is.
+    asked = []
+    monkeypatch.setattr(measured, "measure", lambda *a: asked.append(a) or values["figures"]["mug"])
+    assert CliRunner().invoke(app, [*line, "--steps", "2"]).exit_code == 0 and not asked
+    assert CliRunner().invoke(app, [*line, "--steps", "3"]).exit_code == 0 and len(asked) == 6

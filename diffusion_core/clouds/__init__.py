@@ -21,7 +21,7 @@ from .checkpoint import CloudConfig, load_clouds, save_clouds
 from .dataset import CATEGORY_NAMES, NUM_POINTS, SHAPES, CloudDataset, normalised
 from .files import MAX_CLOUD_BYTES, MAX_POINTS, SUFFIXES, read_cloud
 from .learning import cloud_training, fresh_network, learn_clouds
-from .measures import CloudScores, chamfer_distances, cloud_scores
+from .measures import CloudScores, chamfer_distances, cloud_scores, distances_within
 from .network import CloudNetwork, CloudNetworkConfig
 from .surfaces import Part, Surfaces
 
@@ -45,6 +45,7 @@ __all__ = [
     "chamfer_distances",
     "cloud_scores",
     "cloud_training",
+    "distances_within",
     "draw_recipe",
     "fresh_network",
     "learn_clouds",
