@@ -1,6 +1,8 @@
 """Point clouds: surfaces drawn by area, shapes, the point-voxel network, training, measures."""
 
 import dataclasses
+import io
+import json
 import math
 
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from diffusion_core.checkpoint import load_checkpoint
+from diffusion_core.checkpoint import Checkpoint, load_checkpoint
 from diffusion_core.clouds import (
     CATEGORIES,
     CATEGORY_NAMES,
@@ -22,11 +24,17 @@ from diffusion_core.clouds import (
     chamfer_distances,
     cloud_scores,
     cloud_training,
+    distances_within,
     draw_recipe,
     learn_clouds,
     load_clouds,
+    read_cloud,
     save_clouds,
+    seen_from,
+    turned,
+    view_to_complete,
 )
+from diffusion_core.clouds.files import _PLY_ORDERS
 from diffusion_core.clouds.network import cells, read_at, voxelise
 from diffusion_core.clouds.surfaces import (
     ANNULUS,
@@ -38,9 +46,11 @@ from diffusion_core.clouds.surfaces import (
     upright,
 )
 from diffusion_core.denoiser import ModelDenoiser
+from diffusion_core.generation import RunCard, SamplingRequest, walk
 from diffusion_core.samplers import SAMPLERS, sample
 from diffusion_core.schedule import make_schedule
 from pretrained.recipes import clouds as recipe
+from pretrained.recipes import clouds_measured as measured
 
 SMALL = CloudNetworkConfig(
     num_points=32, grids=(4, 2), widths=(8, 16), embedding=16, num_classes=len(CATEGORY_NAMES)
@@ -122,6 +132,11 @@ def test_clouds_are_drawn_anew_in_every_batch_and_the_same_again():
     assert x.abs().max() == pytest.approx(1, abs=1e-5)
     middle = (x.amax(1) + x.amin(1)) / 2
     torch.testing.assert_close(middle, torch.zeros(2, 3), atol=1e-5, rtol=0)
+    changing = CloudDataset.of(1, num_points=64, fewest=8)
+    counts = {len(changing.batch(torch.tensor([k % 6, k // 6]))[0][0]) for k in range(36)}
+    assert len(counts) > 10 and 8 <= min(counts) <= 16 and 32 <= max(counts) <= 64
+    with pytest.raises(ValueError, match="The fewest points are 1 to 64, got 65"):
+        CloudDataset.of(1, num_points=64, fewest=65)
     with pytest.raises(ValueError, match="At least one shape and one point, got 0"):
         CloudDataset.of(0)
 
@@ -199,6 +214,12 @@ def test_the_measures_tell_sets_apart_as_far_as_they_are():
         ]
     )
     torch.testing.assert_close(chamfer_distances(a, b), by_hand, atol=1e-5, rtol=1e-4)
+    within = distances_within(a)
+    assert within.diagonal().isinf().all()
+    torch.testing.assert_close(
+        within.fill_diagonal_(0), chamfer_distances(a, a).fill_diagonal_(0), atol=1e-5, rtol=1e-4
+    )
+    assert cloud_scores(a, b) == cloud_scores(a, b, distances_within(b))
     far = cloud_scores(a, a + 100)
     assert far.accuracy == 1 and far.matching > 1e4
     data = CloudDataset.of(12, num_points=128)
@@ -266,3 +287,133 @@ def test_a_folder_holds_the_network_and_a_broken_one_is_one_sentence(tmp_path):
     weights.unlink()
     with pytest.raises(ValueError, match="lacks model.safetensors"):
         load_clouds(folder)
+
+
+def test_a_camera_sees_the_front_of_a_shape_and_its_view_can_be_completed():
+    sphere = torch.from_numpy(drawn(Part(SPHERE, (0, 0, 0), numbers=(1.0, -1.0, 1.0)))).float()
+    seen = seen_from(sphere[:1000], 90, 0, sphere)  # from +x
+    assert 0.35 < seen.float().mean() < 0.55
+    assert sphere[:1000][seen][:, 0].min() > -0.3 and sphere[:1000][~seen][:, 0].max() < 0.45
+    torch.testing.assert_close(turned(torch.tensor([1.0, 0, 0]), 90, 0), torch.tensor([0.0, 0, 1]))
+    above = turned(torch.tensor([0.0, 1, 0]), 0, 90)
+    torch.testing.assert_close(above, torch.tensor([0.0, 0, 1]))
+    plane = torch.rand(400, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    hidden = plane * torch.tensor([1, 1, 0.01]) - torch.tensor([0, 0, 1])
+    behind = seen_from(hidden, 0, 0, torch.cat([sphere * 1.5, hidden]))
+    assert behind.float().mean() < 0.03
+    generator = torch.Generator().manual_seed(0)
+    given = view_to_complete(sphere[:1000], 90, 0, 64, generator, sphere)
+    assert given.picture.shape == given.mask.shape == (1, 64, 3)
+    assert given.mask.sum() == 3 * 32 and (given.picture[0, 32:] == 0).all()
+    network = CloudNetwork(dataclasses.replace(SMALL, num_points=64)).eval()
+    noise = {"name": "cosine", "num_train_timesteps": 50}
+    config = CloudConfig(network.config, noise, class_names=CATEGORY_NAMES)
+    model = Checkpoint(network, make_schedule("cosine", 50), config, "clouds", "0" * 64)
+    request = SamplingRequest(2, "mug", "ddpm", 4, seed=3, resample=1)
+    *_, step = walk(model, request, given)
+    kept = step.x_prev[:, :32]
+    assert torch.equal(kept, given.picture[:, :32].expand_as(kept))
+    assert not torch.equal(step.x_prev[0, 32:], step.x_prev[1, 32:])
+    # Its run card carries the points, and walks the same again, to the bit.
+    card = RunCard.from_json(RunCard.of(model, request, given, step.x_prev).to_json())
+    assert torch.equal(card.given.picture, given.picture)
+    assert torch.equal(card.given.mask, given.mask)
+    card.check(model)
+    *_, again = walk(model, card.walk, card.given)
+    assert card.compare(model, again.x_prev) == "The replay's result is the same, to the bit."
+    values = json.loads(card.to_json())
+    values["given"]["points"] = values["given"]["points"][:-9]
+    with pytest.raises(ValueError, match=r"its given.points must be float32 \(N, 3\)"):
+        RunCard.from_json(json.dumps(values))
+
+
+def ply(order: str, points: np.ndarray) -> bytes:
+    """A PLY file with a colour and a face beside the points."""
+    head = f"ply\nformat {order} 1.0\ncomment of a test\nelement vertex {len(points)}\n"
+    head += "property float x\nproperty double y\nproperty float z\nproperty uchar red\n"
+    head += "element face 1\nproperty list uchar int vertex_indices\nend_header\n"
+    if order == "ascii":
+        rows = [f"{x} {y} {z} 7\n" for x, y, z in points]
+        return (head + "".join(rows) + "3 0 1 2\n").encode()
+    e = "<" if "little" in order else ">"
+    kind = [("x", e + "f4"), ("y", e + "f8"), ("z", e + "f4"), ("red", "u1")]
+    rows = np.array([(*p, 7) for p in points], dtype=kind)
+    return head.encode() + rows.tobytes() + b"\x03" + bytes(12)
+
+
+def test_a_cloud_of_ones_own_is_read_in_every_format_and_bad_ones_are_one_sentence(tmp_path):
+    points = np.random.default_rng(0).normal(size=(50, 3)).round(3) * 40 + 300
+    low, high = points.min(0), points.max(0)
+    want = torch.from_numpy((points - (low + high) / 2) / ((high - low).max() / 2)).float()
+    array = io.BytesIO()
+    np.save(array, points.astype(np.float32))
+    text = "# a comment\n" + "".join(f"{x} {y} {z} 0.5\n" for x, y, z in points)
+    good = {f"{order}.ply": ply(order, points) for order in ("ascii", *_PLY_ORDERS)}
+    for name, data in {**good, "a.XYZ": text.encode(), "a.npy": array.getvalue()}.items():
+        (tmp_path / name).write_bytes(data)
+        torch.testing.assert_close(read_cloud(tmp_path / name), want, atol=1e-4, rtol=0)
+    pickled, flat, large = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    np.save(pickled, np.array([[{}, 1, 2]], dtype=object), allow_pickle=True)
+    np.save(flat, np.zeros((50, 2)))
+    np.save(large, np.zeros((10_001, 3), np.int8))
+    many = ply("ascii", points).replace(b"vertex 50", b"vertex 999999999999")
+    binary = ply("binary_little_endian", points)
+    for name, data, words in (
+        ("a.obj", b"v 0 0 0", "A cloud is a file .ply, .xyz or .npy"),
+        ("a.ply", b"ply\nnothing", "needs vertices with x, y and z"),
+        ("a.ply", many, "has 999,999,999,999 points; 10,000 are the most"),
+        ("a.ply", binary[:-900], "needs vertices with x, y and z"),
+        ("a.ply", ply("ascii", points).replace(b"float z", b"float w"), "needs vertices"),
+        ("a.ply", binary.replace(b"float x", b"list uchar float x"), "needs vertices"),
+        ("a.ply", ply("ascii", points).replace(b"vertex 50", b"vertex -4"), "needs vertices"),
+        ("a.xyz", b"1 2 three\n" * 30, "needs three numbers in each line"),
+        ("a.xyz", b"1 2\n" * 30, "needs three numbers in each line"),
+        ("a.xyz", b"1 2 3\n" * 10_001, "10,001 points; 10,000 are the most"),
+        ("a.xyz", b"1 2 3\n" * 30, "All points of the cloud lie in one place"),
+        ("a.xyz", b"1 2 3\n2 3 4\n", "has 2 points; it needs 16 at least"),
+        ("a.xyz", text.encode() + b"nan 0 0\n", "no finite number"),
+        ("a.npy", pickled.getvalue(), r"an array \(N, 3\) of numbers"),
+        ("a.npy", flat.getvalue(), r"an array \(N, 3\) of numbers"),
+        ("a.npy", large.getvalue(), "10,001 points"),
+        ("a.npy", array.getvalue()[:-4], r"an array \(N, 3\) of numbers"),
+        ("a.npy", b"", r"an array \(N, 3\) of numbers"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ValueError, match=words):
+            read_cloud(tmp_path / name)
+    with pytest.raises(ValueError, match="cannot be read; choose it again"):
+        read_cloud(tmp_path / "none.npy")
+
+
+def test_what_was_measured_ships_with_its_table_and_goes_on_where_it_was_interrupted(
+    tmp_path, monkeypatch
+):
+    torch.manual_seed(0)
+    network, trained = CloudNetwork(SMALL), tmp_path / "trained"
+    noise = {"name": "cosine", "num_train_timesteps": 50}
+    facts = {"steps": 7, "command": "a command"}
+    config = CloudConfig(SMALL, noise, class_names=CATEGORY_NAMES, dataset="few", training=facts)
+    save_clouds(trained, network, config)
+    app = typer.Typer()
+    app.command()(measured.main)
+    line = [str(trained), str(tmp_path / "shipped"), "--clouds", "6", "--points", "32"]
+    done = CliRunner().invoke(app, [*line, "--steps", "2"])
+    assert done.exit_code == 0 and "chair {'made': " in done.output, done.output
+    values = json.loads((tmp_path / "shipped" / "results.json").read_text())
+    assert [row[0] for row in values["rows"]] == list(CATEGORY_NAMES)
+    assert {len(row) for row in values["rows"]} == {len(values["columns"])}
+    means = {
+        name: sum(figures[name]["matching"] for figures in values["figures"].values()) / 6
+        for name in ("training", "noise", "made")
+    }
+    assert means["training"] < 0.9 * means["noise"] and means["training"] < 0.9 * means["made"]
+    text = (tmp_path / "shipped" / "README.md").read_text()
+    assert "| chair | " in text and "7 steps by `a command`" in text and "at most 70 %" in text
+    shipped = load_clouds(tmp_path / "shipped")
+    assert shipped.config.sampling == {"sampler": "ddpm", "num_steps": 2}
+    assert shipped.weights_hash == load_clouds(trained).weights_hash
+    # Again: nothing is measured anew; with other settings all is.
+    asked = []
+    monkeypatch.setattr(measured, "measure", lambda *a: asked.append(a) or values["figures"]["mug"])
+    assert CliRunner().invoke(app, [*line, "--steps", "2"]).exit_code == 0 and not asked
+    assert CliRunner().invoke(app, [*line, "--steps", "3"]).exit_code == 0 and len(asked) == 6

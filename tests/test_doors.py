@@ -69,6 +69,8 @@ DOORS = {
     **dict.fromkeys(["walk_noise", "denoise_in_browser"], "quick"),
     **dict.fromkeys(["points_view", "train", "compare"], "queued"),  # of the tab Points
     **dict.fromkeys(["begin_drawing"], "quick"),
+    **dict.fromkeys(["walk_clouds"], "queued"),
+    **dict.fromkeys(["stop_clouds", "shown_space", "follow_space"], "quick"),
     **dict.fromkeys(["tell_refusal", "open_lesson", "suited_axis"], "quick"),
 }
 

@@ -6,6 +6,8 @@ dataset      their clouds, as the core's training takes them
 network      point-voxel convolutions in the plan of a UNet
 checkpoint   the network as a folder, and as a `Checkpoint`
 learning     the core's training, saved so that it can go on
+camera       what one camera sees of a shape, to be completed
+files        clouds of a user's own
 measures     coverage, minimum matching distance and 1-NN accuracy by Chamfer's distance
 
 Schedule, process, denoiser and samplers are those of pictures: they take samples of any shape.
@@ -13,19 +15,24 @@ Schedule, process, denoiser and samplers are those of pictures: they take sample
 
 from __future__ import annotations
 
+from .camera import seen_from, turned, view_to_complete
 from .categories import CATEGORIES, Category, Recipe, draw_recipe
 from .checkpoint import CloudConfig, load_clouds, save_clouds
 from .dataset import CATEGORY_NAMES, NUM_POINTS, SHAPES, CloudDataset, normalised
+from .files import MAX_CLOUD_BYTES, MAX_POINTS, SUFFIXES, read_cloud
 from .learning import cloud_training, fresh_network, learn_clouds
-from .measures import CloudScores, chamfer_distances, cloud_scores
+from .measures import CloudScores, chamfer_distances, cloud_scores, distances_within
 from .network import CloudNetwork, CloudNetworkConfig
 from .surfaces import Part, Surfaces
 
 __all__ = [
     "CATEGORIES",
     "CATEGORY_NAMES",
+    "MAX_CLOUD_BYTES",
+    "MAX_POINTS",
     "NUM_POINTS",
     "SHAPES",
+    "SUFFIXES",
     "Category",
     "CloudConfig",
     "CloudDataset",
@@ -38,10 +45,15 @@ __all__ = [
     "chamfer_distances",
     "cloud_scores",
     "cloud_training",
+    "distances_within",
     "draw_recipe",
     "fresh_network",
     "learn_clouds",
     "load_clouds",
     "normalised",
+    "read_cloud",
     "save_clouds",
+    "seen_from",
+    "turned",
+    "view_to_complete",
 ]

@@ -38,12 +38,26 @@ class CloudDataset:
         labels: The categories, int64 (S,), by their places in `CATEGORY_NAMES`.
         num_points: Points of a cloud, N.
         seed: Of the points.
+        fewest: Where it is given, each batch has another number of points, from this one to
+            num_points, its logarithm drawn evenly: a network then learns clouds of any number.
     """
 
     surfaces: Surfaces
     labels: Tensor
     num_points: int = NUM_POINTS
     seed: int = 0
+    fewest: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers of points that are none.
+
+        Raises:
+            ValueError: in one sentence.
+        """
+        if self.fewest is not None and not 1 <= self.fewest <= self.num_points:
+            raise ValueError(
+                f"The fewest points are 1 to {self.num_points:,}, got {self.fewest:,}."
+            )
 
     @classmethod
     def of(
@@ -53,6 +67,7 @@ class CloudDataset:
         num_points: int = NUM_POINTS,
         held_out: bool = False,
         seed: int = 0,
+        fewest: int | None = None,
     ) -> CloudDataset:
         """So many shapes of each category.
 
@@ -61,6 +76,7 @@ class CloudDataset:
             num_points: Points of a cloud.
             held_out: Whether they are of the combinations that training never sees.
             seed: Of the shapes and of their points.
+            fewest: Points of the smallest clouds, where their number changes.
 
         Raises:
             ValueError: if there are no shapes or no points.
@@ -73,7 +89,7 @@ class CloudDataset:
             for index in range(shapes)
         ]
         labels = torch.arange(len(CATEGORY_NAMES)).repeat_interleave(shapes)
-        return cls(Surfaces.of(parts), labels, num_points, seed)
+        return cls(Surfaces.of(parts), labels, num_points, seed, fewest)
 
     def __len__(self) -> int:
         """S, the number of shapes."""
@@ -85,5 +101,9 @@ class CloudDataset:
         The points are drawn from (seed, indices): the same shapes in another batch have others.
         """
         generator = seeded("points", self.seed, *indices.tolist())
-        points = self.surfaces.draw(indices, self.num_points, generator)
+        count = self.num_points
+        if self.fewest is not None:
+            drawn = float(torch.rand((), generator=generator))
+            count = round(self.fewest * (self.num_points / self.fewest) ** drawn)
+        points = self.surfaces.draw(indices, count, generator)
         return normalised(points), self.labels[indices]

@@ -16,25 +16,25 @@ from .dataset import CATEGORY_NAMES, CloudDataset
 from .network import CloudNetwork, CloudNetworkConfig
 
 
-def cloud_training(steps: int, *, batch_size: int = 16, seed: int = 0) -> TrainConfig:
-    """Settings for a training of hours.
+def cloud_training(steps: int, *, batch_size: int = 8, seed: int = 0) -> TrainConfig:
+    """Settings for a training of an hour or two on one core.
 
     Args:
-        steps: Optimiser steps; the learning rate falls over the last fifth.
+        steps: Optimiser steps; the learning rate falls over the last half.
         batch_size: Clouds a step.
         seed: Of the first weights and of all draws.
     """
     return TrainConfig(
         num_steps=steps,
         batch_size=batch_size,
-        learning_rate=2e-3,
+        learning_rate=1.5e-3,
         warmup_steps=min(200, steps // 10),
-        decay_steps=steps // 5,
+        decay_steps=steps // 2,
         ema_decay=0.999,
         prediction_type="v_prediction",
         precision="fp32",
         seed=seed,
-        save_every=100,
+        save_every=200,
     )
 
 
@@ -78,6 +78,7 @@ def learn_clouds(
         "data": {
             "clouds": len(dataset),
             "num_points": dataset.num_points,
+            "fewest": dataset.fewest,
             "seed": dataset.seed,
             "content": float(dataset.surfaces.area.double().sum()),
         },

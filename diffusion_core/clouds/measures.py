@@ -40,19 +40,40 @@ def chamfer_distances(a: Tensor, b: Tensor) -> Tensor:
             f"{tuple(b.shape)}."
         )
     found = torch.empty(len(a), len(b), dtype=a.dtype)
-    squared_b = b.square().sum(2)
     for g, cloud in enumerate(a):
-        squared = cloud.square().sum(1)
-        for first in range(0, len(b), _PAIRS):
-            some = slice(first, first + _PAIRS)
-            apart = torch.baddbmm(
-                squared_b[some][:, None],
-                cloud.expand(len(b[some]), -1, -1),
-                b[some].transpose(1, 2),
-                alpha=-2,
-            )
-            apart = (apart + squared[:, None]).clamp_min_(0)
-            found[g, some] = apart.amin(2).mean(1) + apart.amin(1).mean(1)
+        found[g] = _to_all(cloud, b)
+    return found
+
+
+def distances_within(a: Tensor) -> Tensor:
+    """Chamfer's distance of every cloud of a set to every other one, each pair computed once.
+
+    Args:
+        a: float (G, N, 3).
+
+    Returns:
+        float (G, G), in squared units; infinite on the diagonal.
+    """
+    found = torch.full((len(a), len(a)), torch.inf, dtype=a.dtype)
+    for g in range(len(a) - 1):
+        found[g, g + 1 :] = found[g + 1 :, g] = _to_all(a[g], a[g + 1 :])
+    return found
+
+
+def _to_all(cloud: Tensor, others: Tensor) -> Tensor:
+    """The distance of a cloud (N, 3) to each of some (R, M, 3): (R,)."""
+    found = torch.empty(len(others), dtype=cloud.dtype)
+    squared = cloud.square().sum(1)
+    for first in range(0, len(others), _PAIRS):
+        some = others[first : first + _PAIRS]
+        apart = torch.baddbmm(
+            some.square().sum(2)[:, None],
+            cloud.expand(len(some), -1, -1),
+            some.transpose(1, 2),
+            alpha=-2,
+        )
+        apart = (apart + squared[:, None]).clamp_min_(0)
+        found[first : first + _PAIRS] = apart.amin(2).mean(1) + apart.amin(1).mean(1)
     return found
 
 
@@ -71,12 +92,13 @@ class CloudScores:
     accuracy: float
 
 
-def cloud_scores(made: Tensor, real: Tensor) -> CloudScores:
+def cloud_scores(made: Tensor, real: Tensor, within_real: Tensor | None = None) -> CloudScores:
     """The three measures by Chamfer's distance.
 
     Args:
         made: float (G, N, 3).
         real: float (R, M, 3), held out; for the accuracy to mean what it should, as many as made.
+        within_real: `distances_within` of real, where it is known already.
 
     Raises:
         ValueError: if a set has fewer than two clouds.
@@ -84,9 +106,10 @@ def cloud_scores(made: Tensor, real: Tensor) -> CloudScores:
     if min(len(made), len(real)) < 2:
         raise ValueError(f"At least two clouds a set, got {len(made)} and {len(real)}.")
     across = chamfer_distances(made, real)  # (G, R)
-    within = [chamfer_distances(each, each) for each in (made, real)]
-    for square in within:
-        square.fill_diagonal_(torch.inf)
+    within = [
+        distances_within(made),
+        distances_within(real) if within_real is None else within_real,
+    ]
     nearest = torch.cat([within[0].amin(1) < across.amin(1), within[1].amin(1) < across.amin(0)])
     return CloudScores(
         coverage=len(across.argmin(1).unique()) / len(real),

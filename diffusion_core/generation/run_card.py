@@ -85,7 +85,7 @@ CARD: dict[str, Kind] = {
     "versions": mapping(),
     "result": text(200),
     "engine": text(40, least=1),
-    "given": either(flag(), mapping({"picture": _PICTURE, "mask": _PICTURE})),
+    "given": either(flag(), mapping({"picture": _PICTURE, "mask": _PICTURE, "points": _PICTURE})),
 }
 
 
@@ -316,6 +316,13 @@ def _walk(values: dict[str, Any], depth: int = 0) -> SamplingRequest:
 
 
 def _encode(given: InitialImage) -> dict[str, str]:
+    if given.picture.ndim == 3:  # a cloud (1, N, 3), whose numbers are no levels of a picture
+        points = given.picture[0].numpy().astype("<f4").tobytes()
+        encoded = {"points": base64.b64encode(points).decode()}
+        if given.mask is not None:
+            known = given.mask[0, :, 0].numpy().astype(np.uint8).tobytes()
+            encoded["mask"] = base64.b64encode(known).decode()
+        return encoded
     pictures = {"picture": given.picture}
     if given.mask is not None:
         pictures["mask"] = given.mask * 2 - 1
@@ -327,7 +334,24 @@ def _encode(given: InitialImage) -> dict[str, str]:
     return encoded
 
 
+def _cloud(values: dict[str, str]) -> InitialImage:
+    """What a walk of points began with: float32 (N, 3), and a byte a point that is 1 for known."""
+    try:
+        points = np.frombuffer(base64.b64decode(values["points"]), "<f4").reshape(1, -1, 3)
+        mask = None
+        if "mask" in values:
+            known = np.frombuffer(base64.b64decode(values["mask"]), np.uint8).reshape(1, -1, 1)
+            if known.shape[1] != points.shape[1] or not np.isfinite(points).all():
+                raise ValueError
+            mask = torch.from_numpy((known > 0).repeat(3, axis=2)).float()
+    except ValueError:
+        raise ValueError("its given.points must be float32 (N, 3) in base64.") from None
+    return InitialImage(torch.from_numpy(points.astype(np.float32)), mask)
+
+
 def _decode(values: dict[str, str]) -> InitialImage:
+    if "points" in values:
+        return _cloud(values)
     if "picture" not in values:
         raise ValueError("its given.picture is missing, and must be a PNG in base64.")
 

@@ -19,6 +19,7 @@ from .form import BESIDE, COUNTS, DATA, MODELS, PICTURE, SAMPLERS, WORD, PointsF
 from .learn_view import build_learn
 from .paths_view import build_paths
 from .points_page import PointsPage
+from .space_view import build_space, build_space_controls
 from .walk_view import build_walk
 
 EVENTS = "points/clicks.js"
@@ -30,6 +31,7 @@ VIEWS = {
     "field": build_field,
     "paths": build_paths,
     "families": build_families,
+    "space": build_space,
 }
 # The controls that stand in the address, by its names for them: NAMED of points/clicks.js.
 ADDRESSED = {
@@ -177,6 +179,8 @@ def build(page: Page) -> None:
                     another = gr.Button(
                         "New noise", min_width=80, elem_classes=["beside"], elem_id="points-die"
                     )
+            with gr.Column(elem_id="points-space-controls"):
+                build_space_controls(points)
         with gr.Column(scale=5, elem_classes=["stage"]):
             chooser = component("points_views", "{}", "points-views", looks_like="views")
             view = controls.add("view", gr.Textbox(visible=False))

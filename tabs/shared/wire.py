@@ -882,3 +882,26 @@ class PointsFamiliesMessage(TypedDict):
     claims: list[PointsClaim]
     words: str
     collapse: bool
+
+
+class SpaceFrame(TypedDict):
+    """What a step of a walk of clouds shows: B clouds of N points."""
+
+    t: int
+    signal: float
+    x: PackedPoints
+    x0_hat: PackedPoints
+
+
+class SpaceMessage(TypedDict):
+    """Some frames of a walk of clouds."""
+
+    run: str
+    state: str
+    first: int
+    frames: list[SpaceFrame]
+    total: int
+    known: int
+    words: str
+    card: NotRequired[str]
+    note: NotRequired[str]

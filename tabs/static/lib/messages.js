@@ -947,3 +947,28 @@ export function parse(text) {
  * @property {string} words What the points are.
  * @property {boolean} collapse Whether the GAN is provoked to lose modes.
  */
+
+/**
+ * What a step of a walk of clouds shows: B clouds of N points.
+ *
+ * @typedef {object} SpaceFrame
+ * @property {number} t Timestep; −1 is the end.
+ * @property {number} signal The signal's share of the variance, ᾱ.
+ * @property {PackedPoints} x (B, N, 3)
+ * @property {PackedPoints} x0_hat (B, N, 3)
+ */
+
+/**
+ * Some frames of a walk of clouds.
+ *
+ * @typedef {object} SpaceMessage
+ * @property {string} run The browser's name for the walk.
+ * @property {string} state "waiting", "running", "stopped" or "done".
+ * @property {number} first Number of the first of these frames.
+ * @property {SpaceFrame[]} frames
+ * @property {number} total Frames of the whole walk.
+ * @property {number} known How many points of each cloud, the first ones, are fixed.
+ * @property {string} words
+ * @property {string} [card] The run card, JSON, with the last message.
+ * @property {string} [note] What a replay came to.
+ */

@@ -64,6 +64,24 @@ export function transport(root, draw) {
     get at() {
       return at;
     },
+    /** More frames of the same film have come: who stands at its end goes on with it. @param {number} frames */
+    grow(frames) {
+      const follows = !playback.playing && at >= last;
+      last = Math.max(last, frames - 1);
+      slider.max = String(last);
+      if (follows) at = last;
+      later();
+    },
+    /** Stand at a frame. @param {number} frame */
+    go,
+    /** A film that has no frame yet, or keeps so many of its first ones. @param {number} frames */
+    wait(frames = 0) {
+      playback.set(false);
+      last = Math.max(0, frames - 1);
+      at = last;
+      slider.max = String(last);
+      later();
+    },
     /** A new film of so many frames: played, or its end shown. @param {number} frames */
     begin(frames) {
       last = frames - 1;

@@ -19,6 +19,7 @@ import { findAll, make } from "../lib/dom.js";
 
 const WALKING = "#denoise-player .player:is([data-state=waiting], [data-state=running])";
 const TRAINING = "#train-stage .training:is([data-state=waiting], [data-state=running], [data-asked])";
+const CLOUDS = "#points-space .points-space:is([data-state=waiting], [data-state=running])";
 const LEARNING = ":is(#points-learn .points-learn, #points-paths .points-paths):is([data-state=waiting], [data-state=running])";
 /** What runs for less than this is not worth another word on a button. */
 export const BUSY_MS = 700;
@@ -55,14 +56,20 @@ export const SLOTS = {
       { of: "#points-both" }, // where it is in view
       { of: "#points-stop", words: "Stop", during: LEARNING },
       { of: "#points-both-stop", words: "Stop", during: LEARNING },
+      { of: "#space-make", words: "Make" },
+      { of: "#space-stop", words: "Stop", during: CLOUDS },
     ],
-    [{ of: "#points-die", name: "New noise", sign: "die" }],
+    [
+      { of: "#points-die", name: "New noise", sign: "die" },
+      { of: "#space-die", name: "New noise", sign: "die" },
+    ],
     [{ of: ".stage .back" }],
     [{ of: ".stage .play" }],
     [{ of: ".stage .next" }],
     ...["data", "learn", "walk", "field", "paths"].map((view) => [
       { of: `#points-tab-${view}`, where: "html.presenting" },
     ]),
+    [{ of: "#points-tab-space", where: "html.presenting" }],
   ],
   train: [
     [
