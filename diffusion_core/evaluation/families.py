@@ -254,7 +254,7 @@ def family_results(dataset: str, rows: Sequence[FamilyRow]) -> FamilyResults:
 
 
 def families_in(folder: Path) -> list[StoredFamily]:
-    """The families in the folders gan, vae and flow of a folder, in this order.
+    """The families in the folders gan, vae, flow and latent of a folder, in this order.
 
     Raises:
         ValueError: if there is none of them, or one is broken.
