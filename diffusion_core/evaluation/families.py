@@ -268,6 +268,18 @@ def families_in(folder: Path) -> list[StoredFamily]:
     return found
 
 
+def read_family_results(folder: Path) -> FamilyResults | None:
+    """What `save_family_results` wrote there; None where there is nothing.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    file = folder / "results.json"
+    if not file.is_file():
+        return None
+    return FamilyResults.from_json(file.read_text(encoding="utf-8"))
+
+
 def save_family_results(folder: Path, results: FamilyResults) -> None:
     """Write `results.json` there."""
     write_text(folder / "results.json", results.to_json())

@@ -8,7 +8,7 @@ normalizing_flow   couplings that can be run backwards, with an exact density
 pictures           a GAN and a VAE of convolutions, for pictures of classes
 picture_flow       a flow of two scales, for pictures of classes
 latent_diffusion   diffusion in the latent of a VAE of pictures
-between            what lies between two pictures, in each family's latent
+interpolation      what lies between two pictures, in each family's latent
 store              families of pictures in folders: trained there, and loaded
 
 Diffusion and flow matching stand beside them by `points` and the core's own training.
@@ -16,9 +16,9 @@ Diffusion and flow matching stand beside them by `points` and the core's own tra
 
 from __future__ import annotations
 
-from .between import Between, between, between_by_diffusion, slerp
 from .family import Family, FamilyStep
 from .gan import GAN, GANSettings
+from .interpolation import Between, between, between_by_diffusion, slerp
 from .latent_diffusion import LatentDiffusion, latent_diffusion_of
 from .normalizing_flow import NormalizingFlow
 from .perceptron import count_parameters, perceptron, width_for
