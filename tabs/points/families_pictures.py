@@ -210,7 +210,7 @@ def picture_claims(measured: FamilyResults) -> list[Claim]:
         return " · ".join(f"{r.name} {getattr(r, name):.0%}" for r in of)
 
     def far(*of: FamilyRow) -> str:
-        return " · ".join(f"{r.name} {r.frechet_distance:.1f}" for r in of)
+        return " · ".join(f"{r.name} {r.frechet_distance:.2f}" for r in of)
 
     def fast(*of: FamilyRow) -> str:
         return " · ".join(f"{r.name} {r.milliseconds_per_image or 0:.2g} ms" for r in of)

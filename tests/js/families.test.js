@@ -68,9 +68,9 @@ test("the table of pictures leaves out what a row does not have", () => {
     seconds: 856,
   };
   const cells = (/** @type {typeof row} */ of) => PICTURE_COLUMNS.map(([, cell]) => cell(of)).join("|");
-  assert.equal(cells(row), "VAE|12.3|46 %|80 %|0.46|1|409,506|3.46|14");
+  assert.equal(cells(row), "VAE|12.34|46 %|80 %|0.46|1|409,506|3.46|14");
   const none = { evaluations: null, milliseconds: null, parameters: null, bits: null, seconds: null };
-  assert.equal(cells({ ...row, .../** @type {any} */ (none) }), "VAE|12.3|46 %|80 %|||||");
+  assert.equal(cells({ ...row, .../** @type {any} */ (none) }), "VAE|12.34|46 %|80 %|||||");
 });
 
 test("pictures stand side by side with a gap between them", () => {

@@ -16,7 +16,7 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 /** Columns of the table: heading, and the cell of a row. @type {[string, (row: import("../lib/messages.js").PointsStripsRow) => string][]} */
 export const COLUMNS = [
   ["Family", (row) => row.title],
-  ["Distance", (row) => row.distance.toFixed(1)],
+  ["Distance", (row) => row.distance.toFixed(2)],
   ["Precision", (row) => percent(row.precision)],
   ["Recall", (row) => percent(row.recall)],
   ["ms an image", (row) => known(row.milliseconds, (ms) => ms.toFixed(ms < 9.95 ? 2 : 0))],
