@@ -11,6 +11,14 @@ from setuptools import find_packages, setup
 MODELS = "diffusion_core.pretrained"
 DOCS = "tabs.docs"  # of them the page shows the glossary
 HERE = Path(__file__).parent
+SHIPPED = HERE / "pretrained"
+# Each model's folder, and the folder of several models that belong together.
+FOLDERS = {
+    folder.relative_to(SHIPPED).as_posix()
+    for file in SHIPPED.glob("**/config.json")
+    for folder in (file.parent, file.parent.parent)
+    if folder != SHIPPED
+}
 
 setup(
     packages=[
@@ -21,7 +29,7 @@ setup(
     py_modules=["diffusion_playground.app"],
     package_dir={MODELS: "pretrained", DOCS: "docs", "diffusion_playground": "."},
     package_data={
-        MODELS: [f"{file.parent.name}/*" for file in HERE.glob("pretrained/*/config.json")],
+        MODELS: [f"{folder}/*" for folder in sorted(FOLDERS)],
         "diffusion_core.data": ["embedded/*"],
         DOCS: ["glossary.md"],
         "tabs": ["static/**/*", "lessons/shipped/*.yaml"],

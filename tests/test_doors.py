@@ -55,7 +55,7 @@ DOORS = {
     **dict.fromkeys(["handed_over", "with_shown", "taken"], "quick"),
     **dict.fromkeys(["parts_of_another_model"], "quick"),
     **dict.fromkeys(["draw_one", "draw_many", "take_step"], "queued"),
-    **dict.fromkeys(["train_families"], "queued"),
+    **dict.fromkeys(["train_families", "draw_pictures", "draw_first", "go_between"], "queued"),
     **dict.fromkeys(["open_step", "move_along", "follow_player"], "queued"),
     **dict.fromkeys(["truth"], "quick"),
     **dict.fromkeys(["begin_with", "shown_inputs", "own_menu", "suggested_patch"], "quick"),

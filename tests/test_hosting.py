@@ -51,6 +51,15 @@ def installed(wheel, tmp_path_factory):
     return folder
 
 
+def test_the_wheel_holds_all_that_ships(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        held = set(file.namelist())
+    models = [name for name in tracked() if name.startswith("pretrained/")]
+    models = [name for name in models if not name.startswith("pretrained/recipes/")]
+    assert "pretrained/families-fashion-mnist/vae/model.safetensors" in models
+    assert {f"diffusion_core/{name}" for name in models} <= held
+
+
 class Hosted:
     """The running page: its port, what it said, its folder and that of its temporary files."""
 

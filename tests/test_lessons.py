@@ -136,6 +136,7 @@ def test_the_lessons_are_there_in_order():
         "Guidance",
         "Memorising or imagining",
         "Inside the network",
+        "Points of the plane",
     ]
 
 

@@ -124,6 +124,8 @@ def test_the_network_is_small_begins_at_zero_and_walks_with_the_samplers():
     assert not network(x, t).any()
     with pytest.raises(ValueError, match="takes no condition"):
         network(x, t, t)
+    with pytest.raises(ValueError, match="is told a class: give labels"):
+        PointNetwork(PointNetworkConfig(num_classes=2))(x, t)
     for layer in (network.last, *(block.linear_2 for block in network.blocks)):
         torch.nn.init.normal_(layer.weight)
     assert (network(x, t) != network(x, t + 500)).any()  # it is told the timestep

@@ -12,7 +12,9 @@ import typer
 from .options import Command, stop_signals
 
 family = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="A GAN, a VAE or a normalizing flow."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="A GAN, a VAE, a normalizing flow or latent diffusion.",
 )
 
 
@@ -31,6 +33,10 @@ def train(
     ] = 2_000,
     width: Annotated[int, typer.Option(help="Channels of the widest maps.")] = 64,
     latent: Annotated[int, typer.Option(help="Numbers of the latent of a GAN or a VAE.")] = 32,
+    vae: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the trained VAE in whose latent kind latent learns."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
     save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 200,
     threads: Annotated[int, typer.Option(help="Threads of torch; 0 is torch's choice.")] = 0,
@@ -40,7 +46,16 @@ def train(
     from tqdm import tqdm
 
     from ..data import load_dataset
-    from ..families import FamilyTraining, PictureShape, fit_family, picture_family
+    from ..families import (
+        FamilyTraining,
+        PictureFamily,
+        PictureShape,
+        PictureVAE,
+        fit_family,
+        latent_diffusion_of,
+        load_family,
+        picture_family,
+    )
 
     training = FamilyTraining(steps, batch_size, decay_steps, seed, save_every)
     if threads < 0:
@@ -52,7 +67,15 @@ def train(
     if data.labels is None or H != W:
         raise ValueError("A family learns square pictures with classes: a folder for each class.")
     shape = PictureShape(C, H, len(data.class_names), width, latent)
-    made = picture_family(kind, shape, seed)
+    if (kind == "latent") != (vae is not None):
+        raise ValueError("Kind latent, and it alone, takes --vae: the folder of a trained VAE.")
+    if vae is not None:
+        held = load_family(vae).family
+        if not isinstance(held, PictureVAE):
+            raise ValueError(f"{vae} holds a {held.name}, and kind latent learns in a VAE.")
+        made: PictureFamily = latent_diffusion_of(held, seed)
+    else:
+        made = picture_family(kind, shape, seed)
     command = shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]])
     signals = stop_signals()
     with tqdm(total=steps, unit="step", mininterval=5.0) as bar:
@@ -68,7 +91,7 @@ def train(
 
 @family.command(cls=Command)
 def evaluate(
-    folder: Annotated[Path, typer.Option(help="Folder that holds the folders gan, vae and flow.")],
+    folder: Annotated[Path, typer.Option(help="Folder that holds gan, vae, flow and latent.")],
     model: Annotated[
         str,
         typer.Option(help="Checkpoint of diffusion to measure too; none leaves it out."),

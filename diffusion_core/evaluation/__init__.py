@@ -27,6 +27,7 @@ from .families import (
     draw_family,
     families_in,
     family_results,
+    read_family_results,
     save_family_results,
 )
 from .judges import WIDTHS, AttributeJudge, Judge, judged, load_judge, rights
@@ -89,6 +90,7 @@ __all__ = [
     "read_results",
     "results_markdown",
     "rights",
+    "read_family_results",
     "save_family_results",
     "save_results",
     "table",

@@ -254,7 +254,7 @@ def family_results(dataset: str, rows: Sequence[FamilyRow]) -> FamilyResults:
 
 
 def families_in(folder: Path) -> list[StoredFamily]:
-    """The families in the folders gan, vae and flow of a folder, in this order.
+    """The families in the folders gan, vae, flow and latent of a folder, in this order.
 
     Raises:
         ValueError: if there is none of them, or one is broken.
@@ -266,6 +266,18 @@ def families_in(folder: Path) -> list[StoredFamily]:
             "there with `python -m diffusion_core family train`."
         )
     return found
+
+
+def read_family_results(folder: Path) -> FamilyResults | None:
+    """What `save_family_results` wrote there; None where there is nothing.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    file = folder / "results.json"
+    if not file.is_file():
+        return None
+    return FamilyResults.from_json(file.read_text(encoding="utf-8"))
 
 
 def save_family_results(folder: Path, results: FamilyResults) -> None:

@@ -73,6 +73,10 @@ class Family(ABC, nn.Module):
         """Log p(x), natural, (B,), of samples (B, ...); None where a family has no such number."""
         return None
 
+    def prepared(self, data: Tensor | TrainingData) -> Tensor | TrainingData:
+        """What `losses` gets: the data, or what a part that was trained before makes of them."""
+        return data
+
     def set_rate(self, share: float) -> None:
         """Let every optimiser learn at a share, from 0 to 1, of its own learning rate."""
         for optimizer in self.optimizers:
@@ -99,6 +103,7 @@ class Family(ABC, nn.Module):
             done: Steps that were taken before, of which this is the continuation.
             decay: Last steps, over which the learning rates fall linearly to 0.
         """
+        data = self.prepared(data)
         for step in range(done + 1, steps + 1):
             start = time.perf_counter()
             if decay:

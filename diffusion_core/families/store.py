@@ -23,16 +23,20 @@ from ..fields import parse_json
 from ..files import save_tensors, write_text
 from ..seeding import parse_seed
 from .family import Family, FamilyStep
-from .gan import Adversaries
+from .latent_diffusion import LatentDiffusion
 from .picture_flow import PictureFlow
 from .pictures import PictureGAN, PictureShape, PictureVAE
 
-PictureFamily = PictureGAN | PictureVAE | PictureFlow
+PictureFamily = PictureGAN | PictureVAE | PictureFlow | LatentDiffusion
 PICTURE_FAMILIES: dict[str, type[PictureFamily]] = {
     "gan": PictureGAN,
     "vae": PictureVAE,
     "flow": PictureFlow,
+    "latent": LatentDiffusion,
 }
+# Of those that keep an average of their weights: the part in training, which is not kept.
+RAW: dict[str, str] = {"gan": "generator.", "latent": "network."}
+COUNTER = "averaged.n_averaged"
 WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "state.safetensors"
 
 
@@ -152,9 +156,11 @@ def save_family(
 ) -> None:
     """Write `model.safetensors`, in half precision, and `config.json`.
 
-    Of a GAN the averaged generator is kept, which draws, and not the one in training.
+    Of a GAN and of latent diffusion the averaged network is kept, which draws, and not the one in
+    training.
     """
-    kept = {k: v for k, v in family.state_dict().items() if _is_kept(k)}
+    left_out = (RAW.get(kind_of(family), COUNTER), COUNTER)
+    kept = {k: v for k, v in family.state_dict().items() if not k.startswith(left_out)}
     tensors = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in kept.items()}
     save_tensors(folder / WEIGHTS, tensors, {"family": kind_of(family)})
     values = {
@@ -166,10 +172,6 @@ def save_family(
         "training": training,
     }
     write_text(folder / CONFIG, json.dumps(values, indent=2) + "\n")
-
-
-def _is_kept(name: str) -> bool:
-    return not name.startswith("generator.") and name != "averaged.n_averaged"
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,10 +215,10 @@ def load_family(folder: str | Path) -> StoredFamily:
             found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if not all(bool(torch.isfinite(v).all()) for v in found.values()):
             raise ValueError("some of its weights are not finite")
-        if isinstance(family, Adversaries):  # its raw generator begins as the averaged one
+        if raw := RAW.get(values["family"]):  # what is trained begins as its average
             averaged = _below("averaged.module.", found)
-            found |= {f"generator.{k}": v for k, v in averaged.items()}
-            found["averaged.n_averaged"] = torch.tensor(1)
+            found |= {f"{raw}{k}": v for k, v in averaged.items()}
+            found[COUNTER] = torch.tensor(1)
         family.load_state_dict({k: v.clone() for k, v in found.items()})
         training, dataset = dict(values["training"]), str(values["dataset"])
         parameters = family.num_parameters

@@ -29,6 +29,7 @@ class PointNetworkConfig:
         frequencies: Frequencies by which each coordinate also enters: 1, 2, 4 … half turns over
             [-1, 1].
         num_train_timesteps: T of the schedule; the timestep is told as its share of 1,000.
+        num_classes: Classes that it is told; None where it has none.
     """
 
     dim: int = 2
@@ -36,16 +37,12 @@ class PointNetworkConfig:
     blocks: int = 3
     frequencies: int = 3
     num_train_timesteps: int = 1000
+    num_classes: int | None = None
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """The shape of one point: (dim,)."""
         return (self.dim,)
-
-    @property
-    def num_classes(self) -> None:
-        """It has no classes."""
-        return
 
     @property
     def null_label(self) -> bool:
@@ -102,21 +99,25 @@ class PointNetwork(nn.Module):
         self.blocks = nn.ModuleList(Block(width) for _ in range(self.config.blocks))
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.last = nn.Linear(width, self.config.dim)
+        classes = self.config.num_classes
+        self.classes = None if classes is None else nn.Embedding(classes, width)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
         turns = math.pi * 2.0 ** torch.arange(self.config.frequencies)
         self.register_buffer("turns", turns, persistent=False)
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        """What is predicted for points (B, dim) at timesteps t (B,); y is None, it has no classes.
+        """What is predicted for points (B, dim) at timesteps t (B,), with classes of labels y (B,).
 
         Raises:
-            ValueError: if a condition is given.
+            ValueError: if a condition is given and it has no classes, or the other way round.
         """
-        if y is not None:
-            raise ValueError("This network takes no condition.")
+        if (y is None) != (self.classes is None):
+            takes = "takes no condition" if self.classes is None else "is told a class: give labels"
+            raise ValueError(f"This network {takes}.")
         share = 1000 / self.config.num_train_timesteps
-        emb = F.silu(self.time(timestep_embedding(t * share, self.config.width)))
+        told = self.time(timestep_embedding(t * share, self.config.width))
+        emb = F.silu(told if self.classes is None else told + self.classes(y))
         angles = (x_t[:, :, None] * self.turns).flatten(1)  # (B, dim · frequencies)
         h = self.first(torch.cat([x_t, angles.sin(), angles.cos()], dim=1))
         for block in self.blocks:

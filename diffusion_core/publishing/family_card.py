@@ -21,6 +21,7 @@ _TAGS = {
     "gan": "generative-adversarial-network",
     "vae": "variational-autoencoder",
     "flow": "normalizing-flow",
+    "latent": "latent-diffusion",
 }
 
 

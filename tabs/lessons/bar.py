@@ -30,6 +30,7 @@ OWN: dict[str, tuple[str, ...]] = {
     "schedules": ("Timestep",),
     "inside": (),
     "denoise": ("Frame",),
+    "points": (),
     "train": (),
 }
 FIRST_TAB = "denoise"

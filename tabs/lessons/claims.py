@@ -23,7 +23,7 @@ from torch.nn.functional import avg_pool2d
 
 from diffusion_core.checkpoint import Checkpoint, checkpoint_folders
 from diffusion_core.data import fit_picture, from_uint8, load_dataset, read_picture
-from diffusion_core.denoiser import ExactDenoiser, ModelDenoiser, Network
+from diffusion_core.denoiser import ExactDenoiser, ModelDenoiser, Network, ScheduledDenoiser
 from diffusion_core.evaluation import BENCHMARKS, judged, load_judge
 from diffusion_core.fields import Kind, check_fields, either, listed, mapping, number, one_of
 from diffusion_core.generation import SamplingRequest, SamplingRun
@@ -35,10 +35,19 @@ from diffusion_core.inspection import (
     record_activations,
     switched,
 )
+from diffusion_core.inversion import invert
+from diffusion_core.points import (
+    RING_DEVIATION,
+    learn_points,
+    modes_covered,
+    point_set,
+    point_training,
+    ring_centres,
+)
 from diffusion_core.process import q_sample
-from diffusion_core.samplers import SamplerStep
+from diffusion_core.samplers import SamplerStep, sample
 from diffusion_core.schedule import Schedule, make_schedule
-from diffusion_core.seeding import draw_noise
+from diffusion_core.seeding import draw_noise, seeded
 from diffusion_core.training import TrainConfig
 
 from ..shared import models
@@ -63,6 +72,16 @@ OF_LANE = ("Sampler", "Steps", "Guidance", "Spacing", "Eta")
 WHO, NETWORK = "Denoiser of", "network"  # of a lane
 LARGE_VARIANCE = "ddpm, large variance"
 KNOWN_IMAGES = 200  # of the training, that the exact denoiser remembers
+# The sets of the tab Points by their names on the page, and its network that learnt.
+POINTS = {
+    "Ring of eight": "ring",
+    "Two moons": "moons",
+    "Spiral": "spiral",
+    "Checkerboard": "checkerboard",
+}
+LEARNT = "Learnt network"
+POINT_STEPS = 300  # of training: enough to find the ring, and quickly done
+ON_A_POINT = 0.02
 # The training images at hand, by the first word of a model's data set.
 DATA = {"fashion-mnist": "fashion-mnist-2000", "avatars": "avatars-3000"}
 
@@ -328,6 +347,72 @@ def _losses(checkpoint: Checkpoint) -> Tensor:
     return draw_loss(checkpoint.unet, config, checkpoint.schedule, data, 0).losses
 
 
+@lru_cache(maxsize=4)
+def _points(data: str, count: int) -> Tensor:
+    """The points to learn from, as the tab Points draws them, (N, 2)."""
+    return point_set(POINTS[data]).draw(count, seeded("points", "to learn from"))
+
+
+@lru_cache(maxsize=2)
+def _learnt(data: str, count: int, seed: int) -> ScheduledDenoiser:
+    config = point_training("v_prediction", steps=POINT_STEPS, seed=seed)
+    schedule = make_schedule("cosine")
+    *_, last = learn_points(_points(data, count), schedule, config)
+    return ModelDenoiser(last.network, schedule, config.prediction_type)
+
+
+def _of_points(state: State) -> tuple[Tensor, ScheduledDenoiser]:
+    """The points to learn from, and what predicts."""
+    data, count = str(state["Data"]), int(state["Points to learn from"])
+    points = _points(data, count)
+    if state["Denoiser"] == LEARNT:
+        return points, _learnt(data, count, int(state["Seed"]))
+    return points, ExactDenoiser(points, make_schedule("cosine"))
+
+
+def _ends(state: State) -> tuple[Tensor, Tensor]:
+    """The points to learn from, and where the particles of a walk end."""
+    points, denoiser = _of_points(state)
+    seed = int(state["Seed"])
+    noise = torch.randn(int(state["Particles"]), 2, generator=seeded("points", "walk", seed))
+    fresh = seeded("points", "fresh noise", seed)
+    *_, last = sample(
+        denoiser,
+        noise,
+        sampler=str(state["Sampler"]),
+        num_steps=int(state["Steps"]),
+        clip_x0=False,
+        generator=fresh,
+    )
+    return points, last.x_prev
+
+
+def groups(state: State) -> float:
+    """How many of the ring's eight groups the points to learn from cover."""
+    points = _points(str(state["Data"]), int(state["Points to learn from"]))
+    return float(modes_covered(points, ring_centres(), 3 * RING_DEVIATION))
+
+
+def remembered(state: State) -> float:
+    """The share of particles that end on a point to learn from, nearer than 0.02."""
+    points, ends = _ends(state)
+    return float((torch.cdist(ends, points).amin(dim=1) < ON_A_POINT).float().mean())
+
+
+def astray(state: State) -> float:
+    """How far, on average, particles end from the nearest point to learn from."""
+    points, ends = _ends(state)
+    return float(torch.cdist(ends, points).amin(dim=1).mean())
+
+
+def return_error(state: State) -> float:
+    """How far, on average, points come back from themselves after the way to noise and back."""
+    points, denoiser = _of_points(state)
+    *_, up = invert(denoiser, points, num_steps=int(state["Steps"]))
+    *_, down = sample(denoiser, up.x_next, num_steps=int(state["Steps"]), clip_x0=False)
+    return float((down.x_prev - points).norm(dim=1).mean())
+
+
 MEASURES: dict[str, Callable[[State], float]] = {
     each.__name__: each
     for each in (
@@ -353,6 +438,10 @@ MEASURES: dict[str, Callable[[State], float]] = {
         skips,
         added,
         spread,
+        groups,
+        remembered,
+        astray,
+        return_error,
     )
 }
 OTHERS = either(mapping(), listed(mapping(), 1, 6))

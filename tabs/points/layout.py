@@ -13,6 +13,7 @@ from ..shared.page import Page
 from ..shared.seed_input import new_seed
 from .code import code
 from .data_view import build_data
+from .families_pictures_view import build_pictures
 from .families_view import build_families
 from .field_view import build_field
 from .form import BESIDE, COUNTS, DATA, MODELS, PICTURE, SAMPLERS, WORD, PointsForm
@@ -31,6 +32,7 @@ VIEWS = {
     "field": build_field,
     "paths": build_paths,
     "families": build_families,
+    "pictures": build_pictures,
     "space": build_space,
 }
 # The controls that stand in the address, by its names for them: NAMED of points/clicks.js.
@@ -84,6 +86,34 @@ $$x_t = (1 - t)\,x_0 + t\,\epsilon, \qquad \frac{dx_t}{dt} = \epsilon - x_0$$
 (Lipman et al. 2023; Liu et al. 2023). The path of each pair is straight and of even speed; those of
 the learnt field, which is their mean, bend where pairs cross. The view *Paths* measures how long
 they are, and what few steps cost.
+
+**The families.** All of them turn noise $z$ into data, and differ in what they are trained by.
+
+A GAN's generator $G$ is to fool a discriminator $D$ that learns beside it (Goodfellow et al. 2014;
+here with the non-saturating loss of its section 3):
+
+$$L_D = -\mathrm E \log D(x) - \mathrm E \log(1 - D(G(z))), \qquad L_G = -\mathrm E \log D(G(z))$$
+
+Nothing in it asks for all of the data: a generator that fools with few modes has done its part. A
+VAE's encoder $q(z|x)$ and decoder $p(x|z)$ bound the likelihood from below (Kingma and Welling
+2014, eq. 3):
+
+$$\log p(x) \ge \mathrm E_{q(z|x)} \log p(x|z) - \mathrm{KL}\big(q(z|x)\,\Vert\,p(z)\big)$$
+
+All data must be decoded from somewhere, so that none is left out, but what shares a place in the
+latent is averaged: that is the blur. And where the encoder leads no data, the decoder has learnt
+nothing, though $z$ may be drawn there. A normalizing flow $f$ can be run backwards, and has the
+likelihood itself (Dinh et al. 2017, eq. 2):
+
+$$\log p(x) = \log p_z(f(x)) + \log\left|\det \frac{\partial f}{\partial x}\right|$$
+
+Its latent has as many numbers as the data, and it can bend the space but not tear it. Latent
+diffusion (Rombach et al. 2022) learns where in a VAE's latent the data lie, by the same loss as on
+points, and draws from there: its steps are cheap, and what the decoder cannot draw is lost.
+
+*Precision* is the share of samples that lie among the data, *recall* that of data among samples.
+To lie among them is to be nearer to one of them than its third neighbour is (Kynkäänniemi et al.
+2019).
 
 How near samples are to data is said by the energy distance,
 
@@ -184,10 +214,11 @@ def build(page: Page) -> None:
         with gr.Column(scale=5, elem_classes=["stage"]):
             chooser = component("points_views", "{}", "points-views", looks_like="views")
             view = controls.add("view", gr.Textbox(visible=False))
-            points.after.extend(
+            points.seen.extend(
                 event(None, None, view, js=script(EVENTS, "seenView"), api_visibility="private")
                 for event in (page.select, chooser.input)
             )
+            points.after.extend(points.seen)
             for name, build_view in VIEWS.items():
                 with gr.Column(elem_id=f"points-view-{name}", elem_classes=["stage-view"]):
                     build_view(points)

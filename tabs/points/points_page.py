@@ -64,6 +64,7 @@ class PointsPage:
         outputs: What they change, by name.
         triggers: Further events upon which the seen view is computed anew.
         after: Events that are wired already, after each of which it is computed anew.
+        seen: Those of them after which "view" may name another view.
     """
 
     page: Page
@@ -72,6 +73,7 @@ class PointsPage:
     outputs: dict[str, Any] = field(default_factory=dict)
     triggers: list[Any] = field(default_factory=list)
     after: list[Any] = field(default_factory=list)
+    seen: list[Any] = field(default_factory=list)
 
     def follow(
         self,

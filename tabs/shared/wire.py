@@ -905,3 +905,38 @@ class SpaceMessage(TypedDict):
     words: str
     card: NotRequired[str]
     note: NotRequired[str]
+
+
+class PointsStrip(TypedDict):
+    """Pictures in a row, of one family."""
+
+    key: str
+    title: str
+    says: str
+    count: int
+    pictures: str
+
+
+class PointsStripsRow(TypedDict):
+    """What was measured of one family on pictures."""
+
+    title: str
+    evaluations: int | None
+    distance: float
+    precision: float
+    recall: float
+    milliseconds: float | None
+    parameters: int | None
+    bits: float | None
+    seconds: float | None
+
+
+class PointsStripsMessage(TypedDict):
+    """Families on pictures: rows of pictures, and what was measured."""
+
+    state: str
+    words: str
+    side: int
+    strips: list[PointsStrip]
+    rows: list[PointsStripsRow]
+    claims: list[PointsClaim]

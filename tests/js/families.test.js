@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { COLUMNS, looksOf, pictureWords, progressWords, short } from "../../tabs/static/points_families/words.js";
+import { COLUMNS as PICTURE_COLUMNS, layout, stateWords } from "../../tabs/static/points_families_pictures/words.js";
 
 const ROW = {
   title: "GAN",
@@ -52,4 +53,39 @@ test("pictures and progress say what they are", () => {
   assert.equal(told("empty"), "2,000 points. Press Train all.");
   assert.equal(told("running"), "2.5 of 6 s of training for each …");
   assert.equal(told("stopped"), "Stopped after 2.5 of 6 s of training for each.");
+});
+
+test("the table of pictures leaves out what a row does not have", () => {
+  const row = {
+    title: "VAE",
+    evaluations: 1,
+    distance: 12.34,
+    precision: 0.456,
+    recall: 0.8,
+    milliseconds: 0.456,
+    parameters: 409506,
+    bits: 3.456,
+    seconds: 856,
+  };
+  const cells = (/** @type {typeof row} */ of) => PICTURE_COLUMNS.map(([, cell]) => cell(of)).join("|");
+  assert.equal(cells(row), "VAE|12.34|46 %|80 %|0.46|1|409,506|3.46|14");
+  const none = { evaluations: null, milliseconds: null, parameters: null, bits: null, seconds: null };
+  assert.equal(cells({ ...row, .../** @type {any} */ (none) }), "VAE|12.34|46 %|80 %|||||");
+});
+
+test("pictures stand side by side with a gap between them", () => {
+  const { width, places } = layout(2, 2);
+  assert.equal(width, 5);
+  assert.deepEqual([...places], [0, 1, -1, 4, 5, 2, 3, -1, 6, 7]);
+});
+
+test("a row of families on pictures says whether more comes", () => {
+  const message = { words: "Bag, seed 0", side: 0, strips: [], rows: [], claims: [] };
+  const told = (/** @type {string} */ state) => stateWords({ ...message, state });
+  assert.deepEqual(["empty", "waiting", "running", "done"].map(told), [
+    "",
+    "Bag, seed 0: waiting for its turn …",
+    "Bag, seed 0 …",
+    "Bag, seed 0.",
+  ]);
 });

@@ -972,3 +972,41 @@ export function parse(text) {
  * @property {string} [card] The run card, JSON, with the last message.
  * @property {string} [note] What a replay came to.
  */
+
+/**
+ * Pictures in a row, of one family.
+ *
+ * @typedef {object} PointsStrip
+ * @property {string} key
+ * @property {string} title
+ * @property {string} says What is to be said of them.
+ * @property {number} count Of pictures.
+ * @property {string} pictures Grey, one after the other: uint8, in base64.
+ */
+
+/**
+ * What was measured of one family on pictures; null where it has no such number.
+ *
+ * @typedef {object} PointsStripsRow
+ * @property {string} title
+ * @property {number | null} evaluations Of a picture.
+ * @property {number} distance Frechet distance.
+ * @property {number} precision
+ * @property {number} recall
+ * @property {number | null} milliseconds Of a picture.
+ * @property {number | null} parameters
+ * @property {number | null} bits A dimension, of test pictures.
+ * @property {number | null} seconds Of training, on one core.
+ */
+
+/**
+ * Families on pictures: rows of pictures, and what was measured.
+ *
+ * @typedef {object} PointsStripsMessage
+ * @property {string} state "empty", "waiting", "running" or "done".
+ * @property {string} words What the rows are.
+ * @property {number} side Of a picture, in pixels; 0 where there is none yet.
+ * @property {PointsStrip[]} strips
+ * @property {PointsStripsRow[]} rows Empty where nothing was measured.
+ * @property {PointsClaim[]} claims Likewise.
+ */

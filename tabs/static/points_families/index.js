@@ -8,7 +8,8 @@ import { oncePerFrame } from "../lib/playback.js";
 import { unpackPoints } from "../points/packed.js";
 import { Plane, css, drawnAnew, mixture } from "../points/plane.js";
 import "./clicks.js"; // here before the first click
-import { COLUMNS, looksOf, pictureWords, progressWords, short } from "./words.js";
+import { fillClaims, line } from "./tables.js";
+import { COLUMNS, pictureWords, progressWords, short } from "./words.js";
 
 const REACH = 1.3;
 const LATENT_REACH = 3.2;
@@ -198,21 +199,5 @@ function fillTables(root, { rows, claims }) {
     line(COLUMNS.map(([heading]) => heading), "th"),
     ...rows.map((row) => line(COLUMNS.map(([, cell]) => cell(row)))),
   );
-  const said = find(root, "table.claims", HTMLElement);
-  said.replaceChildren(line(["Usually said", "Here", "Figures"], "th"));
-  for (const { claim, verdict, figures } of claims) {
-    const row = line([claim, verdict, figures]);
-    row.children[1].className = looksOf(verdict);
-    said.append(row);
-  }
-}
-
-/**
- * @param {string[]} cells
- * @param {"td" | "th"} [kind]
- */
-function line(cells, kind = "td") {
-  const row = make("tr");
-  row.append(...cells.map((words) => make(kind, { words })));
-  return row;
+  fillClaims(find(root, "table.claims", HTMLElement), claims);
 }
