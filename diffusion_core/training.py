@@ -409,14 +409,16 @@ class NetworkAverage(AveragedModel):
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         """A copy of the network; the first update takes its weights over as they are then."""
-        super().__init__(network, multi_avg_fn=ema_update(decay))
+        super().__init__(network)
+        self._update = ema_update(decay)
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Move the averages towards the weights, and take the buffers over."""
-        averaged, current = list(self.parameters()), list(model.parameters())
+        averaged: list[Tensor] = [*self.parameters()]
+        current: list[Tensor] = [*model.parameters()]
         if count := int(self.n_averaged):
-            self.multi_avg_fn(averaged, current, count)
+            self._update(averaged, current, count)
         else:
             torch._foreach_copy_(averaged, current)
         for own, its in zip(self.module.buffers(), model.buffers(), strict=True):
