@@ -61,7 +61,9 @@ def _defaults(form: Any) -> dict[str, Any]:
     found = {}
     with gr.Blocks():
         for name, entry in table(form).items():
-            component = entry.control and entry.control(value=getattr(form, name))
+            if entry.control is None:
+                continue
+            component = entry.control(value=getattr(form, name))
             if label := getattr(component, "label", None):
                 found[label] = component.value
     return found
