@@ -1,4 +1,7 @@
-"""ONNX Runtime against torch, on one thread and on all, and several callers against one."""
+"""ONNX Runtime against torch, on one thread and on all, and several callers against one.
+
+Where there is a CUDA device, also the evaluations there as CUDA graphs against the plain ones.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from torch import Tensor
 
 from diffusion_core.checkpoint import checkpoint_folders, is_checkpoint, load_checkpoint
 from diffusion_core.denoiser import Network
-from diffusion_core.engines import OnnxNetwork
+from diffusion_core.engines import CudaGraphNetwork, OnnxNetwork
 from diffusion_core.unet import UNet
 
 from .timing import alternate, report
@@ -67,6 +70,30 @@ def bench_engines(models: list[str], batches: list[int], rounds: int) -> None:
                 f"{what}: each of {CALLERS} callers at once / one alone",
                 *alternate(crowd, fast, rounds),
             )
+        if torch.cuda.is_available():
+            _on_cuda(f"engines, {name} on CUDA", unet, batches, rounds)
+
+
+def _on_cuda(what: str, unet: UNet, batches: list[int], rounds: int) -> None:
+    unet.cuda()
+    graphs = CudaGraphNetwork(unet)
+    for batch in batches:
+        x = torch.randn((batch, *unet.config.sample_shape), device="cuda")
+        t = torch.full((batch,), 500, device="cuda")
+
+        def seconds(network: Network, x: Tensor = x, t: Tensor = t) -> float:
+            torch.cuda.synchronize()
+            start, count = time.perf_counter(), 50
+            with torch.no_grad():
+                for _ in range(count):
+                    network(x, t, t * 0 if unet.config.num_classes else None)
+            torch.cuda.synchronize()
+            return (time.perf_counter() - start) / count
+
+        seconds(graphs), seconds(unet)  # recording, and the choice of kernels
+        both = alternate(lambda s=seconds: s(graphs), lambda s=seconds: s(unet), rounds)
+        report(f"{what}, batch {batch}: CUDA graphs / one by one", *both)
+    unet.cpu()
 
 
 def _networks(models: list[str]) -> Iterator[tuple[str, UNet]]:

@@ -60,7 +60,7 @@ class ConditionEncoder(nn.Embedding):
             batch_size: B, which None needs.
 
         Raises:
-            ValueError: if a shape or a number does not fit.
+            ValueError: if a shape does not fit, or a number of a condition on the CPU.
         """
         y = self.written_out(y, batch_size)
         vector = super().forward(y if y.ndim == 1 else y[:, 0])
@@ -81,7 +81,7 @@ class ConditionEncoder(nn.Embedding):
             int64, (B,) of a network without attributes, else (B, 1 + K).
 
         Raises:
-            ValueError: if a shape or a number does not fit.
+            ValueError: if a shape does not fit, or a number of a condition on the CPU.
         """
         if y is None:
             if not self.null_label:
@@ -92,21 +92,42 @@ class ConditionEncoder(nn.Embedding):
             wanted = f"({batch_size},)" + (f" or ({batch_size}, {1 + K})" if K else "")
             raise ValueError(f"The labels must be {wanted}, one an image, got {tuple(y.shape)}.")
         classes, values = (y, None) if y.ndim == 1 else (y[:, 0], y[:, 1:])
-        # A graph, compiled or of CUDA, cannot look at values; there the embedding refuses them.
-        recorded = y.is_cuda and torch.cuda.is_current_stream_capturing()
-        if not (recorded or torch.compiler.is_compiling()):
-            if bool(((classes < 0) | (classes >= self.num_embeddings)).any()):
-                raise ValueError(f"A label must lie in [0, {self.num_embeddings - 1}].")
-            if values is not None and K:
-                if bool(((values < UNSPECIFIED) | (values >= self._last)).any()):
-                    raise ValueError(
-                        f"Attributes must lie from -1 to below {', '.join(map(str, self.sizes))}."
-                    )
+        # To look at numbers on a GPU is to wait for it, and a compiled graph cannot look at all.
+        # Walks and training look before they move them there; see `check_condition`.
+        if y.device.type == "cpu" and not torch.compiler.is_compiling():
+            check_condition(y, self.num_classes, self.null_label, self.sizes)
         if not K:
             return classes
         if values is None:
             values = torch.full((len(y), K), UNSPECIFIED, device=y.device)
         return torch.cat([classes[:, None], values], dim=1)
+
+
+def check_condition(
+    y: int | Tensor, num_classes: int, null_label: bool, attributes: Sequence[int] = ()
+) -> None:
+    """Refuse a condition with numbers that a network does not know.
+
+    Args:
+        y: The condition, (B,) or (B, 1 + K), or the class of all images. To look at it waits for
+            the device that it is on.
+        num_classes: Number of classes, without the null label.
+        null_label: Whether num_classes itself stands for "no class".
+        attributes: Number of values of each of K attributes.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    y = torch.as_tensor(y)
+    classes = y if y.ndim < 2 else y[:, 0]
+    last = num_classes - 1 + null_label
+    if bool(((classes < 0) | (classes > last)).any()):
+        raise ValueError(f"A label must lie in [0, {last}].")
+    if y.ndim < 2 or not attributes:
+        return
+    values, sizes = y[:, 1:], torch.tensor(attributes, device=y.device)
+    if bool(((values < UNSPECIFIED) | (values >= sizes)).any()):
+        raise ValueError(f"Attributes must lie from -1 to below {', '.join(map(str, attributes))}.")
 
 
 def null_condition(y: Tensor, num_classes: int) -> Tensor:

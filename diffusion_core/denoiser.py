@@ -29,7 +29,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from .conditioning import null_condition
+from .conditioning import check_condition, null_condition
 from .process import (
     Denoiser,
     eps_from_v,
@@ -307,9 +307,18 @@ class ModelDenoiser:
         self.prediction_type, self.y = prediction_type, y
 
     def labels(self, t: Tensor) -> Tensor | None:
-        """The condition for a batch at timesteps t (B,), on their device; None without one."""
+        """The condition for a batch at timesteps t (B,), on their device; None without one.
+
+        Raises:
+            ValueError: if a number does not fit that is about to go to a GPU, where the network
+                does not look at it.
+        """
         if self.y is None:
             return None
+        if t.device.type != "cpu" and (isinstance(self.y, int) or self.y.device.type == "cpu"):
+            config = self.network.config
+            if config.num_classes is not None:
+                check_condition(self.y, config.num_classes, config.null_label, config.attributes)
         if isinstance(self.y, int):
             return torch.full_like(t, self.y)
         self.y = self.y.to(t.device)  # once a walk

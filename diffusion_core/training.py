@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from .conditioning import null_condition
+from .conditioning import check_condition, null_condition
 from .denoiser import (
     PREDICTION_TYPES,
     PREDICTIONS,
@@ -400,6 +400,32 @@ def ema_update(decay: float) -> Any:
     return update
 
 
+class NetworkAverage(AveragedModel):
+    """The averaged weights, as `AveragedModel` by `ema_update`, which does not wait for a GPU.
+
+    The parent takes the number of averages to the device at each step, whence the decay, a number
+    for the CPU, would have to be fetched again.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        """A copy of the network; the first update takes its weights over as they are then."""
+        super().__init__(network)
+        self._update = ema_update(decay)
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Move the averages towards the weights, and take the buffers over."""
+        averaged: list[Tensor] = [*self.parameters()]
+        current: list[Tensor] = [*model.parameters()]
+        if count := int(self.n_averaged):
+            self._update(averaged, current, count)
+        else:
+            torch._foreach_copy_(averaged, current)
+        for own, its in zip(self.module.buffers(), model.buffers(), strict=True):
+            own.copy_(its)
+        self.n_averaged += 1
+
+
 @dataclass(eq=False)
 class TrainingState(Generic[NetworkT]):
     """All that the next step depends on, beside the settings.
@@ -448,7 +474,7 @@ class TrainingState(Generic[NetworkT]):
             device: The device to train on.
         """
         network.to(device)
-        ema = AveragedModel(network, multi_avg_fn=ema_update(config.ema_decay))
+        ema = NetworkAverage(network, config.ema_decay)
         optimizer = torch.optim.AdamW(
             network.parameters(),
             lr=config.learning_rate,
@@ -537,6 +563,10 @@ def train(
 
     def draw(step: int) -> Batch:
         batch = draw_batch(config, shape, schedule, dataset, step).part(part)
+        if device.type == "cpu":
+            return batch
+        if batch.y is not None and shape.num_classes is not None:  # a GPU is not asked
+            check_condition(batch.y, shape.num_classes, shape.null_label, shape.attributes)
         return batch.pinned() if device.type == "cuda" else batch
 
     # On the CPU a second thread would only take the network's processor from it.

@@ -19,7 +19,7 @@ from tabs.denoise.captions import formulas
 from tabs.denoise.form import SAMPLER_CHOICES, sampler_of, takes_eta
 from tabs.shared.text import as_words
 
-STEPS = (5, 10, 25, 50)
+STEPS = (5, 10, 20, 25, 50)
 ETAS = (0.0, 0.5, 1.0)
 
 

@@ -23,10 +23,11 @@ from tabs.shared.components import RUNTIME, STATIC
 from tabs.shared.figures import CURVES
 
 from .controls import controls
+from .lessons import lessons
 from .models import ETAS, STEPS, samplers, write_model
 
-MODULES = ("lib", "player", "walker", "noise", "compare", "page", RUNTIME)
-PARTS = {"noise": "noise", "compare": "compare", "player": "player"}  # component: its folder
+MODULES = ("lib", "player", "walker", "noise", "compare", "lessons", "page", RUNTIME)
+PARTS = {part: part for part in ("noise", "compare", "player", "lessons")}  # component: its folder
 MARK = "page.json"  # tells a folder of ours
 T = 1000
 POINTS = 251  # of a curve
@@ -135,7 +136,7 @@ def _values(told: list[dict[str, Any]], steps: tuple[int, ...]) -> dict[str, Any
     first = told[0]["name"]
     usual = min(steps, key=lambda count: abs(count - DenoiseForm().steps))  # type: ignore[operator,arg-type]
     named = [(name, name) for name in SCHEDULES]  # what is drawn by hand needs a server
-    return {
+    parts = {
         "noise": controls(noise, ("size", "seed", "schedule"), {}),
         "schedules": controls(ScheduleForm(), ("what", "names"), {"names": {"choices": named}}),
         "denoise": controls(
@@ -152,6 +153,10 @@ def _values(told: list[dict[str, Any]], steps: tuple[int, ...]) -> dict[str, Any
                 "images": {"choices": [(str(count), count) for count in IMAGES]},
             },
         ),
+    }
+    return {
+        **parts,
+        "lessons": lessons(parts),
         "pictures": [(name, f"pictures/{file}") for name, file in SHIPPED.items()],
         "curves": {name: _curves(name) for name in SCHEDULES},
         "quantities": QUANTITIES,

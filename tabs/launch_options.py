@@ -33,7 +33,11 @@ BAD_AUTH = (
     "be empty."
 )
 HERE = "127.0.0.1"
-ENGINES = ("torch", "onnxruntime")  # those of diffusion_core.engines, which imports torch
+ENGINES = (
+    "torch",
+    "onnxruntime",
+    "cuda-graphs",
+)  # those of diffusion_core.engines, which imports torch
 # Variables of Gradio that would open the page's files or code to visitors; no option does the same.
 NOT_HEEDED = ("GRADIO_ALLOWED_PATHS", "GRADIO_VIBE_MODE")
 _app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -183,7 +187,7 @@ def _playground(
         typer.Option(
             envvar="PLAYGROUND_ENGINE",
             metavar="|".join(ENGINES),
-            help="What evaluates networks in walks; else onnxruntime on a CPU, torch on a GPU.",
+            help="What evaluates networks in walks; else the fastest one on this device.",
         ),
     ] = None,
     mcp: Annotated[
@@ -297,7 +301,9 @@ def _playground(
         if os.environ.pop(name, ""):
             print(f"{name} is not heeded here.", file=sys.stderr)
     if engine is not None and engine not in ENGINES:
-        raise ValueError(f"--engine must be {' or '.join(ENGINES)}, not {engine!r}.")
+        raise ValueError(
+            f"--engine must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}, not {engine!r}."
+        )
     known = _name_and_password(auth)
     if mcp and known:
         raise ValueError(MCP_OR_AUTH)

@@ -273,7 +273,7 @@ def test_the_variable_chooses_and_is_checked(plain, fast, monkeypatch):
     assert on_engine(plain) is plain and on_engine(fast).network is plain.network
     assert on_engine(plain, ONNXRUNTIME) is fast  # a card's engine goes before it
     monkeypatch.setenv(choice.VARIABLE, "tensorrt")
-    with pytest.raises(ValueError, match="^The variable PLAYGROUND_ENGINE must be torch or onnxr"):
+    with pytest.raises(ValueError, match="^The variable PLAYGROUND_ENGINE must be torch, onnxr"):
         on_engine(plain)
     assert launch_options.ENGINES == ENGINES
 
@@ -293,7 +293,10 @@ def test_the_commands_option_and_the_cards_engine(tiny_folder, tmp_path, monkeyp
     said = sample("--card", card, "--engine", "onnxruntime")[1]
     assert "engine onnxruntime here, torch then" in said
     code, said = sample("--engine", "jax")
-    assert code == 2 and said.strip() == "The engine must be torch or onnxruntime, not 'jax'."
+    assert (
+        code == 2
+        and said.strip() == "The engine must be torch, onnxruntime or cuda-graphs, not 'jax'."
+    )
 
 
 def test_a_session_goes_with_its_model(tmp_path):

@@ -55,7 +55,7 @@ def test_the_engine_of_walks_is_one_of_two(monkeypatch, capsys):
     monkeypatch.setenv("PLAYGROUND_ENGINE", "tensorrt")
     assert launch_options.read([]) == 2
     said = capsys.readouterr().err.strip()
-    assert said == "--engine must be torch or onnxruntime, not 'tensorrt'."
+    assert said == "--engine must be torch, onnxruntime or cuda-graphs, not 'tensorrt'."
 
 
 def test_options_and_variables_say_the_same(monkeypatch, tmp_path):

@@ -24,7 +24,7 @@ from diffusion_core.generation import RunCard
 from diffusion_core.samplers import take_step
 from diffusion_core.unet import num_parameters
 from playground_page import write_page
-from playground_page.write import MOST_BYTES, _shipped
+from playground_page.write import MOST_BYTES, _shipped, _values
 
 STEPS = (3, 10)
 command = importlib.import_module("diffusion_core.cli.export")  # whose name the function hides
@@ -115,6 +115,34 @@ def test_the_command_finds_the_page_above_it_by_name(monkeypatch, capsys):
     assert "Name the checkpoint by --model." in capsys.readouterr().err
 
 
+def test_lessons_speak_of_the_pages_own_controls_or_say_what_is_missing():
+    told = [{"name": name} for name in ("avatars", "fashion-mnist")]
+    values = _values(told, playground_page.write.STEPS)
+    known = {
+        f"{tab} {control['label']}": control
+        for tab in ("noise", "schedules", "denoise")
+        for control in values[tab]
+    }
+    noise, schedules, step, *others = values["lessons"]["lessons"]
+    for lesson in (noise, schedules, step):
+        assert "error" not in lesson and len(lesson["steps"]) == 6
+        for each in lesson["steps"]:
+            assert set(each["controls"]) <= set(known)
+    assert noise["steps"][0]["press"] == ["Cat"] and noise["steps"][0]["own"] == {"Timestep": 0}
+    asked = step["steps"][0]
+    assert asked["controls"]["denoise Class"] == "Open peeps" and asked["right"] == 1
+    assert asked["controls"]["denoise Seed"] == "7" and asked["controls"]["denoise Steps"] == 20
+    assert [each["error"].rpartition(": ")[2] for each in others] == [
+        "it opens the view Race.",
+        "it sets Images to 16.",
+        "it opens the view Race.",
+        "it opens the tab Inside.",
+    ]
+    assert not any(each["steps"] for each in others)
+    few = _values(told, (5, 10))["lessons"]["lessons"][2]
+    assert few["error"].endswith("it sets Steps to 20.")
+
+
 @pytest.mark.browser
 def test_it_runs_in_a_browser_alone(browser, folder, address):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
@@ -181,6 +209,30 @@ def test_it_runs_in_a_browser_alone(browser, folder, address):
     page.get_by_label("Timestep").first.fill("749")
     expect(page.locator("#part-noise .equation .b")).to_have_text("0.75")
     assert page.evaluate(clean) == unseen  # not cut, however large its button shows it
+    # A lesson opens the tab, sets plain controls, presses, asks, and gives all back at its end.
+    page.get_by_role("button", name="Lessons", exact=True).click()
+    expect(page.locator("#lessons .list li")).to_have_count(7)
+    inside = page.locator("#lessons li", has_text="Inside the network")
+    expect(inside.get_by_role("button")).to_be_disabled()
+    expect(inside).to_contain_text("For the playground with a server: it opens the tab Inside.")
+    expect(page.get_by_text("Open a lesson file")).not_to_be_visible()
+    page.get_by_role("button", name="What a schedule does").click()
+    expect(page.get_by_role("tab", name="Schedules")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#part-compare .cards figcaption")).to_have_text(["linear", "cosine"])
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("radio", name="cosine", exact=True).check()
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#lessons .answer")).to_contain_text("Right: cosine.")
+    expect(page.locator("#part-compare input.t")).to_have_value("500")
+    assert page.url.endswith("#lesson=what-a-schedule-does&step=2")
+    page.get_by_role("button", name="Leave", exact=True).click()
+    expect(page.get_by_role("tab", name="Noise", exact=True)).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(page.locator("#part-compare .cards figcaption")).to_have_text(
+        ["linear", "cosine", "sigmoid", "flow"]
+    )
+    expect(page.locator("#part-noise .equation .b")).to_have_text("0.75")
     page.get_by_label("Your own picture").set_input_files(str(folder / "page" / "LICENSE"))
     expect(page.get_by_role("alert").filter(has_text="is no picture")).to_be_visible()
     assert faults(page) == []

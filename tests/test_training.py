@@ -19,10 +19,12 @@ from diffusion_core.data import ImageDataset, load_dataset
 from diffusion_core.denoiser import PREDICTION_TYPES, PREDICTIONS
 from diffusion_core.schedule import make_schedule
 from diffusion_core.training import (
+    NetworkAverage,
     TrainConfig,
     TrainingState,
     batch_indices,
     draw_step,
+    ema_update,
     learning_rate_at,
 )
 from diffusion_core.training_runs import STATE_FILE
@@ -151,6 +153,21 @@ def test_stopping_early_saves_and_a_kill_loses_only_what_came_after_the_last_sav
     assert [p.name for p in out.iterdir()] == [STATE_FILE]
 
 
+def test_the_average_has_the_bits_of_torchs_own():
+    network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    ours = NetworkAverage(network, 0.9)
+    theirs = AveragedModel(network, multi_avg_fn=ema_update(0.9))
+    for step in range(4):
+        torch.nn.init.normal_(network[0].weight)
+        network[1].running_mean += step
+        for average in (ours, theirs):
+            average.update_parameters(network)
+        kept = theirs.state_dict()
+        assert [*ours.state_dict()] == [*kept] and kept["n_averaged"] == step + 1
+        assert all(torch.equal(value, kept[name]) for name, value in ours.state_dict().items())
+    assert not torch.equal(ours.module[0].weight, network[0].weight)
+
+
 def test_a_run_broken_off_inside_a_step_keeps_its_last_save(tmp_path, monkeypatch):
     run(tmp_path, stop_at=3)
     before = (tmp_path / STATE_FILE).read_bytes()
@@ -158,7 +175,7 @@ def test_a_run_broken_off_inside_a_step_keeps_its_last_save(tmp_path, monkeypatc
     def broken(*a):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(AveragedModel, "update_parameters", broken)  # weights stepped, average not
+    monkeypatch.setattr(NetworkAverage, "update_parameters", broken)  # weights stepped, average not
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path)
     assert (tmp_path / STATE_FILE).read_bytes() == before

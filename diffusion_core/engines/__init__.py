@@ -12,7 +12,16 @@ cuda_graph     a network on a CUDA device, its evaluations replays of CUDA graph
 from __future__ import annotations
 
 from .browser_graph import browser_graph
-from .choice import ENGINES, ONNXRUNTIME, TORCH, VARIABLE, check_engine, on_engine, on_threads
+from .choice import (
+    CUDA_GRAPHS,
+    ENGINES,
+    ONNXRUNTIME,
+    TORCH,
+    VARIABLE,
+    check_engine,
+    on_engine,
+    on_threads,
+)
 from .cuda_graph import CudaGraphNetwork
 from .onnx_export import export_onnx
 from .onnx_graph import onnx_graph
@@ -20,6 +29,7 @@ from .onnx_network import OnnxNetwork
 from .torch_network import TorchNetwork
 
 __all__ = [
+    "CUDA_GRAPHS",
     "ENGINES",
     "ONNXRUNTIME",
     "TORCH",

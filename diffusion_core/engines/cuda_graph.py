@@ -6,7 +6,8 @@ of launches, recorded once for a shape and launched as one (`torch.cuda.graph`).
 same, so are the numbers but for the order of sums.
 
 A graph reads and writes at fixed addresses. Hence inputs are copied into its own tensors, and its
-output is copied out before anybody else may replay it.
+output is copied out before anybody else may replay it. All evaluations of a shape are replays, the
+first one too, so that a walk that is repeated or branched off is computed in the same way.
 """
 
 from __future__ import annotations
@@ -72,12 +73,16 @@ class CudaGraphNetwork:
     """A `denoiser.Network` that replays a CUDA graph for each shape of its inputs.
 
     Where there is no graph to replay it evaluates the network itself: off CUDA, with gradients,
-    under autocast, in training mode, at the first evaluation of a shape (many walks have one step
-    only), and for good at a shape that could not be recorded.
+    under autocast, in training mode, and for good at a shape that could not be recorded.
 
     Attributes:
+        engine: The name of what evaluates it.
         module: The network itself.
+        version: The version of CUDA that torch was built with; "none" without.
     """
+
+    engine = "cuda-graphs"
+    version = str(torch.version.cuda).lower()
 
     def __init__(
         self,
@@ -94,9 +99,8 @@ class CudaGraphNetwork:
             device_type: The type of the devices on which there are graphs; likewise.
         """
         self.module, self._capture, self._device_type = module, capture, device_type
-        # None: the shape was met, but could not be recorded. It holds an evaluation otherwise.
+        # None: the shape could not be recorded. It holds an evaluation otherwise.
         self._graphs: OrderedDict[tuple[Any, ...], Evaluation | None] = OrderedDict()
-        self._met: set[tuple[Any, ...]] = set()
         self._lock = threading.Lock()
 
     @property
@@ -112,7 +116,6 @@ class CudaGraphNetwork:
         """Move the weights to a device, in place; the graphs, which know addresses, are let go."""
         with self._lock:
             self._graphs.clear()
-            self._met.clear()
             self.module.to(device)
         return self
 
@@ -123,9 +126,6 @@ class CudaGraphNetwork:
         stream = torch.cuda.current_stream(x_t.device).cuda_stream if x_t.is_cuda else 0
         key = (x_t.device, stream, *((v.shape, v.dtype) for v in (x_t, t, y) if v is not None))
         with self._lock:
-            if key not in self._met:
-                self._met.add(key)
-                return self.module(x_t, t, y)  # which also says what is wrong with the inputs
             if key not in self._graphs:
                 self._graphs[key] = self._recorded(x_t, t, y)
             self._graphs.move_to_end(key)

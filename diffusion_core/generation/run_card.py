@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint, is_checkpoint, load_checkpoint
 from ..data import from_uint8, to_pil, to_uint8
-from ..engines import ONNXRUNTIME, TORCH, on_engine, on_threads
+from ..engines import CUDA_GRAPHS, ONNXRUNTIME, TORCH, on_engine, on_threads
 from ..fields import (
     Kind,
     check_fields,
@@ -49,7 +49,12 @@ MAX_BRANCHES = 20
 MAX_CARD_BYTES = 4 * 2**20
 MAX_SIDE = 1024  # of the picture that a walk began with
 # The engine that replays what another one walked: a browser runs the graph of ONNX Runtime here.
-REPLAYED_BY = {TORCH: TORCH, ONNXRUNTIME: ONNXRUNTIME, "onnxruntime-web": ONNXRUNTIME}
+REPLAYED_BY = {
+    TORCH: TORCH,
+    ONNXRUNTIME: ONNXRUNTIME,
+    CUDA_GRAPHS: CUDA_GRAPHS,
+    "onnxruntime-web": ONNXRUNTIME,
+}
 
 # What the fields may be. In which bounds a number must lie says `SamplingRequest`, for all doors.
 _WHOLE = whole(-(10**30), 10**30, floats=True)
@@ -218,7 +223,10 @@ class RunCard:
         A browser's walk is replayed by ONNX Runtime: the graph is the same, and its kernels differ.
         Torch takes as many threads as it had then, on which its last bits depend.
         """
-        on = on_engine(checkpoint, REPLAYED_BY.get(self.engine))
+        engine = REPLAYED_BY.get(self.engine)
+        if engine == CUDA_GRAPHS and checkpoint.device.type != "cuda":
+            engine = None
+        on = on_engine(checkpoint, engine)
         threads = self.versions.get("threads", "")
         if self.engine != TORCH or not re.fullmatch(r"[1-9]\d{0,2}", threads):
             return on

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from diffusion_core.checkpoint import Checkpoint, shipped_folder
 from diffusion_core.conditioning import CLASS
+from diffusion_core.engines import ONNXRUNTIME
 from diffusion_core.generation import SamplingRequest
 from diffusion_core.seeding import MAX_SEED
 
@@ -43,7 +44,8 @@ def lines(checkpoint: Checkpoint, form: DenoiseForm, walk: SamplingRequest) -> s
         "from diffusion_core.samplers import draw_noise, sample",
     ]
     body = [f"model = load_checkpoint({where})"]
-    if (engine := walk.engine(checkpoint)) != "torch":
+    # A loaded model is on the CPU, where what evaluates networks on a GPU cannot be asked for.
+    if (engine := walk.engine(checkpoint)) == ONNXRUNTIME:
         imports.append("from diffusion_core.engines import on_engine")
         body.append(f'model = on_engine(model, "{engine}")')
     if walk.switches is not None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import gradio as gr
 
+from diffusion_core.engines import CUDA_GRAPHS, ONNXRUNTIME
 from diffusion_core.generation import Recording
 
 from ..shared import models
@@ -19,6 +20,12 @@ from ..shared.number_input import beside
 from ..shared.page import Page, open_tab
 from ..shared.walk_step import WalkStep
 from .run_registry import recorded
+
+# What a note says of a walk by another engine than torch, which Inside looks into.
+BY_ENGINE = {
+    ONNXRUNTIME: ("by ONNX Runtime there, torch here: millionths apart",),
+    CUDA_GRAPHS: ("by CUDA graphs there, by the same kernels one by one here",),
+}
 
 
 def step_of(run_id: str, card: str, index: Any, session: str) -> WalkStep:
@@ -59,7 +66,6 @@ def _step_of(record: Recording, model: str, run_id: str, card: str, index: Any) 
     y = checkpoint.condition(settings.condition)
     if y is not None and not isinstance(y, int):
         y = y[:1]
-    elsewhere = settings.engine(checkpoint) != "torch"
     number = None if settings.label is None else checkpoint.label(settings.label)
     names = [name for name in classes(model) if name != NO_CLASS]
     notes = [
@@ -67,7 +73,7 @@ def _step_of(record: Recording, model: str, run_id: str, card: str, index: Any) 
         *(["its first picture"] if settings.num_images > 1 else []),
         *(["guided there, not here"] if settings.guidance_scale != 1 else []),
         *(["by a changed network there, the plain one here"] if settings.switches else []),
-        *(["by ONNX Runtime there, torch here: millionths apart"] if elsewhere else []),
+        *BY_ENGINE.get(settings.engine(checkpoint), ()),
     ]
     return WalkStep(
         model,

@@ -15,6 +15,7 @@ export class Controls {
    */
   constructor(place, table, changed) {
     this.place = place;
+    this.changed = changed;
     /** @type {Map<string, Control>} */
     this.table = new Map(table.map((control) => [control.name, control]));
     place.append(...table.map(block));
@@ -25,6 +26,13 @@ export class Controls {
       this.tell(name);
       changed(name);
     });
+  }
+
+  /** Set as a hand would, so that what follows from it does. @param {string} name @param {any} value */
+  change(name, value) {
+    const fits = this.set(name, value);
+    if (fits) this.changed(name);
+    return fits;
   }
 
   /** @param {string} name */
@@ -63,7 +71,11 @@ export class Controls {
   set(name, value) {
     const control = /** @type {Control} */ (this.table.get(name));
     const place = this.at(name);
-    if (control.kind === "menu" || control.kind === "choice") {
+    if (control.kind === "checks") {
+      findAll(place, "input", HTMLInputElement).forEach((input, i) => {
+        input.checked = value.includes(control.choices[i][1]);
+      });
+    } else if (control.kind === "menu" || control.kind === "choice") {
       const index = control.choices.findIndex(([, each]) => each === value);
       if (index < 0) return false;
       if (control.kind === "menu") find(place, "select", HTMLSelectElement).value = String(index);

@@ -48,6 +48,7 @@
  * @property {Control[]} noise
  * @property {Control[]} schedules
  * @property {Control[]} denoise
+ * @property {import("../lib/messages.js").LessonsMessage} lessons
  * @property {[string, string][]} pictures
  * @property {Record<string, Curves>} curves
  * @property {Record<string, string>} quantities

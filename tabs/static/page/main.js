@@ -5,12 +5,13 @@ import { newRun } from "../lib/runs.js";
 import { newSeed } from "../lib/seeds.js";
 import { remember, remembered } from "../lib/storage.js";
 import { tablist } from "../lib/tablist.js";
-import { joined } from "../lib/visit.js";
+import { joined, settingsBack } from "../lib/visit.js";
 import { mount as mountCompare } from "../compare/index.js";
 import { mount as mountNoise } from "../noise/index.js";
 import { mount as mountPlayer } from "../player/index.js";
 import { download, unpacked } from "../walker/runtime.js";
 import { Controls } from "./controls.js";
+import { wireLessons } from "./lessons.js";
 import { seedOf } from "./generator.js";
 import { pictureAndNoise, readPicture, squareOf } from "./picture.js";
 import { plot } from "./plot.js";
@@ -65,6 +66,12 @@ function wireTabs() {
   const first = tabs.names().includes(asked) ? asked : "denoise";
   tabs.show(first);
   for (const panel of panels) panel.hidden = panel.id !== `panel-${first}`;
+  /** @param {string} view */
+  const open = (view) => {
+    tabs.show(view);
+    seen(view);
+  };
+  return open;
 }
 
 /** @param {Description} told */
@@ -168,6 +175,7 @@ function wireNoise(told) {
   });
   saying(compare);
   buttons[0]?.click();
+  return { noise: controls, schedules: chosen };
 }
 
 /** @param {Description} told */
@@ -205,6 +213,7 @@ function wireDenoise(told) {
     },
   };
   joined.settle({ session: "" }); // there is no server whose session it could be
+  settingsBack.settle(false);
   const receive = mountPlayer(at("part-player"), host);
   const player = find(document, "#part-player .player", HTMLElement);
   const controls = new Controls(at("controls-denoise"), told.denoise, (name) => {
@@ -283,17 +292,18 @@ function wireDenoise(told) {
   at("denoise-stop").addEventListener("click", () => {
     player.dispatchEvent(new Event("player:stop"));
   });
+  return { denoise: controls };
 }
 
 async function begin() {
   wireLook();
-  wireTabs();
+  const openTab = wireTabs();
   const answer = await fetch(new URL("page.json", document.baseURI));
   if (!answer.ok) throw new Error("page.json did not come; put the whole folder on the server.");
   /** @type {Description} */
   const told = await answer.json();
-  wireNoise(told);
-  wireDenoise(told);
+  const boards = { ...wireNoise(told), ...wireDenoise(told) };
+  wireLessons(at("part-lessons"), boards, openTab, told.lessons);
   document.documentElement.dataset.ready = "true";
 }
 
