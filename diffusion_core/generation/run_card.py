@@ -75,6 +75,8 @@ WALK: dict[str, Kind] = {
     "attributes": listed(pair(_NAME, _NAME), 0, 100),
     "threshold": _NAME,
     "switches": optional(mapping(SWITCHES)),
+    "classifier_label": optional(either(_NAME, whole(0, 10**9))),
+    "classifier_scale": _NUMBER,
 }
 CARD: dict[str, Kind] = {
     "format": _NAME,
@@ -85,6 +87,7 @@ CARD: dict[str, Kind] = {
     "versions": mapping(),
     "result": text(200),
     "engine": text(40, least=1),
+    "classifier": text(200),
     "given": either(flag(), mapping({"picture": _PICTURE, "mask": _PICTURE})),
 }
 
@@ -103,6 +106,7 @@ class RunCard:
         versions: The versions of the software that computed it, and the processor.
         result: SHA-256 of the finished pictures, float32 (B, C, H, W).
         engine: What evaluated the network; see `engines`.
+        classifier: SHA-256 of the weights of the classifier that guided it; "" of no such walk.
     """
 
     model: str
@@ -114,6 +118,7 @@ class RunCard:
     versions: dict[str, str] = field(default_factory=dict)
     result: str = ""
     engine: str = TORCH
+    classifier: str = ""
 
     @classmethod
     def of(
@@ -125,6 +130,7 @@ class RunCard:
     ) -> RunCard:
         """The card of a finished walk."""
         engine = engine_of(checkpoint, walk)
+        by = checkpoint.classifier if _guided(walk) else None
         return cls(
             Path(checkpoint.name).name if Path(checkpoint.name).is_dir() else checkpoint.name,
             checkpoint.weights_hash,
@@ -135,6 +141,7 @@ class RunCard:
             versions(checkpoint, engine),
             digest(result),
             engine,
+            by.weights_hash if by else "",
         )
 
     def values(self, *, with_given: bool = True) -> dict[str, Any]:
@@ -150,6 +157,8 @@ class RunCard:
         }
         if self.engine != TORCH:
             values["engine"] = self.engine
+        if self.classifier:
+            values["classifier"] = self.classifier
         if self.needs_given:
             values["given"] = _encode(self.given) if with_given and self.given else True
         return values
@@ -187,6 +196,7 @@ class RunCard:
                 {k: str(v) for k, v in values.get("versions", {}).items()},
                 values.get("result", ""),
                 values.get("engine", TORCH),
+                values.get("classifier", ""),
             )
         except ValueError as error:
             words = str(error)
@@ -255,6 +265,9 @@ class RunCard:
         ]
         if engine != self.engine:
             other.insert(0, f"engine {engine} here, {self.engine} then")
+        by = checkpoint.classifier.weights_hash if checkpoint.classifier else "none"
+        if self.classifier and by != self.classifier:
+            other.insert(0, f"classifier {by[:8]} here, {self.classifier[:8]} then")
         if checkpoint.weights_hash != self.weights:
             other.insert(0, f"weights {checkpoint.weights_hash[:8]} here, {self.weights[:8]} then")
         why = "; ".join(other) if other else "and nothing that the card knows of does"
@@ -269,6 +282,11 @@ def engine_of(checkpoint: Checkpoint, walk: SamplingRequest) -> str:
     """
     engines = {each.engine(checkpoint) for each in walk.chain}
     return next(iter(engines - {TORCH}), TORCH)
+
+
+def _guided(walk: SamplingRequest) -> bool:
+    """Whether a classifier guided a walk or one of its parents."""
+    return any(each.classifier_scale for each in walk.chain)
 
 
 def versions(checkpoint: Checkpoint, engine: str) -> dict[str, str]:
