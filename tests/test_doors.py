@@ -68,6 +68,8 @@ DOORS = {
     ),
     **dict.fromkeys(["walk_noise", "denoise_in_browser"], "quick"),
     **dict.fromkeys(["points_view", "train", "compare"], "queued"),  # of the tab Points
+    **dict.fromkeys(["guide", "guide_first", "switch", "replay_guided"], "queued"),  # of Systems
+    **dict.fromkeys(["stop_guided", "shown_system"], "quick"),
     **dict.fromkeys(["begin_drawing"], "quick"),
     **dict.fromkeys(["tell_refusal", "open_lesson", "suited_axis"], "quick"),
 }

@@ -25,8 +25,11 @@ def train(
         str,
         typer.Option(help="fashion-mnist[-2000], mnist, kmnist, cifar10, or a folder."),
     ] = "fashion-mnist",
-    steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 2000,
-    batch_size: Annotated[int, typer.Option(help="Pictures in a step.")] = 128,
+    steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 1200,
+    batch_size: Annotated[int, typer.Option(help="Pictures in a step.")] = 64,
+    decay_steps: Annotated[
+        int, typer.Option(help="Last steps, in which the learning rate falls linearly to 0.")
+    ] = 400,
     learning_rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 2e-3,
     widths: Annotated[str, typer.Option(help="Channels of each level.")] = "16,48,96",
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
@@ -56,7 +59,7 @@ def train(
     if num_test < 1:
         raise ValueError(f"num-test must be at least 1, got {num_test}.")
     training = ClassifierTraining(
-        steps, batch_size, learning_rate, seed=seed, save_every=save_every
+        steps, batch_size, decay_steps, learning_rate, seed=seed, save_every=save_every
     )
     data, test = load_dataset(dataset), load_dataset(dataset, split="test")
     config = ClassifierConfig(
@@ -77,6 +80,7 @@ def train(
         "settings": {
             "steps": steps,
             "batch": batch_size,
+            "decay": decay_steps,
             "learning_rate": learning_rate,
             "seed": seed,
         },

@@ -28,6 +28,7 @@ from .classifier import ClassifierConfig, NoisyClassifier
 
 STATE = "state.safetensors"
 LOG_SNRS = (-12.0, -9.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 9.0, 12.0)
+_RISE = 50  # steps until the highest learning rate
 EDGE = 1e-3  # of the times u that are drawn: log-SNR from -13 to 13
 
 
@@ -36,9 +37,11 @@ class ClassifierTraining:
     """The settings of a training.
 
     Attributes:
-        steps: Optimiser steps in all; the learning rate falls to 0 along half a cosine.
+        steps: Optimiser steps in all.
         batch: Pictures a step.
-        learning_rate: The highest, reached after the first twentieth of the steps.
+        decay: Last steps, over which the learning rate falls linearly to 0. Those before do not
+            depend on it, so that a training can be lengthened before they begin.
+        learning_rate: The highest, reached after 50 steps.
         weight_decay: Of AdamW.
         seed: Of the first weights and of all draws.
         save_every: Steps between saves.
@@ -47,8 +50,9 @@ class ClassifierTraining:
         ValueError: if a number is out of its bounds.
     """
 
-    steps: int = 3000
-    batch: int = 128
+    steps: int = 1200
+    batch: int = 64
+    decay: int = 400
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     seed: int = 0
@@ -56,19 +60,16 @@ class ClassifierTraining:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        if min(self.steps, self.batch, self.save_every) < 1:
-            raise ValueError("steps, batch and save_every must be at least 1.")
+        if min(self.steps, self.batch, self.save_every) < 1 or self.decay < 0:
+            raise ValueError("steps, batch and save_every must be at least 1, and decay 0.")
         if not 0 < self.learning_rate <= 1 or not 0 <= self.weight_decay <= 1:
             raise ValueError("The learning rate must lie in (0, 1], and weight_decay in [0, 1].")
         parse_seed(self.seed, "seed")
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, from 1 on: a linear rise, then half a cosine."""
-        rise = max(1, self.steps // 20)
-        if step <= rise:
-            return self.learning_rate * step / rise
-        done = (step - rise) / max(1, self.steps - rise)
-        return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        """The learning rate of a step, from 1 on: it rises, stays, and falls in the end."""
+        left = (self.steps - step + 1) / (self.decay + 1)
+        return self.learning_rate * min(1.0, step / _RISE, left)
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,14 @@ def learn_classifier(
         "training": dataclasses.asdict(training),
         "data": data.content,
     }
-    same["training"].pop("save_every")
+    for free in ("steps", "decay", "save_every"):
+        same["training"].pop(free)
     same = json.loads(json.dumps(same))
     done, seconds, before = 0, 0.0, time.process_time()
     if folder is not None and (folder / STATE).exists():
         done, seconds = _read_state(folder / STATE, classifier, optimizer, same)
+        if done > training.steps:
+            raise ValueError(f"{folder} holds a training that already did {done} steps.")
     for step in range(done + 1, training.steps + 1):
         generator = seeded(training.seed, "classifier", step)
         indices = torch.randint(len(data), (training.batch,), generator=generator)

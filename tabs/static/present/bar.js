@@ -20,6 +20,7 @@ import { findAll, make } from "../lib/dom.js";
 const WALKING = "#denoise-player .player:is([data-state=waiting], [data-state=running])";
 const TRAINING = "#train-stage .training:is([data-state=waiting], [data-state=running], [data-asked])";
 const LEARNING = ":is(#points-learn .points-learn, #points-paths .points-paths):is([data-state=waiting], [data-state=running])";
+const GUIDING = "#guided-stage .guided:is([data-state=waiting], [data-state=running])";
 /** What runs for less than this is not worth another word on a button. */
 export const BUSY_MS = 700;
 
@@ -63,6 +64,17 @@ export const SLOTS = {
     ...["data", "learn", "walk", "field", "paths"].map((view) => [
       { of: `#points-tab-${view}`, where: "html.presenting" },
     ]),
+  ],
+  systems: [
+    [
+      { of: "#guided-run", words: "Guide" },
+      { of: "#guided-stop", words: "Stop", during: GUIDING },
+    ],
+    [{ of: "#guided-die", name: "New noise", sign: "die" }],
+    [{ of: ".stage .back" }],
+    [{ of: ".stage .play" }],
+    [{ of: ".stage .next" }],
+    [{ of: "#guided-switch", words: "Switch", where: "html.presenting" }],
   ],
   train: [
     [
