@@ -272,24 +272,28 @@ def stripes(count=60):
 
 
 def test_a_training_that_was_interrupted_ends_as_the_whole_one(tmp_path):
-    data, training = stripes(), ClassifierTraining(30, 32, save_every=10)
+    data, training = stripes(), ClassifierTraining(60, 32, 20, 1e-2, save_every=10)
     whole = fresh_classifier(SMALL, 0)
     steps = list(learn_classifier(whole, data, training))
     assert steps[0].loss == pytest.approx(math.log(3), abs=1e-5)  # it begins with a guess
     assert steps[-1].loss < steps[0].loss and steps[-1].accuracy > 0.6 and not whole.training
     parted = fresh_classifier(SMALL, 0)
     for step in learn_classifier(parted, data, training, folder=tmp_path):
-        if step.step == 25:
+        if step.step == 55:
             break
     parted = fresh_classifier(SMALL, 0)
     again = list(learn_classifier(parted, data, training, folder=tmp_path))
-    assert [step.step for step in again] == list(range(21, 31))
+    assert [step.step for step in again] == list(range(51, 61))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, parted.state_dict()[name]), name
     assert again[-1].seconds >= again[0].seconds > 0
     assert list(learn_classifier(parted, data, training, folder=tmp_path)) == []
     with pytest.raises(ValueError, match="other settings or pictures"):
         list(learn_classifier(parted, stripes(90), training, folder=tmp_path))
+    with pytest.raises(ValueError, match="already did 60 steps"):
+        list(
+            learn_classifier(parted, data, dataclasses.replace(training, steps=9), folder=tmp_path)
+        )
     (tmp_path / "state.safetensors").write_bytes(b"no state")
     with pytest.raises(ValueError, match="not a readable training state"):
         list(learn_classifier(parted, data, training, folder=tmp_path))
@@ -321,7 +325,7 @@ def learnt(tmp_path_factory):
     """A classifier of stripes in a folder."""
     folder = tmp_path_factory.mktemp("classifiers") / "stripes"
     classifier = fresh_classifier(SMALL, 0)
-    for _ in learn_classifier(classifier, stripes(), ClassifierTraining(80, 32)):
+    for _ in learn_classifier(classifier, stripes(), ClassifierTraining(80, 32, 20, 1e-2)):
         pass
     save_classifier(folder, classifier, stripes(), {"command": "the command"})
     return folder
