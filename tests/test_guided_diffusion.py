@@ -23,6 +23,7 @@ from diffusion_core.evaluation import (
     measure_guidance,
     save_guidance_results,
 )
+from diffusion_core.evaluation.guidance_curve import coarse_first
 from diffusion_core.generation import RunCard, SamplingRequest, walk
 from diffusion_core.guided_diffusion import (
     MAX_PARAMETERS,
@@ -473,6 +474,13 @@ def test_the_curve_is_measured_row_by_row_and_goes_on(model, learnt, tmp_path):
     (tmp_path / "results.json").write_text('{"format": "another"}')
     with pytest.raises(ValueError, match="not of the form"):
         guidance_results(tmp_path)
+
+
+def test_a_measurement_begins_with_the_ends():
+    assert coarse_first((0.0, 0.5, 1.0, 2.0, 4.0, 7.0, 12.0, 20.0)) == [
+        0.0, 20.0, 2.0, 0.5, 7.0, 1.0, 4.0, 12.0
+    ]  # fmt: skip
+    assert coarse_first((1.0, 2.0)) == [1.0, 2.0] and coarse_first((3.0,)) == [3.0]
 
 
 def test_every_schedule_gives_the_classifier_its_log_snr():

@@ -9,6 +9,8 @@ import pytest
 from pagelib import beyond, choose, faults, in_light_and_dark, pixels, press
 from playwright.sync_api import Page, expect
 
+from tabs.systems.guided_walk import measured_curve
+
 pytestmark = pytest.mark.browser
 MOVE = "(e, t) => { e.value = t; e.dispatchEvent(new Event('input', { bubbles: true })); }"
 STAGE = "#guided-stage .guided"
@@ -74,9 +76,10 @@ def test_a_walk_is_guided_switched_kept_and_opened_again(page, tmp_path):
     expect(page.locator("#guided-stage .note")).to_contain_text("the same, to the bit")
 
     # The measured trade, with one's own choice in it.
+    curve = measured_curve()
     expect(page.locator("#guided-stage .trade .line")).to_have_count(3)
     expect(page.locator("#guided-stage .trade .own")).to_have_count(1)
-    assert page.locator("#guided-stage table tr").count() == 25
+    assert page.locator("#guided-stage table tr").count() == len(curve["rows"]) + 1
     expect(page.locator("#guided-stage .says")).to_contain_text("is the ring")
 
     for width in (1280, 390):

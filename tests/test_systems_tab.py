@@ -109,6 +109,7 @@ def test_both_share_the_scale_and_scale_0_is_the_plain_walk(form):
     none, _ = last(guide(dataclasses.replace(form, scale=0), "run 11", SESSION))
     lanes = {lane["key"]: lane for lane in none["lanes"]}
     assert lanes["guided"]["x_t"] == lanes["zero"]["x_t"]
+    assert none["wanted"] == [8] * STEPS  # whose gradient is shown, though it moves nothing
 
 
 def test_what_does_not_fit_is_told_in_a_sentence(form, tmp_path, monkeypatch):

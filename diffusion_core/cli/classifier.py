@@ -116,6 +116,7 @@ def evaluate(
     from ..checkpoint import load_checkpoint
     from ..data import load_dataset
     from ..device import best_device
+    from ..engines import on_engine
     from ..evaluation import (
         GuidanceCurve,
         guidance_results,
@@ -127,7 +128,7 @@ def evaluate(
     from ..publishing import write_classifier_card
 
     stored, results = load_classifier(folder), guidance_results(folder)
-    checkpoint = load_checkpoint(model).to(best_device()).guided_by(stored)
+    checkpoint = on_engine(load_checkpoint(model).to(best_device())).guided_by(stored)
     curve = GuidanceCurve(
         Path(model).name,
         checkpoint.weights_hash,

@@ -271,7 +271,7 @@ def measure_guidance(
     chosen = torch.randperm(len(test), generator=seeded("test images"))[:num]
     target, _ = judged(judge, test.batch(chosen)[0])
     done = {(row.kind, row.scale) for row in curve.rows}
-    for scale in scales:  # the most telling rows of all kinds first
+    for scale in coarse_first(scales):
         for kind in kinds:
             if (kind, scale) in done:
                 continue
@@ -283,6 +283,20 @@ def measure_guidance(
             rows = sorted([*curve.rows, row], key=lambda r: (GUIDANCE_KINDS.index(r.kind), r.scale))
             curve = dataclasses.replace(curve, rows=tuple(rows))
             yield curve
+
+
+def coarse_first(values: Sequence[float]) -> list[float]:
+    """The same values, the ends first, then the middles of what lies between those before.
+
+    So a measurement that is not over yet already shows the whole range.
+    """
+    gaps, order = [(0, len(values) - 1)], [*values[:1], *values[-1:]] if len(values) > 1 else []
+    for low, high in gaps:  # grows while it is read
+        if high - low > 1:
+            middle = (low + high) // 2
+            order.append(values[middle])
+            gaps += [(low, middle), (middle, high)]
+    return order or [*values]
 
 
 def _measured(

@@ -86,7 +86,7 @@ def requested(form: GuidedForm, checkpoint: Checkpoint) -> SamplingRequest:
     label = checkpoint.classifier.class_names[checkpoint.classifier.label(form.label)]
     scale, free = parsed(form, "scale"), 1.0
     told: str | int | None = None
-    if form.guide == BY_BOTH:
+    if form.guide == BY_BOTH and scale:
         told = told_class(checkpoint, label)
         if told is None:
             raise ValueError(
@@ -106,7 +106,7 @@ def requested(form: GuidedForm, checkpoint: Checkpoint) -> SamplingRequest:
         num_steps=parsed(form, "steps"),
         guidance_scale=free,
         seed=parse_seed(form.seed),
-        classifier_label=label if scale else None,
+        classifier_label=label,
         classifier_scale=scale,
     )
 
