@@ -50,7 +50,8 @@ export function saysOf(own, guided) {
   if (!own) return `Nothing was measured for ${laneWords(guided)}.`;
   return (
     `Your choice, ${laneWords(guided)}, is the ring: the judge reads the class in ${percent(own.accuracy)} of the ` +
-    `pictures; precision ${fixed(own.precision, 2)}, recall ${fixed(own.recall, 2)}.`
+    `pictures; precision ${fixed(own.precision, 2)}, recall ${fixed(own.recall, 2)}, ` +
+    "on a straight line between the measured scales."
   );
 }
 
