@@ -82,7 +82,10 @@ class ClassifierConfig:
             ValueError: if a field is missing or holds something else.
         """
         check_fields(values, CLASSIFIER, required=tuple(CLASSIFIER))
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        shape: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**shape)
 
 
 class NoisyClassifier(nn.Module):

@@ -303,6 +303,7 @@ def _facts(
         f"{request.sampler}, {len(steps)} steps · seed {request.seed}"
     )
     return {
+        "state": "running",
         "run": run,
         "width": W,
         "height": H,
