@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import gradio as gr
 
 STATIC = Path(tabs.__path__[0]) / "static"
-CSS = [STATIC / name for name in ("theme.css", "inside/page.css", "points/page.css")]
+CSS = [
+    STATIC / name
+    for name in ("theme.css", "inside/page.css", "points/page.css", "systems/page.css")
+]
 
 # The tabs in their order: the id, which is the package's name and stands in addresses, and title.
 TABS = {
@@ -27,6 +30,7 @@ TABS = {
     "inside": "Inside",
     "denoise": "Denoise",
     "points": "Points",
+    "systems": "Systems",
     "train": "Train",
 }
 FIRST = "denoise"

@@ -6,7 +6,8 @@ A denoiser knows its schedule and gives at (x_t, t) an estimate of the noise and
 A network's output may mean eps, v, x0 or the velocity eps - x0. `PREDICTIONS` has for each its
 target in training and, beside it, the estimates that follow from an output, without dividing by
 alpha where that can be zero; `ModelDenoiser` is a network read in this way, and
-`ClassifierFreeGuidance` moves away from what it predicts without a condition.
+`ClassifierFreeGuidance` moves away from what it predicts without a condition. `ClassifierGuidance`
+follows the gradient of a classifier that was trained apart.
 
 `ExactDenoiser` is the best denoiser of a finite data set, in closed form: what a network would be
 that memorised. If the data are N points and nothing else, x_t is a mixture of N equal Gaussians,
@@ -390,6 +391,140 @@ class ClassifierFreeGuidance:
         return eps_u + w * (eps_c - eps_u), x0_u + w * (x0_c - x0_u)
 
 
+class ClassifierConfig(Protocol):
+    """What guidance needs to know of a classifier's shape."""
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+
+    @property
+    def num_classes(self) -> int:
+        """Labels 0 to num_classes - 1."""
+
+
+class Classifier(Protocol):
+    """A classifier of noisy samples, p(y | x_t, log-SNR)."""
+
+    @property
+    def config(self) -> ClassifierConfig:
+        """Its shape."""
+
+    def __call__(self, x_t: Tensor, log_snr: Tensor, /) -> Tensor:
+        """Logits (B, K) of variance-preserving samples (B, ...) at log-SNR (B,)."""
+
+    def to(self, device: torch.device, /) -> Any:
+        """Move the weights to a device, in place."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierLook:
+    """What a classifier says of noisy samples.
+
+    Attributes:
+        log_probs: log p(y | x_t) of all classes, (B, K).
+        gradient: The gradient of log p(y | x_t) of the wanted class by x_t, as x_t (B, ...).
+    """
+
+    log_probs: Tensor
+    gradient: Tensor
+
+
+class ClassifierGuidance:
+    """Follow a classifier's gradient towards a class (Dhariwal and Nichol 2021, section 4).
+
+    Algorithm 2 moves the estimates, and serves every sampler:
+
+        eps_hat <- eps_hat - s sigma_t g,    x0_hat <- x0_hat + s (sigma_t² / alpha_t) g
+
+    with g = ∇ log p(y | x_t), so that both still belong to the same x_t. Algorithm 1 leaves them,
+    and moves the mean of each step of ancestral sampling by s Σ g, Σ the variance of the step's
+    noise; `samplers.take_step` does so for a denoiser that has a `mean_shift`.
+
+    The classifier is told log-SNR and sees x_t / sqrt(alpha_t² + sigma_t²), so that it serves every
+    schedule; g has the factor that follows from that. Where alpha_t is 0, x_t says nothing of x0,
+    and nothing is moved.
+
+    Args:
+        denoiser: What is guided: without classes, or with classifier-free guidance ("both").
+        classifier: What guides it.
+        y: The wanted label for all samples, or one a sample, int64 (B,).
+        scale: The factor s; 0 leaves the denoiser as it is, to the bit.
+        algorithm: 1 or 2, as above.
+
+    Raises:
+        ValueError: if the scale is negative or not finite, there is no such algorithm, or the
+            classifier has no such class.
+    """
+
+    takes_one_timestep = True
+
+    def __init__(
+        self,
+        denoiser: ScheduledDenoiser,
+        classifier: Classifier,
+        y: int | Tensor,
+        scale: float,
+        algorithm: int = 2,
+    ) -> None:
+        """Hold the parts; nothing is computed."""
+        if not 0 <= scale < math.inf:
+            raise ValueError(f"The scale of a classifier must be at least 0, got {scale}.")
+        if algorithm not in (1, 2):
+            raise ValueError(f"Classifier guidance has algorithms 1 and 2, got {algorithm}.")
+        count, labels = classifier.config.num_classes, torch.as_tensor(y)
+        if labels.numel() and not (0 <= int(labels.min()) and int(labels.max()) < count):
+            raise ValueError(f"The classifier has the classes 0 to {count - 1}, got {y}.")
+        self.denoiser, self.classifier, self.y = denoiser, classifier, y
+        self.scale, self.algorithm = scale, algorithm
+        if algorithm == 1 and scale:
+            self.mean_shift = self._mean_shift
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of the denoiser."""
+        return self.denoiser.schedule
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """eps_hat, as x_t (B, ...)."""
+        return self.predict(x_t, t)[0]
+
+    def predict(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
+        """(eps_hat, x0_hat), each as x_t (B, ...), at timesteps (B,), or one for all."""
+        one = getattr(self.denoiser, "takes_one_timestep", False)
+        given = cast(Tensor, t) if one else timesteps_of(x_t, t)
+        eps_hat, x0_hat = self.denoiser.predict(x_t, given)
+        if self.algorithm == 1 or self.scale == 0:
+            return eps_hat, x0_hat
+        level = timesteps_of(x_t, t).cpu()
+        alpha, sigma = self.schedule.alpha(level), self.schedule.sigma(level)
+        says = alpha > 0  # whether x_t says anything of x0
+        of_eps = torch.where(says, sigma, 0.0)
+        of_x0 = torch.where(says, sigma**2 / torch.where(says, alpha, 1.0), 0.0)
+        step = self.scale * self.look(x_t, t).gradient
+        moved_eps, moved_x0 = (_weights_of(w, x_t) * step for w in (of_eps, of_x0))
+        return eps_hat - moved_eps, x0_hat + moved_x0
+
+    def _mean_shift(self, x_t: Tensor, t: int | Tensor) -> Tensor:
+        """S ∇ log p(y | x_t), by whose multiple algorithm 1 moves the mean of a step."""
+        return self.scale * self.look(x_t, t).gradient
+
+    def look(self, x_t: Tensor, t: int | Tensor) -> ClassifierLook:
+        """What the classifier says of x_t (B, ...) at timesteps (B,), or one for all."""
+        each = timesteps_of(x_t, t)
+        level = each.cpu()
+        alpha, sigma = self.schedule.alpha(level), self.schedule.sigma(level)
+        length = _weights_of((alpha**2 + sigma**2).sqrt(), x_t)
+        log_snr = self.schedule.log_snr(level).to(x_t.dtype).to(x_t.device)
+        y = torch.as_tensor(self.y, device=x_t.device)
+        with torch.enable_grad():
+            x = (x_t.detach() / length).requires_grad_()
+            log_probs = self.classifier(x, log_snr).log_softmax(dim=1)
+            wanted = log_probs.gather(1, y.expand(len(x))[:, None]).sum()
+            (gradient,) = torch.autograd.grad(wanted, x)
+        return ClassifierLook(log_probs.detach(), gradient / length)
+
+
 THRESHOLDS = ("static", "dynamic")
 PERCENTILE = 0.995
 
@@ -439,6 +574,11 @@ def dynamic_threshold(x0_hat: Tensor, percentile: float = PERCENTILE) -> Tensor:
     # One by one, since quantile takes no more than 16 million numbers.
     s = torch.stack([torch.quantile(image, percentile) for image in values]).clamp_min(1.0)
     return (x0_hat / _per_item(s.to(x0_hat.dtype), x0_hat)).clamp(-1, 1)
+
+
+def _weights_of(values: Tensor, x: Tensor) -> Tensor:
+    """Weights in float64 on the CPU, (B,), in the form of x: its precision, device and shape."""
+    return _per_item(values.to(x.dtype).to(x.device), x)
 
 
 def _per_item(values: Tensor, x: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ what was computed:
     noise                  fresh standard normal noise
     x0_before              the denoiser's x0_hat of the step before
     eps_there              what it predicts at the end of a trial step, a second evaluation
+    shift                  where a classifier guides by algorithm 1: by what it moves the mean
 """
 
 from __future__ import annotations
@@ -414,6 +415,10 @@ def take_step(
         trial = weighed(euler_weights(interval), pictures)
         pictures["eps_there"] = estimate(denoiser, trial, t_prev, clip_x0, threshold)[0]
         nfe = 2
+    mean_shift = getattr(denoiser, "mean_shift", None)  # see `denoiser.ClassifierGuidance`
+    if mean_shift is not None and "noise" in weights:
+        pictures["shift"] = mean_shift(x_t, t)
+        weights = weights | {"shift": weights["noise"] ** 2}
     x_prev = weighed(weights, pictures)
     return SamplerStep(0, t, t_prev, x_t, eps_hat, x0_hat, noise, x_prev, nfe, weights)
 

@@ -68,6 +68,8 @@ DOORS = {
     ),
     **dict.fromkeys(["walk_noise", "denoise_in_browser"], "quick"),
     **dict.fromkeys(["points_view", "train", "compare"], "queued"),  # of the tab Points
+    **dict.fromkeys(["guide", "guide_first", "switch", "replay_guided"], "queued"),  # of Systems
+    **dict.fromkeys(["stop_guided", "shown_system"], "quick"),
     **dict.fromkeys(["begin_drawing"], "quick"),
     **dict.fromkeys(["walk_clouds"], "queued"),
     **dict.fromkeys(["stop_clouds", "shown_space", "follow_space"], "quick"),

@@ -101,7 +101,7 @@ def test_present_fills_the_screen_with_the_stage_of_every_tab(page):
     assert sizes["denoise"] >= 370 and sizes["noise"] >= 540 and sizes["train"] >= 300
     assert sizes["schedules"] >= 170  # 217 with two models; the names of all of these need height
     resize(page, 1920, 1080)
-    for title in ("Points", "Denoise"):  # back from the last
+    for title in ("Systems", "Points", "Denoise"):  # back from the last
         bar.get_by_role("button", name=f"Tab {title}").click()
     page.wait_for_function(f"() => ({LARGEST})() > {max(500, before)}")
     assert page.locator(f"{PLAYER} .track").bounding_box()["height"] == 160

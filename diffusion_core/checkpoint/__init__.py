@@ -32,7 +32,7 @@ from .hub import (
     status,
     weights_in,
 )
-from .model import Checkpoint, ModelSettings
+from .model import Checkpoint, GuidingClassifier, ModelSettings
 from .store import (
     TABLE_BEGIN,
     TABLE_END,
@@ -56,6 +56,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointConfig",
     "DownloadProgress",
+    "GuidingClassifier",
     "ModelSettings",
     "away",
     "cached",

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from ..conditioning import CLASS, AttributeNames, attribute_values
-from ..denoiser import ClassifierFreeGuidance, ModelDenoiser, Network, ScheduledDenoiser
+from ..denoiser import (
+    Classifier,
+    ClassifierFreeGuidance,
+    ClassifierGuidance,
+    ModelDenoiser,
+    Network,
+    ScheduledDenoiser,
+)
 from ..schedule import Schedule
 from ..unet import UNet
 
@@ -67,6 +76,46 @@ class ModelSettings(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class GuidingClassifier:
+    """A classifier of noisy samples that guides the walks of a model; see `Checkpoint.guided_by`.
+
+    Attributes:
+        network: The classifier, in evaluation mode.
+        class_names: The name of each class, in label order.
+        name: Its folder's name.
+        weights_hash: SHA-256 of its weights file, hex.
+        dataset: What it was trained on, in words.
+        training: How it was trained: settings, steps and command.
+    """
+
+    network: Classifier
+    class_names: tuple[str, ...]
+    name: str
+    weights_hash: str
+    dataset: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def label(self, name_or_index: str | int) -> int:
+        """The label of a class given by its name or number.
+
+        Raises:
+            ValueError: if the classifier has no such class.
+        """
+        if isinstance(name_or_index, str) and name_or_index in self.class_names:
+            return self.class_names.index(name_or_index)
+        try:
+            index = int(name_or_index)
+        except ValueError:
+            index = -1
+        if not 0 <= index < len(self.class_names):
+            named = ", ".join(f"{i} {n}" for i, n in enumerate(self.class_names))
+            raise ValueError(
+                f"The classifier has no class {name_or_index!r}; choose one of these: {named}."
+            )
+        return index
+
+
+@dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A network, the schedule that it was trained with, and its settings.
 
@@ -78,6 +127,7 @@ class Checkpoint:
         config: The settings, as in the folder.
         name: The folder's name or the Hub id.
         weights_hash: SHA-256 of the weights file, hex.
+        classifier: What guides the walks that ask for it; None where there is none.
     """
 
     network: Network
@@ -85,6 +135,7 @@ class Checkpoint:
     config: ModelSettings
     name: str
     weights_hash: str
+    classifier: GuidingClassifier | None = None
 
     @property
     def unet(self) -> UNet:
@@ -111,7 +162,47 @@ class Checkpoint:
     def to(self, device: torch.device) -> Checkpoint:
         """Move the network to a device, in place; gives the checkpoint itself."""
         self.network.to(device)
+        if self.classifier is not None:
+            self.classifier.network.to(device)
         return self
+
+    def guided_by(self, classifier: GuidingClassifier) -> Checkpoint:
+        """The same model with a classifier beside it, on the model's device.
+
+        Raises:
+            ValueError: if the classifier reads samples of another shape.
+        """
+        theirs, own = classifier.network.config.sample_shape, self.sample_shape
+        if tuple(theirs) != tuple(own):
+            raise ValueError(
+                f"The classifier {classifier.name} reads pictures of {_times(theirs)}, and "
+                f"{Path(self.name).name} makes {_times(own)}; choose a model of that shape, or "
+                "train a classifier on this model's pictures."
+            )
+        classifier.network.to(self.device)
+        return dataclasses.replace(self, classifier=classifier)
+
+    def guided(
+        self, denoiser: ScheduledDenoiser, label: str | int, scale: float, algorithm: int = 2
+    ) -> ClassifierGuidance:
+        """A denoiser of this model, guided by the classifier beside it.
+
+        Args:
+            denoiser: As `denoiser` gave it.
+            label: The class to go to, one of the classifier's, by name or number.
+            scale: See `ClassifierGuidance`.
+            algorithm: See `ClassifierGuidance`.
+
+        Raises:
+            ValueError: if there is no classifier, or it has no such class.
+        """
+        if self.classifier is None:
+            raise ValueError(
+                f"This walk is guided by a classifier, and {Path(self.name).name} comes without "
+                "one; open it in the tab Systems, or name a classifier beside the model."
+            )
+        y = self.classifier.label(label)
+        return ClassifierGuidance(denoiser, self.classifier.network, y, scale, algorithm)
 
     @property
     def num_parameters(self) -> int:
@@ -248,3 +339,7 @@ class Checkpoint:
         if y is None or not self.null_label:
             raise ValueError("Guidance needs a class and a model with a null label; set it to 1.")
         return ClassifierFreeGuidance(conditional, guidance_scale)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .classifier import classifier
 from .evaluate import evaluate
 from .export import export
 from .family import family
@@ -13,4 +14,4 @@ from .train import train
 __all__ = ["COMMANDS", "GROUPS", "Command"]
 
 COMMANDS = (train, sample, evaluate, export, push)
-GROUPS = {"family": family}
+GROUPS = {"family": family, "classifier": classifier}

@@ -31,6 +31,15 @@ def sample(
     guidance_scale: Annotated[
         float, typer.Option(help="How strongly to follow the class; 1 is without guidance.")
     ] = 1.0,
+    classifier: Annotated[
+        Path | None, typer.Option(help="Folder of a classifier that guides the walk.")
+    ] = None,
+    classifier_label: Annotated[
+        str | None, typer.Option(help="Class that it guides to, by number or name.")
+    ] = None,
+    classifier_scale: Annotated[
+        float, typer.Option(help="How strongly it guides; 0 is not at all.")
+    ] = 0.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
     spacing: Annotated[str, typer.Option(help="{spacings}.")] = "trailing",
     variance: Annotated[
@@ -47,7 +56,8 @@ def sample(
     card: Annotated[
         Path | None,
         typer.Option(
-            help="Run card to walk again; only --out, --model and --engine are used beside it."
+            help="Run card to walk again; beside it only --out, --model, --engine and --classifier "
+            "are used."
         ),
     ] = None,
     save_card: Annotated[Path | None, typer.Option(help="File to write the run card to.")] = None,
@@ -58,6 +68,7 @@ def sample(
     from ..engines import check_engine, on_engine
     from ..files import write_text
     from ..generation import RunCard, SamplingRequest, write_walk
+    from ..guided_diffusion import find_classifier, load_classifier
 
     given, known = None, None
     if engine is not None:
@@ -83,8 +94,14 @@ def sample(
             variance=variance or checkpoint.config.sampling.get("variance", "posterior"),
             threshold=threshold,
             attributes=tuple(_name_and_value(pair) for pair in attribute or []),
+            classifier_label=classifier_label,
+            classifier_scale=classifier_scale,
         )
     checkpoint.to(best_device())
+    if classifier is not None:
+        checkpoint = checkpoint.guided_by(load_classifier(classifier))
+    elif known is not None and known.classifier:
+        checkpoint = checkpoint.guided_by(find_classifier(checkpoint_folders(), known.classifier))
     if engine is None and known is not None:
         checkpoint = known.on_engine(checkpoint)
     else:

@@ -6,6 +6,7 @@ Its files:
     metrics      distances between sets of images
     precision_recall   quality and diversity apart
     families     a GAN, a VAE, a flow and diffusion, side by side
+    guidance_curve     fidelity against variety, by kind and scale of guidance
     records      the content of results.json: rows of samplers, and what they were measured with
     evaluate     measures a checkpoint, row by row
     attributes   how often the attributes of a condition are shown
@@ -29,6 +30,17 @@ from .families import (
     family_results,
     read_family_results,
     save_family_results,
+)
+from .guidance_curve import (
+    GUIDANCE_KINDS,
+    GUIDANCE_SCALES,
+    GuidanceCurve,
+    GuidanceResults,
+    GuidanceRow,
+    guidance_results,
+    guided_denoiser,
+    measure_guidance,
+    save_guidance_results,
 )
 from .judges import WIDTHS, AttributeJudge, Judge, judged, load_judge, rights
 from .metrics import frechet_distance
@@ -56,6 +68,8 @@ from .tables import attribute_table, results_markdown, table
 __all__ = [
     "BENCHMARKS",
     "DIFFUSION_ROWS",
+    "GUIDANCE_KINDS",
+    "GUIDANCE_SCALES",
     "GUIDED_ROWS",
     "READABLE",
     "TRAINING_IMAGES",
@@ -65,6 +79,9 @@ __all__ = [
     "Conditions",
     "FamilyResults",
     "FamilyRow",
+    "GuidanceCurve",
+    "GuidanceResults",
+    "GuidanceRow",
     "Judge",
     "JudgeFacts",
     "PrecisionRecall",
@@ -84,14 +101,18 @@ __all__ = [
     "families_in",
     "family_results",
     "frechet_distance",
+    "guidance_results",
+    "guided_denoiser",
     "judged",
     "load_judge",
+    "measure_guidance",
     "precision_recall",
     "read_results",
     "results_markdown",
     "rights",
     "read_family_results",
     "save_family_results",
+    "save_guidance_results",
     "save_results",
     "table",
 ]

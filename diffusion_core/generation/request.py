@@ -45,6 +45,10 @@ class SamplingRequest:
         parent: The walk that this one branches off; None is a walk from the beginning.
         branch_step: Number of the parent's steps before the branch.
         switches: What is changed in the network; None is the network as it is.
+        classifier_label: Class that a classifier guides the walk to, by its name or number there;
+            None is not guided so. The classifier is that of the `Checkpoint`.
+        classifier_scale: How strongly; 0 is not at all. ddpm is guided by algorithm 1, every other
+            sampler by algorithm 2; see `denoiser.ClassifierGuidance`.
     """
 
     num_images: int = 1
@@ -65,6 +69,8 @@ class SamplingRequest:
     attributes: tuple[tuple[str, str], ...] = ()
     threshold: str = "static"
     switches: Switches | None = None
+    classifier_label: str | int | None = None
+    classifier_scale: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be computed with any model, in one sentence."""
@@ -100,6 +106,13 @@ class SamplingRequest:
                 f"The guidance scale must lie between 0 and {MAX_GUIDANCE}, "
                 f"got {self.guidance_scale}."
             )
+        if not 0 <= self.classifier_scale <= MAX_GUIDANCE:
+            raise ValueError(
+                f"The scale of the classifier must lie between 0 and {MAX_GUIDANCE}, "
+                f"got {self.classifier_scale}."
+            )
+        if self.classifier_scale and self.classifier_label is None:
+            raise ValueError("A classifier guides to a class; name one beside its scale.")
         object.__setattr__(self, "attributes", _pairs(self.attributes))
         object.__setattr__(self, "switches", self.switches or None)  # one record for no change
         if self.parent is not None:
@@ -141,7 +154,11 @@ class SamplingRequest:
             if threads := getattr(checkpoint.network, "threads", 0):
                 network = TorchNetwork(network, threads)
             checkpoint = dataclasses.replace(checkpoint, network=network)
-        return checkpoint.denoiser(self.condition, self.guidance_scale)
+        plain = checkpoint.denoiser(self.condition, self.guidance_scale)
+        if not self.classifier_scale or self.classifier_label is None:
+            return plain
+        algorithm = 1 if self.sampler == "ddpm" else 2
+        return checkpoint.guided(plain, self.classifier_label, self.classifier_scale, algorithm)
 
     def engine(self, checkpoint: Checkpoint) -> str:
         """What evaluates its network: a changed one is a module with hooks, which is torch's."""

@@ -80,6 +80,8 @@ WALK: dict[str, Kind] = {
     "attributes": listed(pair(_NAME, _NAME), 0, 100),
     "threshold": _NAME,
     "switches": optional(mapping(SWITCHES)),
+    "classifier_label": optional(either(_NAME, whole(0, 10**9))),
+    "classifier_scale": _NUMBER,
 }
 CARD: dict[str, Kind] = {
     "format": _NAME,
@@ -90,6 +92,7 @@ CARD: dict[str, Kind] = {
     "versions": mapping(),
     "result": text(200),
     "engine": text(40, least=1),
+    "classifier": text(200),
     "given": either(flag(), mapping({"picture": _PICTURE, "mask": _PICTURE, "points": _PICTURE})),
 }
 
@@ -108,6 +111,7 @@ class RunCard:
         versions: The versions of the software that computed it, and the processor.
         result: SHA-256 of the finished pictures, float32 (B, C, H, W).
         engine: What evaluated the network; see `engines`.
+        classifier: SHA-256 of the weights of the classifier that guided it; "" of no such walk.
     """
 
     model: str
@@ -119,6 +123,7 @@ class RunCard:
     versions: dict[str, str] = field(default_factory=dict)
     result: str = ""
     engine: str = TORCH
+    classifier: str = ""
 
     @classmethod
     def of(
@@ -130,6 +135,7 @@ class RunCard:
     ) -> RunCard:
         """The card of a finished walk."""
         engine = engine_of(checkpoint, walk)
+        by = checkpoint.classifier if _guided(walk) else None
         return cls(
             Path(checkpoint.name).name if Path(checkpoint.name).is_dir() else checkpoint.name,
             checkpoint.weights_hash,
@@ -140,6 +146,7 @@ class RunCard:
             versions(checkpoint, engine),
             digest(result),
             engine,
+            by.weights_hash if by else "",
         )
 
     def values(self, *, with_given: bool = True) -> dict[str, Any]:
@@ -155,6 +162,8 @@ class RunCard:
         }
         if self.engine != TORCH:
             values["engine"] = self.engine
+        if self.classifier:
+            values["classifier"] = self.classifier
         if self.needs_given:
             values["given"] = _encode(self.given) if with_given and self.given else True
         return values
@@ -192,6 +201,7 @@ class RunCard:
                 {k: str(v) for k, v in values.get("versions", {}).items()},
                 values.get("result", ""),
                 values.get("engine", TORCH),
+                values.get("classifier", ""),
             )
         except ValueError as error:
             words = str(error)
@@ -263,6 +273,9 @@ class RunCard:
         ]
         if engine != self.engine:
             other.insert(0, f"engine {engine} here, {self.engine} then")
+        by = checkpoint.classifier.weights_hash if checkpoint.classifier else "none"
+        if self.classifier and by != self.classifier:
+            other.insert(0, f"classifier {by[:8]} here, {self.classifier[:8]} then")
         if checkpoint.weights_hash != self.weights:
             other.insert(0, f"weights {checkpoint.weights_hash[:8]} here, {self.weights[:8]} then")
         why = "; ".join(other) if other else "and nothing that the card knows of does"
@@ -277,6 +290,11 @@ def engine_of(checkpoint: Checkpoint, walk: SamplingRequest) -> str:
     """
     engines = {each.engine(checkpoint) for each in walk.chain}
     return next(iter(engines - {TORCH}), TORCH)
+
+
+def _guided(walk: SamplingRequest) -> bool:
+    """Whether a classifier guided a walk or one of its parents."""
+    return any(each.classifier_scale for each in walk.chain)
 
 
 def versions(checkpoint: Checkpoint, engine: str) -> dict[str, str]:

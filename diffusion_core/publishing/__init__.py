@@ -4,12 +4,14 @@ Its files:
 
     card    what a checkpoint is, how it was made, and the measured table
     family_card  the same of a GAN, a VAE and a flow
+    classifier_card  the same of a classifier that guides
     upload  the files that go to the Hub, in one commit
 """
 
 from __future__ import annotations
 
 from .card import keep_default, write_card
+from .classifier_card import write_classifier_card
 from .family_card import write_family_cards
 from .upload import TOKENS, Pushed, Tell, push
 
@@ -20,5 +22,6 @@ __all__ = [
     "keep_default",
     "push",
     "write_card",
+    "write_classifier_card",
     "write_family_cards",
 ]

@@ -45,7 +45,7 @@ from diffusion_core.fields import (
 MAX_BYTES = 65_536  # of a lesson's file
 MAX_STEPS = 20
 SHIPPED = Path(__file__).parent / "shipped"
-TAB_NAMES = ("noise", "schedules", "inside", "denoise", "points", "train")
+TAB_NAMES = ("noise", "schedules", "inside", "denoise", "points", "systems", "train")
 ANY_NUMBER = number(-1e12, 1e12)
 WORD = text(80, 1)
 VALUE = either(text(200), ANY_NUMBER, flag(), listed(either(text(200), ANY_NUMBER), 0, 20))

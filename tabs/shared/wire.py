@@ -940,3 +940,68 @@ class PointsStripsMessage(TypedDict):
     strips: list[PointsStrip]
     rows: list[PointsStripsRow]
     claims: list[PointsClaim]
+
+
+class SystemBox(TypedDict):
+    """A part of a system, as it is loaded."""
+
+    key: str
+    title: str
+    lines: list[str]
+
+
+class GuidedLane(TypedDict):
+    """One of the walks that the view "Guided diffusion" has side by side."""
+
+    key: str
+    words: str
+    scale: float
+    x_t: list[str]
+    x0_hat: list[str]
+    beliefs: list[list[float]]
+    gradients: list[str]
+    sizes: list[float]
+    nfe: int
+
+
+class GuidanceRowMessage(TypedDict):
+    """One point of the measured curve."""
+
+    kind: str
+    scale: float
+    accuracy: float
+    distance: float
+    precision: float
+    recall: float
+
+
+class GuidanceCurveMessage(TypedDict):
+    """What guidance does, measured by kind and scale."""
+
+    rows: list[GuidanceRowMessage]
+    words: str
+
+
+class GuidedMessage(TypedDict):
+    """A walk that a classifier guides, and what stands beside it."""
+
+    state: str
+    run: NotRequired[str]
+    lanes: NotRequired[list[GuidedLane]]
+    boxes: NotRequired[list[SystemBox]]
+    class_names: NotRequired[list[str]]
+    curve: NotRequired[GuidanceCurveMessage]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    channels: NotRequired[int]
+    t: NotRequired[list[int]]
+    signal: NotRequired[list[float]]
+    log_snr: NotRequired[list[float]]
+    wanted: NotRequired[list[int]]
+    algorithm: NotRequired[int]
+    sampler: NotRequired[str]
+    branch: NotRequired[int]
+    card: NotRequired[str]
+    file: NotRequired[str]
+    caption: NotRequired[str]
+    note: NotRequired[str]

@@ -1010,3 +1010,73 @@ export function parse(text) {
  * @property {PointsStripsRow[]} rows Empty where nothing was measured.
  * @property {PointsClaim[]} claims Likewise.
  */
+
+/**
+ * A part of a system, as it is loaded.
+ *
+ * @typedef {object} SystemBox
+ * @property {string} key "model" or "classifier".
+ * @property {string} title
+ * @property {string[]} lines What it is, and how large.
+ */
+
+/**
+ * One of the walks that the view "Guided diffusion" has side by side.
+ *
+ * @typedef {object} GuidedLane
+ * @property {string} key "guided", "free" or "zero".
+ * @property {string} words What guides it: a kind of the curve, or "scale 0".
+ * @property {number} scale
+ * @property {string[]} x_t Pictures, one a step and that of the end.
+ * @property {string[]} x0_hat Likewise; that of the end is the picture itself.
+ * @property {number[][]} beliefs p(y | x_t) of every class, likewise.
+ * @property {string[]} gradients Pictures of the gradient, one a step, grey where it is 0; of the guided walk.
+ * @property {number[]} sizes Root mean square of each gradient; the picture shows three times that as white.
+ * @property {number} nfe Evaluations of the network.
+ */
+
+/**
+ * One point of the measured curve.
+ *
+ * @typedef {object} GuidanceRowMessage
+ * @property {string} kind "classifier", "classifier-free" or "both".
+ * @property {number} scale
+ * @property {number} accuracy Share of pictures in which the judge reads the class.
+ * @property {number} distance Frechet distance.
+ * @property {number} precision
+ * @property {number} recall
+ */
+
+/**
+ * What guidance does, measured by kind and scale.
+ *
+ * @typedef {object} GuidanceCurveMessage
+ * @property {GuidanceRowMessage[]} rows
+ * @property {string} words How it was measured.
+ */
+
+/**
+ * A walk that a classifier guides, and what stands beside it.
+ *
+ * @typedef {object} GuidedMessage
+ * @property {string} state "empty", "waiting", "running", "done", "stopped" or "failed".
+ * @property {string} [run] The name of the walk.
+ * @property {GuidedLane[]} [lanes] The guided walk first.
+ * @property {SystemBox[]} [boxes]
+ * @property {string[]} [class_names] In label order.
+ * @property {GuidanceCurveMessage} [curve]
+ * @property {number} [width] Of a picture.
+ * @property {number} [height]
+ * @property {number} [channels]
+ * @property {number[]} [t] Timesteps of the frames; -1 is the end.
+ * @property {number[]} [signal] alpha of each.
+ * @property {number[]} [log_snr] What the classifier is told at each step.
+ * @property {number[]} [wanted] The class that each step is guided to; -1 is none.
+ * @property {number} [algorithm] 1 or 2 of the paper.
+ * @property {string} [sampler]
+ * @property {number} [branch] The step at which the class was switched; -1 is none.
+ * @property {string} [card] Its run card.
+ * @property {string} [file] A name for its files.
+ * @property {string} [caption]
+ * @property {string} [note] What a replay came to.
+ */

@@ -21,6 +21,7 @@ const WALKING = "#denoise-player .player:is([data-state=waiting], [data-state=ru
 const TRAINING = "#train-stage .training:is([data-state=waiting], [data-state=running], [data-asked])";
 const CLOUDS = "#points-space .points-space:is([data-state=waiting], [data-state=running])";
 const LEARNING = ":is(#points-learn .points-learn, #points-paths .points-paths):is([data-state=waiting], [data-state=running])";
+const GUIDING = "#guided-stage .guided:is([data-state=waiting], [data-state=running])";
 /** What runs for less than this is not worth another word on a button. */
 export const BUSY_MS = 700;
 
@@ -70,6 +71,17 @@ export const SLOTS = {
       { of: `#points-tab-${view}`, where: "html.presenting" },
     ]),
     [{ of: "#points-tab-space", where: "html.presenting" }],
+  ],
+  systems: [
+    [
+      { of: "#guided-run", words: "Guide" },
+      { of: "#guided-stop", words: "Stop", during: GUIDING },
+    ],
+    [{ of: "#guided-die", name: "New noise", sign: "die" }],
+    [{ of: ".stage .back" }],
+    [{ of: ".stage .play" }],
+    [{ of: ".stage .next" }],
+    [{ of: "#guided-switch", words: "Switch", where: "html.presenting" }],
   ],
   train: [
     [

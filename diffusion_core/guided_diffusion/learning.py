@@ -1,0 +1,310 @@
+"""Training a classifier on noisy pictures, saved so that it can go on, and its accuracy by log-SNR.
+
+The log-SNR of a picture is drawn as a cosine schedule spreads it over uniform times u in (0, 1):
+alpha = cos(πu/2), sigma = sin(πu/2) (Nichol and Dhariwal 2021, eq. 17, with s = 0). So every level
+of noise is seen, most often those in which a walk spends its steps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..data import ImageDataset
+from ..files import save_tensors
+from ..seeding import parse_seed, seeded
+from .classifier import ClassifierConfig, NoisyClassifier
+
+STATE = "state.safetensors"
+LOG_SNRS = (-12.0, -9.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 9.0, 12.0)
+_RISE = 50  # steps until the highest learning rate
+EDGE = 1e-3  # of the times u that are drawn: log-SNR from -13 to 13
+
+
+@dataclass(frozen=True)
+class ClassifierTraining:
+    """The settings of a training.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        batch: Pictures a step.
+        decay: Last steps, over which the learning rate falls linearly to 0. Those before do not
+            depend on it, so that a training can be lengthened before they begin.
+        learning_rate: The highest, reached after 50 steps.
+        weight_decay: Of AdamW.
+        seed: Of the first weights and of all draws.
+        save_every: Steps between saves.
+
+    Raises:
+        ValueError: if a number is out of its bounds.
+    """
+
+    steps: int = 1200
+    batch: int = 64
+    decay: int = 400
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    seed: int = 0
+    save_every: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        if min(self.steps, self.batch, self.save_every) < 1 or self.decay < 0:
+            raise ValueError("steps, batch and save_every must be at least 1, and decay 0.")
+        if not 0 < self.learning_rate <= 1 or not 0 <= self.weight_decay <= 1:
+            raise ValueError("The learning rate must lie in (0, 1], and weight_decay in [0, 1].")
+        parse_seed(self.seed, "seed")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, from 1 on: it rises, stays, and falls in the end."""
+        left = (self.steps - step + 1) / (self.decay + 1)
+        return self.learning_rate * min(1.0, step / _RISE, left)
+
+
+@dataclass(frozen=True)
+class ClassifierStep:
+    """What a step of training tells.
+
+    Attributes:
+        step: Number of steps done.
+        loss: Cross entropy of its pictures, in nats.
+        accuracy: Share of its pictures that were read right.
+        seconds: Seconds of processor time in all, those before an interruption too.
+    """
+
+    step: int
+    loss: float
+    accuracy: float
+    seconds: float
+
+
+def fresh_classifier(config: ClassifierConfig, seed: int) -> NoisyClassifier:
+    """The classifier with the random weights that this seed begins a training with, on the CPU."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return NoisyClassifier(config)
+
+
+def noised(x0: Tensor, log_snr: Tensor, eps: Tensor) -> Tensor:
+    """Pictures at a log-SNR on the variance-preserving path.
+
+    x_t = sqrt(sigmoid(λ)) x0 + sqrt(sigmoid(-λ)) eps, λ the log-SNR   (Kingma et al. 2021, eq. 3)
+
+    Args:
+        x0: Clean pictures, (B, ...).
+        log_snr: (B,).
+        eps: Standard normal noise, of the shape of x0.
+    """
+    shape = (-1,) + (1,) * (x0.ndim - 1)
+    alpha, sigma = (torch.sigmoid(sign * log_snr).sqrt().reshape(shape) for sign in (1, -1))
+    return alpha * x0 + sigma * eps
+
+
+def learn_classifier(
+    classifier: NoisyClassifier,
+    data: ImageDataset,
+    training: ClassifierTraining,
+    *,
+    folder: Path | None = None,
+    device: torch.device | str = "cpu",
+) -> Iterator[ClassifierStep]:
+    """Train on noisy pictures of all levels, and yield after every step.
+
+    Each step's draws depend on the seed and its number alone, so that an interrupted training goes
+    on as it would have. Stopping is leaving: what came after the last save is trained again.
+
+    Args:
+        classifier: As `fresh_classifier` gave it; changed in place.
+        data: Pictures with labels.
+        training: The settings.
+        folder: Where the state is saved every `save_every` steps and at the end; None saves none.
+        device: The device to train on.
+
+    Raises:
+        ValueError: if the pictures do not fit, or the folder holds a training of other settings.
+    """
+    check_data(classifier.config, data)
+    classifier.to(device).train()
+    optimizer = torch.optim.AdamW(
+        classifier.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+    )
+    same = {
+        "network": dataclasses.asdict(classifier.config),
+        "training": dataclasses.asdict(training),
+        "data": data.content,
+    }
+    for free in ("steps", "decay", "save_every"):
+        same["training"].pop(free)
+    same = json.loads(json.dumps(same))
+    done, seconds, before = 0, 0.0, time.process_time()
+    if folder is not None and (folder / STATE).exists():
+        done, seconds = _read_state(folder / STATE, classifier, optimizer, same)
+        if done > training.steps:
+            raise ValueError(f"{folder} holds a training that already did {done} steps.")
+    for step in range(done + 1, training.steps + 1):
+        generator = seeded(training.seed, "classifier", step)
+        indices = torch.randint(len(data), (training.batch,), generator=generator)
+        x0, y = data.batch(indices)
+        assert y is not None
+        u = torch.rand(training.batch, generator=generator) * (1 - 2 * EDGE) + EDGE
+        log_snr = -2 * torch.tan(math.pi / 2 * u).log()
+        x_t = noised(x0, log_snr, torch.randn(x0.shape, generator=generator))
+        for group in optimizer.param_groups:
+            group["lr"] = training.rate(step)
+        logits = classifier(x_t.to(device), log_snr.to(device))
+        loss = F.cross_entropy(logits, y.to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
+        optimizer.step()
+        if not math.isfinite(value := float(loss.detach())):
+            raise FloatingPointError(
+                f"The loss is not finite at step {step}; take a smaller learning rate."
+            )
+        now = time.process_time()
+        seconds, before = seconds + now - before, now
+        if folder is not None and (step % training.save_every == 0 or step == training.steps):
+            _write_state(folder / STATE, classifier, optimizer, same, step, seconds)
+        right = float((logits.detach().argmax(dim=1).cpu() == y).float().mean())
+        yield ClassifierStep(step, value, right, seconds)
+    classifier.eval()
+
+
+def training_seconds(folder: Path) -> float:
+    """Seconds of processor time that the training in a folder took until its last save; else 0."""
+    try:
+        with safe_open(str(folder / STATE), framework="pt") as file:
+            return float((file.metadata() or {})["seconds"])
+    except (SafetensorError, KeyError, ValueError, OSError):
+        return 0.0
+
+
+def check_data(config: ClassifierConfig, data: ImageDataset) -> None:
+    """Refuse pictures that a classifier of this shape cannot learn.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    if data.labels is None:
+        raise ValueError(f"{data.name} has no classes; a classifier needs a folder for each class.")
+    if data.shape != config.sample_shape or len(data.class_names) != config.num_classes:
+        raise ValueError(
+            f"The classifier is made for {config.num_classes} classes of pictures of "
+            f"{config.sample_shape}, and {data.name} has {len(data.class_names)} of {data.shape}."
+        )
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How well a classifier reads pictures of one level of noise.
+
+    Attributes:
+        log_snr: The level.
+        accuracy: Share of the pictures that are read right.
+        cross_entropy: In nats; log(num_classes) is a guess.
+        num: Number of pictures.
+    """
+
+    log_snr: float
+    accuracy: float
+    cross_entropy: float
+    num: int
+
+
+@torch.no_grad()
+def accuracy_by_log_snr(
+    classifier: NoisyClassifier,
+    data: ImageDataset,
+    *,
+    num: int = 2000,
+    log_snrs: tuple[float, ...] = LOG_SNRS,
+) -> tuple[Accuracy, ...]:
+    """Measure a classifier on pictures that it was not trained on, a row for each level of noise.
+
+    Args:
+        classifier: In evaluation mode.
+        data: Test pictures; the first `num` of an order of their own are read, with the same noise
+            at each level.
+        num: Number of pictures.
+        log_snrs: The levels.
+    """
+    check_data(classifier.config, data)
+    chosen = torch.randperm(len(data), generator=seeded("classifier test"))[:num]
+    device, rows = next(classifier.parameters()).device, []
+    for level in log_snrs:
+        right, entropy = 0, 0.0
+        for first, part in enumerate(chosen.split(250)):
+            x0, y = data.batch(part)
+            assert y is not None
+            eps = torch.randn(x0.shape, generator=seeded("classifier noise", first))
+            log_snr = torch.full((len(part),), level)
+            logits = classifier(noised(x0, log_snr, eps).to(device), log_snr.to(device)).cpu()
+            right += int((logits.argmax(dim=1) == y).sum())
+            entropy += float(F.cross_entropy(logits, y, reduction="sum"))
+        rows.append(Accuracy(level, right / len(chosen), entropy / len(chosen), len(chosen)))
+    return tuple(rows)
+
+
+def _write_state(
+    path: Path,
+    classifier: NoisyClassifier,
+    optimizer: torch.optim.Optimizer,
+    same: dict[str, Any],
+    step: int,
+    seconds: float,
+) -> None:
+    tensors = {f"classifier.{k}": v for k, v in classifier.state_dict().items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in values.items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = {"settings": json.dumps(same), "step": str(step), "seconds": f"{seconds:.3f}"}
+    save_tensors(path, tensors, told)
+
+
+def _read_state(
+    path: Path,
+    classifier: NoisyClassifier,
+    optimizer: torch.optim.Optimizer,
+    same: dict[str, Any],
+) -> tuple[int, float]:
+    """Load a state into a training that has just begun; steps and seconds done."""
+    broken = f"{path} is not a readable training state; remove it to start anew."
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            told = file.metadata() or {}
+            # A tensor of safetensors stays mapped to its file, which the next save replaces.
+            tensors = {k: file.get_tensor(k).clone() for k in file.keys()}  # noqa: SIM118
+        theirs = json.loads(told["settings"])
+        done, seconds = int(told["step"]), float(told["seconds"])
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise ValueError(broken) from error
+    if theirs != same:
+        raise ValueError(
+            f"{path.parent} holds a training with other settings or pictures; choose another "
+            "folder, or the same settings."
+        )
+    try:
+        weights = {k[11:]: v for k, v in tensors.items() if k.startswith("classifier.")}
+        classifier.load_state_dict(weights)
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".")
+                state.setdefault(int(index), {})[name] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise ValueError(broken) from error
+    return done, seconds

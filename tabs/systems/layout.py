@@ -1,0 +1,59 @@
+"""The Systems tab: a menu of systems, and of each its idea, its parts, its walk, its measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gradio as gr
+
+from ..shared.components import QUIET
+from ..shared.page import Page
+from .guided_view import LEAD, build_guided
+
+
+@dataclass(frozen=True)
+class System:
+    """A system of the tab.
+
+    Attributes:
+        name: Its name in the menu.
+        lead: What it added to DDPM, in one sentence.
+        build: Lays its view out and wires it.
+    """
+
+    name: str
+    lead: str
+    build: Callable[[Page], None]
+
+
+# The systems by their values in the menu and in the markup. A new one is a line here and a file.
+SYSTEMS = {"guided": System("Guided diffusion", LEAD, build_guided)}
+
+
+def shown_system(chosen: str) -> list[gr.Column]:
+    """Updates of the views' columns: that of the chosen system is there."""
+    return [gr.Column(visible=name == chosen) for name in SYSTEMS]
+
+
+def build(page: Page) -> None:
+    """Lay out the tab and wire it.
+
+    Args:
+        page: The page; this tab gives and takes nothing.
+    """
+    first = next(iter(SYSTEMS))
+    menu = gr.Dropdown(
+        [(system.name, name) for name, system in SYSTEMS.items()],
+        value=first,
+        label="System",
+        elem_id="systems-menu",
+        elem_classes=["systems-menu"],
+    )
+    columns = []
+    for name, system in SYSTEMS.items():
+        with gr.Column(visible=name == first, elem_id=f"system-{name}") as column:
+            gr.Markdown(system.lead, elem_classes=["lead"])
+            system.build(page)
+        columns.append(column)
+    menu.change(shown_system, menu, columns, **QUIET)
