@@ -272,6 +272,13 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
         data[-4:] = ["nobody", card(seed=9), 2, "branch"]
     if name == "open_step":
         data = ["nobody", card(seed=12), 2]
+    if name == "draw_first":
+        data[0] = "pictures"  # the view that is seen
+    if name in ("switch", "replay_guided"):
+        controls = len(data) - (3 if name == "switch" else 2)
+        data[controls] = card(seed=13)
+    if name == "switch":
+        data[0], data[-2] = dict(models.available())["tiny"], 2
     if name == "replay":
         event_data, data = {"card": card(seed=8)}, ["replayed"]
     with asked(url, fn._id, data, session, event_data) as lines:

@@ -139,13 +139,14 @@ def learn_classifier(
     optimizer = torch.optim.AdamW(
         classifier.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
     )
+    settings = dataclasses.asdict(training)
+    for free in ("steps", "decay", "save_every"):
+        settings.pop(free)
     same = {
         "network": dataclasses.asdict(classifier.config),
-        "training": dataclasses.asdict(training),
+        "training": settings,
         "data": data.content,
     }
-    for free in ("steps", "decay", "save_every"):
-        same["training"].pop(free)
     same = json.loads(json.dumps(same))
     done, seconds, before = 0, 0.0, time.process_time()
     if folder is not None and (folder / STATE).exists():

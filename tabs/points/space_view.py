@@ -12,7 +12,7 @@ import gradio as gr
 
 from diffusion_core.generation import RunCard
 
-from ..shared.components import QUIET, component, never_silent, script, why
+from ..shared.components import LATEST, QUIET, component, never_silent, script, why
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, Named, wired
@@ -297,8 +297,8 @@ def build_space(points: PointsPage) -> None:
         **wired(shown_space, [controls["begin"]], controls.named("seen", "held", "own")), **QUIET
     )
     is_open = gr.State(False)
-    fold.expand(lambda: True, outputs=is_open, **QUIET)
-    fold.collapse(lambda: False, outputs=is_open, **QUIET)
+    fold.expand(lambda: True, outputs=is_open, **LATEST)
+    fold.collapse(lambda: False, outputs=is_open, **LATEST)
     gr.on(
         [is_open.change, *(part.change for part in controls.inputs)],
         **wired(follow_space, [is_open, controls], python),

@@ -52,6 +52,7 @@ EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
     "gallery": {"gallery:start": None},
     "views": {"views:begin": None},
     "draw": {"draw:set": None},
+    "systems_guided": {"guided:waiting": None},
     "lessons": {"lessons:open": None},
 }
 

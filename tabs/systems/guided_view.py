@@ -13,7 +13,7 @@ from diffusion_core.device import torch_threads
 from diffusion_core.generation import RunCard, SamplingRequest
 
 from ..shared import models
-from ..shared.components import QUIET, component, never_silent, script, why
+from ..shared.components import LATEST, QUIET, component, never_silent, script, why
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, Named, wired
@@ -276,8 +276,8 @@ def build_guided(page: Page) -> None:
     )
     die.click(None, outputs=controls["seed"], js=new_seed(), api_visibility="private")
     is_open = gr.State(False)
-    fold.expand(lambda: True, outputs=is_open, **QUIET)
-    fold.collapse(lambda: False, outputs=is_open, **QUIET)
+    fold.expand(lambda: True, outputs=is_open, **LATEST)
+    fold.collapse(lambda: False, outputs=is_open, **LATEST)
     gr.on(
         [is_open.change, *(part.change for part in controls.inputs)],
         **wired(follow, [is_open, controls], python),

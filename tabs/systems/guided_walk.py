@@ -136,8 +136,14 @@ def branched(
     if not 0 < index < steps:
         raise ValueError(f"Choose a step from 1 to {steps - 1} first, then switch there.")
     own = requested(form, checkpoint)
-    same = {"num_steps": card.walk.num_steps, "spacing": card.walk.spacing, "seed": card.walk.seed}
-    return dataclasses.replace(own, parent=card.walk, branch_step=index, **same)
+    return dataclasses.replace(
+        own,
+        parent=card.walk,
+        branch_step=index,
+        num_steps=card.walk.num_steps,
+        spacing=card.walk.spacing,
+        seed=card.walk.seed,
+    )
 
 
 def walk_message(
