@@ -272,6 +272,18 @@ def in_light_and_dark(page: Page) -> Iterator[str]:
         yield scheme
 
 
+def choose_tab(page: Page, name: str) -> None:
+    """Choose a tab by its name; on a phone the last ones stand in a menu beside the others."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    in_menu = page.locator(".overflow-dropdown button").filter(has_text=name)
+    expect(tab.or_(in_menu)).to_have_count(1)
+    if in_menu.count():
+        page.get_by_label("More tabs").click()
+        in_menu.click()
+    else:
+        tab.click()
+
+
 def delay(page: Page, round_trip_ms: int) -> None:
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from pagelib import (
+    choose_tab,
     faults,
     in_light_and_dark,
     number,
@@ -188,7 +189,7 @@ def test_a_phone_has_its_buttons_at_the_bottom(browser, url):
     bar.get_by_role("button", name="Play", exact=True).tap()
     expect(slider).not_to_have_value("250")
     bar.get_by_role("button", name="Pause", exact=True).tap()
-    page.get_by_role("tab", name="Train", exact=True).click()
+    choose_tab(page, "Train")
     expect(bar.get_by_role("button", name="Train", exact=True)).to_be_visible()
     page.get_by_role("tab", name="Schedules", exact=True).click()
     expect(bar).to_be_hidden()

@@ -8,7 +8,17 @@ import zipfile
 import numpy as np
 import pytest
 from conftest import record_here
-from pagelib import beyond, choose, delay, faults, in_light_and_dark, pixels, press, settle
+from pagelib import (
+    beyond,
+    choose,
+    choose_tab,
+    delay,
+    faults,
+    in_light_and_dark,
+    pixels,
+    press,
+    settle,
+)
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -27,7 +37,7 @@ def _here(request, monkeypatch):
 
 
 def open_tab(page):
-    page.get_by_role("tab", name="Train").click()
+    choose_tab(page, "Train")
     page.wait_for_selector(f"{STAGE} .training[data-state=before]")
     holds_preset(page, "a coffee", timeout=60_000)
 
