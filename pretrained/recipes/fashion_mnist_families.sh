@@ -16,7 +16,7 @@ train() {
     cp "$runs/$kind/config.json" "$runs/$kind/model.safetensors" "$shipped/$kind/"
 }
 train vae --steps 5000 --decay-steps 1500 --latent 16
-train gan --steps 10000 --decay-steps 2000 --latent 32
-train flow --steps 6000 --decay-steps 1500
+train gan --steps 6000 --decay-steps 1500 --latent 32
+train flow --steps 3500 --decay-steps 1000
 train latent --steps 3000 --decay-steps 1000 --batch-size 256 --vae "$shipped/vae"
 python -m diffusion_core family evaluate --folder "$shipped"

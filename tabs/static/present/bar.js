@@ -21,6 +21,7 @@ const WALKING = "#denoise-player .player:is([data-state=waiting], [data-state=ru
 const TRAINING = "#train-stage .training:is([data-state=waiting], [data-state=running], [data-asked])";
 const CLOUDS = "#points-space .points-space:is([data-state=waiting], [data-state=running])";
 const LEARNING = ":is(#points-learn .points-learn, #points-paths .points-paths):is([data-state=waiting], [data-state=running])";
+const FAMILIES = "#points-families .points-families:is([data-state=waiting], [data-state=running])";
 const GUIDING = "#guided-stage .guided:is([data-state=waiting], [data-state=running])";
 /** What runs for less than this is not worth another word on a button. */
 export const BUSY_MS = 700;
@@ -57,20 +58,23 @@ export const SLOTS = {
       { of: "#points-both" }, // where it is in view
       { of: "#points-stop", words: "Stop", during: LEARNING },
       { of: "#points-both-stop", words: "Stop", during: LEARNING },
+      { of: "#families-train", words: "Train all" },
+      { of: "#families-stop", words: "Stop all", during: FAMILIES },
+      { of: "#pictures-draw", words: "Draw" },
       { of: "#space-make", words: "Make" },
       { of: "#space-stop", words: "Stop", during: CLOUDS },
     ],
     [
       { of: "#points-die", name: "New noise", sign: "die" },
+      { of: "#pictures-die", name: "New noise", sign: "die" },
       { of: "#space-die", name: "New noise", sign: "die" },
     ],
     [{ of: ".stage .back" }],
     [{ of: ".stage .play" }],
     [{ of: ".stage .next" }],
-    ...["data", "learn", "walk", "field", "paths"].map((view) => [
+    ...["data", "learn", "walk", "field", "paths", "space"].map((view) => [
       { of: `#points-tab-${view}`, where: "html.presenting" },
     ]),
-    [{ of: "#points-tab-space", where: "html.presenting" }],
   ],
   systems: [
     [
