@@ -111,7 +111,7 @@ def last(steps: Iterable[Any]) -> Any:
     return collections.deque(steps, maxlen=1)[0]
 
 
-def wait_for(true: Callable[[], Any], seconds: float = 60) -> None:
+def wait_for(true: Callable[[], Any], seconds: float = 180) -> None:
     """Look again and again until it is true."""
     end = time.monotonic() + seconds
     while not true():

@@ -34,7 +34,7 @@ FLAGS = [
     "--disable-features=LocalNetworkAccessChecks",
 ]
 VIEWPORT = {"width": 1280, "height": 900}
-TIMEOUT = 60_000  # milliseconds: a machine may be slow for a while
+TIMEOUT = 180_000  # milliseconds: some machines are slow, and others for a while
 expect.set_options(timeout=TIMEOUT)  # of all tests
 CANVAS = """([where, name]) => {
   const c = document.querySelector(`${where} canvas[aria-label^="${name}"]`);

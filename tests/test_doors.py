@@ -285,9 +285,9 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
         heard: list[str] = []
         thread = threading.Thread(target=listen, args=(lines, heard), daemon=True)
         thread.start()
-        wait_for(lambda: held.waiting or not thread.is_alive(), 30)
+        wait_for(lambda: held.waiting or not thread.is_alive())
         assert held.waiting and not held.running, heard
-    wait_for(lambda: not held.waiting, 30)
+    wait_for(lambda: not held.waiting)
 
 
 @pytest.fixture
@@ -338,9 +338,9 @@ def test_a_kept_walk_waits_in_the_line_and_leaves_it_with_its_caller(page, held)
 
     thread = threading.Thread(target=call)
     thread.start()
-    wait_for(lambda: held.waiting, 30)
+    wait_for(lambda: held.waiting)
     thread.join(30)
-    wait_for(lambda: not held.waiting, 30)
+    wait_for(lambda: not held.waiting)
 
 
 def test_a_flood_that_hung_up_leaves_nothing_behind(page, held):
@@ -356,11 +356,11 @@ def test_a_flood_that_hung_up_leaves_nothing_behind(page, held):
     threads = [threading.Thread(target=call, args=(body,)) for body in bodies]
     for thread in threads:
         thread.start()
-    wait_for(lambda: len(held.waiting) == 45, 30)
+    wait_for(lambda: len(held.waiting) == 45)
     assert httpx.get(url, timeout=20).status_code == 200  # the page is there for others
     for thread in threads:
         thread.join(30)
-    wait_for(lambda: not held.waiting, 30)
+    wait_for(lambda: not held.waiting)
 
 
 def test_more_than_a_visitor_may_ask_for_is_refused_in_a_sentence(page, held, monkeypatch):
@@ -421,7 +421,7 @@ def test_a_walk_of_a_component_ends_when_its_caller_has_hung_up(page, steps):
     with contextlib.suppress(httpx.TimeoutException):
         httpx.post(place, json=body, timeout=httpx.Timeout(TIMEOUT, read=1))
     assert fifth.wait(60)
-    wait_for(lambda: not COMPUTE_QUEUE.running, 30)
+    wait_for(lambda: not COMPUTE_QUEUE.running)
     assert len(computed) < 1000
     assert run_registry.RECORDINGS.get("r77") is None
 

@@ -95,7 +95,7 @@ def said(page, words):
     page.wait_for_function(
         "words => document.querySelector('#train-pushed').innerText.includes(words)",
         arg=words,
-        timeout=120_000,
+        timeout=300_000,
     )
 
 
@@ -103,7 +103,7 @@ def said(page, words):
 def test_from_the_page(page, hub, models_folder, monkeypatch, capfd):
     a_model(models_folder / "to-push")
     page.get_by_role("tab", name="Train").click()
-    page.wait_for_selector("#train-stage .training[data-state=before]", timeout=60_000)
+    page.wait_for_selector("#train-stage .training[data-state=before]", timeout=180_000)
     choose(page, "Model of yours", "to-push")
     page.get_by_role("button", name="Push to the Hub").click()
     field, private = page.get_by_label("Token"), page.get_by_label("Private")
@@ -120,7 +120,7 @@ def test_from_the_page(page, hub, models_folder, monkeypatch, capfd):
     press(page, "Push")
     said(page, "Sending 4 files")
     press(page, "Make a zip")  # the page is not kept waiting
-    page.wait_for_selector('a[download$=".zip"]', timeout=60_000)
+    page.wait_for_selector('a[download$=".zip"]', timeout=180_000)
     assert "Sending" in page.locator("#train-pushed").inner_text()
     hub.gate.set()
     said(page, "me/from-page is on the Hub, private.")

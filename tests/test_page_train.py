@@ -39,10 +39,10 @@ def _here(request, monkeypatch):
 def open_tab(page):
     choose_tab(page, "Train")
     page.wait_for_selector(f"{STAGE} .training[data-state=before]")
-    holds_preset(page, "a coffee", timeout=60_000)
+    holds_preset(page, "a coffee", timeout=180_000)
 
 
-def holds_preset(page, name, timeout=20_000):
+def holds_preset(page, name, timeout=180_000):
     """Until the preset has been measured and what it fills in stands in the controls."""
     page.wait_for_function(
         """name => {
@@ -73,12 +73,12 @@ def small(page, steps=30, name="page-model"):
     ):
         fill(page, label, value)
     # What it says instead stands in the error.
-    expect(page.locator("#train-facts")).to_contain_text(f"{steps:,} steps of 4", timeout=60_000)
+    expect(page.locator("#train-facts")).to_contain_text(f"{steps:,} steps of 4", timeout=180_000)
 
 
 def train(page, state="done"):
     press(page, "Train")  # on a phone that of the bar
-    page.wait_for_selector(f"{STAGE} .training[data-state={state}]", timeout=120_000)
+    page.wait_for_selector(f"{STAGE} .training[data-state={state}]", timeout=300_000)
 
 
 def slide(page, label, value):
@@ -169,14 +169,14 @@ def test_stop_close_come_back_and_go_on(open_page, url):
     second = open_page()  # another window finds it running
     second.goto(f"{url}?tab=train")
     second.get_by_role("tab", name="Train").click()
-    second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=120_000)
+    second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=300_000)
     before = int(second.locator(f"{STAGE} .training").get_attribute("data-done"))
     page.close()
     second.wait_for_function(
         f"+document.querySelector('{STAGE} .training').dataset.done > {before + 10}"
     )
     second.locator("#train-stop").click()
-    second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=120_000)
+    second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=300_000)
     words = second.locator(f"{STAGE} .status").inner_text()
     reached = int(re.search(r"Stopped after ([\d,]+) of", words)[1].replace(",", ""))
     assert reached > before
@@ -188,12 +188,12 @@ def test_stop_close_come_back_and_go_on(open_page, url):
     )
     choose(second, "Model of yours", "long-one")
     press(second, "Go on training")
-    second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=120_000)
+    second.wait_for_selector(f"{STAGE} .training[data-state=running]", timeout=300_000)
     second.wait_for_function(
         f"+document.querySelector('{STAGE} .training').dataset.done > {reached}"
     )
     second.locator("#train-stop").click()
-    second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=120_000)
+    second.wait_for_selector(f"{STAGE} .training[data-state=stopped]", timeout=300_000)
 
 
 def bad_settings_are_said_beside_them_and_on_the_stage(page):

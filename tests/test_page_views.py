@@ -152,7 +152,7 @@ def test_a_race_is_run_on_one_clock_stopped_and_run_again(tab, monkeypatch):
     start = [pixels(tab, f"thumbnail lane {i}", "#denoise-race") for i in (1, 2)]
     assert np.array_equal(*start) and not np.array_equal(start[0], end)  # from the same x_T
     press(tab, "Play the lanes")
-    expect(lanes.nth(0)).to_contain_text("finished", timeout=15_000)
+    expect(lanes.nth(0)).to_contain_text("finished", timeout=180_000)
     assert np.array_equal(pixels(tab, "thumbnail lane 1", "#denoise-race"), end)
     number(tab, "Steps of lane 1", 1001)
     press(tab, "Race")

@@ -130,7 +130,7 @@ def test_a_link_and_a_file_walk_the_same_walk_again(tab, open_page, tmp_path):
     delay(other, 50)
     other.goto(link)
     note = other.locator(f"{PLAYER} .note")
-    expect(note).to_contain_text("the same, to the bit", timeout=20_000)
+    expect(note).to_contain_text("the same, to the bit", timeout=180_000)
     other.get_by_label("Scrubber").press("End")
     assert np.array_equal(pixels(other, "x_t"), end)
     expect(other.get_by_label("Class", exact=True).first).to_have_value("Coat")

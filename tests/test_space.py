@@ -134,7 +134,7 @@ def test_training_is_bounded(browser, space):
     field.fill("100000")
     field.press("Tab")
     page.get_by_role("button", name="Train", exact=True).click()
-    expect(page.locator("#train-stage")).to_contain_text("4,000", timeout=60_000)
+    expect(page.locator("#train-stage")).to_contain_text("4,000", timeout=180_000)
     page.context.close()
 
 
@@ -152,7 +152,7 @@ def test_no_visitor_sees_anothers_models(browser, space):
         field.press("Tab")
     mine.get_by_role("button", name="Train", exact=True).click()
     own = mine.get_by_label("Model of yours")
-    expect(own).to_have_value("secret-of-mine", timeout=240_000)
+    expect(own).to_have_value("secret-of-mine", timeout=300_000)
     yours.reload()  # which opens the tab that was open
     yours.wait_for_selector("#train-stage .training[data-state=before]")
     expect(yours.get_by_label("Model of yours")).to_have_value("")
@@ -167,7 +167,7 @@ def test_no_visitor_sees_anothers_models(browser, space):
     menu.fill("/etc")
     menu.press("Enter")
     expect(yours.locator("#denoise-model .error")).to_contain_text(
-        "no model /etc on this page", timeout=60_000
+        "no model /etc on this page", timeout=180_000
     )
     mine.context.close()
     yours.context.close()

@@ -159,7 +159,7 @@ def test_it_runs_in_a_browser_alone(browser, folder, address):
     page.get_by_label("Class").select_option(label="Bag")
     page.get_by_label("Steps", exact=True).select_option(label="10")
     page.get_by_role("button", name="Denoise", exact=True).click()
-    page.wait_for_function("window.heard.result !== undefined", timeout=60_000)
+    page.wait_for_function("window.heard.result !== undefined", timeout=180_000)
     heard = page.evaluate("window.heard")
     x = torch.tensor(heard["start"]).reshape(4, 1, 28, 28)
     noise = torch.tensor(heard["pieces"]).reshape(-1, 4, 1, 28, 28)
@@ -185,7 +185,7 @@ def test_it_runs_in_a_browser_alone(browser, folder, address):
     page.locator("#part-player .open input").set_input_files(
         {"name": "card.json", "mimeType": "application/json", "buffer": text.encode()}
     )
-    page.wait_for_function("window.heard.result !== undefined", timeout=60_000)
+    page.wait_for_function("window.heard.result !== undefined", timeout=180_000)
     assert page.evaluate("window.heard.result") == heard["result"]
     for foreign, sentence in (
         ('{"format": "diffusion-playground/run-1"}', "whose noise this page cannot draw"),
