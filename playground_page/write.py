@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from diffusion_core.checkpoint import CONFIG, load_checkpoint, shipped_folder
+from diffusion_core.checkpoint.config import FORMAT
 from diffusion_core.files import replace_file, write_text
 from diffusion_core.schedule import SCHEDULES, FlowSchedule, make_schedule
 from tabs.denoise.form import DenoiseForm
@@ -105,11 +106,12 @@ def write_page(
 
 
 def _shipped() -> tuple[str, ...]:
-    """The folders of the models that ship and can be walked, without the evaluation's judges."""
+    """The folders of the models that ship and can be walked, without judges and classifiers."""
+    configs = sorted(shipped_folder().glob(f"*/{CONFIG}"))
     return tuple(
-        str(path)
-        for path in sorted(shipped_folder().iterdir())
-        if (path / CONFIG).is_file() and "judge" not in path.name
+        str(path.parent)
+        for path in configs
+        if json.loads(path.read_text(encoding="utf-8")).get("format") == FORMAT
     )
 
 

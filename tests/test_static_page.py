@@ -137,6 +137,7 @@ def test_lessons_speak_of_the_pages_own_controls_or_say_what_is_missing():
         "it sets Images to 16.",
         "it opens the view Race.",
         "it opens the tab Inside.",
+        "it opens the tab Points.",
     ]
     assert not any(each["steps"] for each in others)
     few = _values(told, (5, 10))["lessons"]["lessons"][2]
@@ -211,7 +212,7 @@ def test_it_runs_in_a_browser_alone(browser, folder, address):
     assert page.evaluate(clean) == unseen  # not cut, however large its button shows it
     # A lesson opens the tab, sets plain controls, presses, asks, and gives all back at its end.
     page.get_by_role("button", name="Lessons", exact=True).click()
-    expect(page.locator("#lessons .list li")).to_have_count(7)
+    expect(page.locator("#lessons .list li")).to_have_count(8)
     inside = page.locator("#lessons li", has_text="Inside the network")
     expect(inside.get_by_role("button")).to_be_disabled()
     expect(inside).to_contain_text("For the playground with a server: it opens the tab Inside.")
