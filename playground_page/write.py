@@ -11,8 +11,7 @@ from typing import Any
 
 import torch
 
-from diffusion_core.checkpoint import CONFIG, load_checkpoint, shipped_folder
-from diffusion_core.checkpoint.config import FORMAT
+from diffusion_core.checkpoint import CONFIG, FORMAT, load_checkpoint, shipped_folder
 from diffusion_core.files import replace_file, write_text
 from diffusion_core.schedule import SCHEDULES, FlowSchedule, make_schedule
 from tabs.denoise.form import DenoiseForm

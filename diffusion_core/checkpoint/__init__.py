@@ -15,7 +15,7 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
 
 from __future__ import annotations
 
-from .config import BETAS, CONFIG, CheckpointConfig, schedule_from, unet_from
+from .config import BETAS, CONFIG, FORMAT, CheckpointConfig, schedule_from, unet_from
 from .diffusers_export import export_diffusers
 from .formats import INDEX, RESULTS, WEIGHTS, in_a_sentence, is_checkpoint
 from .hub import (
@@ -48,6 +48,7 @@ __all__ = [
     "BETAS",
     "CARD",
     "CONFIG",
+    "FORMAT",
     "INDEX",
     "RESULTS",
     "TABLE_BEGIN",
