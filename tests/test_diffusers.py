@@ -51,6 +51,10 @@ def test_outputs_and_a_ddim_walk_agree_with_diffusers(name, tmp_path):
     )
     ddim.set_timesteps(20)
     config = ours.config
+    # Networks of random weights make much of rounding, and the more the fewer pixels there are:
+    # in single precision two right walks part by 3e-4 on some processors. In double they cannot.
+    pipe.unet.double(), ours.unet.double()
+    x = x.double()
     walked = end(
         sample(
             ours.denoiser(label),
@@ -63,7 +67,8 @@ def test_outputs_and_a_ddim_walk_agree_with_diffusers(name, tmp_path):
     )
     for t in ddim.timesteps:
         x = ddim.step(theirs(x, t), t, x, use_clipped_model_output=True).prev_sample
-    assert float((walked - x).abs().max()) < 1e-4 * float(x.abs().max())
+    assert walked.dtype == torch.float64
+    assert float((walked - x).abs().max()) < 2e-5 * float(x.abs().max())
 
 
 # With trailing and fixed_large diffusers adds noise after the last step, so these do not meet here.

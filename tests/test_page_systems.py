@@ -53,15 +53,18 @@ def test_a_walk_is_guided_switched_kept_and_opened_again(page, tmp_path):
 
     # The class is switched at a step: until then all is the same.
     scrub.evaluate(MOVE, "8")
+    expect(stage).to_have_attribute("data-frame", "8")  # pictures are drawn a frame later
     before = pixels(page, "x_t", "#guided-stage")
     choose(page, "Class", "Sneaker")
     press(page, "Switch to this class at the shown step")
     run = walked(page, run)
     expect(page.locator("#guided-stage .caption").first).to_contain_text("switched after 8 steps")
     scrub.evaluate(MOVE, "8")
+    expect(stage).to_have_attribute("data-frame", "8")
     expect(page.locator("#guided-stage .film")).to_contain_text("switched")
     assert (pixels(page, "x_t", "#guided-stage") == before).all()
     scrub.evaluate(MOVE, "25")
+    expect(stage).to_have_attribute("data-frame", "25")
     expect(page.locator("#guided-stage .beliefs .share.wanted")).to_have_count(1)
     assert (pixels(page, "x_t", "#guided-stage") != picture).any()
 
