@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import Command, Model, stop_signals
+from .options import Command, DatasetName, Model, stop_signals, train_to_the_end, typed
 
 classifier = typer.Typer(
     no_args_is_help=True,
@@ -21,10 +19,7 @@ classifier = typer.Typer(
 @classifier.command(cls=Command)
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the classifier and its resumable state.")],
-    dataset: Annotated[
-        str,
-        typer.Option(help="fashion-mnist[-2000], mnist, kmnist, cifar10, or a folder."),
-    ] = "fashion-mnist",
+    dataset: DatasetName = "fashion-mnist",
     steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 1200,
     batch_size: Annotated[int, typer.Option(help="Pictures in a step.")] = 64,
     decay_steps: Annotated[
@@ -37,8 +32,6 @@ def train(
     num_test: Annotated[int, typer.Option(help="Test pictures of each level of noise.")] = 2000,
 ) -> None:
     """Train a classifier. Interrupted, the same command goes on from the last save."""
-    from tqdm import tqdm
-
     from ..data import load_dataset
     from ..device import best_device
     from ..evaluation import GuidanceResults, save_guidance_results
@@ -65,17 +58,12 @@ def train(
     config = ClassifierConfig(
         data.shape, len(data.class_names), tuple(int(width) for width in widths.split(","))
     )
-    made, signals = fresh_classifier(config, seed), stop_signals()
-    with tqdm(total=steps, unit="step", mininterval=5.0) as bar:
-        for step in learn_classifier(made, data, training, folder=out, device=best_device()):
-            bar.update(step.step - bar.n)
-            told = {"loss": f"{step.loss:.3f}", "accuracy": f"{step.accuracy:.2f}"}
-            bar.set_postfix(told, refresh=False)
-            if signals:
-                break
-    if signals:
-        typer.echo("Stopped; the same command goes on from the last save.", err=True)
-        raise typer.Exit(130)
+    made = fresh_classifier(config, seed)
+    train_to_the_end(
+        learn_classifier(made, data, training, folder=out, device=best_device()),
+        steps,
+        lambda step: {"loss": f"{step.loss:.3f}", "accuracy": f"{step.accuracy:.2f}"},
+    )
     facts = {
         "settings": {
             "steps": steps,
@@ -84,7 +72,7 @@ def train(
             "learning_rate": learning_rate,
             "seed": seed,
         },
-        "command": shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
+        "command": typed(),
         "cpu_seconds": round(training_seconds(out)),
     }
     save_classifier(out, made, data, facts)
@@ -137,7 +125,7 @@ def evaluate(
         steps,
         num,
         seed,
-        shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]]),
+        typed(),
     )
     if results.curve is not None and curve.goes_on(results.curve):
         curve = dataclasses.replace(curve, rows=results.curve.rows)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import Command, stop_signals
+from .options import Command, DatasetName, train_to_the_end, typed
 
 family = typer.Typer(
     no_args_is_help=True,
@@ -22,10 +20,7 @@ family = typer.Typer(
 def train(
     kind: Annotated[str, typer.Option(help="{families}.")],
     out: Annotated[Path, typer.Option(help="Folder of the model and of the resumable state.")],
-    dataset: Annotated[
-        str,
-        typer.Option(help="fashion-mnist[-2000], mnist, kmnist, cifar10, or a folder."),
-    ] = "fashion-mnist",
+    dataset: DatasetName = "fashion-mnist",
     steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 10_000,
     batch_size: Annotated[int, typer.Option(help="Pictures in a step.")] = 64,
     decay_steps: Annotated[
@@ -43,7 +38,6 @@ def train(
 ) -> None:
     """Train a family on pictures. Interrupted, the same command goes on from the last save."""
     import torch
-    from tqdm import tqdm
 
     from ..data import load_dataset
     from ..families import (
@@ -76,17 +70,11 @@ def train(
         made: PictureFamily = latent_diffusion_of(held, seed)
     else:
         made = picture_family(kind, shape, seed)
-    command = shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]])
-    signals = stop_signals()
-    with tqdm(total=steps, unit="step", mininterval=5.0) as bar:
-        for step in fit_family(made, data, training, out, command):
-            bar.update(step.step - bar.n)
-            bar.set_postfix({k: f"{v:.4g}" for k, v in step.losses.items()}, refresh=False)
-            if signals:
-                break
-    if signals:
-        typer.echo("Stopped; the same command goes on from the last save.", err=True)
-        raise typer.Exit(130)
+    train_to_the_end(
+        fit_family(made, data, training, out, typed()),
+        steps,
+        lambda step: {name: f"{loss:.4g}" for name, loss in step.losses.items()},
+    )
 
 
 @family.command(cls=Command)

@@ -6,13 +6,19 @@ help is shown, for the core imports torch, which takes seconds.
 
 from __future__ import annotations
 
+import shlex
 import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 from typer.core import TyperCommand
 
+DatasetName = Annotated[
+    str, typer.Option(help="fashion-mnist[-2000], mnist, kmnist, cifar10, or a folder.")
+]
 Model = Annotated[str, typer.Option(help="Checkpoint folder, or Hub id owner/name.")]
 
 # The field in a help text, and where its names are.
@@ -49,6 +55,49 @@ class _Names(dict[str, str]):
         module, table = NAMES[field]
         names = list(getattr(import_module(f"diffusion_core.{module}"), table))
         return " or ".join([", ".join(names[:-1]), names[-1]])
+
+
+class Step(Protocol):
+    """What a training yields after each of its steps."""
+
+    @property
+    def step(self) -> int:
+        """Steps done, from 1."""
+
+
+S = TypeVar("S", bound=Step)
+
+
+def typed() -> str:
+    """This command as a person types it, for a card."""
+    return shlex.join(["python", "-m", "diffusion_core", *sys.argv[1:]])
+
+
+def train_to_the_end(
+    steps: Iterable[S], total: int, facts: Callable[[S], Mapping[str, str]]
+) -> None:
+    """Take all steps of a training behind a bar, or leave after the step at which a signal comes.
+
+    Args:
+        steps: The training, which saves by itself.
+        total: Steps in all.
+        facts: What stands behind the bar after a step, by name.
+
+    Raises:
+        typer.Exit: with status 130, if a signal ended it.
+    """
+    from tqdm import tqdm
+
+    signals = stop_signals()
+    with tqdm(total=total, unit="step", mininterval=5.0) as bar:
+        for step in steps:
+            bar.update(step.step - bar.n)
+            bar.set_postfix(facts(step), refresh=False)
+            if signals:
+                break
+    if signals:
+        typer.echo("Stopped; the same command goes on from the last save.", err=True)
+        raise typer.Exit(130)
 
 
 def stop_signals() -> list[int]:

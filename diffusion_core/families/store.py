@@ -22,7 +22,8 @@ from ..data import ImageDataset
 from ..fields import parse_json
 from ..files import save_tensors, write_text
 from ..seeding import parse_seed
-from .family import Family, FamilyStep
+from ..training_runs import STATE_FILE, read_module_state, write_module_state
+from .family import FamilyStep
 from .latent_diffusion import LatentDiffusion
 from .picture_flow import PictureFlow
 from .pictures import PictureGAN, PictureShape, PictureVAE
@@ -37,7 +38,7 @@ PICTURE_FAMILIES: dict[str, type[PictureFamily]] = {
 # Of those that keep an average of their weights: the part in training, which is not kept.
 RAW: dict[str, str] = {"gan": "generator.", "latent": "network."}
 COUNTER = "averaged.n_averaged"
-WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "state.safetensors"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 @dataclass(frozen=True)
@@ -124,12 +125,13 @@ def fit_family(
         "kind": kind_of(family),
         "shape": dataclasses.asdict(shape),
         "dataset": data.name,
+        "content": data.content,
         "batch": training.batch,
         "seed": training.seed,
     }
     done, seconds, before = 0, 0.0, time.process_time()
-    if (out / STATE).exists():
-        done, seconds = _read_state(out / STATE, family, same)
+    if (out / STATE_FILE).exists():
+        done, seconds = read_module_state(out / STATE_FILE, family, family.optimizers, same)
         if done > training.steps:
             raise ValueError(f"{out} holds a run that already did {done} steps.")
     for step in family.learn(
@@ -143,7 +145,9 @@ def fit_family(
         now = time.process_time()
         seconds, before = seconds + now - before, now
         if step.step % training.save_every == 0 or step.step == training.steps:
-            _write_state(out / STATE, family, same, step.step, seconds)
+            write_module_state(
+                out / STATE_FILE, family, family.optimizers, same, step.step, seconds
+            )
         if step.step == training.steps:
             settings = dataclasses.asdict(training)
             facts = {"command": command, "cpu_seconds": round(seconds), "settings": settings}
@@ -229,53 +233,6 @@ def load_family(folder: str | Path) -> StoredFamily:
     except ValueError as error:
         raise ValueError(f"The family in {folder.name} is broken: {error}") from error
     return StoredFamily(family.eval().requires_grad_(False), names, dataset, parameters, training)
-
-
-def _write_state(
-    path: Path, family: Family, same: dict[str, Any], step: int, seconds: float
-) -> None:
-    tensors = {f"family.{k}": v for k, v in family.state_dict().items()}
-    for number, optimizer in enumerate(family.optimizers):
-        for index, values in optimizer.state_dict()["state"].items():
-            for name, value in values.items():
-                tensors[f"optimizer.{number}.{index}.{name}"] = torch.as_tensor(value)
-    tensors = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
-    metadata = {"settings": json.dumps(same), "step": str(step), "seconds": f"{seconds:.3f}"}
-    save_tensors(path, tensors, metadata)
-
-
-def _read_state(path: Path, family: Family, same: dict[str, Any]) -> tuple[int, float]:
-    """Load a state into a family that has just been made; steps and seconds done."""
-    broken = f"{path} is not a readable training state; remove it to start anew."
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            # A tensor of safetensors stays mapped to its file, which the next save replaces.
-            tensors = {k: file.get_tensor(k).clone() for k in file.keys()}  # noqa: SIM118
-        theirs = json.loads(metadata["settings"])
-        done, seconds = int(metadata["step"]), float(metadata["seconds"])
-        if not isinstance(theirs, dict):
-            raise ValueError("its settings are no object")
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise ValueError(broken) from error
-    for name, value in same.items():
-        if theirs.get(name) != value:
-            raise ValueError(
-                f"{path.parent} holds a run with {name} = {theirs.get(name)}, not {value}; choose "
-                "another folder, or the same settings."
-            )
-    try:
-        family.load_state_dict(_below("family.", tensors))
-        for number, optimizer in enumerate(family.optimizers):
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(f"optimizer.{number}.", tensors).items():
-                index, name = key.split(".")
-                state.setdefault(int(index), {})[name] = value
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": state, "param_groups": groups})
-    except (ValueError, KeyError, RuntimeError) as error:
-        raise ValueError(broken) from error
-    return done, seconds
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,25 +8,26 @@ of noise is seen, most often those in which a walk spends its steps.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..data import ImageDataset
-from ..files import save_tensors
 from ..seeding import parse_seed, seeded
+from ..training_runs import (
+    STATE_FILE,
+    read_module_state,
+    seconds_of_training,
+    write_module_state,
+)
 from .classifier import ClassifierConfig, NoisyClassifier
 
-STATE = "state.safetensors"
 LOG_SNRS = (-12.0, -9.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 9.0, 12.0)
 _RISE = 50  # steps until the highest learning rate
 EDGE = 1e-3  # of the times u that are drawn: log-SNR from -13 to 13
@@ -142,15 +143,10 @@ def learn_classifier(
     settings = dataclasses.asdict(training)
     for free in ("steps", "decay", "save_every"):
         settings.pop(free)
-    same = {
-        "network": dataclasses.asdict(classifier.config),
-        "training": settings,
-        "data": data.content,
-    }
-    same = json.loads(json.dumps(same))
+    same = {**dataclasses.asdict(classifier.config), **settings, "content": data.content}
     done, seconds, before = 0, 0.0, time.process_time()
-    if folder is not None and (folder / STATE).exists():
-        done, seconds = _read_state(folder / STATE, classifier, optimizer, same)
+    if folder is not None and (folder / STATE_FILE).exists():
+        done, seconds = read_module_state(folder / STATE_FILE, classifier, [optimizer], same)
         if done > training.steps:
             raise ValueError(f"{folder} holds a training that already did {done} steps.")
     for step in range(done + 1, training.steps + 1):
@@ -176,7 +172,7 @@ def learn_classifier(
         now = time.process_time()
         seconds, before = seconds + now - before, now
         if folder is not None and (step % training.save_every == 0 or step == training.steps):
-            _write_state(folder / STATE, classifier, optimizer, same, step, seconds)
+            write_module_state(folder / STATE_FILE, classifier, [optimizer], same, step, seconds)
         right = float((logits.detach().argmax(dim=1).cpu() == y).float().mean())
         yield ClassifierStep(step, value, right, seconds)
     classifier.eval()
@@ -184,11 +180,7 @@ def learn_classifier(
 
 def training_seconds(folder: Path) -> float:
     """Seconds of processor time that the training in a folder took until its last save; else 0."""
-    try:
-        with safe_open(str(folder / STATE), framework="pt") as file:
-            return float((file.metadata() or {})["seconds"])
-    except (SafetensorError, KeyError, ValueError, OSError):
-        return 0.0
+    return seconds_of_training(folder / STATE_FILE)
 
 
 def check_data(config: ClassifierConfig, data: ImageDataset) -> None:
@@ -255,57 +247,3 @@ def accuracy_by_log_snr(
             entropy += float(F.cross_entropy(logits, y, reduction="sum"))
         rows.append(Accuracy(level, right / len(chosen), entropy / len(chosen), len(chosen)))
     return tuple(rows)
-
-
-def _write_state(
-    path: Path,
-    classifier: NoisyClassifier,
-    optimizer: torch.optim.Optimizer,
-    same: dict[str, Any],
-    step: int,
-    seconds: float,
-) -> None:
-    tensors = {f"classifier.{k}": v for k, v in classifier.state_dict().items()}
-    for index, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in values.items()}
-    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    told = {"settings": json.dumps(same), "step": str(step), "seconds": f"{seconds:.3f}"}
-    save_tensors(path, tensors, told)
-
-
-def _read_state(
-    path: Path,
-    classifier: NoisyClassifier,
-    optimizer: torch.optim.Optimizer,
-    same: dict[str, Any],
-) -> tuple[int, float]:
-    """Load a state into a training that has just begun; steps and seconds done."""
-    broken = f"{path} is not a readable training state; remove it to start anew."
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            told = file.metadata() or {}
-            # A tensor of safetensors stays mapped to its file, which the next save replaces.
-            tensors = {k: file.get_tensor(k).clone() for k in file.keys()}  # noqa: SIM118
-        theirs = json.loads(told["settings"])
-        done, seconds = int(told["step"]), float(told["seconds"])
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise ValueError(broken) from error
-    if theirs != same:
-        raise ValueError(
-            f"{path.parent} holds a training with other settings or pictures; choose another "
-            "folder, or the same settings."
-        )
-    try:
-        weights = {k[11:]: v for k, v in tensors.items() if k.startswith("classifier.")}
-        classifier.load_state_dict(weights)
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".")
-                state.setdefault(int(index), {})[name] = value
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
-    except (ValueError, KeyError, RuntimeError) as error:
-        raise ValueError(broken) from error
-    return done, seconds

@@ -4,6 +4,7 @@ Its files:
 
     run      a plan, the loop, and its checkpoints
     state    the resumable state in one file
+    module_state that of any module with a loop of its own
     history  losses and samples so far
     pictures the pictures of a run, kept beside it
     recorded the loop with its history, as a row of reports
@@ -32,6 +33,7 @@ from .history import (
     milestones,
     save_history,
 )
+from .module_state import read_module_state, seconds_of_training, write_module_state
 from .pictures import NAME_FILE, PICTURES_FILE, keep_pictures, kept_pictures
 from .process import TrainingEnded, record_apart
 from .recorded import PLAN_FILE, TrainingRecord, kept_run, record
@@ -70,12 +72,15 @@ __all__ = [
     "note_step_seconds",
     "milestones",
     "nearest_ratio",
+    "read_module_state",
     "read_state",
     "record",
     "record_apart",
     "saturation",
     "save_history",
+    "seconds_of_training",
     "step_seconds",
     "train_resumably",
+    "write_module_state",
     "write_state",
 ]
