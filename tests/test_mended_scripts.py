@@ -72,6 +72,46 @@ def test_the_events_of_a_component_are_found_as_before():
     assert [a for a, _ in same[:4]] == [["change", "change"], ["input"], ["load"], []]
 
 
+STATUSES = r"async update_loading_stati_state\(\)\{"
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_a_component_is_told_of_each_status_once():
+    as_it_is, sent = script_of("Blocks")
+    assert block(as_it_is, STATUSES) != block(sent, STATUSES)
+    code = f"""
+      const rest = {{ loading_stati: {{}}, update_state_cb(id, {{ loading_status }}) {{
+        this.calls.push(id); this.last[id] = loading_status; }} }};
+      const pages = [
+        {{ ...rest, last: {{}}, {block(as_it_is, STATUSES)} }},
+        {{ ...rest, last: {{}}, {block(sent, STATUSES)} }},
+      ];
+      const frames = [
+        {{ 1: {{ status: "pending", eta: null }}, 2: {{ status: "complete", eta: null }} }},
+        {{ 1: {{ status: "generating", eta: null }}, 2: {{ status: "complete", eta: null }} }},
+        {{ 1: {{ status: "generating", eta: null }}, 2: {{ status: "complete" }} }},
+        {{ 1: {{ status: "generating", eta: 2 }}, 2: {{}} }},
+        {{ 1: {{ status: "complete", eta: 2 }}, 2: {{}}, 3: {{ status: "pending" }} }},
+      ];
+      const calls = [[], []];
+      (async () => {{
+        for (const current of frames) for (const [k, page] of pages.entries()) {{
+          page.loading_stati.current = structuredClone(current);
+          page.calls = [];
+          await page.update_loading_stati_state();
+          calls[k].push(page.calls);
+        }}
+        console.log(JSON.stringify({{ calls, last: pages.map((page) => page.last) }}));
+      }})();
+    """
+    told = subprocess.run(["node", "-e", code], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    assert found["last"][0] == found["last"][1]
+    assert found["calls"][0] == [[1, 2], [1, 2], [1, 2], [1, 2], [1, 2, 3]]
+    assert found["calls"][1] == [[1, 2], [1], [2], [1, 2], [1, 3]]
+
+
 @pytest.mark.browser
 def test_handlers_of_one_event_come_to_rest_at_the_last_value(open_page):
     calls = []

@@ -9,10 +9,14 @@ they are sent. Where another version of Gradio has other words there, nothing is
   event: for all handlers that hear it, not for the one that had waited. Two handlers of one event
   then wait for each other in turn and are called for ever; with five of them the page was busy all
   the time, and a press of a button came through after a minute.
+- With every frame of a stream, the page tells every component that has ever been an output how its
+  handler stands, each by a search of the whole tree, though nothing has changed for any of them. A
+  component is now told when its status is another.
 - For each component, the targets of all events are searched for those of the component. They are
   put in order once instead.
 
-The second takes 280 milliseconds of CPU of a page load.
+The second takes a third of the browser's CPU while a walk of ten frames a second streams, the third
+280 milliseconds of a page load.
 """
 
 from __future__ import annotations
@@ -32,6 +36,26 @@ MENDS: dict[str, list[list[tuple[bytes, bytes]]]] = {
                 rb"this\.queue\.delete\((\w+)\.id\),this\.dispatch\((\w+)\)",
                 rb"this.queue.delete(\1.id),this.dispatch({...\2,type:`fn`,fn_index:\1.id})",
             )
+        ],
+        [
+            (
+                rb"async update_loading_stati_state\(\)\{await Promise\.all\("
+                rb"Object\.entries\(this\.loading_stati\.current\)\.map\(",
+                rb"async update_loading_stati_state(){let told=this.told??={},"
+                rb"same=(a,b)=>!!a&&Object.keys({...a,...b}).every(k=>Object.is(a[k],b[k]));"
+                rb"await Promise.all(Object.entries(this.loading_stati.current)"
+                rb".filter(([id,now])=>!same(told[id],now)&&(told[id]=now,!0)).map(",
+            ),
+            (
+                rb"(\w+)\.inputs\.forEach\((\w+)=>\{this\.update_state_cb\(\2,"
+                rb"\{loading_status:\{validation_error:null\}\},!1\)\}\)",
+                rb"\1.inputs.forEach(\2=>{delete this.told?.[\2];this.update_state_cb(\2,"
+                rb"{loading_status:{validation_error:null}},!1)})",
+            ),
+            (
+                rb"(\w+)\(\)\.then\(\(\)=>this\.update_loading_stati_state\(\)\)",
+                rb"\1().then(()=>(this.told={},this.update_loading_stati_state()))",
+            ),
         ],
     ],
     "core": [
