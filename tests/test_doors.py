@@ -72,7 +72,7 @@ DOORS = {
     **dict.fromkeys(["stop_guided", "shown_system"], "quick"),
     **dict.fromkeys(["begin_drawing"], "quick"),
     **dict.fromkeys(["walk_clouds"], "queued"),
-    **dict.fromkeys(["stop_clouds", "shown_space", "follow_space"], "quick"),
+    **dict.fromkeys(["stop_clouds", "shown_space", "follow_code"], "quick"),
     **dict.fromkeys(["tell_refusal", "open_lesson", "suited_axis"], "quick"),
 }
 

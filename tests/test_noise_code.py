@@ -7,10 +7,11 @@ from PIL import Image
 
 from diffusion_core.data import read_picture, read_raw, to_uint8
 from diffusion_core.process import q_sample
-from tabs.noise import compute, layout
+from tabs.noise import compute
 from tabs.noise.code import NEEDS, NEEDS_PICTURE, code
 from tabs.noise.form import NoiseForm
 from tabs.noise.pictures import PICTURES
+from tabs.shared.code_fold import where_open
 
 OWN = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 DEEP = np.random.default_rng(1).integers(0, 3000, (40, 30), np.uint16)
@@ -43,5 +44,5 @@ def test_the_code_makes_the_same_picture_from_any_folder(shipped, tmp_path, monk
 def test_the_code_says_what_is_wrong_and_computes_nothing_in_a_closed_fold():
     assert code(NoiseForm(OWN, seed="x"), 3).startswith("# The seed must be a whole number")
     assert "t = 999 " in code(NoiseForm(OWN), 5000)
-    assert layout.follow(False, NoiseForm(OWN, seed="x"), 3) == {"__type__": "update"}
-    assert layout.follow(True, NoiseForm(OWN), 3) == code(NoiseForm(OWN), 3)
+    assert where_open(code)(False, NoiseForm(OWN, seed="x"), 3) == {"__type__": "update"}
+    assert where_open(code)(True, NoiseForm(OWN), 3) == code(NoiseForm(OWN), 3)

@@ -11,7 +11,8 @@ import gradio as gr
 from diffusion_core.data import parse_range, read_picture
 from diffusion_core.seeding import parse_seed
 
-from ..shared.components import LATEST, QUIET, component, script, why
+from ..shared.code_fold import CodeFold
+from ..shared.components import QUIET, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.number_input import beside
 from ..shared.page import Page
@@ -65,11 +66,6 @@ def refresh(form: NoiseForm) -> dict[str, Any]:
         return {**told, "stage": prepare(form), "kept": levels_of(form)[0]}
     except gr.Error as error:
         return {**told, "seed_told": beside(error.message)}
-
-
-def follow(is_open: bool, form: NoiseForm, t: float) -> Any:
-    """The code for what the page shows; in a closed fold it stays as it is."""
-    return code(form, t) if is_open else gr.skip()
 
 
 def _wrong(parse: Callable[[Any], Any], value: Any) -> str:
@@ -133,14 +129,7 @@ def build(page: Page) -> None:
                 chain = component("chain", "{}", "noise-chain")
                 walk_button = gr.Button("Walk the chain again", elem_classes=["walk-chain"])
                 t_now = gr.Number(0, visible=False)
-            with gr.Accordion("Code", open=False) as code_fold:
-                python = gr.Code(
-                    "",
-                    language="python",
-                    label="The same in Python",
-                    wrap_lines=True,
-                    elem_id="noise-code",
-                )
+            fold = CodeFold("The same in Python", "noise-code")
             why(WHY)
     gr.on(
         [c.change for c in controls.inputs],
@@ -168,16 +157,12 @@ def build(page: Page) -> None:
         js=script("noise/clicks.js", "withTimestep"),
         **QUIET,
     )
-    code_open = gr.State(False)
-    code_fold.expand(lambda: True, outputs=code_open, **LATEST)
-    code_fold.collapse(lambda: False, outputs=code_open, **LATEST)
-    gr.on(
-        # The stage's own event is a new timestep, where the fold is open.
-        [code_open.change, controls["stage"].input, *(c.change for c in controls.inputs)],
-        **wired(follow, [code_open, controls, t_now], python),
+    fold.follow(
+        code,
+        controls,
+        also=[t_now],
+        after=[controls["stage"].input],  # a new timestep
         js=script("noise/clicks.js", "withTimestep"),
-        trigger_mode="always_last",
-        **QUIET,
     )
     make.click(
         **wired(animation, [controls], gif), concurrency_limit=4, api_visibility="private"

@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from ..shared.components import LATEST, QUIET, component, script, why
+from ..shared.code_fold import CodeFold
+from ..shared.components import QUIET, component, script, why
 from ..shared.forms import Controls, wired
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
@@ -127,11 +128,6 @@ by ddim and by dpmpp_2m.
 """
 
 
-def follow(is_open: bool, form: PointsForm) -> Any:
-    """The code for the controls' values; in a closed fold it stays as it is."""
-    return code(form) if is_open else gr.skip()
-
-
 def address_updates(query: Mapping[str, str]) -> dict[str, Any]:
     """Updates of the controls, by name, for the parameters of an address; nonsense is left out.
 
@@ -223,28 +219,13 @@ def build(page: Page) -> None:
                 with gr.Column(elem_id=f"points-view-{name}", elem_classes=["stage-view"]):
                     build_view(points)
         with gr.Column(scale=5, elem_classes=["folds"]):
-            with gr.Accordion("Code", open=False) as code_fold:
-                python = gr.Code(
-                    "",
-                    language="python",
-                    label="The walk in Python",
-                    wrap_lines=True,
-                    elem_id="points-code",
-                )
+            fold = CodeFold("The walk in Python", "points-code")
             why(WHY)
     points.wire()
     controls["data"].change(
         **wired(shown_inputs, [controls["data"]], controls.named("worded", "pictured")), **QUIET
     )
-    code_open = gr.State(False)
-    code_fold.expand(lambda: True, outputs=code_open, **LATEST)
-    code_fold.collapse(lambda: False, outputs=code_open, **LATEST)
-    gr.on(
-        [code_open.change, *(part.change for part in controls.inputs)],
-        **wired(follow, [code_open, controls], python),
-        trigger_mode="always_last",
-        **QUIET,
-    )
+    fold.follow(code, controls)
     another.click(None, outputs=controls["seed"], js=new_seed(), api_visibility="private")
     gr.on(
         [controls[name].change for name in ADDRESSED.values()],

@@ -12,7 +12,8 @@ import gradio as gr
 
 from diffusion_core.generation import RunCard
 
-from ..shared.components import LATEST, QUIET, component, never_silent, script, why
+from ..shared.code_fold import CodeFold
+from ..shared.components import QUIET, component, never_silent, script, why
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, Named, wired
@@ -215,11 +216,6 @@ def shown_space(begin: str) -> dict[str, Any]:
     }
 
 
-def follow_space(is_open: bool, form: SpaceForm) -> Any:
-    """The code for the controls' values; in a closed fold it stays as it is."""
-    return code(form) if is_open else gr.skip()
-
-
 def measured_table() -> str:
     """What was measured of the network, as a table; what stands in for it where nothing was."""
     try:
@@ -279,8 +275,7 @@ def build_space(points: PointsPage) -> None:
     stage = component("points_space", "{}", "points-space")
     asked = gr.Textbox("{}", visible=False)
     gr.HTML(measured_table(), elem_id="space-measured")
-    with gr.Accordion("Code", open=False) as fold:
-        python = gr.Code("", language="python", label="The clouds in Python", wrap_lines=True)
+    fold = CodeFold("The clouds in Python", "space-code")
     why(WHY)
     outputs = Named({"space_stage": stage, "space_told": controls["told"]})
     options: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": None, **QUIET}
@@ -296,12 +291,4 @@ def build_space(points: PointsPage) -> None:
     controls["begin"].change(
         **wired(shown_space, [controls["begin"]], controls.named("seen", "held", "own")), **QUIET
     )
-    is_open = gr.State(False)
-    fold.expand(lambda: True, outputs=is_open, **LATEST)
-    fold.collapse(lambda: False, outputs=is_open, **LATEST)
-    gr.on(
-        [is_open.change, *(part.change for part in controls.inputs)],
-        **wired(follow_space, [is_open, controls], python),
-        trigger_mode="always_last",
-        **QUIET,
-    )
+    fold.follow(code, controls)

@@ -29,6 +29,7 @@ Its files:
     suited_picture  the picture that is shown for a model before anybody chose one
     walk_step       a step of a walk, as one tab hands it to another
     changed_network  a network with parts changed, and what it is in words
+    code_fold       the fold with the lines of Python that make what a tab shows
     mended_scripts  mends of Gradio's scripts: of a deferred event, and of a search as a page opens
     cache           the latest values of a function that several threads call, each computed once
     figures         Plotly figures from arrays
@@ -43,6 +44,7 @@ __all__ = [
     "cache",
     "changed_network",
     "class_menu",
+    "code_fold",
     "components",
     "compute_queue",
     "connection",

@@ -13,7 +13,8 @@ from diffusion_core.device import torch_threads
 from diffusion_core.generation import RunCard, SamplingRequest
 
 from ..shared import models
-from ..shared.components import LATEST, QUIET, component, never_silent, script, why
+from ..shared.code_fold import CodeFold
+from ..shared.components import QUIET, component, never_silent, script, why
 from ..shared.compute_queue import COMPUTE_QUEUE
 from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, Named, wired
@@ -191,11 +192,6 @@ def _compared(card: RunCard, message: GuidedMessage) -> str:
     return "The replay's result differs from the card's; other versions, threads or weights."
 
 
-def follow(is_open: bool, form: GuidedForm) -> Any:
-    """The code for the controls' values; in a closed fold it stays as it is."""
-    return code(form) if is_open else gr.skip()
-
-
 def build_guided(page: Page) -> None:
     """Lay the view out and wire it."""
     choices, names = models.available(), class_names()
@@ -234,14 +230,7 @@ def build_guided(page: Page) -> None:
                 "Switch to this class at the shown step", elem_id="guided-switch"
             )
         with gr.Column(scale=5, elem_classes=["folds"]):
-            with gr.Accordion("Code", open=False) as fold:
-                python = gr.Code(
-                    "",
-                    language="python",
-                    label="The walk in Python",
-                    wrap_lines=True,
-                    elem_id="guided-code",
-                )
+            fold = CodeFold("The walk in Python", "guided-code")
             why(WHY)
     run, card, begun = gr.Textbox(visible=False), gr.Textbox(visible=False), gr.State(False)
     index = gr.Number(visible=False)
@@ -275,14 +264,6 @@ def build_guided(page: Page) -> None:
         stop_guided, run, None, js=script(EVENTS, "shownGuided"), queue=False, **QUIET
     )
     die.click(None, outputs=controls["seed"], js=new_seed(), api_visibility="private")
-    is_open = gr.State(False)
-    fold.expand(lambda: True, outputs=is_open, **LATEST)
-    fold.collapse(lambda: False, outputs=is_open, **LATEST)
-    gr.on(
-        [is_open.change, *(part.change for part in controls.inputs)],
-        **wired(follow, [is_open, controls], python),
-        trigger_mode="always_last",
-        **QUIET,
-    )
+    fold.follow(code, controls)
     page.on_load(fn=menu, outputs=controls["model"])
     page.on_return(fn=menu, outputs=controls["model"])
