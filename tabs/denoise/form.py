@@ -465,7 +465,16 @@ def takes_eta(choice: str) -> bool:
 
 
 def choice_of(walk: SamplingRequest) -> str:
-    """The menu's choice for a walk: the way back from `sampler_of`."""
+    """The menu's choice for a walk: the way back from `sampler_of`.
+
+    Raises:
+        ValueError: if the menu has none, in a sentence.
+    """
+    if walk.sampler == "ddpm" and walk.variance == "learned":
+        raise ValueError(
+            "This walk has a learned variance, which the menu does not offer; walk it again by "
+            "python -m diffusion_core sample --card FILE."
+        )
     large = walk.sampler == "ddpm" and walk.variance == "beta"  # which others do not use
     return LARGE_VARIANCE if large else walk.sampler
 
