@@ -298,12 +298,20 @@ def bound_terms(
     return kl.flatten(1).mean(dim=1) / math.log(2)
 
 
-def prior_term(x0: Tensor, schedule: Schedule) -> Tensor:
-    """L_T = KL(q(x_T | x0) || N(0, I)), bits per dimension, (B,); no network takes part in it.
+def prior_term(x0: Tensor, t: int, schedule: Schedule) -> Tensor:
+    """KL(q(x_t | x0) || N(0, I)), bits per dimension, (B,): L_T of a walk that begins at t.
 
-    (Ho et al. 2020, eq. 5.) `x0`: Clean images, (B, ...).
+    No network takes part in it (Ho et al. 2020, eq. 5).
+
+    Args:
+        x0: Clean images, (B, ...).
+        t: The noisiest timestep of the walk.
+        schedule: The schedule.
+
+    Raises:
+        ValueError: if t is outside [0, T).
     """
-    signal, noise = _signal_and_noise(len(schedule) - 1, x0, schedule)
+    signal, noise = _signal_and_noise(t, x0, schedule)
     kl = ((signal * x0).square() + noise**2 - 1 - 2 * noise.log()) / 2
     return kl.flatten(1).mean(dim=1) / math.log(2)
 

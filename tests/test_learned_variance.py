@@ -112,7 +112,7 @@ def test_the_terms_of_the_bound_are_those_of_two_gaussians():
     prior = torch.distributions.Normal(SCHEDULE.alpha(99) * x0, SCHEDULE.sigma(99))
     wanted = torch.distributions.kl_divergence(prior, torch.distributions.Normal(0.0, 1.0))
     wanted = wanted.flatten(1).mean(1) / math.log(2)
-    torch.testing.assert_close(prior_term(x0, SCHEDULE), wanted)
+    torch.testing.assert_close(prior_term(x0, 99, SCHEDULE), wanted)
 
 
 @pytest.mark.parametrize(("mean", "log_variance"), [(0.0, 0.0), (0.3, -8.0), (-0.9, -2.0)])
