@@ -46,6 +46,7 @@ from diffusion_core.training import (
 )
 from diffusion_core.training_runs import TrainingPlan, beginning, fit
 from diffusion_core.unet import UNet, prediction_alone
+from tabs.denoise import form
 from tabs.denoise.form import choice_of
 
 LEARNED = dataclasses.replace(TINY, out_channels=2)
@@ -234,8 +235,8 @@ def test_a_walk_is_replayed_from_its_card_and_differs_from_the_other_variances(t
     assert "the same, to the bit" in card.compare(model, last(walk(model, card.walk)).x_prev)
     with pytest.raises(ValueError, match="no table of weights; choose variance posterior or beta"):
         table_of(model, walks["learned"])
-    with pytest.raises(ValueError, match="sample --card FILE"):
-        choice_of(walks["learned"])
+    assert choice_of(walks["learned"]) == "ddpm, learned variance"
+    assert form._offered(walks["learned"]) == "ddpm"
     # A browser, which walks by tables, gets the prediction alone.
     x, t = torch.randn(1, 1, 28, 28), torch.tensor([40])
     alone = prediction_alone(model.unet)
