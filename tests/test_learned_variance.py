@@ -366,6 +366,10 @@ def test_a_network_that_learned_none_is_widened(data, tmp_path):
     assert torch.equal(prediction, known.unet(x, t, y)) and not v.any()
     config = plan.checkpoint_config(data, 1)
     assert config.sampling == {"variance": "learned"} and config.unet.learned_variance
+    for learned, channels in ((False, 1), (True, 2)):
+        fresh = TrainingPlan.for_data(data, plan.train, COSINE, learned_variance=learned)
+        assert fresh.unet.out_channels == channels
+        assert TrainingPlan.from_json(fresh.to_json()) == fresh
     assert CheckpointConfig.from_json(config.to_json()) == config
 
 
