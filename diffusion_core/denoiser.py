@@ -6,6 +6,8 @@ A denoiser knows its schedule and gives at (x_t, t) an estimate of the noise and
 A network's output may mean eps, v, x0 or the velocity eps - x0. `PREDICTIONS` has for each its
 target in training and, beside it, the estimates that follow from an output, without dividing by
 alpha where that can be zero; `ModelDenoiser` is a network read in this way, and
+A network of
+learned variance gives v beside it, in a second half of its channels (Nichol and Dhariwal 2021).
 `ClassifierFreeGuidance` moves away from what it predicts without a condition. `ClassifierGuidance`
 follows the gradient of a classifier that was trained apart.
 
@@ -23,7 +25,7 @@ it has generalised.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -161,6 +163,9 @@ class _OnSchedule:
     def __init__(self, denoiser: ScheduledDenoiser, schedule: Schedule) -> None:
         self.predict, self.schedule = denoiser.predict, schedule
         self.takes_one_timestep = getattr(denoiser, "takes_one_timestep", False)
+        self.learns_variance = learns_variance(denoiser)
+        if self.learns_variance:
+            self.predict_variance = cast(ModelDenoiser, denoiser).predict_variance
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         return self.predict(x_t, t)[0]
@@ -269,10 +274,27 @@ def network_output(
         y: Conditions, or None; see `UNet.forward`.
 
     Returns:
-        eps, v or x0, whatever it was trained for, as x_t.
+        eps, v or x0, whatever it was trained for, as x_t; of a network of learned variance with
+        its v in the channels behind, see `split_output`.
     """
     output = network(x_t, noise_condition(config, t), y)
     return output / _per_item(t, x_t) if config.time_embedding == "fourier" else output
+
+
+def split_output(output: Tensor, x_t: Tensor) -> tuple[Tensor, Tensor | None]:
+    """A network's prediction, as x_t (B, C, ...), and v of its variance, as x_t, if it gives one.
+
+    (Nichol and Dhariwal 2021, section 3.1; what v is says `process.learned_log_variance`.)
+    """
+    if output.ndim > 1 and output.shape[1] == 2 * x_t.shape[1]:
+        prediction, v = output.chunk(2, dim=1)
+        return prediction, v
+    return output, None
+
+
+def learns_variance(denoiser: object) -> bool:
+    """Whether a denoiser gives v of a learned variance, by its `predict_variance`."""
+    return bool(getattr(denoiser, "learns_variance", False))
 
 
 def noise_condition(config: NetworkConfig, t: Tensor) -> Tensor:
@@ -281,6 +303,12 @@ def noise_condition(config: NetworkConfig, t: Tensor) -> Tensor:
     It is t itself, or log t in float32 for Fourier features.
     """
     return torch.log(t.float()) if config.time_embedding == "fourier" else t
+
+
+NO_VARIANCE = (
+    "This model has learned no variance; choose posterior or beta, or a model that was trained "
+    "with --learned-variance."
+)
 
 
 class ModelDenoiser:
@@ -338,9 +366,31 @@ class ModelDenoiser:
 
         An eps-predicting network leaves x0_hat undefined where alpha_t is 0: ValueError.
         """
+        eps_hat, x0_hat, _ = self._predict(x_t, t)
+        return eps_hat, x0_hat
+
+    @property
+    def learns_variance(self) -> bool:
+        """Whether the network gives v of a learned variance."""
+        return getattr(self.network.config, "learned_variance", False)
+
+    def predict_variance(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(eps_hat, x0_hat, v), each as x_t, of one evaluation; see `learned_log_variance`.
+
+        Raises:
+            ValueError: as `predict`, or if the network has learned no variance.
+        """
+        eps_hat, x0_hat, v = self._predict(x_t, t)
+        if v is None:
+            raise ValueError(NO_VARIANCE)
+        return eps_hat, x0_hat, v
+
+    def _predict(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         each = timesteps_of(x_t, t)
         output = network_output(self.network, self.network.config, x_t, each, self.labels(each))
-        return PREDICTIONS[self.prediction_type].estimates(x_t, t, output, self.schedule)
+        prediction, v = split_output(output, x_t)
+        estimates = PREDICTIONS[self.prediction_type].estimates
+        return (*estimates(x_t, t, prediction, self.schedule), v)
 
 
 class ClassifierFreeGuidance:
@@ -381,11 +431,28 @@ class ClassifierFreeGuidance:
 
     def predict(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
         """(eps_hat, x0_hat), each as x_t (B, ...), at timesteps (B,), or one for all."""
+        both, twice = self._both(x_t, t)
+        return self._guided(both.predict(torch.cat([x_t, x_t]), twice))
+
+    @property
+    def learns_variance(self) -> bool:
+        """Whether the network gives v of a learned variance."""
+        return self.denoiser.learns_variance
+
+    def predict_variance(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(eps_hat, x0_hat, v); v, as in GLIDE, is that of the condition (Nichol et al. 2021)."""
+        both, twice = self._both(x_t, t)
+        *estimates, v = both.predict_variance(torch.cat([x_t, x_t]), twice)
+        return (*self._guided(estimates), v.chunk(2)[0])
+
+    def _both(self, x_t: Tensor, t: int | Tensor) -> tuple[ModelDenoiser, int | Tensor]:
+        """The network for each sample with its condition, then for each without; and both's t."""
         y = self.denoiser.labels(timesteps_of(x_t, t))
         assert y is not None
         both = self.denoiser.with_labels(torch.cat([y, null_condition(y, self.null)]))
-        twice = torch.cat([t, t]) if isinstance(t, Tensor) else t
-        estimates = both.predict(torch.cat([x_t, x_t]), twice)
+        return both, torch.cat([t, t]) if isinstance(t, Tensor) else t
+
+    def _guided(self, estimates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         w = self.guidance_scale
         (eps_c, eps_u), (x0_c, x0_u) = (z.chunk(2) for z in estimates)
         return eps_u + w * (eps_c - eps_u), x0_u + w * (x0_c - x0_u)
@@ -491,9 +558,29 @@ class ClassifierGuidance:
 
     def predict(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
         """(eps_hat, x0_hat), each as x_t (B, ...), at timesteps (B,), or one for all."""
+        eps_hat, x0_hat = self.denoiser.predict(x_t, self._given(x_t, t))
+        return self._moved(x_t, t, eps_hat, x0_hat)
+
+    @property
+    def learns_variance(self) -> bool:
+        """Whether what is guided gives v of a learned variance."""
+        return learns_variance(self.denoiser)
+
+    def predict_variance(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(eps_hat, x0_hat, v) of what is guided; a classifier leaves the variance as it is."""
+        guided = cast(ModelDenoiser, self.denoiser)  # or another that has learned one
+        eps_hat, x0_hat, v = guided.predict_variance(x_t, self._given(x_t, t))
+        return (*self._moved(x_t, t, eps_hat, x0_hat), v)
+
+    def _given(self, x_t: Tensor, t: int | Tensor) -> Tensor:
+        """The timesteps in the form that what is guided takes."""
         one = getattr(self.denoiser, "takes_one_timestep", False)
-        given = cast(Tensor, t) if one else timesteps_of(x_t, t)
-        eps_hat, x0_hat = self.denoiser.predict(x_t, given)
+        return cast(Tensor, t) if one else timesteps_of(x_t, t)
+
+    def _moved(
+        self, x_t: Tensor, t: int | Tensor, eps_hat: Tensor, x0_hat: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The estimates after algorithm 2; algorithm 1 leaves them."""
         if self.algorithm == 1 or self.scale == 0:
             return eps_hat, x0_hat
         level = timesteps_of(x_t, t).cpu()
@@ -548,13 +635,45 @@ def estimate(
     one = getattr(denoiser, "takes_one_timestep", False)
     given = cast(Tensor, t) if one else timesteps_of(x_t, t)
     eps_hat, x0_hat = denoiser.predict(x_t, given)
+    return _clipped(denoiser.schedule, x_t, t, eps_hat, x0_hat, clip_x0, threshold)
+
+
+def estimate_variance(
+    denoiser: ScheduledDenoiser,
+    x_t: Tensor,
+    t: int,
+    clip_x0: float,
+    threshold: str = "static",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(eps_hat, x0_hat, v) of one evaluation, clipped as in `estimate`, whose arguments these are.
+
+    Raises:
+        ValueError: if the denoiser has learned no variance.
+    """
+    if not learns_variance(denoiser):
+        raise ValueError(NO_VARIANCE)
+    one = getattr(denoiser, "takes_one_timestep", False)
+    given = cast(Tensor, t) if one else timesteps_of(x_t, t)
+    eps_hat, x0_hat, v = cast(ModelDenoiser, denoiser).predict_variance(x_t, given)
+    return (*_clipped(denoiser.schedule, x_t, t, eps_hat, x0_hat, clip_x0, threshold), v)
+
+
+def _clipped(
+    schedule: Schedule,
+    x_t: Tensor,
+    t: int,
+    eps_hat: Tensor,
+    x0_hat: Tensor,
+    clip_x0: float,
+    threshold: str,
+) -> tuple[Tensor, Tensor]:
     limit = float(clip_x0)  # True is 1
     if limit:
         if threshold == "dynamic":
             x0_hat = limit * dynamic_threshold(x0_hat / limit)
         else:
             x0_hat = x0_hat.clamp(-limit, limit)
-        eps_hat = predict_eps(x_t, t, x0_hat, denoiser.schedule)
+        eps_hat = predict_eps(x_t, t, x0_hat, schedule)
     return eps_hat, x0_hat
 
 

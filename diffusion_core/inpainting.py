@@ -26,6 +26,7 @@ from .samplers import (
     SamplerStep,
     check_chance,
     check_threshold,
+    check_variance,
     sampler_named,
     take_step,
 )
@@ -84,7 +85,7 @@ def inpaint(
         resample: How often each step but the last is taken; 1 repeats none.
         clip_x0: Clip x0_hat to [-clip_x0, clip_x0]: True is 1, for data in [-1, 1]; False does not.
         threshold: The way to clip it, "static" or "dynamic"; see `denoiser.dynamic_threshold`.
-        variance: Variance of ddpm's noise: "posterior" or "beta".
+        variance: Variance of ddpm's noise; see `sample`.
         generator: One for the batch or one for each image, on the CPU.
 
     Raises:
@@ -94,6 +95,7 @@ def inpaint(
     schedule = denoiser.schedule
     timesteps = schedule.timesteps(num_steps, spacing)
     _check(sampler, eta, variance, resample)
+    check_variance(denoiser, sampler, variance)
     check_threshold(threshold)
     known = _known(x0, mask, x_start)
     x_t, index = x_start, 0

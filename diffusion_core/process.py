@@ -16,6 +16,7 @@ until it has computed what it was given before. An int, or timesteps on the CPU,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -190,8 +191,10 @@ def posterior_mean(x_t: Tensor, t: int, t_prev: int, x0: Tensor, schedule: Sched
     return _like(of_x0, x_t) * x0 + _like(of_x_t, x_t) * x_t
 
 
-def posterior_weights(t: int, t_prev: int, schedule: Schedule) -> tuple[Tensor, Tensor]:
-    """The weights of x0 and of x_t in `posterior_mean`, float64.
+def posterior_weights(
+    t: int | Tensor, t_prev: int | Tensor, schedule: Schedule
+) -> tuple[Tensor, Tensor]:
+    """The weights of x0 and of x_t in `posterior_mean`, float64, of the shape of t and t_prev.
 
     alpha_prev σ² / sigma_t² and (alpha_t / alpha_prev) sigma_prev² / sigma_t², where σ² is the
     variance of q(x_t | x_prev); for one step of a `NoiseSchedule` it is β_t, and these are
@@ -200,11 +203,142 @@ def posterior_weights(t: int, t_prev: int, schedule: Schedule) -> tuple[Tensor, 
     Raises:
         ValueError: if timesteps are out of range or order.
     """
-    if not -1 <= t_prev < t:
+    end = torch.as_tensor(t_prev)
+    if not bool(((end >= -1) & (end < torch.as_tensor(t))).all()):
         raise ValueError(f"t_prev must lie in [-1, t), got t_prev = {t_prev} and t = {t}.")
     variance, ratio = schedule.noise_variance(t), schedule.alpha(t) / schedule.alpha(t_prev)
     of_x0 = schedule.alpha(t_prev) * schedule.transition_variance(t, t_prev) / variance
     return of_x0, ratio * schedule.noise_variance(t_prev) / variance
+
+
+def variance_bounds(
+    t: int | Tensor, t_prev: int | Tensor, schedule: Schedule, t_next: int | Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """(log β̃, log β) of the step from t to t_prev, at any stride: float64, of t's shape.
+
+    β̃, the posterior's variance, is the best if the data were one point; β, that of
+    q(x_t | x_prev), if they were noise (Ho et al. 2020, section 3.2). At t_prev = -1 β̃ is 0 and
+    has no logarithm: there that of the step before, from t_next to t, stands for it, as in the
+    authors' code (Nichol and Dhariwal 2021).
+
+    Args:
+        t: Timestep at which the step begins.
+        t_prev: Timestep at which it ends, from -1 to t - 1.
+        schedule: The schedule.
+        t_next: Timestep of the step before, for t_prev = -1; None is t + 1.
+
+    Raises:
+        ValueError: if timesteps are out of range or order.
+    """
+    at, end = (torch.as_tensor(each).cpu() for each in (t, t_prev))
+    before = at + 1 if t_next is None else torch.as_tensor(t_next).cpu()
+    last, most = end < 0, len(schedule) - 1
+    # Of a walk of one step there is no step before, and β stands for both.
+    alone = last & ((before > most) | (before <= at))
+    start = torch.where(last & ~alone, before, at)
+    stop = torch.where(last & ~alone, at, end)
+    large = schedule.transition_variance(at, end)
+    small = torch.where(alone, large, schedule.posterior_variance(start, stop))
+    return small.log(), large.log()
+
+
+def learned_log_variance(
+    v: Tensor,
+    t: int | Tensor,
+    t_prev: int | Tensor,
+    schedule: Schedule,
+    t_next: int | Tensor | None = None,
+) -> Tensor:
+    """Log Σ = f log β + (1 - f) log β̃, where f = (v + 1) / 2: as v (B, ...).
+
+    (Nichol and Dhariwal 2021, eq. 15, whose v is f.) A network gives v beside its prediction. f is
+    not held to [0, 1], and of a strided step both bounds are that step's own, so that one network
+    serves every stride. Arguments and errors are those of `variance_bounds`.
+    """
+    small, large = (_like(each, v) for each in variance_bounds(t, t_prev, schedule, t_next))
+    share = (v + 1) / 2
+    return share * large + (1 - share) * small
+
+
+def bound_terms(
+    x0: Tensor,
+    x0_hat: Tensor,
+    log_variance: Tensor,
+    t: int | Tensor,
+    t_prev: int | Tensor,
+    schedule: Schedule,
+) -> Tensor:
+    """The term of the variational bound of the step from t to t_prev, bits per dimension, (B,).
+
+    To t_prev >= 0 it is KL(q(x_prev | x_t, x0) || p(x_prev | x_t)); both means weigh x_t alike, so
+    that they differ by the weight of x0 times x0 - x0_hat. To t_prev = -1 it is -log p(x0 | x_t),
+    of data of 256 levels (Ho et al. 2020, eq. 5 and 13; `discretized_log_likelihood`).
+
+    Args:
+        x0: Clean images in [-1, 1], of 256 levels, (B, ...).
+        x0_hat: What the model makes of x_t, as x0.
+        log_variance: log Σ of the model's step, as x0, or a shape that goes with it.
+        t: Timesteps at which the steps begin, (B,) or one for all.
+        t_prev: Those at which they end; -1 is the last step.
+        schedule: The schedule.
+
+    Raises:
+        ValueError: if shapes disagree, or timesteps are out of range or order.
+    """
+    _same_shape(x0, x0_hat)
+    last = torch.as_tensor(t_prev).cpu() < 0
+    of_x0, _ = posterior_weights(torch.as_tensor(t).cpu(), torch.as_tensor(t_prev).cpu(), schedule)
+    true, _ = (_like(each, x0) for each in variance_bounds(t, t_prev, schedule))
+    apart = _like(of_x0, x0) * (x0 - x0_hat)
+    kl = log_variance - true + torch.exp(true - log_variance) - 1
+    kl = (kl + apart.square() * torch.exp(-log_variance)) / 2
+    if bool(last.any()):
+        data = -discretized_log_likelihood(x0, x0_hat, log_variance)
+        kl = torch.where(_like(last.to(x0.dtype), x0) > 0, data, kl)
+    return kl.flatten(1).mean(dim=1) / math.log(2)
+
+
+def prior_term(x0: Tensor, t: int, schedule: Schedule) -> Tensor:
+    """KL(q(x_t | x0) || N(0, I)), bits per dimension, (B,): L_T of a walk that begins at t.
+
+    No network takes part in it (Ho et al. 2020, eq. 5).
+
+    Args:
+        x0: Clean images, (B, ...).
+        t: The noisiest timestep of the walk.
+        schedule: The schedule.
+
+    Raises:
+        ValueError: if t is outside [0, T).
+    """
+    signal, noise = _signal_and_noise(t, x0, schedule)
+    kl = ((signal * x0).square() + noise**2 - 1 - 2 * noise.log()) / 2
+    return kl.flatten(1).mean(dim=1) / math.log(2)
+
+
+def discretized_log_likelihood(x0: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Log of a Gaussian's share in the bin of each value of x0, natural, as x0 (B, ...).
+
+    Data of 256 levels in [-1, 1] have bins of 2/255; the outermost two reach to infinity (Ho et al.
+    2020, eq. 13).
+
+    Args:
+        x0: The data, (B, ...).
+        mean: Of the Gaussian at each value.
+        log_variance: Likewise.
+    """
+    width = torch.exp(-log_variance / 2)
+    upper, lower = (width * (x0 - mean + edge) for edge in (1 / 255, -1 / 255))
+    # Far out in the upper tail, where both shares round to 1, the mirrored ones still differ.
+    mirrored = lower > 0
+    a, b = torch.where(mirrored, -lower, upper), torch.where(mirrored, -upper, lower)
+    log_a, log_b = torch.special.log_ndtr(a), torch.special.log_ndtr(b)
+    inside = log_a + torch.log(-torch.expm1((log_b - log_a).clamp_max(-_LEAST)))
+    inside = torch.where(x0 < -0.999, torch.special.log_ndtr(upper), inside)
+    return torch.where(x0 > 0.999, torch.special.log_ndtr(-lower), inside)
+
+
+_LEAST = 1e-12  # of a difference of logarithms, where rounding would leave 0
 
 
 def slerp(a: Tensor, b: Tensor, count: int) -> Tensor:

@@ -19,6 +19,7 @@ what was computed:
 
     x_t, x0_hat, eps_hat   where the step begins and what the denoiser predicts there
     noise                  fresh standard normal noise
+    scaled_noise           the same, each number by the deviation that the network learned for it
     x0_before              the denoiser's x0_hat of the step before
     eps_there              what it predicts at the end of a trial step, a second evaluation
     shift                  where a classifier guides by algorithm 1: by what it moves the mean
@@ -34,8 +35,17 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .denoiser import THRESHOLDS, ScheduledDenoiser, as_denoiser, check_terminal_snr, estimate
-from .process import Denoiser, posterior_weights
+from .denoiser import (
+    NO_VARIANCE,
+    THRESHOLDS,
+    ScheduledDenoiser,
+    as_denoiser,
+    check_terminal_snr,
+    estimate,
+    estimate_variance,
+    learns_variance,
+)
+from .process import Denoiser, learned_log_variance, posterior_weights
 from .schedule import Schedule
 from .seeding import Generators, draw_noise, noise_like
 
@@ -49,6 +59,7 @@ __all__ = [
     "SamplerStep",
     "check_chance",
     "check_threshold",
+    "check_variance",
     "count_evaluations",
     "draw_noise",
     "estimate",
@@ -60,7 +71,7 @@ __all__ = [
     "weighed",
 ]
 
-VARIANCES = ("posterior", "beta")
+VARIANCES = ("posterior", "beta", "learned")
 Weights = dict[str, float]
 
 
@@ -73,7 +84,7 @@ class Interval:
         t_prev: Timestep of x_prev; -1 at the last step.
         schedule: The schedule, which gives alpha and sigma.
         eta: DDIM's stochasticity.
-        variance: Variance of ddpm's noise, "posterior" or "beta".
+        variance: Variance of ddpm's noise, "posterior", "beta" or "learned".
         t_before: Timestep of the step before; None at the first.
     """
 
@@ -98,12 +109,15 @@ class Interval:
 def _ddpm_weights(step: Interval) -> Weights:
     """Ho et al. 2020, eq. 7 and algorithm 2: the posterior's mean, + s z, at any stride.
 
-    s² is the posterior's variance, or β, the variance of q(x_t | x_prev).
+    s² is the posterior's variance, or β, the variance of q(x_t | x_prev), or what the network
+    learned between the two, by number (Nichol and Dhariwal 2021, eq. 15).
     """
     of_x0, of_x_t = posterior_weights(step.t, step.t_prev, step.schedule)
     weights = {"x0_hat": float(of_x0), "x_t": float(of_x_t)}
     if step.t_prev < 0:
         return weights
+    if step.variance == "learned":
+        return weights | {"scaled_noise": 1.0}
     variance = step.schedule.posterior_variance(step.t, step.t_prev)
     if step.variance == "beta":
         variance = step.schedule.transition_variance(step.t, step.t_prev)
@@ -404,19 +418,29 @@ def take_step(
     """
     interval = Interval(t, t_prev, denoiser.schedule, eta, variance, before and before[0])
     weights = sampler_named(sampler).weights(interval)
-    eps_hat, x0_hat = estimate(denoiser, x_t, t, clip_x0, threshold)
+    learned = None
+    if "scaled_noise" in weights:
+        eps_hat, x0_hat, v = estimate_variance(denoiser, x_t, t, clip_x0, threshold)
+        learned = learned_log_variance(v, t, t_prev, denoiser.schedule)
+    else:
+        eps_hat, x0_hat = estimate(denoiser, x_t, t, clip_x0, threshold)
     pictures = {"x_t": x_t, "x0_hat": x0_hat, "eps_hat": eps_hat}
     if before is not None:
         pictures["x0_before"] = before[1]
     if noise is not None:
         pictures["noise"] = noise
+        if learned is not None:
+            pictures["scaled_noise"] = (learned / 2).exp() * noise
     nfe = 1
     if "eps_there" in weights:
         trial = weighed(euler_weights(interval), pictures)
         pictures["eps_there"] = estimate(denoiser, trial, t_prev, clip_x0, threshold)[0]
         nfe = 2
     mean_shift = getattr(denoiser, "mean_shift", None)  # see `denoiser.ClassifierGuidance`
-    if mean_shift is not None and "noise" in weights:
+    if mean_shift is not None and learned is not None:
+        pictures["shift"] = learned.exp() * mean_shift(x_t, t)
+        weights = weights | {"shift": 1.0}
+    elif mean_shift is not None and "noise" in weights:
         pictures["shift"] = mean_shift(x_t, t)
         weights = weights | {"shift": weights["noise"] ** 2}
     x_prev = weighed(weights, pictures)
@@ -458,7 +482,8 @@ def sample(
         clip_x0: Clip x0_hat to [-clip_x0, clip_x0]: True is 1, for data in [-1, 1]; False does not.
         threshold: The way to clip it: "static", or "dynamic", by each image's own range; see
             `denoiser.dynamic_threshold`.
-        variance: Variance of ddpm's noise: "posterior" or "beta".
+        variance: Variance of ddpm's noise: "posterior", "beta", or "learned" of a network that
+            learned one.
         generator: One for the batch or one an image, on the CPU; needed where noise is injected.
 
     Raises:
@@ -476,6 +501,7 @@ def sample(
         )
     check_terminal_snr(known, timesteps[0])
     check_chance(sampler, eta, variance)
+    check_variance(known, sampler, variance)
     check_threshold(threshold)
     if random and generator is None:
         raise ValueError(f"{sampler} with eta {eta} injects noise and needs a generator.")
@@ -510,7 +536,9 @@ def check_chance(sampler: str, eta: float, variance: str) -> None:
         ValueError: with that sentence.
     """
     if variance not in VARIANCES:
-        raise ValueError(f"There is no variance {variance!r}; choose {' or '.join(VARIANCES)}.")
+        raise ValueError(
+            f"There is no variance {variance!r}; choose one of {', '.join(VARIANCES)}."
+        )
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must lie between 0 and 1, got {eta}.")
     record = sampler_named(sampler)
@@ -519,6 +547,16 @@ def check_chance(sampler: str, eta: float, variance: str) -> None:
     if record.injects_noise(0):
         raise ValueError(f"eta belongs to ddim; {sampler} always adds all its noise, got {eta}.")
     raise ValueError(f"eta belongs to ddim; {sampler} adds no noise, so leave eta at 0.")
+
+
+def check_variance(denoiser: object, sampler: str, variance: str) -> None:
+    """Refuse a learned variance of a denoiser that learned none; only ddpm asks for one.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    if variance == "learned" and sampler == "ddpm" and not learns_variance(denoiser):
+        raise ValueError(NO_VARIANCE)
 
 
 def check_threshold(threshold: str) -> None:

@@ -5,6 +5,11 @@
 With target = eps and w = 1 this is L_simple (Ho et al. 2020, eq. 14 and algorithm 1). The target
 may also be v or x0, and w the min-SNR weight (Hang et al. 2023).
 
+A network of learned variance has twice the channels, and a second term (Nichol and Dhariwal 2021,
+eq. 16), L_hybrid = L + λ L_vlb, in which the prediction counts as given, so that L_vlb only teaches
+the variance. L_vlb is T times the mean of `process.bound_terms`, bits per dimension, as in the
+authors' code. Timesteps may be drawn by how large their loss is (ibid., section 3.3).
+
 `train` is a generator: it yields after every step, and stopping it is leaving it. All randomness
 of step k comes from generators seeded by (seed, k), so a resumed run is the unbroken run, and
 several processes draw what one would have drawn: to the bit on the CPU of one machine with the same
@@ -34,8 +39,9 @@ from .denoiser import (
     NetworkConfig,
     check_prediction,
     network_output,
+    split_output,
 )
-from .process import q_sample
+from .process import bound_terms, learned_log_variance, q_sample
 from .schedule import FlowSchedule, Schedule
 from .seeding import parse_seed, seeded
 from .unet import UNet, UNetConfig
@@ -51,6 +57,7 @@ __all__ = [
     "WEIGHTINGS",
     "Batch",
     "TrainConfig",
+    "LossHistory",
     "TrainStep",
     "TrainingData",
     "TrainingState",
@@ -65,6 +72,7 @@ __all__ = [
     "loss_weights",
     "squared_errors",
     "train",
+    "variance_losses",
 ]
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
@@ -97,6 +105,8 @@ class TrainConfig:
             velocity (eps - x0).
         loss_weighting: "none", "min_snr" or "clamped_snr"; see `training.loss_weights`.
         min_snr_gamma: The γ of these two weightings.
+        vlb_weight: The λ of L_hybrid; only a network of learned variance has that term.
+        importance_sampling: Draw timesteps by how large their loss is; see `LossHistory`.
         precision: "bf16" or "fp32"; "auto" measures which is faster here.
         even_classes: Draw every class equally often, whatever its share of the pictures.
         flip: Mirror half of the pictures, left to right: for what has no left and right.
@@ -123,6 +133,8 @@ class TrainConfig:
     flip: bool = False
     seed: int = 0
     save_every: int = 500
+    vlb_weight: float = 0.001
+    importance_sampling: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, in one sentence."""
@@ -144,6 +156,8 @@ class TrainConfig:
             raise ValueError("num_steps, batch_size and save_every must be at least 1.")
         if not (self.learning_rate > 0 and self.grad_clip > 0 and self.min_snr_gamma > 0):
             raise ValueError("learning_rate, grad_clip and min_snr_gamma must be above 0.")
+        if not 0 <= self.vlb_weight < math.inf:
+            raise ValueError("vlb_weight must be at least 0.")
         if not all(
             0 <= x < 1
             for x in (
@@ -195,8 +209,48 @@ class TrainingData(Protocol):
         """Samples, float32 (B, ...), and their labels, int64 (B,), or None."""
 
 
+class LossHistory:
+    """The last ten losses at each timestep, by which the next timesteps are drawn.
+
+    p_t ∝ sqrt(E[L_t²]), and the loss of each draw is divided by T p_t (Nichol and Dhariwal 2021,
+    eq. 18). Timesteps are drawn evenly until each has ten losses, and a thousandth of the draws
+    evenly after that, so that none is forgotten.
+
+    Attributes:
+        losses: The losses, float64 (T, 10), in turn overwritten.
+        counts: How many there have been at each timestep, int64 (T,).
+    """
+
+    KEPT, EVEN = 10, 0.001
+
+    def __init__(self, num_timesteps: int) -> None:
+        """No loss is known."""
+        self.losses = torch.zeros(num_timesteps, self.KEPT, dtype=torch.float64)
+        self.counts = torch.zeros(num_timesteps, dtype=torch.int64)
+
+    def add(self, t: Tensor, losses: Tensor) -> None:
+        """Note losses, float (B,), at timesteps, int64 (B,), both on the CPU."""
+        for at, loss in zip(t.tolist(), losses.double().tolist(), strict=True):
+            self.losses[at, int(self.counts[at]) % self.KEPT] = loss
+            self.counts[at] += 1
+
+    def probabilities(self) -> Tensor:
+        """p_t, float64 (T,)."""
+        T = len(self.counts)
+        even = torch.full((T,), 1 / T, dtype=torch.float64)
+        size = self.losses.square().mean(dim=1).sqrt()
+        if int(self.counts.min()) < self.KEPT or not bool(size.sum() > 0):
+            return even
+        return (1 - self.EVEN) * size / size.sum() + self.EVEN * even
+
+
 def draw_step(
-    config: TrainConfig, unet: NetworkConfig, schedule: Schedule, dataset: TrainingData, step: int
+    config: TrainConfig,
+    unet: NetworkConfig,
+    schedule: Schedule,
+    dataset: TrainingData,
+    step: int,
+    probabilities: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """All that is random in a step, for the whole batch, on the CPU: x0, t, eps, y.
 
@@ -204,6 +258,8 @@ def draw_step(
     part, the class too, by itself with that of attribute_dropout. Of a share of sparse_attributes
     each attribute, but not the class, is left out at a rate that is itself drawn from 0 to 1: many
     conditions then specify little, as when a person chooses one attribute or the class alone.
+
+    Timesteps are drawn evenly, or by `probabilities`, float64 (T,).
     """
     if config.even_classes:
         evenly = cast("ImageDataset", dataset).evenly
@@ -212,7 +268,10 @@ def draw_step(
         indices = batch_indices(config, step, len(dataset))
     x0, y = dataset.batch(indices)
     generator = seeded(config.seed, "step", step)
-    t = torch.randint(len(schedule), (len(x0),), generator=generator)
+    if probabilities is None:
+        t = torch.randint(len(schedule), (len(x0),), generator=generator)
+    else:
+        t = torch.multinomial(probabilities, len(x0), replacement=True, generator=generator)
     eps = torch.randn(x0.shape, generator=generator)
     if config.flip:  # from its own generator: all else is drawn as without it
         mirrored = torch.rand(len(x0), generator=seeded(config.seed, "flip", step)) < 0.5
@@ -247,6 +306,8 @@ class Batch:
         y: Their conditions, or None.
         target: What the network is to predict, as x_t.
         weights: w(t), (B,).
+        x0: Clean samples, for the term of a learned variance; else None.
+        shares: 1 / (T p_t), (B,), where timesteps are not drawn evenly; else None.
     """
 
     x_t: Tensor
@@ -254,12 +315,15 @@ class Batch:
     y: Tensor | None
     target: Tensor
     weights: Tensor
+    x0: Tensor | None = None
+    shares: Tensor | None = None
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        y = None if self.y is None else change(self.y)
+        some = (self.y, self.x0, self.shares)
+        y, x0, shares = (None if each is None else change(each) for each in some)
         others = (self.x_t, self.t, self.target, self.weights)
         x_t, t, target, weights = (change(each) for each in others)
-        return Batch(x_t, t, y, target, weights)
+        return Batch(x_t, t, y, target, weights, x0, shares)
 
     def part(self, which: slice) -> Batch:
         """Some of the images."""
@@ -275,13 +339,27 @@ class Batch:
 
 
 def draw_batch(
-    config: TrainConfig, unet: NetworkConfig, schedule: Schedule, dataset: TrainingData, step: int
+    config: TrainConfig,
+    unet: NetworkConfig,
+    schedule: Schedule,
+    dataset: TrainingData,
+    step: int,
+    probabilities: Tensor | None = None,
 ) -> Batch:
     """What a step trains on, the whole batch, on the CPU; its draws are those of `draw_step`."""
-    x0, t, eps, y = draw_step(config, unet, schedule, dataset, step)
+    x0, t, eps, y = draw_step(config, unet, schedule, dataset, step, probabilities)
     target = PREDICTIONS[config.prediction_type].target(x0, t, eps, schedule)
     x_t = q_sample(x0, t, eps, schedule)
-    return Batch(x_t, t, y, target, loss_weights(config, t, schedule))
+    learned = getattr(unet, "learned_variance", False)
+    return Batch(
+        x_t,
+        t,
+        y,
+        target,
+        loss_weights(config, t, schedule),
+        x0 if learned else None,
+        None if probabilities is None else 1 / (len(schedule) * probabilities[t]).float(),
+    )
 
 
 @contextmanager
@@ -381,6 +459,35 @@ def loss_weights(config: TrainConfig, t: Tensor, schedule: Schedule) -> Tensor:
     return in_x0.float()
 
 
+def variance_losses(
+    prediction_type: str,
+    prediction: Tensor,
+    v: Tensor,
+    x0: Tensor,
+    x_t: Tensor,
+    t: Tensor,
+    schedule: Schedule,
+) -> Tensor:
+    """The term of L_vlb at each timestep, bits per dimension, float32 (B,); it only teaches v.
+
+    The prediction counts as given: no gradient flows into it (Nichol and Dhariwal 2021, section
+    3.1).
+
+    Args:
+        prediction_type: What the prediction means; see `denoiser.PREDICTIONS`.
+        prediction: The first half of the network's output, (B, ...).
+        v: The second half.
+        x0: Clean samples in [-1, 1], of 256 levels, (B, ...).
+        x_t: Noisy samples, (B, ...).
+        t: Timesteps, int64 (B,); on the CPU they wait for no other device.
+        schedule: The schedule.
+    """
+    given = prediction.detach().float()
+    _, x0_hat = PREDICTIONS[prediction_type].estimates(x_t.float(), t, given, schedule)
+    log_variance = learned_log_variance(v.float(), t, t - 1, schedule)
+    return bound_terms(x0.float(), x0_hat, log_variance, t, t - 1, schedule)
+
+
 def fresh_unet(config: UNetConfig, seed: int) -> UNet:
     """The network with the random weights that this seed begins a run with, on the CPU."""
     with torch.random.fork_rng(devices=[]):
@@ -435,12 +542,14 @@ class TrainingState(Generic[NetworkT]):
         ema: Its averaged weights.
         optimizer: AdamW, with its two moments.
         step: Steps done.
+        history: The losses by which timesteps are drawn; None where they are drawn evenly.
     """
 
     unet: NetworkT
     ema: AveragedModel
     optimizer: torch.optim.Optimizer
     step: int = 0
+    history: LossHistory | None = None
 
     @staticmethod
     def begin(
@@ -561,16 +670,23 @@ def train(
     each = config.batch_size // accelerator.num_processes  # this process's part of the batch
     part = slice(accelerator.process_index * each, (accelerator.process_index + 1) * each)
 
+    if config.importance_sampling and state.history is None:
+        state.history = LossHistory(len(schedule))
+    history = state.history if config.importance_sampling else None
+
     def draw(step: int) -> Batch:
-        batch = draw_batch(config, shape, schedule, dataset, step).part(part)
+        drawn_by = None if history is None else history.probabilities()
+        batch = draw_batch(config, shape, schedule, dataset, step, drawn_by).part(part)
         if device.type == "cpu":
             return batch
         if batch.y is not None and shape.num_classes is not None:  # a GPU is not asked
             check_condition(batch.y, shape.num_classes, shape.null_label, shape.attributes)
         return batch.pinned() if device.type == "cuda" else batch
 
-    # On the CPU a second thread would only take the network's processor from it.
-    with ahead(draw, config.num_steps, device.type == "cuda") as batch_at:
+    # On the CPU a second thread would only take the network's processor from it; and what is drawn
+    # by the losses waits for those of the step before.
+    threaded = device.type == "cuda" and history is None
+    with ahead(draw, config.num_steps, threaded) as batch_at:
         while (done := state.step) < config.num_steps:
             start, rate = time.perf_counter(), learning_rate_at(config, done)
             for group in optimizer.param_groups:
@@ -582,8 +698,15 @@ def train(
                 torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
             ):
                 output = network_output(model, shape, batch.x_t, batch.t, batch.y)
-            losses = squared_errors(output, batch.target)
-            loss = (batch.weights * losses).mean()
+            prediction, v = split_output(output, batch.x_t)
+            losses = squared_errors(prediction, batch.target)
+            weighted = batch.weights * losses
+            if v is not None and batch.x0 is not None:
+                kind, x0 = config.prediction_type, batch.x0
+                bound = variance_losses(kind, prediction, v, x0, batch.x_t, drawn.t, schedule)
+                weighted = weighted + config.vlb_weight * len(schedule) * bound
+            even = weighted if batch.shares is None else weighted * batch.shares
+            loss = even.mean()
             optimizer.zero_grad()
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(model.parameters(), config.grad_clip)
@@ -602,6 +725,8 @@ def train(
             optimizer.step()
             state.ema.update_parameters(state.unet)
             state.step = done + 1
+            if history is not None:
+                _note(history, accelerator, drawn.t, weighted.detach())
             yield TrainStep(
                 state.step,
                 float(numbers[0]),
@@ -613,6 +738,12 @@ def train(
                 cast(NetworkT, state.ema.module),
                 state.unet,
             )
+
+
+def _note(history: LossHistory, accelerator: Accelerator, t: Tensor, losses: Tensor) -> None:
+    """Note the losses of all processes, (B,), at timesteps (B,)."""
+    both = accelerator.gather(torch.stack([t.to(losses), losses], dim=1)).cpu()
+    history.add(both[:, 0].round().long(), both[:, 1])
 
 
 def _overflowed(scaler: torch.amp.GradScaler | None, loss: Tensor, model: torch.nn.Module) -> bool:

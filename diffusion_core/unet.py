@@ -29,7 +29,7 @@ from torch.overrides import TorchFunctionMode
 
 from .conditioning import ConditionEncoder
 
-__all__ = ["UNet", "UNetConfig"]
+__all__ = ["UNet", "UNetConfig", "prediction_alone"]
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 ACTIVATIONS = ("silu", "mish", "gelu", "relu")
@@ -41,7 +41,8 @@ class UNetConfig:
 
     Attributes:
         image_size: Height and width that it is made for; others work where the levels divide them.
-        in_channels, out_channels: Channels of the noisy images and of the prediction.
+        in_channels, out_channels: Channels of the noisy images and of the output: as many as the
+            images have, or twice that many, of which the second half is v of a learned variance.
         patch_size: p folds p × p pixels into channels; 1 is off.
         channels: Feature channels of each level, from fine to coarse.
         blocks_per_level: Residual blocks on the way down; one more on the way up.
@@ -201,6 +202,11 @@ class UNetConfig:
     def sample_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the images that it denoises."""
         return (self.in_channels, *self.image_size)
+
+    @property
+    def learned_variance(self) -> bool:
+        """Whether it gives v beside its prediction; see `process.learned_log_variance`."""
+        return self.out_channels == 2 * self.in_channels
 
     @property
     def divisor(self) -> int:
@@ -602,6 +608,19 @@ class UNet(nn.Module):
                 raise ValueError("This network has no classes, so it takes no label.")
             return emb
         return emb + self.class_embedding(y, len(t))
+
+
+def prediction_alone(unet: UNet) -> UNet:
+    """The same network without v of its learned variance: a copy, or itself if it has none."""
+    config = unet.config
+    if not config.learned_variance:
+        return unet
+    with Undrawn():
+        plain = UNet(dataclasses.replace(config, out_channels=config.in_channels))
+    rows = len(plain.conv_out.weight)
+    values = {k: v[:rows] if k.startswith("conv_out.") else v for k, v in unet.state_dict().items()}
+    plain.load_state_dict(values)
+    return plain.to(unet.conv_out.weight).train(unet.training)
 
 
 @lru_cache(maxsize=64)

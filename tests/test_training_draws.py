@@ -1,5 +1,6 @@
 """What training draws ahead in a thread: the same batches, no step too many, no thread left."""
 
+import dataclasses
 import threading
 from unittest.mock import Mock
 
@@ -16,6 +17,7 @@ from diffusion_core.unet import UNetConfig
 TINY = UNetConfig(
     image_size=(8, 8), channels=(8,), attention=(False,), norm_groups=4, head_dim=8, num_classes=2
 )
+LEARNED = dataclasses.replace(TINY, out_channels=6)
 SCHEDULE = make_schedule("cosine", 20)
 DATA = ImageDataset(
     "noise",
@@ -27,7 +29,8 @@ CONFIG = TrainConfig(num_steps=5, batch_size=4, loss_weighting="min_snr", flip=T
 
 
 def drawn(step):
-    return draw_batch(CONFIG, TINY, SCHEDULE, DATA, step)
+    """A batch with all that one can have: a learned variance, and timesteps not drawn evenly."""
+    return draw_batch(CONFIG, LEARNED, SCHEDULE, DATA, step, torch.arange(1.0, 21.0).double() / 210)
 
 
 def same(a, b):

@@ -54,7 +54,7 @@ LEVELS = {"least": 1, "most": MAX_LEVELS}
 UNET: dict[str, Kind] = {
     "image_size": listed(whole(1, MAX_SIDE), 2, 2),
     "in_channels": one_of(PICTURE_CHANNELS),
-    "out_channels": one_of(PICTURE_CHANNELS),
+    "out_channels": one_of((1, 2, 3, 6)),  # twice the pictures' where it learned its variance
     "patch_size": whole(1, 64),
     "channels": listed(whole(1, 16_384), **LEVELS),
     "blocks_per_level": whole(1, 64),
@@ -205,10 +205,16 @@ class CheckpointConfig:
         object.__setattr__(self, "attribute_classes", _tuples(self.attribute_classes))
         self.unet.check_image_size()
         self._check_names()
-        if self.unet.in_channels != self.unet.out_channels:
+        channels = self.unet.in_channels
+        if self.unet.out_channels not in (channels, 2 * channels):
             raise ValueError(
-                f"its unet.out_channels is {self.unet.out_channels}, and must be "
-                f"{self.unet.in_channels}, the channels of its pictures."
+                f"its unet.out_channels is {self.unet.out_channels}, and must be {channels}, the "
+                f"channels of its pictures, or {2 * channels} where it learned its variance."
+            )
+        if self.sampling.get("variance") == "learned" and not self.unet.learned_variance:
+            raise ValueError(
+                "its sampling.variance is learned, and its unet gives none: unet.out_channels must "
+                f"be {2 * channels} for that."
             )
         check_prediction(self.prediction_type, self.noise())
 

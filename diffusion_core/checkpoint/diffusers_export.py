@@ -184,8 +184,10 @@ def _scheduler(checkpoint: Checkpoint) -> dict[str, Any]:
         ends |= {k: config.schedule[k] for k in own & set(ends)}
     variances = {ours: name for name, ours in reversed(VARIANCES.items())}
     variance = config.sampling.get("variance", "posterior")
+    if checkpoint.unet.config.learned_variance:  # else its second half would be no variance
+        variance = "learned"
     # After the last step of a strided trailing walk diffusers would add noise of this variance.
-    usual = "leading" if variance == "beta" else "trailing"
+    usual = "trailing" if variance == "posterior" else "leading"
     spacing = config.sampling.get("spacing", usual)
     return {
         "num_train_timesteps": len(checkpoint.schedule),

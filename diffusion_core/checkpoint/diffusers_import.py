@@ -42,6 +42,7 @@ VARIANCES = {
     "fixed_small_log": "posterior",
     "fixed_large": "beta",
     "fixed_large_log": "beta",
+    "learned_range": "learned",
 }
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
 WITH_DIFFUSERS = "use this model with diffusers itself"
@@ -142,10 +143,10 @@ def unet_config(values: Mapping[str, Any]) -> UNetConfig:
     if any(s % 2 ** (levels - 1) for s in size):
         _refuse("sample_size", size, f"a side must be a multiple of {2 ** (levels - 1)}")
     into, out = values.get("in_channels", 3), values.get("out_channels", 3)
-    if into != out:
+    if out not in (into, 2 * into):
         raise ValueError(
-            f"it takes {into} channels and gives {out}, while here as many come out as go in; "
-            + WITH_DIFFUSERS
+            f"it takes {into} channels and gives {out}, while here as many come out as go in, or "
+            f"twice as many with a learned variance; {WITH_DIFFUSERS}"
         )
     UNET["in_channels"].check("its in_channels", into)
     classes = values.get("num_class_embeds")

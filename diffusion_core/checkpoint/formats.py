@@ -26,6 +26,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from ..fields import MAX_BYTES, check_fields, parse_json, printable, shown, text
+from ..unet import UNetConfig
 from .config import CONFIG, CheckpointConfig
 from .diffusers_import import scheduler_config, unet_config
 from .weights import check_size
@@ -134,12 +135,31 @@ def _read_diffusers(folder: Path) -> tuple[CheckpointConfig, tuple[str, ...]]:
     if scheduler is None and index:
         raise FileNotFoundError(2, "missing", f"{folder}/{SCHEDULER}")
     rest = scheduler_config(_read(scheduler) if scheduler else {})
+    _check_variance(unet, rest["sampling"], bool(scheduler))
     notes = [*rest.pop("notes"), *([] if scheduler else [NO_SCHEDULER])]
     kinds = (THEIRS_EMA, THEIRS, THEIRS_HALF)
     names = [f"{place}/{name}".removeprefix("./") for name in kinds]
     if place == "unet_ema" or (folder / names[0]).is_file():
         notes.append(AVERAGED)
     return CheckpointConfig(unet, **rest, notes=tuple(notes)), tuple(names)
+
+
+def _check_variance(unet: UNetConfig, sampling: dict[str, Any], told: bool) -> None:
+    """Bring together the network's second half and the scheduler's variance, of one checkpoint.
+
+    Without a scheduler's file a network that learned its variance walks with it.
+
+    Raises:
+        ValueError: if the scheduler wants a learned variance, and the network gives none.
+    """
+    if unet.learned_variance and not told:
+        sampling["variance"] = "learned"
+    if sampling.get("variance") == "learned" and not unet.learned_variance:
+        raise ValueError(
+            f"its variance_type is 'learned_range', for which the network must give "
+            f"{2 * unet.in_channels} channels, and it gives {unet.out_channels}; set it to "
+            "fixed_small in its file"
+        )
 
 
 LAYOUTS = (  # the first that recognises a folder reads it; the last says what is missing

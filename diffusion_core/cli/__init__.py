@@ -6,6 +6,7 @@ from .classifier import classifier
 from .evaluate import evaluate
 from .export import export
 from .family import family
+from .likelihood import likelihood
 from .options import Command
 from .push import push
 from .sample import sample
@@ -13,5 +14,5 @@ from .train import train
 
 __all__ = ["COMMANDS", "GROUPS", "Command"]
 
-COMMANDS = (train, sample, evaluate, export, push)
+COMMANDS = (train, sample, evaluate, likelihood, export, push)
 GROUPS = {"family": family, "classifier": classifier}

@@ -54,6 +54,18 @@ def train(
         str, typer.Option(help="The same for the way up; else as on the way down.")
     ] = "",
     scale_shift: Annotated[bool, typer.Option(help="Condition by scale and shift.")] = True,
+    learned_variance: Annotated[
+        bool,
+        typer.Option(
+            help="Learn the variance of ddpm's noise too: twice the output channels, and L_hybrid."
+        ),
+    ] = False,
+    vlb_weight: Annotated[
+        float, typer.Option(help="Weight of the variational bound in L_hybrid.")
+    ] = 0.001,
+    importance_sampling: Annotated[
+        bool, typer.Option(help="Draw timesteps by how large their loss is.")
+    ] = False,
     schedule: Annotated[str, typer.Option(help="{schedules}.")] = "cosine",
     timesteps: Annotated[int, typer.Option(help="T of the schedule.")] = 1000,
     prediction: Annotated[str, typer.Option(help="{predictions}.")] = "epsilon",
@@ -130,6 +142,8 @@ def train(
         flip=flip,
         seed=seed,
         save_every=save_every,
+        vlb_weight=vlb_weight,
+        importance_sampling=importance_sampling,
     )
     if log not in ("", "tensorboard"):
         raise ValueError(f"There is no log {log!r}; choose tensorboard, or leave it out.")
@@ -157,10 +171,12 @@ def train(
             shape.pop("channels"),
             blocks=blocks_per_level,
             **shape,
+            learned_variance=learned_variance,
             command=command,
         )
     else:
-        options = {"blocks_per_level": "blocks"}
+        options = {"blocks_per_level": "blocks", "out_channels": "learned_variance"}
+        shape["out_channels"] = data.shape[0] * (2 if learned_variance else 1)
         of_noise = {"name": "schedule", "num_train_timesteps": "timesteps"}
         plan = TrainingPlan.from_checkpoint(
             origin,

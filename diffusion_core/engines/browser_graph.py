@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..unet import UNet
+from ..unet import UNet, prediction_alone
 from .onnx_graph import onnx_graph
 
 
@@ -15,5 +15,9 @@ def half_is_exact(unet: UNet) -> bool:
 
 
 def browser_graph(unet: UNet) -> bytes:
-    """The serialised graph; its weights are in half precision where that changes nothing."""
+    """The serialised graph; its weights are in half precision where that changes nothing.
+
+    A learned variance is left out: a browser walks by tables, in which no network weighs the noise.
+    """
+    unet = prediction_alone(unet)
     return onnx_graph(unet, half=half_is_exact(unet)).SerializeToString()

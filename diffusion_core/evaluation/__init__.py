@@ -7,6 +7,7 @@ Its files:
     precision_recall   quality and diversity apart
     families     a GAN, a VAE, a flow and diffusion, side by side
     guidance_curve     fidelity against variety, by kind and scale of guidance
+    bound        bits per dimension, by the variance of ddpm's steps
     records      the content of results.json: rows of samplers, and what they were measured with
     evaluate     measures a checkpoint, row by row
     attributes   how often the attributes of a condition are shown
@@ -19,6 +20,7 @@ Its files:
 from __future__ import annotations
 
 from .benchmark import BENCHMARKS, Scorecard
+from .bound import Bound, bounds_table, variances_of, variational_bounds
 from .evaluate import GUIDED_ROWS, conditions_of, draw_samples
 from .families import (
     DIFFUSION_ROWS,
@@ -76,6 +78,7 @@ __all__ = [
     "WIDTHS",
     "AttributeAccuracy",
     "AttributeJudge",
+    "Bound",
     "Conditions",
     "FamilyResults",
     "FamilyRow",
@@ -93,6 +96,7 @@ __all__ = [
     "conditions_of",
     "attribute_table",
     "best_value",
+    "bounds_table",
     "candidates",
     "compare_families",
     "default_words",
@@ -115,4 +119,6 @@ __all__ = [
     "save_guidance_results",
     "save_results",
     "table",
+    "variances_of",
+    "variational_bounds",
 ]

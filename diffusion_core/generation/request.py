@@ -15,7 +15,14 @@ from ..conditioning import CLASS
 from ..denoiser import THRESHOLDS, Network, ScheduledDenoiser
 from ..engines import TorchNetwork
 from ..inspection import Switches, switched
-from ..samplers import SAMPLERS, VARIANCES, check_chance, count_evaluations, sampler_named
+from ..samplers import (
+    SAMPLERS,
+    VARIANCES,
+    check_chance,
+    check_variance,
+    count_evaluations,
+    sampler_named,
+)
 from ..schedule import MAX_TIMESTEPS, SPACINGS
 from ..seeding import MAX_SEED, image_generators
 
@@ -155,6 +162,7 @@ class SamplingRequest:
                 network = TorchNetwork(network, threads)
             checkpoint = dataclasses.replace(checkpoint, network=network)
         plain = checkpoint.denoiser(self.condition, self.guidance_scale)
+        check_variance(plain, self.sampler, self.variance)
         if not self.classifier_scale or self.classifier_label is None:
             return plain
         algorithm = 1 if self.sampler == "ddpm" else 2

@@ -79,10 +79,16 @@ def table_of(checkpoint: Checkpoint, settings: SamplingRequest) -> list[TableSte
 
     Raises:
         ValueError: if the walk does not fit the model; if it branches off another, whose states it
-            would need; or if it fills in a hole, whose steps are mixed with a picture.
+            would need; if it fills in a hole, whose steps are mixed with a picture; or if its noise
+            has a learned variance, which the network tells at each step.
     """
     if settings.resample or settings.parent is not None:
         raise ValueError("A branch, or a walk that fills in a hole, is no table of weights.")
+    if settings.sampler == "ddpm" and settings.variance == "learned":
+        raise ValueError(
+            "The noise of a learned variance is weighed anew by the network in each step, which is "
+            "no table of weights; choose variance posterior or beta."
+        )
     schedule, prediction = checkpoint.schedule, checkpoint.config.prediction_type
     clips = bool(settings.clip_limit(checkpoint))
     timesteps = settings.timesteps(checkpoint)

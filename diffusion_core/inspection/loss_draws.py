@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..data import ImageDataset
-from ..denoiser import PREDICTIONS, network_output
+from ..denoiser import PREDICTIONS, network_output, split_output
 from ..process import q_sample
 from ..schedule import Schedule
 from ..seeding import seeded
@@ -94,7 +94,7 @@ def _draws(
     with torch.inference_mode():
         where = None if y is None else y.to(device)
         output = network_output(unet, unet.config, x_t.to(device), t.to(device), where)
-    output = output.float().cpu()
+    output = split_output(output, x_t)[0].float().cpu()
     return LossDraws(x0, t, eps, y, x_t, output, target, squared_errors(output, target))
 
 
@@ -217,7 +217,8 @@ def gradient_step(
         w = loss_weights(config, draws.t, schedule).to(device)
 
         def loss() -> Tensor:
-            return (w * squared_errors(network_output(mine, mine.config, x_t, t, y), target)).mean()
+            output, _ = split_output(network_output(mine, mine.config, x_t, t, y), x_t)
+            return (w * squared_errors(output, target)).mean()
 
         with torch.enable_grad():
             before = loss()

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from ..checkpoint import (
     BETAS,
     CheckpointConfig,
@@ -59,6 +61,7 @@ FREE = (
     "attention",
     "attention_up",
     "dropout",
+    "out_channels",
 )
 
 
@@ -93,6 +96,7 @@ class TrainingPlan:
         attention: tuple[bool, ...] | None = None,
         attention_up: tuple[bool, ...] | None = None,
         scale_shift: bool = True,
+        learned_variance: bool = False,
         init: str | None = None,
         command: str = "",
     ) -> TrainingPlan:
@@ -108,6 +112,7 @@ class TrainingPlan:
             attention: For each level, whether it attends to itself; None is the lowest one alone.
             attention_up: The same on the way up; None is as on the way down.
             scale_shift: Condition by scale and shift.
+            learned_variance: Twice the output channels, for v of a learned variance.
             init: Checkpoint to begin with.
             command: The command that makes the same run, for the card.
         """
@@ -115,7 +120,7 @@ class TrainingPlan:
         unet = UNetConfig(
             image_size=(H, W),
             in_channels=C,
-            out_channels=C,
+            out_channels=2 * C if learned_variance else C,
             patch_size=patch_size,
             channels=channels,
             blocks_per_level=blocks,
@@ -221,6 +226,8 @@ class TrainingPlan:
         if self.init:
             training["init"] = self.init
         known: dict[str, Any] = {}
+        if self.unet.learned_variance:
+            known["sampling"] = {"variance": "learned"}
         if self.unet.attributes:
             known["attribute_names"] = dataset.attribute_names
             known["attribute_classes"] = dataset.attribute_classes
@@ -240,7 +247,9 @@ def beginning(plan: TrainingPlan) -> UNet:
 
     Those of a checkpoint may have been trained for another size of pictures, or for other classes:
     then the embeddings of the classes begin at random, and all else is taken over. Levels may
-    attend that did not: such a layer begins by adding zero, so that nothing is forgotten.
+    attend that did not: such a layer begins by adding zero, so that nothing is forgotten. A network
+    may learn its variance that did not: of its last layer the rows of the prediction are taken
+    over, and v begins halfway between its bounds.
 
     Raises:
         ValueError: if the checkpoint cannot be had, or its network has another shape.
@@ -261,6 +270,11 @@ def beginning(plan: TrainingPlan) -> UNet:
     fit_in = {k: v for k, v in theirs.items() if k in own and v.shape == own[k].shape}
     if known.config.num_classes != plan.unet.num_classes:  # as many, by chance, are not the same
         fit_in = {k: v for k, v in fit_in.items() if not k.startswith("class_embedding.")}
+    for name in ("conv_out.weight", "conv_out.bias"):
+        rows = torch.zeros_like(own[name])
+        both = min(len(rows), len(theirs[name]))
+        rows[:both] = theirs[name][:both]
+        fit_in[name] = rows
     unet.load_state_dict(own | fit_in)
     return unet
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..fields import check_fields, mapping, parse_json
 from ..files import save_tensors
 from ..schedule import Schedule
-from ..training import TrainConfig, TrainingState
+from ..training import LossHistory, TrainConfig, TrainingState
 from ..unet import UNetConfig
 
 STATE_FILE = "state.safetensors"
@@ -48,6 +48,8 @@ def write_state(
     tensors |= {f"ema.{k}": v for k, v in state.ema.state_dict().items()}
     for index, values in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in values.items()}
+    if state.history is not None:
+        tensors |= {"history.losses": state.history.losses, "history.counts": state.history.counts}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     metadata = {
         "step": str(state.step),
@@ -107,10 +109,28 @@ def read_state(
         state.ema.load_state_dict(_below("ema.", tensors))
         groups = state.optimizer.state_dict()["param_groups"]
         state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        state.history = _history(_below("history.", tensors), len(schedule))
     except (ValueError, KeyError, RuntimeError) as error:
         raise ValueError(broken) from error
     state.step = step
     return precision
+
+
+def _history(tensors: dict[str, Tensor], num_timesteps: int) -> LossHistory | None:
+    """The losses by which timesteps are drawn; None of a run that draws them evenly.
+
+    Raises:
+        ValueError: if they are of another shape.
+        KeyError: if a part is missing.
+    """
+    if not tensors:
+        return None
+    history = LossHistory(num_timesteps)
+    for name, own in (("losses", history.losses), ("counts", history.counts)):
+        if tensors[name].shape != own.shape or tensors[name].dtype != own.dtype:
+            raise ValueError(f"history.{name} has the shape {tuple(tensors[name].shape)}")
+        own.copy_(tensors[name])
+    return history
 
 
 def _moments(

@@ -33,7 +33,7 @@ from ..shared.start_image import StartImage
 from ..shared.text import LONGEST_NAME, original, printable
 from ..shared.wire import HoleMessage, as_base64
 from .attributes import ANY, ATTRIBUTE_PARTS, SLOTS, attribute_updates, chosen_attributes
-from .sampler_words import LARGE_VARIANCE, SAMPLER_WORDS
+from .sampler_words import LARGE_VARIANCE, LEARNED_VARIANCE, SAMPLER_WORDS
 
 Value = TypeVar("Value")
 NOISE, SEEDS, PICTURE, HOLE = "noise", "two seeds", "a picture", "a picture with a hole"
@@ -285,7 +285,7 @@ class DenoiseForm:
         "ddim",
         partial(gr.Dropdown, SAMPLER_CHOICES, label="Sampler"),
         write=_write_sampler,
-        read=lambda card: {"sampler": choice_of(card.walk)},
+        read=lambda card: {"sampler": _offered(card.walk)},
     )
     steps: float | None = entry(
         25,
@@ -448,6 +448,12 @@ CARD_PARTS = (
 )
 
 
+def _offered(walk: SamplingRequest) -> str:
+    """The menu's choice that comes nearest to a walk."""
+    choice = choice_of(walk)
+    return choice if choice in SAMPLER_WORDS else walk.sampler
+
+
 def sampler_of(choice: str) -> tuple[str, str]:
     """(sampler, variance) of a menu's choice."""
     return ("ddpm", "beta") if choice == LARGE_VARIANCE else (choice, "posterior")
@@ -465,7 +471,12 @@ def takes_eta(choice: str) -> bool:
 
 
 def choice_of(walk: SamplingRequest) -> str:
-    """The menu's choice for a walk: the way back from `sampler_of`."""
+    """The menu's choice for a walk: the way back from `sampler_of`.
+
+    A walk of a learned variance comes from a run card, and has a name that the menu does not offer.
+    """
+    if walk.sampler == "ddpm" and walk.variance == "learned":
+        return LEARNED_VARIANCE
     large = walk.sampler == "ddpm" and walk.variance == "beta"  # which others do not use
     return LARGE_VARIANCE if large else walk.sampler
 

@@ -24,6 +24,7 @@ class SamplerWords(NamedTuple):
 
 
 LARGE_VARIANCE = "ddpm, large variance"
+LEARNED_VARIANCE = "ddpm, learned variance"  # of run cards; the menu is for every model
 SAMPLER_WORDS = {
     "ddim": SamplerWords(
         "ddim: few steps",

@@ -14,6 +14,7 @@ const SYMBOLS = {
   x0_hat: ["x0_hat", "x̂<sub>0</sub>"],
   eps_hat: ["eps_hat", "ε̂"],
   noise: ["noise", "z"],
+  scaled_noise: ["noise", "σ̂ z"],
   x0_before: ["x0_hat", "x̂<sub>0</sub> before"],
   eps_there: ["eps_hat", "ε̂ there"],
 };
