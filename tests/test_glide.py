@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -43,6 +44,7 @@ from diffusion_core.samplers import SAMPLERS
 from diffusion_core.schedule import make_schedule
 from diffusion_core.unet import UNet
 from pretrained.recipes import glide as recipe
+from pretrained.recipes import glide_measured as measured
 from pretrained.recipes.avatars_choices import ATTRIBUTES, COLOURED_HEADS, PARTS, STYLES
 
 SCHEDULE = make_schedule("cosine", num_train_timesteps=1000)
@@ -407,6 +409,56 @@ def test_the_second_stage_is_the_cores_training_and_goes_on(tmp_path, cpu):
     moved = {key for key in begun if not torch.equal(begun[key], a[f"unet.{key}"])}
     for part in ("cross.0.to_out.weight", "text.words.weight", "unet.conv_in.weight"):
         assert part in moved
+
+
+# --- measured ---------------------------------------------------------------------------------
+
+
+def test_obedience_is_told_from_what_the_judge_reads(words_folder, avatars_folder, monkeypatch):
+    """A judge that reads what the menus were asked for: they are obeyed, and words by chance."""
+    words, menus = load_glide(words_folder), load_checkpoint(avatars_folder)
+    drawn, sizes = [], torch.tensor([3, *(len(values) for _, values in NAMES)])
+
+    def draw(model, num, setting, seed=0, conditions=None):
+        drawn.append(conditions)
+        return torch.zeros(num, 3, 64, 64), conditions, 0, 0.0
+
+    def read(judge, images):
+        chance = chance_of(len(images), sizes)
+        menu = drawn[-1].shape[1] == len(sizes)
+        return None, torch.where(drawn[-1] < 0, chance, drawn[-1]) if menu else chance
+
+    monkeypatch.setattr(measured, "draw_samples", draw)
+    monkeypatch.setattr(measured, "judged", read)
+    rows = measured.measure(words, menus, None, 300, None)
+    assert [row.attribute for row in rows] == ["class", *ATTRIBUTES]
+    assert all(row.menus == 1 and row.relative == row.words for row in rows)
+    by_name = {row.attribute: row for row in rows}
+    assert by_name["head"].words < 0.2 and 40 < by_name["head"].told < 100
+
+    def always_the_same(judge, images):
+        return None, torch.zeros(len(images), len(sizes), dtype=torch.int64)
+
+    monkeypatch.setattr(measured, "judged", always_the_same)
+    assert measured.same(words, menus, None, 2, None) == 1
+    monkeypatch.setattr(measured, "judged", lambda judge, x: (None, chance_of(len(x), sizes)))
+    assert measured.same(words, menus, None, 2, None) < 0.6
+
+
+def chance_of(count, sizes):
+    return torch.arange(count)[:, None] % sizes
+
+
+def test_what_is_measured_is_held_out_and_kept(words_folder, avatars_folder, tmp_path):
+    held = measured.held_out_facts(6)
+    assert held == measured.held_out_facts(6) and [f["class"] for f in held] == [*STYLES] * 2
+    folder = tmp_path / "words"
+    shutil.copytree(words_folder, folder)
+    measured.main(folder, str(avatars_folder), num=3, ways=1, steps=2)
+    values = json.loads((folder / "results.json").read_text())
+    assert values["weights"] == load_glide(folder).weights_hash and values["num"] == 3
+    assert {row["attribute"] for row in values["obedience"]} <= {"class", *ATTRIBUTES}
+    assert 0 < values["same"]["share"] <= 1
 
 
 # --- the doors --------------------------------------------------------------------------------

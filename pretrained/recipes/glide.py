@@ -41,7 +41,7 @@ from diffusion_core.glide import (
     save_glide,
     text_training,
 )
-from pretrained.recipes.avatars_choices import PARTS, STYLES, choose
+from pretrained.recipes.avatars_choices import PARTS, STYLES, Choice, choose
 
 SHIPPED = Path(__file__).parents[1] / "avatars"
 EMBEDDED = "avatars-3000"
@@ -52,6 +52,13 @@ Steps = Annotated[int, typer.Option(help="Optimiser steps in all.")]
 SayEvery = Annotated[int, typer.Option(help="Steps between two lines.")]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+
+
+def facts_of(choice: Choice) -> dict[str, str]:
+    """What is recorded of an avatar: class, attributes and parts by their names."""
+    parts = zip(PARTS.items(), choice.parts, strict=True)
+    told = {name: str(values[i]) for (name, values), i in parts if i >= 0}
+    return {"class": choice.style, **choice.attributes, **told}
 
 
 class ChosenRecords:
@@ -67,9 +74,7 @@ class ChosenRecords:
         style = STYLES[0] if index % 2 else STYLES[1 + index // 2 % 2]
         while (choice := choose(style, rng)).held_out:
             pass
-        parts = zip(PARTS.items(), choice.parts, strict=True)
-        told = {name: str(values[i]) for (name, values), i in parts if i >= 0}
-        return {"class": style, **choice.attributes, **told}
+        return facts_of(choice)
 
 
 @app.command()
