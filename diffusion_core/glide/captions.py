@@ -98,7 +98,7 @@ def describe(facts: Mapping[str, str], *seed: object, told: Sequence[str] | None
 
 
 def _person(kept: dict[str, str], dice: _Dice) -> Caption:
-    before, after, worn, lacking = [], [], [], []
+    before, after, worn, lacking = (list[str]() for _ in range(4))
     said = {CLASS: OPEN_PEEPS}
     if face := _known(kept, "face", phrases.FACES, said):
         words, nouns = phrases.FACES[face]
@@ -131,7 +131,7 @@ def _person(kept: dict[str, str], dice: _Dice) -> Caption:
 
 
 def _pixels(kept: dict[str, str], dice: _Dice) -> Caption:
-    before, after, worn = [], [], []
+    before, after, worn = (list[str]() for _ in range(3))
     said = {CLASS: PIXEL_ART}
     if mouth := kept.get(f"{PIXEL_ART} mouth"):
         said[f"{PIXEL_ART} mouth"] = mouth
@@ -167,7 +167,7 @@ def _pixels(kept: dict[str, str], dice: _Dice) -> Caption:
 
 
 def _thumb(kept: dict[str, str], dice: _Dice) -> Caption:
-    before, after = [], []
+    before, after = list[str](), list[str]()
     said = {CLASS: THUMBS}
     if value := _known(kept, f"{THUMBS} shapeColor", phrases.THUMB_COLOURS, said):
         before.append(dice.pick(phrases.THUMB_COLOURS[value]))
