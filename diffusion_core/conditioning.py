@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 UNSPECIFIED = -1
 CLASS = "class"
+CAPTION = "caption"
 
 AttributeNames = tuple[tuple[str, tuple[str, ...]], ...]
 """The attributes in order, each with the names of its values."""

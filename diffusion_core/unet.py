@@ -32,6 +32,7 @@ from .conditioning import ConditionEncoder
 __all__ = ["UNet", "UNetConfig", "prediction_alone"]
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
+Attended = Callable[[Tensor], Tensor]
 ACTIVATIONS = ("silu", "mish", "gelu", "relu")
 
 
@@ -454,9 +455,12 @@ class _Level(nn.Module):
         self.downsamplers = nn.ModuleList([layer] if layer and resample == "down" else [])
         self.upsamplers = nn.ModuleList([layer] if layer and resample == "up" else [])
 
-    def block(self, index: int, h: Tensor, emb: Tensor) -> Tensor:
+    def block(self, index: int, h: Tensor, emb: Tensor, attended: Attended | None = None) -> Tensor:
         h = self.resnets[index](h, emb)
-        return self.attentions[index](h) if self.attentions else h
+        if not self.attentions:
+            return h
+        h = self.attentions[index](h)
+        return h if attended is None else attended(h)
 
     def resampled(self, h: Tensor, emb: Tensor) -> Tensor:
         for layer in [*self.downsamplers, *self.upsamplers]:
@@ -477,10 +481,11 @@ class _Middle(nn.Module):
             for _ in range(cfg.mid_attention)
         )
 
-    def forward(self, h: Tensor, emb: Tensor) -> Tensor:
+    def forward(self, h: Tensor, emb: Tensor, attended: Attended | None = None) -> Tensor:
         h = self.resnets[0](h, emb)
         for attention in self.attentions:
             h = attention(h)
+            h = h if attended is None else attended(h)
         return self.resnets[1](h, emb)
 
 
@@ -556,22 +561,36 @@ class UNet(nn.Module):
         Raises:
             ValueError: if a shape or a label does not fit.
         """
-        emb = self._conditioning(x_t, t, y)
+        return self.evaluate(x_t, self.conditioning(x_t, t, y))
+
+    def evaluate(self, x_t: Tensor, emb: Tensor, attended: Attended | None = None) -> Tensor:
+        """Predict from noisy images and a conditioning vector: `forward` but for its first step.
+
+        Args:
+            x_t: Noisy images, (B, C, H, W), as `conditioning` has checked them.
+            emb: The conditioning vector, (B, E); see `conditioning`.
+            attended: Called behind every attention layer, in the order in which they are computed,
+                with its feature map (B, C, H, W); what it returns goes on in its place. So a
+                network can attend to something else as well, as to words.
+
+        Returns:
+            (B, C_out, H, W), in x_t's precision.
+        """
         h = 2 * x_t - 1 if self.config.center_input else x_t
         h = F.pixel_unshuffle(h, self.config.patch_size) if self.config.patch_size > 1 else h
         h = self.conv_in(h)
         skips = [h]
         for level in cast(list[_Level], self.down_blocks):
             for i in range(len(level.resnets)):
-                h = level.block(i, h, emb)
+                h = level.block(i, h, emb, attended)
                 skips.append(h)
             if level.downsamplers:
                 h = level.resampled(h, emb)
                 skips.append(h)
-        h = self.mid_block(h, emb)
+        h = self.mid_block(h, emb, attended)
         for level in cast(list[_Level], self.up_blocks):
             for i in range(len(level.resnets)):
-                h = level.block(i, torch.cat([h, skips.pop()], dim=1), emb)
+                h = level.block(i, torch.cat([h, skips.pop()], dim=1), emb, attended)
             h = level.resampled(h, emb)
         h = self.conv_out(F.silu(self.conv_norm_out(h)))
         h = F.pixel_shuffle(h, self.config.patch_size) if self.config.patch_size > 1 else h
@@ -588,8 +607,12 @@ class UNet(nn.Module):
         flip, shift = cfg.flip_sin_to_cos, cfg.freq_shift
         return timestep_embedding(t, cfg.channels[0], flip_sin_to_cos=flip, freq_shift=shift)
 
-    def _conditioning(self, x_t: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
-        """Check the inputs and embed timestep and label: (B, E)."""
+    def conditioning(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """Check the inputs and embed timestep and label: (B, E). Arguments are those of `forward`.
+
+        Raises:
+            ValueError: if a shape or a label does not fit.
+        """
         cfg = self.config
         if x_t.ndim != 4 or x_t.shape[1] != cfg.in_channels:
             raise ValueError(

@@ -2,15 +2,18 @@
 
 import collections
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
 import torch
 
 from diffusion_core.data import AvatarFile, load_dataset
+from pretrained.recipes import avatars_data
 from pretrained.recipes.avatars_choices import (
     ATTRIBUTES,
     BACKGROUNDS,
+    COLOURED_HEADS,
     FACES,
     HEADS,
     PARTS,
@@ -18,6 +21,12 @@ from pretrained.recipes.avatars_choices import (
     Choice,
     choose,
 )
+
+OPTIONS_OF_SEED_5 = {
+    "open-peeps": "13c153e9f760",
+    "pixel-art": "8d692cb4f506",
+    "thumbs": "296c5e4a46d4",
+}
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +102,14 @@ def test_nothing_is_left_to_the_seed(style):
 @pytest.mark.parametrize("style", STYLES)
 def test_what_nobody_asks_for_is_noted_too(style):
     rng = np.random.default_rng(2)
-    rows = np.array([choose(style, rng).parts for _ in range(400)])
+    chosen = [choose(style, rng) for _ in range(600)]
+    rows = np.array([choice.parts for choice in chosen])
+    coloured = np.array([choice.attributes.get("head") in COLOURED_HEADS for choice in chosen])
     for column, (name, values) in zip(rows.T, PARTS.items(), strict=True):
         if not name.startswith(style):
             assert set(column) == {-1}
+        elif name == "open-peeps headContrastColor":  # of the heads that show it
+            assert np.array_equal(column >= 0, coloured) and set(column) == {*range(-1, 10)}
         elif "none" in values:
             assert 0.7 < np.mean(column == 0) < 1 and column.max() == len(values) - 1
         else:
@@ -104,7 +117,42 @@ def test_what_nobody_asks_for_is_noted_too(style):
     again = choose(style, np.random.default_rng(3))
     for name, index in zip(PARTS, again.parts, strict=True):
         if index >= 0 and PARTS[name][index] != "none":
-            assert again.options[name.split()[1]] == [PARTS[name][index]]
+            assert str(again.options[name.split()[1]][0]) == PARTS[name][index]
+
+
+def test_every_option_that_is_drawn_is_written_down():
+    """What changes a picture is an attribute or a part; the rest is the same in all of them."""
+    fixed = {"seed", "scale", "translateX", "translateY", "facialHairProbability"}
+    fixed |= {"maskProbability", "backgroundColor", "skinColor", "clothingColor"}
+    for style in STYLES:
+        rng, known = np.random.default_rng(4), {name.split()[1] for name in PARTS}
+        drawn = {key for _ in range(50) for key in choose(style, rng).options} - fixed
+        drawn = {key.removesuffix("Probability") for key in drawn}
+        assert drawn <= known | {"head", "face", "accessories"}, drawn - known
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_pictures_of_a_seed_are_those_of_before_more_was_recorded(style):
+    choice = choose(style, np.random.default_rng([5, STYLES.index(style)]))
+    digest = hashlib.sha256(repr((choice.options, choice.indices)).encode()).hexdigest()
+    assert digest[:12] == OPTIONS_OF_SEED_5[style]
+
+
+def test_only_the_first_pictures_can_be_drawn(tmp_path):
+    """They are those that the whole set begins with."""
+
+    class Drawer:  # in place of Node.js: a picture that shows nothing but its options
+        def draw(self, choices):
+            for choice in choices:
+                digest = hashlib.sha256(repr(choice.options).encode()).digest()
+                yield np.resize(np.frombuffer(digest, np.uint8), (64, 64, 3))
+
+    counts = dict.fromkeys(STYLES, 20)
+    whole = avatars_data.collect(Drawer(), counts, False, set(), 0)
+    some = avatars_data.collect(Drawer(), counts, False, set(), 0, 7)
+    assert len(whole.labels) == 60 and len(some.labels) == 7
+    for name in ("pictures", "labels", "attributes", "parts"):
+        assert np.array_equal(getattr(some, name), getattr(whole, name)[:7])
 
 
 def small(embedded, count=7) -> AvatarFile:

@@ -26,6 +26,7 @@ NEED_A_UNET = (
     "diffusion_core/cli/train.py",
     "diffusion_core/engines/",  # an operator for each module of a UNet
     "diffusion_core/generation/request.py",  # a walk with a part of the UNet taken away
+    "diffusion_core/glide/",  # a UNet that is asked in words
     "diffusion_core/training.py",
     "diffusion_core/training_runs/",
     "tabs/denoise/browser_walk.py",  # the graph of a UNet, for a browser

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from ..conditioning import CLASS, AttributeNames, attribute_values
+from ..conditioning import CAPTION, CLASS, AttributeNames, attribute_values
 from ..denoiser import (
     Classifier,
     ClassifierFreeGuidance,
@@ -270,6 +270,25 @@ class Checkpoint:
             )
         return index
 
+    @property
+    def reads_captions(self) -> bool:
+        """Whether it is asked in words; see `glide`."""
+        return hasattr(self.config, "read_caption")
+
+    def read_caption(self, caption: str) -> Tensor:
+        """A caption as the network's condition, int64 (1, L).
+
+        Raises:
+            ValueError: if the model is not asked in words, or cannot read the caption.
+        """
+        read = getattr(self.config, "read_caption", None)
+        if read is None:
+            raise ValueError(
+                f"{Path(self.name).name} is not asked in words; choose a class and attributes in "
+                "place of a caption, or a model that reads captions."
+            )
+        return read(caption)
+
     def condition(self, asked: ConditionRequest) -> int | Tensor | None:
         """The condition of pictures, given by names, in the network's numbers.
 
@@ -277,7 +296,7 @@ class Checkpoint:
             asked: A class by name or number; or a mapping with the class and attributes by their
                 names, {"class": "open-peeps", "head": "afro"}, each of which may be left out; or a
                 sequence of such, one an image; or a tensor (B,) or (B, 1 + K), which is checked.
-                None is no condition.
+                Of a model that is asked in words {"caption": "..."}. None is no condition.
 
         Returns:
             The number of a class, labels (B,), conditions (B, 1 + K) or (1, 1 + K) for all images,
@@ -292,6 +311,13 @@ class Checkpoint:
                 if asked.ndim == 1 or label != self.num_classes:
                     self.label(label)
             return asked
+        if isinstance(asked, Mapping) and CAPTION in asked:
+            return self.read_caption(asked[CAPTION])
+        if self.reads_captions and (isinstance(asked, Mapping) or isinstance(asked, str | int)):
+            raise ValueError(
+                f"{Path(self.name).name} is asked in words; write a caption in place of class and "
+                "attributes."
+            )
         if isinstance(asked, Mapping):
             names, label = self.config.attribute_names, self.label(asked.get(CLASS))
             if not names and set(asked) <= {CLASS}:

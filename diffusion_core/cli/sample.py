@@ -28,8 +28,11 @@ def sample(
         list[str] | None,
         typer.Option(help="Attribute to draw, as NAME=VALUE; may be given several times."),
     ] = None,
+    caption: Annotated[
+        str | None, typer.Option(help="What to draw, in words, by a model that is asked so.")
+    ] = None,
     guidance_scale: Annotated[
-        float, typer.Option(help="How strongly to follow the class; 1 is without guidance.")
+        float, typer.Option(help="How strongly to follow class or caption; 1 is without guidance.")
     ] = 1.0,
     classifier: Annotated[
         Path | None, typer.Option(help="Folder of a classifier that guides the walk.")
@@ -63,11 +66,12 @@ def sample(
     save_card: Annotated[Path | None, typer.Option(help="File to write the run card to.")] = None,
 ) -> None:
     """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
-    from ..checkpoint import checkpoint_folders, load_checkpoint
+    from ..checkpoint import checkpoint_folders
     from ..device import best_device
     from ..engines import check_engine, on_engine
     from ..files import write_text
     from ..generation import RunCard, SamplingRequest, write_walk
+    from ..glide import load_model
     from ..guided_diffusion import find_classifier, load_classifier
 
     given, known = None, None
@@ -76,11 +80,11 @@ def sample(
     if card is not None:
         known = RunCard.from_json(card.read_bytes())
         settings, given = known.walk, known.given
-        checkpoint = load_checkpoint(model) if model else known.checkpoint(checkpoint_folders())
+        checkpoint = load_model(model) if model else known.checkpoint(checkpoint_folders())
     elif model is None:
         raise ValueError("Name a checkpoint by --model FOLDER, or a run card by --card FILE.")
     else:
-        checkpoint = load_checkpoint(model)
+        checkpoint = load_model(model)
         settings = SamplingRequest(
             num_images=num,
             label=label,
@@ -96,7 +100,11 @@ def sample(
             attributes=tuple(_name_and_value(pair) for pair in attribute or []),
             classifier_label=classifier_label,
             classifier_scale=classifier_scale,
+            caption=caption,
         )
+    if settings.caption is not None and checkpoint.reads_captions:
+        if note := checkpoint.config.tokenizer.note(settings.caption):  # type: ignore[attr-defined]
+            typer.echo(note, err=True)
     checkpoint.to(best_device())
     if classifier is not None:
         checkpoint = checkpoint.guided_by(load_classifier(classifier))

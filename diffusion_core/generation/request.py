@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..checkpoint import Checkpoint
-from ..conditioning import CLASS
+from ..conditioning import CAPTION, CLASS
 from ..denoiser import THRESHOLDS, Network, ScheduledDenoiser
 from ..engines import TorchNetwork
 from ..inspection import Switches, switched
@@ -56,6 +56,8 @@ class SamplingRequest:
             None is not guided so. The classifier is that of the `Checkpoint`.
         classifier_scale: How strongly; 0 is not at all. ddpm is guided by algorithm 1, every other
             sampler by algorithm 2; see `denoiser.ClassifierGuidance`.
+        caption: What the pictures shall show, in words, of a model that is asked so; None asks for
+            nothing in words.
     """
 
     num_images: int = 1
@@ -78,6 +80,7 @@ class SamplingRequest:
     switches: Switches | None = None
     classifier_label: str | int | None = None
     classifier_scale: float = 0.0
+    caption: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be computed with any model, in one sentence."""
@@ -121,6 +124,8 @@ class SamplingRequest:
         if self.classifier_scale and self.classifier_label is None:
             raise ValueError("A classifier guides to a class; name one beside its scale.")
         object.__setattr__(self, "attributes", _pairs(self.attributes))
+        if self.caption is not None and (self.label is not None or self.attributes):
+            raise ValueError("A caption says all in words; leave class and attributes out.")
         object.__setattr__(self, "switches", self.switches or None)  # one record for no change
         if self.parent is not None:
             if self.parent.resample or self.resample:
@@ -137,7 +142,9 @@ class SamplingRequest:
 
     @property
     def condition(self) -> str | int | dict[str, str | int | None] | None:
-        """Class and attributes of its pictures, as `Checkpoint.condition` takes them."""
+        """Class and attributes, or caption, as `Checkpoint.condition` takes them."""
+        if self.caption is not None:
+            return {CAPTION: self.caption}
         return {CLASS: self.label, **dict(self.attributes)} if self.attributes else self.label
 
     @property

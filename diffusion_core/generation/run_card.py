@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..checkpoint import Checkpoint, is_checkpoint, load_checkpoint
+from ..checkpoint import Checkpoint, is_checkpoint
 from ..data import from_uint8, to_pil, to_uint8
 from ..engines import CUDA_GRAPHS, ONNXRUNTIME, TORCH, on_engine, on_threads
 from ..fields import (
@@ -40,6 +40,7 @@ from ..fields import (
     text,
     whole,
 )
+from ..glide import load_model
 from ..inspection import SWITCHES, Switches
 from .request import InitialImage, SamplingRequest
 
@@ -47,6 +48,7 @@ FORMAT = "diffusion-playground/run-1"
 PAGE_FORMAT = "diffusion-playground/page-run-1"  # cards of tabs/static/page/walks.js
 MAX_BRANCHES = 20
 MAX_CARD_BYTES = 4 * 2**20
+MAX_CAPTION = 2000  # characters
 MAX_SIDE = 1024  # of the picture that a walk began with
 # The engine that replays what another one walked: a browser runs the graph of ONNX Runtime here.
 REPLAYED_BY = {
@@ -82,6 +84,7 @@ WALK: dict[str, Kind] = {
     "switches": optional(mapping(SWITCHES)),
     "classifier_label": optional(either(_NAME, whole(0, 10**9))),
     "classifier_scale": _NUMBER,
+    "caption": optional(text(MAX_CAPTION, lines=True)),
 }
 CARD: dict[str, Kind] = {
     "format": _NAME,
@@ -252,9 +255,9 @@ class RunCard:
             raise ValueError("The run card's model is neither a name nor a Hub id.")
         for folder in folders:
             if is_checkpoint(folder / self.model):
-                return load_checkpoint(folder / self.model)
+                return load_model(folder / self.model)
         if "/" in self.model:
-            return load_checkpoint(self.model)
+            return load_model(self.model)
         raise ValueError(
             f"The run card was made with the model {self.model}, which is not here; name it by "
             "--model FOLDER."

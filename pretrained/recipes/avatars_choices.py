@@ -92,13 +92,33 @@ THUMB_PARTS = {
     "face": [f"variant{i}" for i in range(1, 6)],
     "shapeColor": THUMB_COLOURS,
 }
-# What nobody can ask for, but a judge of pictures should see.
+# How thumbs stand and are turned: whole numbers from -most to most.
+THUMB_TURNS = {"faceOffsetX": 15, "faceOffsetY": 15, "shapeOffsetX": 5, "shapeOffsetY": 5}
+THUMB_TURNS |= {"faceRotation": 20, "shapeRotation": 20}
+# Heads of open-peeps with hair, or its rest, of a colour of its own; that of all others is black.
+# Cloth on a head (a ribbon, a beanie, a hijab, a turban) has the colour of the clothing.
+COLOURED_HEADS = (
+    "bangs cornrows grayBun grayMedium grayShort mediumBangs2 mohawk mohawk2 noHair3 short4".split()
+)
+CLOTH_HEADS = "bun bun2 hatBeanie hijab turban".split()
+LATER = ("mouthColor", "glassesColor", "hatColor", "accessoriesColor")  # recorded since captions
+# All that is drawn beside the attributes. The order of columns is that of the files: new ones last.
 PARTS = {
     f"{style} {name}": ["none", *values] if name in PIXEL_CHANCES else values
     for style, parts in (("pixel-art", PIXEL_PARTS), ("thumbs", THUMB_PARTS))
     for name, values in parts.items()
-    if name not in ("mouthColor", "glassesColor", "hatColor", "accessoriesColor")
+    if name not in LATER
 }
+PARTS |= {
+    f"pixel-art {name}": ["none", *PIXEL_PARTS[name]] if name != "mouthColor" else PIXEL_PARTS[name]
+    for name in LATER
+}
+PARTS["open-peeps headContrastColor"] = HAIR_COLOURS
+PARTS |= {
+    f"thumbs {name}": [str(i) for i in range(-most, most + 1)] for name, most in THUMB_TURNS.items()
+}
+# Numbers, in an order, are no kinds of part that a judge could tell apart.
+JUDGED_PARTS = tuple(name for name in PARTS if name.removeprefix("thumbs ") not in THUMB_TURNS)
 
 
 @dataclass(frozen=True)
@@ -130,10 +150,16 @@ class Choice:
         found = []
         for part, values in PARTS.items():
             style, name = part.split()
-            drawn = self.options.get(f"{name}Probability", 100) > 0
-            value = self.options[name][0] if style == self.style and drawn else "none"
-            found.append(values.index(value) if style == self.style else -1)
+            if style != self.style or not self._shows(name):
+                found.append(-1)
+                continue
+            drawn = self.options.get(f"{name.removesuffix('Color')}Probability", 100) > 0
+            found.append(values.index(str(self.options[name][0]) if drawn else "none"))
         return found
+
+    def _shows(self, name: str) -> bool:
+        """Whether an option changes the picture: only some heads have hair of a colour."""
+        return name != "headContrastColor" or self.attributes["head"] in COLOURED_HEADS
 
 
 def choose(style: str, rng: np.random.Generator) -> Choice:

@@ -66,11 +66,20 @@ class Drawer:
 
 
 def collect(
-    drawer: Drawer, counts: dict[str, int], held_out: bool, seen: set[bytes], seed: int
+    drawer: Drawer,
+    counts: dict[str, int],
+    held_out: bool,
+    seen: set[bytes],
+    seed: int,
+    first: int | None = None,
 ) -> AvatarFile:
-    """Draw so many of each style, in mixed order; what was `seen` is drawn anew."""
+    """Draw so many of each style, in mixed order; what was `seen` is drawn anew.
+
+    Of these only the `first` are drawn, where that is given.
+    """
     rng = np.random.default_rng([seed, held_out])
     order = rng.permutation(np.repeat(np.arange(len(STYLES)), [counts[s] for s in STYLES]))
+    order = order[:first]
     pictures = np.empty((len(order), SIZE, SIZE, 3), np.uint8)
     attributes = np.empty((len(order), len(ATTRIBUTES)), np.int8)
     parts = np.empty((len(order), len(PARTS)), np.int8)
@@ -100,13 +109,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--share", type=float, default=1.0, help="Of the counts; less is a trial.")
+    parser.add_argument(
+        "--first", type=int, help="Draw only so many, and a ninth of that held out, of all these."
+    )
     parser.add_argument("--embed", action="store_true", help="Write the embedded file as well.")
     args = parser.parse_args()
     counts = {s: round(n * args.share) for s, n in COUNTS.items()}
     held = {s: n // HELD_OUT for s, n in counts.items()}
     drawer, seen = Drawer(args.folder), set[bytes]()
-    train = collect(drawer, {s: n - held[s] for s, n in counts.items()}, False, seen, SEED)
-    test = collect(drawer, held, True, seen, SEED)
+    train = collect(
+        drawer, {s: n - held[s] for s, n in counts.items()}, False, seen, SEED, args.first
+    )
+    test = collect(drawer, held, True, seen, SEED, args.first and -(-args.first // 9))
     AvatarFile.write(args.folder / FILE, {"train": train, "test": test})
     print(f"{len(train.labels):,} + {len(test.labels):,} avatars in {args.folder / FILE}")
     if args.embed:

@@ -26,6 +26,7 @@ from diffusion_core.conditioning import CLASS, AttributeNames
 from diffusion_core.data import RECIPE, AvatarFile, ImageDataset, find_avatars, load_dataset
 from diffusion_core.device import fastest_precision
 from diffusion_core.evaluation import READABLE, WIDTHS, AttributeJudge, judged, load_judge, rights
+from pretrained.recipes.avatars_choices import JUDGED_PARTS
 
 EPOCHS, BATCH, SEED, NOISE = 4, 250, 0, 0.1
 ASIDE = 0.3  # what a head counts that is dropped in the end
@@ -41,8 +42,10 @@ def all_said(part: str) -> tuple[Tensor, AttributeNames]:
     file = AvatarFile.read(find_avatars(), part)
     if file.parts is None:
         raise SystemExit(f"{find_avatars()} is of an older recipe: make it again by {RECIPE}.")
-    columns = np.column_stack([file.labels, file.attributes, file.parts])
-    names = ((CLASS, file.class_names), *file.attribute_names, *file.part_names)
+    judged_parts = [k for k, (name, _) in enumerate(file.part_names) if name in JUDGED_PARTS]
+    columns = np.column_stack([file.labels, file.attributes, file.parts[:, judged_parts]])
+    parts = [file.part_names[k] for k in judged_parts]
+    names = ((CLASS, file.class_names), *file.attribute_names, *parts)
     return torch.from_numpy(columns.astype(np.int64)), names
 
 

@@ -1,0 +1,211 @@
+"""A network that is asked in words as a folder: `config.json`, `model.safetensors`, a card.
+
+It becomes a `Checkpoint` as every model of pictures does, so that walks, guidance and run cards are
+those of classes; the folder's form tells it apart. The weights are kept in half precision.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..checkpoint import (
+    CARD,
+    CONFIG,
+    WEIGHTS,
+    Checkpoint,
+    digest_of,
+    in_a_sentence,
+    load_checkpoint,
+    read_network,
+    schedule_from,
+)
+from ..conditioning import AttributeNames
+from ..denoiser import PREDICTION_TYPES
+from ..fields import (
+    MAX_BYTES,
+    Kind,
+    check_fields,
+    listed,
+    mapping,
+    number,
+    one_of,
+    parse_json,
+    printable,
+    text,
+)
+from ..files import save_tensors, write_text
+from .captions import Tokenizer, words_of
+from .network import GlideNetwork, GlideNetworkConfig
+
+FORMAT = "diffusion-playground-glide/1"
+FIELDS: dict[str, Kind] = {
+    "network": mapping(),
+    "schedule": mapping(),
+    "vocabulary": listed(text(100, least=1), 1, 20_000),
+    "prediction_type": one_of(PREDICTION_TYPES),
+    "dataset": text(10_000, lines=True),
+    "training": mapping(),
+    "sampling": mapping(),
+    "clip_x0": number(0, 1000),
+    "notes": listed(text(10_000, lines=True), 0, 100),
+}
+
+
+@dataclass(frozen=True)
+class GlideConfig:
+    """Everything but the weights, a `checkpoint.ModelSettings`.
+
+    Attributes:
+        network: The network's shape.
+        schedule: Arguments of `make_schedule`.
+        vocabulary: The words that it knows, in the order of their numbers.
+        prediction_type: What the network's output means.
+        dataset: What it was trained on, in words.
+        training: How it was trained: settings, steps and command.
+        sampling: Recommended settings, by their names in `SamplingRequest`.
+        clip_x0: Predicted images are clipped to [-clip_x0, clip_x0]; 0 is not clipped.
+        notes: Sentences about it that a user should read.
+
+    Raises:
+        ValueError: if vocabulary and network do not fit, or there is no such schedule.
+    """
+
+    network: GlideNetworkConfig
+    schedule: dict[str, Any]
+    vocabulary: tuple[str, ...]
+    prediction_type: str = "sample"
+    dataset: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    sampling: dict[str, Any] = field(default_factory=dict)
+    clip_x0: float = 1.0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together."""
+        words, count = self.vocabulary, self.network.text.num_words
+        if len(words) != count:
+            raise ValueError(
+                f"its vocabulary has {len(words)} words, and must have {count}, as its network."
+            )
+        if bad := next((w for w in words if words_of(w) != [w]), None):
+            raise ValueError(f"its vocabulary holds {printable(bad)!r}, which is not one word.")
+        if len(set(words)) != len(words):
+            raise ValueError("its vocabulary holds a word twice.")
+        schedule_from(self.schedule)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What turns captions into this network's numbers."""
+        return Tokenizer(self.vocabulary, self.network.text.length)
+
+    def read_caption(self, caption: str) -> Tensor:
+        """A caption as a condition, int64 (1, L).
+
+        Raises:
+            ValueError: in one sentence; see `Tokenizer.read`.
+        """
+        return self.tokenizer.read(caption)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """It has no classes; it is asked in words."""
+        return ()
+
+    @property
+    def attribute_names(self) -> AttributeNames:
+        """It has no attributes."""
+        return ()
+
+    @property
+    def attribute_classes(self) -> AttributeNames:
+        """It has no attributes."""
+        return ()
+
+    def to_json(self) -> str:
+        """The settings as JSON."""
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, data: str | bytes) -> GlideConfig:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: if it is something else.
+        """
+        values = parse_json(data, f"its {CONFIG}")
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+            raise ValueError(f"its {CONFIG} is not of the form {FORMAT}.")
+        check_fields(values, FIELDS, required=("network", "schedule", "vocabulary"))
+        values["network"] = GlideNetworkConfig.from_dict(values["network"])
+        for name in ("vocabulary", "notes"):
+            values[name] = tuple(values.get(name, ()))
+        return cls(**values)
+
+
+def save_glide(
+    folder: str | Path, network: GlideNetwork, config: GlideConfig, card: str | None = None
+) -> None:
+    """Write a network that is asked in words; each file beside its name, then renamed into place.
+
+    Args:
+        folder: Made if it is not there.
+        network: Its weights are stored in half precision.
+        config: Its settings.
+        card: Text of the README.md; None writes a short one, or keeps one that is there.
+
+    Raises:
+        ValueError: if the network is not what config describes, or overflows half precision.
+    """
+    if network.config != config.network:
+        raise ValueError("The network is not the one that the configuration describes.")
+    half = {k: v.detach().cpu().half().contiguous() for k, v in network.state_dict().items()}
+    if not all(bool(torch.isfinite(v).all()) for v in half.values()):
+        raise ValueError("A weight is not finite in half precision; the network has diverged.")
+    folder = Path(folder)
+    save_tensors(folder / WEIGHTS, half, {"format": "pt"})
+    write_text(folder / CONFIG, config.to_json())
+    if card is not None or not (folder / CARD).exists():
+        write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
+
+
+def is_glide(folder: str | Path) -> bool:
+    """Whether a folder holds a network that is asked in words."""
+    try:
+        with open(Path(folder) / CONFIG, "rb") as opened:
+            values = parse_json(opened.read(MAX_BYTES + 1), f"its {CONFIG}")
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and values.get("format") == FORMAT
+
+
+def load_glide(folder: str | Path) -> Checkpoint:
+    """Read a network that is asked in words from its folder; in evaluation mode, on the CPU.
+
+    Raises:
+        ValueError: if it is not there, is broken, or something else, in one sentence.
+    """
+    folder = Path(folder)
+    name = printable(folder.name)
+    with in_a_sentence(name):
+        with open(folder / CONFIG, "rb") as opened:
+            config = GlideConfig.from_json(opened.read(MAX_BYTES + 1))
+        digest = digest_of(folder / WEIGHTS)
+        network = read_network(folder / WEIGHTS, lambda: GlideNetwork(config.network))
+    network.eval().requires_grad_(False)
+    return Checkpoint(network, schedule_from(config.schedule), config, str(folder), digest)
+
+
+def load_model(folder_or_hub_id: str | Path) -> Checkpoint:
+    """A model of pictures of either kind: asked in words, or by classes; see `load_checkpoint`.
+
+    Raises:
+        ValueError: as the two that it calls.
+    """
+    return (load_glide if is_glide(folder_or_hub_id) else load_checkpoint)(folder_or_hub_id)
