@@ -103,7 +103,7 @@ class Taking:
             paths = [file["path"] for file in json.loads(body)["files"]]
             return answer(to, 200, {"files": [self.mode(hub_id, path) for path in paths]})
         if repo[2] == "commit":
-            self.gate.wait(120)
+            self.gate.wait(600)
             return answer(to, *self.committed(hub_id, [json.loads(x) for x in body.splitlines()]))
         return answer(
             to,
@@ -218,7 +218,7 @@ def send(
             to.wfile.write(data[:part][begin : begin + piece])
             time.sleep(pause)
             if gate is not None and begin > len(data) // 2:
-                gate.wait(60)
+                gate.wait(600)
     if part is not None:
         to.wfile.flush()
         to.close_connection = True

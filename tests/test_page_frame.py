@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import zxingcpp
+from pagelib import TIMEOUT
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -43,7 +44,7 @@ def site_that_frames(address):
 def test_a_frame_without_the_clipboard_shows_the_link_and_its_code_opens_it(browser, url):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(TIMEOUT)
     with site_that_frames(url) as site:
         page.goto(site)
         frame = page.frame_locator("iframe")

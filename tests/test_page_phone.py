@@ -3,7 +3,12 @@
 import json
 
 import pytest
-from pagelib import beyond, faults, in_light_and_dark
+from pagelib import (
+    TIMEOUT,
+    beyond,
+    faults,
+    in_light_and_dark,
+)
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -55,7 +60,7 @@ def test_denoise_takes_two_screens_and_its_stage_is_seen_upright_and_lying_down(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(TIMEOUT)
     page.goto(url)
     page.wait_for_selector(f"{PLAYER}[data-state=done]")
     bar = page.locator("#page-header .bar")

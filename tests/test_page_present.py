@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from pagelib import (
+    TIMEOUT,
     choose_tab,
     faults,
     in_light_and_dark,
@@ -147,7 +148,7 @@ def test_a_phone_has_its_buttons_at_the_bottom(browser, url):
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(TIMEOUT)
     page.goto(url)
     page.wait_for_selector(f"{PLAYER}[data-state=done]")
     bar = page.locator("#page-header .bar")

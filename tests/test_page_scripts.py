@@ -24,7 +24,6 @@ def early(open_page, url):
     """A page whose player's module is held back, and what lets it through."""
     held = []
     page = open_page()
-    page.set_default_timeout(20_000)
     page.route("**/player/index.js", lambda route: held.append(route))
     page.goto(url)
     expect(page.get_by_role("button", name="Denoise", exact=True)).to_be_visible()
@@ -34,7 +33,7 @@ def early(open_page, url):
 
 def until(page, holds):
     """Wait for something on the server; the page lives on meanwhile."""
-    for _ in range(400):
+    for _ in range(3600):
         if holds():
             return
         page.wait_for_timeout(50)

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_for
-from pagelib import beyond, faults, free_port, pixels, run
+from pagelib import (
+    TIMEOUT,
+    beyond,
+    faults,
+    free_port,
+    pixels,
+    run,
+)
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[1]
@@ -97,7 +104,7 @@ def space(place):
 def visit(browser, url, **options):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(TIMEOUT)
     page.goto(url)
     page.wait_for_selector("#denoise-player .player[data-state=done]")
     return page
