@@ -5,9 +5,8 @@ A denoiser knows its schedule and gives at (x_t, t) an estimate of the noise and
 
 A network's output may mean eps, v, x0 or the velocity eps - x0. `PREDICTIONS` has for each its
 target in training and, beside it, the estimates that follow from an output, without dividing by
-alpha where that can be zero; `ModelDenoiser` is a network read in this way, and
-A network of
-learned variance gives v beside it, in a second half of its channels (Nichol and Dhariwal 2021).
+alpha where that can be zero; `ModelDenoiser` is a network read in this way. A network of learned
+variance gives v beside it, in a second half of its channels (Nichol and Dhariwal 2021).
 `ClassifierFreeGuidance` moves away from what it predicts without a condition. `ClassifierGuidance`
 follows the gradient of a classifier that was trained apart.
 
