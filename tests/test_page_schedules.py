@@ -80,7 +80,9 @@ def pointing_at_the_plot_moves_the_cursor_and_asks_nobody(tab):
     requests = []
 
     def note(request):
-        requests.append(request.url)
+        # A document's address may be looked up by the browser itself, to draw what refers to it.
+        if request.resource_type in ("fetch", "xhr", "eventsource", "websocket"):
+            requests.append(f"{request.method} {request.resource_type} {request.url}")
 
     tab.on("request", note)
     box = tab.locator("#schedule-plot .nsewdrag").first.bounding_box()
