@@ -19,6 +19,7 @@ two runs agree to 1e-4 of their size.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -135,6 +136,18 @@ class TrainConfig:
     save_every: int = 500
     vlb_weight: float = 0.001
     importance_sampling: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings by name; those of a learned variance are left out where they are default.
+
+        So the files of trainings without one stay as they were before there was such a thing.
+        """
+        values = dataclasses.asdict(self)
+        default = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in ("vlb_weight", "importance_sampling"):
+            if values[name] == default[name]:
+                del values[name]
+        return values
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, in one sentence."""

@@ -8,7 +8,6 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
-import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -21,7 +20,7 @@ from tabs.points.data_view import begin_drawing, data_message, show_data
 from tabs.points.field_view import FIRST_T, field_message, show_field
 from tabs.points.form import DATA, DRAWN, EXACT, NOTHING, PICTURE, RETURN, WORD, PointsForm
 from tabs.points.form import LEARNT as LEARNT_MODEL
-from tabs.points.layout import address_updates, follow
+from tabs.points.layout import address_updates
 from tabs.points.learn_view import show_learn, stop, train
 from tabs.points.learnt import LEARNT, MOST_OF_ONE, LearntNetworks
 from tabs.points.points_page import Asked, computed
@@ -325,7 +324,6 @@ def test_the_code_names_what_the_data_need_and_what_is_wrong():
     assert "points.npy" in code(replace(SMALL, data=DRAWN))
     assert "picture.png" in code(replace(SMALL, data=PICTURE))
     assert code(replace(SMALL, seed="x")).startswith("# The seed must be")
-    assert follow(True, SMALL) == code(SMALL) and follow(False, SMALL) == gr.skip()
 
 
 def test_the_code_of_a_picture_and_of_points_runs_beside_them(tmp_path, monkeypatch, capsys):

@@ -196,7 +196,8 @@ class TrainingPlan:
 
     def to_json(self) -> str:
         """The plan as JSON."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        values = dataclasses.asdict(self) | {"train": self.train.to_dict()}
+        return json.dumps(values, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> TrainingPlan:
@@ -219,7 +220,7 @@ class TrainingPlan:
     def checkpoint_config(self, dataset: ImageDataset, steps: int) -> CheckpointConfig:
         """The settings of the checkpoint after so many steps."""
         training: dict[str, Any] = {
-            "settings": dataclasses.asdict(self.train),
+            "settings": self.train.to_dict(),
             "command": self.command,
             "steps": steps,
         }
@@ -325,7 +326,7 @@ def train_resumably(
     state = TrainingState.begin(config, unet_config, accelerator.device, initial)
     path, precision = Path(out) / STATE_FILE, config.precision
     settings = {
-        "train": dataclasses.asdict(config),
+        "train": config.to_dict(),
         "unet": dataclasses.asdict(unet_config),
         "data": {"dataset": dataset.name, "pictures": len(dataset), "content": dataset.content},
     }

@@ -84,9 +84,10 @@ def read_state(
         raise ValueError(broken) from error
     ours = json.loads(json.dumps(settings))
     for part in ours:
-        for name, value in ours[part].items():
+        for name in ours[part] | _DEFAULTS.get(part, {}):
             # What a setting did before it had a name, it does by default.
-            other = theirs.get(part, {}).get(name, _DEFAULTS.get(part, {}).get(name))
+            default = _DEFAULTS.get(part, {}).get(name)
+            value, other = (each.get(part, {}).get(name, default) for each in (ours, theirs))
             if name == "content" and other is None:
                 continue  # of before it was noted
             if name not in _FREE and other != value:

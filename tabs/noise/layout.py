@@ -162,7 +162,7 @@ def build(page: Page) -> None:
         controls,
         also=[t_now],
         after=[controls["stage"].input],  # a new timestep
-        js=script("noise/clicks.js", "withTimestep"),
+        prepare=("noise/clicks.js", "withTimestep"),
     )
     make.click(
         **wired(animation, [controls], gif), concurrency_limit=4, api_visibility="private"

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from .components import LATEST, QUIET
+from .components import LATEST, QUIET, script
 from .forms import Controls, wired
 
 
@@ -49,7 +49,7 @@ class CodeFold:
         *,
         also: Sequence[Any] = (),
         after: Sequence[Any] = (),
-        js: str | None = None,
+        prepare: tuple[str, str] | None = None,
     ) -> None:
         """Write the lines when the fold opens, and while it is open for each change of a control.
 
@@ -58,7 +58,7 @@ class CodeFold:
             controls: The tab's controls.
             also: Further components whose values it needs.
             after: Further events after which the lines may be others.
-            js: The script that prepares the values.
+            prepare: Module and function of the script that prepares the values; see `script`.
         """
         self.is_open = gr.State(False)
         self.fold.expand(lambda: True, outputs=self.is_open, **LATEST)
@@ -67,7 +67,7 @@ class CodeFold:
         gr.on(
             [self.is_open.change, *after, *(part.change for part in controls.inputs)],
             **wired(where_open(code), [self.is_open, controls, *also], self.lines),
-            js=js,
+            **({"js": script(*prepare)} if prepare else {}),
             trigger_mode="always_last",
             **QUIET,
         )
