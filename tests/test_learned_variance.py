@@ -343,8 +343,14 @@ def test_a_run_that_draws_by_losses_goes_on_to_the_bit(data, tmp_path):
     assert [s.loss for s in first + rest] == [s.loss for s in whole]
     assert all(torch.equal(a.t, b.t) for a, b in zip(first + rest, whole, strict=True))
     config = dataclasses.replace(config, importance_sampling=False)
-    even = list(fit(TrainingPlan(config, shape, noise), data, tmp_path / "even"))
-    assert not torch.equal(even[-1].t, whole[-1].t)
+    even = TrainingPlan(config, shape, noise)
+    for other in (plan, even):
+        assert TrainingPlan.from_json(other.to_json()) == other
+    assert not torch.equal(list(fit(even, data, tmp_path / "even"))[-1].t, whole[-1].t)
+    with pytest.raises(ValueError, match="importance_sampling = True, not False"):
+        next(fit(even, data, tmp_path / "whole"))
+    with pytest.raises(ValueError, match="importance_sampling = False, not True"):
+        next(fit(plan, data, tmp_path / "even"))
 
 
 def test_a_network_that_learned_none_is_widened(data, tmp_path):
