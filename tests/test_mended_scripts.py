@@ -8,7 +8,7 @@ import time
 
 import gradio as gr
 import pytest
-from pagelib import free_port, settle
+from pagelib import free_port, quiet, settle
 from playwright.sync_api import expect
 
 from tabs.shared import crossing
@@ -24,7 +24,7 @@ def script_of(name):
 
 
 def test_every_mend_is_found_in_the_gradio_that_is_installed():
-    assert len(mended()) == len(MENDS) == 2
+    assert len(mended()) == len(MENDS) == 3
     for name, mends in MENDS.items():
         as_it_is, _ = script_of(name)
         for mend in mends:
@@ -146,3 +146,23 @@ def test_handlers_of_one_event_come_to_rest_at_the_last_value(open_page):
         assert {calls[-1], calls[-2]} == {("a", "abcdefgh"), ("b", "abcdefgh")}
     finally:
         demo.close()
+
+
+@pytest.mark.browser
+def test_a_page_at_rest_draws_no_frames(open_page, url):
+    page = open_page()
+    page.add_init_script(
+        """window.frames_asked = 0;
+        const ask = requestAnimationFrame.bind(window);
+        window.requestAnimationFrame = (f) => { window.frames_asked++; return ask(f); };"""
+    )
+    page.goto(url)
+    page.wait_for_selector("#denoise-player .player[data-state=done]")
+    quiet(page)
+    assert page.evaluate("window.frames_asked") > 0  # it was loaded by way of the count
+    for _ in range(20):  # a slow machine may still have something to lay out
+        before = page.evaluate("window.frames_asked")
+        settle(page, 1000)
+        if page.evaluate("window.frames_asked") == before:
+            return
+    raise AssertionError("the page asked for frames all the time")
