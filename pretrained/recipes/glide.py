@@ -81,7 +81,7 @@ class ChosenRecords:
 def text(
     out: Folder = Path("runs/glide-text"),
     init: Annotated[str, typer.Option(help="The avatars' model to begin with.")] = str(SHIPPED),
-    steps: Steps = 4000,
+    steps: Steps = 16_000,
     batch_size: Annotated[int, typer.Option(help="Captions in a step.")] = 32,
     width: Annotated[int, typer.Option(help="Features of a token.")] = 96,
     layers: Annotated[int, typer.Option(help="Layers of the text encoder.")] = 4,
