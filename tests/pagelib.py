@@ -19,7 +19,6 @@ from axe_playwright_python.base import AXE_SCRIPT
 from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, Request, expect, sync_playwright
-from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from diffusion_core.training_runs import cost
 
@@ -307,16 +306,8 @@ def pixels(page: Page, name: str, where: str = "#denoise-player") -> np.ndarray:
 
 def choose(page: Page, label: str, option: str) -> None:
     menu = page.get_by_label(label, exact=True).filter(visible=True).first
-    found = page.get_by_role("option", name=re.compile(rf"^\W*{re.escape(option)}")).first
     menu.click()
-    try:
-        found.click(timeout=20_000)
-    except PlaywrightTimeoutError:
-        # Where the page grows as a menu opens, Gradio leaves the list where the menu was, which may
-        # be out of sight; a person opens it again.
-        page.keyboard.press("Escape")
-        menu.click()
-        found.click()
+    page.get_by_role("option", name=re.compile(rf"^\W*{re.escape(option)}")).first.click()
 
 
 def number(page: Page, label: str, value: int) -> None:

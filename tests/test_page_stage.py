@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from pagelib import beyond, choose, faults, in_light_and_dark, number, press, run
+from pagelib import beyond, choose, faults, in_light_and_dark, number, press, run, settle
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -98,3 +98,26 @@ def test_what_follows_from_a_choice_is_said(page):
     expect(page.get_by_role("radio", name="16", exact=True)).to_be_enabled()
     number(page, "Steps", 3)
     run(page)
+
+
+def test_an_open_list_stays_beside_its_menu_while_the_page_grows(page):
+    menu = page.get_by_label("Model", exact=True)
+    menu.click()
+    page.get_by_role("option").first.wait_for()
+    settle(page, 400)  # it slides open
+    apart = """() => {
+      const [list, menu] = ["[data-testid=dropdown-option]", "[aria-label='Model']"].map(
+        (each) => document.querySelector(each).getBoundingClientRect().top);
+      return list - menu;
+    }"""
+    before = page.evaluate(apart)
+    page.evaluate(
+        """() => {
+          const more = Object.assign(document.createElement("div"), { style: "height: 180px" });
+          document.querySelector("main").prepend(more);
+        }"""
+    )
+    page.wait_for_function(
+        f"before => Math.abs(({apart})() - before) < 2", arg=before, timeout=20_000
+    )
+    page.get_by_role("option").first.click()

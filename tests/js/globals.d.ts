@@ -24,6 +24,7 @@ interface PlotlyLayout {
 
 /** What is used of a Plotly figure. */
 interface PlotlyElement extends HTMLElement {
+  _context?: { _baseUrl: string };
   on?: (event: string, act: () => void) => void;
   layout?: PlotlyLayout;
   _fullLayout?: {

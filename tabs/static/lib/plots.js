@@ -23,6 +23,7 @@ export function watchPlot(stage, selector, { found, drawn }) {
     plot = now;
     plot.style.position = "relative";
     plot.style.touchAction = "pan-y"; // a swipe scrolls the page
+    referToItself(now);
     plot.on?.("plotly_afterplot", () => {
       if (!belowInstead(now)) drawn(now);
     });
@@ -31,6 +32,23 @@ export function watchPlot(stage, selector, { found, drawn }) {
   }
   new MutationObserver(look).observe(stage, { childList: true, subtree: true });
   look();
+}
+
+/**
+ * Have the figure's parts refer to each other within the page, whatever its address.
+ *
+ * Where a page has a base, as Gradio's has, Plotly writes the page's address of that moment before
+ * each reference. Once the address is another, the browser fetches the page anew to look there, and
+ * curves are clipped by nothing.
+ *
+ * @param {PlotlyElement} plot
+ */
+export function referToItself(plot) {
+  if (plot._context) plot._context._baseUrl = "";
+  for (const part of plot.querySelectorAll("[clip-path]")) {
+    const there = part.getAttribute("clip-path") ?? "";
+    part.setAttribute("clip-path", there.replace(/url\((['"]?)[^#)]*#/, "url($1#"));
+  }
 }
 
 /**

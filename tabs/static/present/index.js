@@ -1,6 +1,8 @@
-// The page's header: the glossary, Reset everything, Present, and the bar at the bottom.
+// The page's header: the glossary, Reset everything, Present, and the bar at the bottom; and what holds
+// for the page as a whole: fingers, and the lists of its menus.
 
 import { find } from "../lib/dom.js";
+import { keepListsInPlace } from "../lib/menus.js";
 import { parse } from "../lib/messages.js";
 import { openLessons } from "../lessons/events.js";
 import { row } from "./glossary.js";
@@ -39,6 +41,7 @@ export function mount(element) {
   button("#lessons-open").addEventListener("click", openLessons);
   button(".reset-now").addEventListener("click", resetEverything);
   heedFingers();
+  keepListsInPlace();
   new Present(find(root, ".bar", HTMLElement), button(".present"));
   return (value) => {
     /** @type {import("../lib/messages.js").HeaderMessage | null} */
