@@ -6,14 +6,17 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
-from ..fields import printable
+from ..fields import MAX_BYTES, printable
 from ..files import own_folder, save_tensors, shipped_folder, write_text
 from ..unet import UNet
-from .config import CONFIG, CheckpointConfig
+from .config import CONFIG, CheckpointConfig, schedule_from
 from .formats import (
     RESULTS,
     SETTINGS,
@@ -26,9 +29,10 @@ from .formats import (
     weights_file,
 )
 from .hub import CARD, DownloadProgress, check_cached, download, plain_id
-from .model import Checkpoint
-from .weights import digest_of, read_weights
+from .model import Checkpoint, ModelSettings
+from .weights import digest_of, read_network, read_weights
 
+SettingsT = TypeVar("SettingsT", bound=ModelSettings)
 TABLE_BEGIN, TABLE_END = "<!-- table -->", "<!-- /table -->"
 
 
@@ -92,19 +96,71 @@ def save_checkpoint(
     Raises:
         ValueError: if the network is not what config describes, or overflows half precision.
     """
-    if unet.config != config.unet:
+    folder = Path(folder)
+    if card is None and (folder / CARD).exists():
+        card = without_table((folder / CARD).read_text(encoding="utf-8"))
+    save_network(folder, unet, config.unet, config, card)
+    # What was measured of other weights is not true of these.
+    (folder / RESULTS).unlink(missing_ok=True)
+
+
+def save_network(
+    folder: str | Path,
+    network: nn.Module,
+    shape: object,
+    config: ModelSettings,
+    card: str | None = None,
+) -> None:
+    """Write a network of any kind; each file beside its name, then renamed into place.
+
+    Args:
+        folder: Made if it is not there.
+        network: Its weights are stored in half precision; its `config` is its shape.
+        shape: The shape that the settings describe.
+        config: The settings.
+        card: Text of the README.md; None writes a short one, or keeps one that is there.
+
+    Raises:
+        ValueError: if the network is not what config describes, or overflows half precision.
+    """
+    if network.config != shape:
         raise ValueError("The network is not the one that the configuration describes.")
-    half = {k: v.detach().cpu().half().contiguous() for k, v in unet.state_dict().items()}
+    half = {k: v.detach().cpu().half().contiguous() for k, v in network.state_dict().items()}
     if not all(bool(torch.isfinite(v).all()) for v in half.values()):
         raise ValueError("A weight is not finite in half precision; the network has diverged.")
     folder = Path(folder)
     save_tensors(folder / WEIGHTS, half, {"format": "pt"})
     write_text(folder / CONFIG, config.to_json())
-    # What was measured of other weights is not true of these.
-    (folder / RESULTS).unlink(missing_ok=True)
-    if card is None and (folder / CARD).exists():
-        card = without_table((folder / CARD).read_text(encoding="utf-8"))
-    write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
+    if card is not None or not (folder / CARD).exists():
+        write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
+
+
+def load_network(
+    folder: str | Path,
+    read: Callable[[bytes], SettingsT],
+    build: Callable[[SettingsT], Any],
+    name: str | None = None,
+) -> Checkpoint:
+    """Read what `save_network` wrote; in evaluation mode, on the CPU.
+
+    Args:
+        folder: The folder.
+        read: Reads the settings.
+        build: Builds the network that they describe.
+        name: What to call it, where not by its folder.
+
+    Raises:
+        ValueError: if it is not there, is broken, or something else, in one sentence.
+    """
+    folder = Path(folder)
+    short = printable(folder.name)
+    with in_a_sentence(short):
+        with open(folder / CONFIG, "rb") as opened:
+            config = read(opened.read(MAX_BYTES + 1))
+        digest = digest_of(folder / WEIGHTS)
+        network = read_network(folder / WEIGHTS, lambda: build(config))
+    network.eval().requires_grad_(False)
+    return Checkpoint(network, schedule_from(config.schedule), config, name or short, digest)
 
 
 def without_table(card: str) -> str:

@@ -12,22 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..checkpoint import (
-    CARD,
     CONFIG,
-    WEIGHTS,
     Checkpoint,
-    digest_of,
-    in_a_sentence,
-    read_network,
+    load_network,
+    save_network,
     schedule_from,
 )
 from ..conditioning import AttributeNames
 from ..denoiser import PREDICTION_TYPES
 from ..fields import (
-    MAX_BYTES,
     Kind,
     check_fields,
     flag,
@@ -37,11 +31,9 @@ from ..fields import (
     one_of,
     optional,
     parse_json,
-    printable,
     text,
     whole,
 )
-from ..files import save_tensors, write_text
 from .network import CloudNetwork, CloudNetworkConfig
 
 FORMAT = "diffusion-playground-clouds/1"
@@ -156,16 +148,7 @@ def save_clouds(
     Raises:
         ValueError: if the network is not what config describes, or overflows half precision.
     """
-    if network.config != config.network:
-        raise ValueError("The network is not the one that the configuration describes.")
-    half = {k: v.detach().cpu().half().contiguous() for k, v in network.state_dict().items()}
-    if not all(bool(torch.isfinite(v).all()) for v in half.values()):
-        raise ValueError("A weight is not finite in half precision; the network has diverged.")
-    folder = Path(folder)
-    save_tensors(folder / WEIGHTS, half, {"format": "pt"})
-    write_text(folder / CONFIG, config.to_json())
-    if card is not None or not (folder / CARD).exists():
-        write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
+    save_network(folder, network, config.network, config, card)
 
 
 def load_clouds(folder: str | Path) -> Checkpoint:
@@ -174,12 +157,4 @@ def load_clouds(folder: str | Path) -> Checkpoint:
     Raises:
         ValueError: if it is not there, is broken, or something else, in one sentence.
     """
-    folder = Path(folder)
-    name = printable(folder.name)
-    with in_a_sentence(name):
-        with open(folder / CONFIG, "rb") as opened:
-            config = CloudConfig.from_json(opened.read(MAX_BYTES + 1))
-        digest = digest_of(folder / WEIGHTS)
-        network = read_network(folder / WEIGHTS, lambda: CloudNetwork(config.network))
-    network.eval().requires_grad_(False)
-    return Checkpoint(network, schedule_from(config.schedule), config, name, digest)
+    return load_network(folder, CloudConfig.from_json, lambda config: CloudNetwork(config.network))

@@ -12,18 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..checkpoint import (
-    CARD,
     CONFIG,
-    WEIGHTS,
     Checkpoint,
-    digest_of,
-    in_a_sentence,
     load_checkpoint,
-    read_network,
+    load_network,
+    save_network,
     schedule_from,
 )
 from ..conditioning import AttributeNames
@@ -40,7 +36,6 @@ from ..fields import (
     printable,
     text,
 )
-from ..files import save_tensors, write_text
 from .captions import Tokenizer, words_of
 from .network import GlideNetwork, GlideNetworkConfig
 
@@ -163,16 +158,7 @@ def save_glide(
     Raises:
         ValueError: if the network is not what config describes, or overflows half precision.
     """
-    if network.config != config.network:
-        raise ValueError("The network is not the one that the configuration describes.")
-    half = {k: v.detach().cpu().half().contiguous() for k, v in network.state_dict().items()}
-    if not all(bool(torch.isfinite(v).all()) for v in half.values()):
-        raise ValueError("A weight is not finite in half precision; the network has diverged.")
-    folder = Path(folder)
-    save_tensors(folder / WEIGHTS, half, {"format": "pt"})
-    write_text(folder / CONFIG, config.to_json())
-    if card is not None or not (folder / CARD).exists():
-        write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
+    save_network(folder, network, config.network, config, card)
 
 
 def is_glide(folder: str | Path) -> bool:
@@ -191,15 +177,9 @@ def load_glide(folder: str | Path) -> Checkpoint:
     Raises:
         ValueError: if it is not there, is broken, or something else, in one sentence.
     """
-    folder = Path(folder)
-    name = printable(folder.name)
-    with in_a_sentence(name):
-        with open(folder / CONFIG, "rb") as opened:
-            config = GlideConfig.from_json(opened.read(MAX_BYTES + 1))
-        digest = digest_of(folder / WEIGHTS)
-        network = read_network(folder / WEIGHTS, lambda: GlideNetwork(config.network))
-    network.eval().requires_grad_(False)
-    return Checkpoint(network, schedule_from(config.schedule), config, str(folder), digest)
+    return load_network(
+        folder, GlideConfig.from_json, lambda config: GlideNetwork(config.network), str(folder)
+    )
 
 
 def load_model(folder_or_hub_id: str | Path) -> Checkpoint:
