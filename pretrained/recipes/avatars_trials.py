@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -112,16 +113,16 @@ def plan_of(trial: Trial, data: ImageDataset, save_every: int = 10**6) -> Traini
 
 
 @torch.no_grad()
-def errors(checkpoint: Checkpoint, test: ImageDataset, num: int = 256) -> list[float]:
-    """Root mean square error of x0_hat at each of `LOG_SNRS`, on held-out avatars."""
-    indices = torch.arange(num)
-    x0, said = test.batch(indices)[0], test.conditions(indices)
+def errors(
+    checkpoint: Checkpoint, x0: Tensor, said: Tensor | None, levels: Sequence[float] = LOG_SNRS
+) -> list[float]:
+    """Root mean square error of x0_hat at each log-SNR, on pictures with their conditions."""
     denoiser = ModelDenoiser(
         checkpoint.network, checkpoint.schedule, checkpoint.config.prediction_type, said
     )
     found = []
-    for level in LOG_SNRS:
-        t = torch.full((num,), timestep_of(level, checkpoint.schedule))
+    for level in levels:
+        t = torch.full((len(x0),), timestep_of(level, checkpoint.schedule))
         eps = torch.randn(x0.shape, generator=seeded("trial", level))
         x0_hat = denoiser.predict(q_sample(x0, t, eps, checkpoint.schedule), t)[1].clamp(-1, 1)
         found.append(float((x0_hat - x0).square().mean().sqrt()))
@@ -178,13 +179,15 @@ def run(
     steps.close()
     config = plan.checkpoint_config(train_set, done)
     checkpoint = Checkpoint(unet.eval().requires_grad_(False), schedule, config, name, "")
+    first = torch.arange(256)
+    held_out = test.batch(first)[0], test.conditions(first)
     found: dict[str, object] = {
         "trial": name,
         "choice": asdict(trial),
         "parameters": sum(p.numel() for p in unet.parameters()),
         "steps": done,
         "images/s": done * trial.batch_size / seconds,
-        "error": dict(zip(map(str, LOG_SNRS), errors(checkpoint, test), strict=True)),
+        "error": dict(zip(map(str, LOG_SNRS), errors(checkpoint, *held_out), strict=True)),
     }
     if not (JUDGE / "model.safetensors").exists():
         return found | {"judge": "none yet; make it with pretrained/recipes/avatars_judge.py"}

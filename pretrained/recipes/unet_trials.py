@@ -36,12 +36,11 @@ from diffusion_core.evaluation import (
     load_judge,
 )
 from diffusion_core.files import write_text
-from diffusion_core.process import q_sample
-from diffusion_core.schedule import Schedule
 from diffusion_core.seeding import seeded
 from diffusion_core.training import TrainConfig
 from diffusion_core.training_runs import TrainingPlan, train_resumably
 from diffusion_core.unet import UNet, UNetConfig
+from pretrained.recipes.avatars_trials import errors
 
 LOG_SNRS = (-4.0, 0.0, 4.0)
 KEPT = "trials.json"
@@ -74,24 +73,6 @@ def plan_of(
     plan = TrainingPlan.for_data(data, config, noise, channels)
     changed = dataclasses.replace(plan.unet, **TRIALS[name][0])
     return dataclasses.replace(plan, unet=changed)
-
-
-def timestep_at(log_snr: float, schedule: Schedule) -> int:
-    """The timestep whose log-SNR lies nearest."""
-    return int((schedule.log_snr(torch.arange(len(schedule))) - log_snr).abs().argmin())
-
-
-@torch.no_grad()
-def errors(checkpoint: Checkpoint, test: ImageDataset, num: int) -> list[float]:
-    """Root mean square error of x0_hat at each of `LOG_SNRS`, on test pictures."""
-    x0, labels = test.batch(torch.arange(num))
-    denoiser, found = checkpoint.denoiser(labels), []
-    for level in LOG_SNRS:
-        t = torch.full((num,), timestep_at(level, checkpoint.schedule))
-        eps = torch.randn(x0.shape, generator=seeded("trial", level))
-        x0_hat = denoiser.predict(q_sample(x0, t, eps, checkpoint.schedule), t)[1].clamp(-1, 1)
-        found.append(float((x0_hat - x0).square().mean().sqrt()))
-    return found
 
 
 def run(
@@ -131,7 +112,7 @@ def run(
         "compared": len(target),
         "parameters": sum(p.numel() for p in unet.parameters()),
         "ms": 1000 * seconds[len(seconds) // 2],
-        "errors": errors(checkpoint, test, min(num, len(test))),
+        "errors": errors(checkpoint, *test.batch(torch.arange(min(num, len(test)))), LOG_SNRS),
         "frechet": frechet_distance(judged(judge, images)[0], target),
     }
 
