@@ -24,7 +24,7 @@ def script_of(name):
 
 
 def test_every_mend_is_found_in_the_gradio_that_is_installed():
-    assert len(mended()) == len(MENDS) == 3
+    assert len(mended()) == len(MENDS) == 4
     for name, mends in MENDS.items():
         as_it_is, _ = script_of(name)
         for mend in mends:
@@ -70,6 +70,57 @@ def test_the_events_of_a_component_are_found_as_before():
     same = json.loads(told.stdout)
     assert [a for a, _ in same] == [b for _, b in same]
     assert [a for a, _ in same[:4]] == [["change", "change"], ["input"], ["load"], []]
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_an_event_that_is_sent_as_the_stream_closes_is_answered():
+    code = """
+      const opened = [];
+      const client = (OPEN_STREAM) => {
+        const streams = [];
+        const page = {
+          event_callbacks: {}, unclosed_events: new Set(), pending_stream_messages: {},
+          stream_status: { open: false }, config: { root: "http://x", protocol: "sse_v3" },
+          session_hash: "s", api_prefix: "", abort_controller: { abort() {} }, streams,
+          stream() { const each = {}; streams.push(each); return each; },
+          open_stream() { return OPEN_STREAM.call(page); },
+        };
+        return page;
+      };
+      const closes = (page) => page.streams.at(-1).onmessage({ data: '{"msg":"close_stream"}' });
+      (async () => {
+        for (const open of [BEFORE, AFTER]) {
+          const page = client(open), counts = [];
+          page.unclosed_events.add("a");
+          page.event_callbacks.a = () => {};
+          await page.open_stream();
+          await page.streams[0].onmessage({ data: '{"msg":"process_completed","event_id":"a"}' });
+          await closes(page);
+          counts.push(page.streams.length);  // nobody waits
+          await page.open_stream();
+          page.unclosed_events.add("b");  // sent while the stream was open, which then closes
+          await closes(page);
+          counts.push(page.streams.length);
+          await closes(page);  // what never ends keeps no stream open for ever
+          counts.push(page.streams.length);
+          opened.push(counts);
+        }
+        console.log(JSON.stringify(opened));
+      })();
+    """
+    opening = r"async function (\w+)\(\)\{let\{event_callbacks:\w+,unclosed_events:"
+    helpers = []
+    for script in script_of("index"):
+        name = re.search(opening, script)[1]
+        text = block(script, rf"async function {name}\(\)\{{")
+        close = re.search(r"`close_stream`\)\{(\w+)\(", text)[1]
+        path = re.search(r"\$\{\w+\.root\}\$\{this\.api_prefix\}/\$\{(\w+)\}", text)[1]
+        closing = block(script, rf"function {close}\(")
+        helpers.append(f"(() => {{ const {path} = 'queue/data'; {closing} return {text} }})()")
+    code = code.replace("BEFORE", helpers[0]).replace("AFTER", helpers[1])
+    told = subprocess.run(["node", "-e", code], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout) == [[1, 2, 2], [1, 3, 3]]
 
 
 STATUSES = r"async update_loading_stati_state\(\)\{"
