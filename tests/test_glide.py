@@ -391,8 +391,9 @@ def test_pictures_have_captions_of_their_own_records():
 
 
 def test_the_second_stage_is_the_cores_training_and_goes_on(tmp_path, cpu):
-    def run(folder, stop=None):
+    def run(folder, stop=None, words_only=False):
         _, network = small_network()
+        network.unet.requires_grad_(not words_only)
         config = dataclasses.replace(glide_training(4, batch_size=2), save_every=1)
         losses = []
         for step in learn_glide(network, captioned(), SCHEDULE, config, folder=folder):
@@ -409,6 +410,14 @@ def test_the_second_stage_is_the_cores_training_and_goes_on(tmp_path, cpu):
     moved = {key for key in begun if not torch.equal(begun[key], a[f"unet.{key}"])}
     for part in ("cross.0.to_out.weight", "text.words.weight", "unet.conv_in.weight"):
         assert part in moved
+    with pytest.raises(ValueError, match="fixed"):
+        run(tmp_path / "whole", words_only=True)
+    words = run(tmp_path / "words", 2, True) + run(tmp_path / "words", None, True)
+    assert words[0] == whole[0] and words != whole and len(words) == 4
+    c = load_file(tmp_path / "words/state.safetensors")
+    moved = {key for key in begun if not torch.equal(begun[key], c[f"unet.{key}"])}
+    assert {"cross.0.to_out.weight", "text.words.weight"} <= moved
+    assert not any(key.startswith("unet.") for key in moved)
 
 
 # --- measured ---------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ tells, e(told), by regression:
 
 So the network is asked in words as it was by menus, before it has seen a caption beside a picture.
 The second stage is the core's own training, `training.train`, with captions for conditions: there
-it learns what menus could not ask for.
+it learns what menus could not ask for. GLIDE trained all of its network; where there is no time for
+so many pictures, the UNet's own weights can stay, and only text encoder and attention to words
+learn: their gradient costs less, and what the UNet draws well it cannot forget.
 
 Both are saved so that they can go on, and to the bit as if they had not been interrupted: the draws
 of a step follow from the seed and its number.
@@ -204,7 +206,8 @@ def learn_glide(
     """Train the whole network on captioned pictures, and yield after every step.
 
     Args:
-        network: The network with the weights to begin with; it is changed in place.
+        network: The network with the weights to begin with; it is changed in place, but for what
+            requires no gradient.
         data: The pictures and their captions.
         schedule: The noise schedule.
         config: The settings, as of `glide_training`.
@@ -218,7 +221,10 @@ def learn_glide(
     state: TrainingState[GlideNetwork] = TrainingState.of(network, config, device)
     shape = dataclasses.asdict(network.config)
     settings = _settings(config, shape, len(data.records), data.tokenizer)
-    settings["data"] |= {"content": data.pictures.content, "captions": data.seed}
+    fixed = [
+        k for k, v in network.named_children() if not any(p.requires_grad for p in v.parameters())
+    ]
+    settings["data"] |= {"content": data.pictures.content, "captions": data.seed, "fixed": fixed}
     file = None if folder is None else folder / STATE_FILE
     if file is not None and file.exists():
         read_state(file, settings, schedule, state)

@@ -2,6 +2,7 @@
 
     python -m pretrained.recipes.glide text         captions to the vectors of the menus
     python -m pretrained.recipes.glide pictures     the whole network, on avatars with captions
+    python -m pretrained.recipes.glide pictures --only-words    its UNet stays: an hour of a CPU
 
 Each goes on from its last save when it is started again. `text` needs the avatars' model and no
 picture, and leaves in its folder a model that can be asked in words for all that the menus have.
@@ -130,10 +131,15 @@ def pictures(
     dataset: Annotated[
         str, typer.Option(help=f"avatars, or {EMBEDDED}, of which less is recorded.")
     ] = "avatars",
+    only_words: Annotated[
+        bool,
+        typer.Option(help="Leave the UNet's own weights as they are: for a few steps on a CPU."),
+    ] = False,
+    learning_rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 3e-4,
     save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 100,
     say_every: SayEvery = 50,
 ) -> None:
-    """Train the whole network on avatars with captions."""
+    """Train the whole network on avatars with captions, or only what reads the words."""
     begun = load_glide(init)
     assert isinstance(begun.config, GlideConfig) and isinstance(begun.network, GlideNetwork)
     file = (
@@ -143,8 +149,9 @@ def pictures(
         load_dataset(dataset), AvatarRecords(file), begun.config.tokenizer, SEED
     )
     config = glide_training(steps, batch_size=batch_size, seed=SEED)
-    config = dataclasses.replace(config, save_every=save_every)
+    config = dataclasses.replace(config, save_every=save_every, learning_rate=learning_rate)
     network, losses, began = begun.network.train().requires_grad_(True), [], time.perf_counter()
+    network.unet.requires_grad_(not only_words)
     for step in learn_glide(
         network, data, begun.schedule, config, folder=out, device=best_device()
     ):
