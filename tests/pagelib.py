@@ -33,6 +33,7 @@ FLAGS = [
     # Lets the frame of another site open a page on loopback, where the tests have it.
     "--disable-features=LocalNetworkAccessChecks",
 ]
+PAGE_MODELS = ("one", "two", "peeps", "broken")  # in the page's folder of models, for all tests
 VIEWPORT = {"width": 1280, "height": 900}
 TIMEOUT = 180_000  # milliseconds: some machines are slow, and others for a while
 expect.set_options(timeout=TIMEOUT)  # of all tests
@@ -129,10 +130,11 @@ def models_folder(tmp_path_factory) -> Path:
     from conftest import save_tiny, save_tiny_avatars
 
     folder = tmp_path_factory.mktemp("page-models")
-    save_tiny(folder / "one", seed=1)
-    save_tiny(folder / "two", seed=2)
-    save_tiny_avatars(folder / "peeps")
-    broken = save_tiny(folder / "broken", seed=3) / "model.safetensors"
+    one, two, peeps, broken = PAGE_MODELS
+    save_tiny(folder / one, seed=1)
+    save_tiny(folder / two, seed=2)
+    save_tiny_avatars(folder / peeps)
+    broken = save_tiny(folder / broken, seed=3) / "model.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
     return folder
 
@@ -153,6 +155,17 @@ def url(models_folder):
     demo.close()
     assert shutdown.close(60), "something still computes"
     os.environ.pop("DIFFUSION_MODELS")
+
+
+@pytest.fixture(autouse=True)
+def _models_are_as_before(request):
+    """What a test trained or fetched is gone for the next one, whose menus would name it."""
+    found = "models_folder" in request.fixturenames
+    folder = request.getfixturevalue("models_folder") if found else None
+    yield
+    for path in folder.iterdir() if folder else ():
+        if path.is_dir() and path.name not in PAGE_MODELS:
+            shutil.rmtree(path)
 
 
 STEP_SECONDS: OrderedDict = OrderedDict()  # what was "measured" for pages, apart from real measures

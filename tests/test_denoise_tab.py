@@ -157,6 +157,19 @@ def test_no_stop_sign_is_left_behind(tiny_folder, tmp_path):
     assert not STOP_SIGNALS.signs
 
 
+def test_of_two_runs_that_arrive_the_other_way_round_the_newer_goes_on():
+    with STOP_SIGNALS.sign_of("me player", "00000zz2-newer") as newer:
+        with STOP_SIGNALS.sign_of("me player", "00000zz1-older") as older:
+            assert older.is_set() and not newer.is_set()
+        STOP_SIGNALS.stop("00000zz2-newer")
+        assert newer.is_set()
+    with STOP_SIGNALS.sign_of("me player", "00000zz1-older") as older:
+        assert not older.is_set()
+        with STOP_SIGNALS.sign_of("me player", "00000zz3-newest") as newer:
+            assert older.is_set() and not newer.is_set()
+    assert not STOP_SIGNALS.signs
+
+
 def test_a_second_run_of_the_session_stops_the_first(tiny_folder):
     controls = asked(tiny_folder, steps=50, images=1)
     first = handlers.denoise(controls, "first", REQUEST)

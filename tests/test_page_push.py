@@ -135,4 +135,3 @@ def test_from_the_page(page, hub, models_folder, monkeypatch, capfd):
     assert beyond(page) == [] and faults(page) == []
     printed = "".join(capfd.readouterr())
     assert hub.token not in printed and "hf_never_shown" not in printed
-    shutil.rmtree(models_folder / "to-push")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -11,13 +12,16 @@ from dataclasses import dataclass, field
 from .sessions import SESSIONS
 from .shutdown import WORKERS, Worker
 
+_TIME = re.compile(r"([0-9a-z]{8})-")  # how `newRun` of lib/runs.js begins a name
+
 
 @dataclass
 class StopSignals:
     """One stop sign for each stage of a session, which takes effect after the present step.
 
     A new run of a stage raises the sign of the one before; a Stop may arrive before the run
-    that it means, so the last ones are remembered by name.
+    that it means, so the last ones are remembered by name. Two runs that the page begins in one
+    breath may begin here in the other order: their names tell which is the newer.
     """
 
     signs: dict[str, tuple[str, threading.Event]] = field(default_factory=dict)
@@ -28,7 +32,10 @@ class StopSignals:
         """A sign for a new run; an older run of the stage sees its own raised."""
         sign = threading.Event()
         with self.lock:
-            if before := self.signs.pop(stage, None):
+            if before := self.signs.get(stage):
+                if _newer(before[0], run_id):
+                    sign.set()
+                    return sign
                 before[1].set()
             if run_id in self.refused:
                 sign.set()
@@ -81,6 +88,12 @@ class StopSignals:
         with self.lock:
             for _, sign in self.signs.values():
                 sign.set()
+
+
+def _newer(one: str, other: str) -> bool:
+    """Whether the page began the one after the other, as far as their names tell."""
+    times = [_TIME.match(name) for name in (one, other)]
+    return all(times) and times[0][1] > times[1][1]  # type: ignore[index]
 
 
 STOP_SIGNALS = StopSignals()

@@ -26,7 +26,7 @@ import {
 import { startRace, stopRace } from "../../tabs/static/race/clicks.js";
 import { confirmDelete, fillIn, leavePreset } from "../../tabs/static/training/clicks.js";
 
-const NAME = /^[0-9a-z]{12,28}$/;
+const NAME = /^[0-9a-z]{8}-[0-9a-z]{12,28}$/;
 let elements = {};
 let heard = [];
 
@@ -47,6 +47,8 @@ beforeEach(() => {
 
 test("a run's name is long and each another", () => {
   const names = new Set(Array.from({ length: 100 }, newRun));
+  const times = [...names].map((name) => name.slice(0, 9));
+  assert.deepEqual(times, times.toSorted());
   assert.equal(names.size, 100);
   for (const name of names) assert.match(name, NAME);
 });

@@ -4,10 +4,15 @@
 /** Leaves a component as it is; its value, handed back, would undo what it was given meanwhile. */
 export const SKIP = { __type__: "update" };
 
-/** The name of a run: the browser gives it, and nobody else can guess it. */
+/**
+ * The name of a run: the browser gives it, and nobody else can guess it. It begins with the time
+ * since the page was opened, so that of two runs everybody knows the newer one, also where the
+ * server hears of them the other way round.
+ */
 export function newRun() {
+  const time = Math.floor(performance.now() * 10).toString(36).padStart(8, "0");
   const parts = [...crypto.getRandomValues(new Uint32Array(4))];
-  return parts.map((n) => n.toString(36)).join("");
+  return `${time}-${parts.map((n) => n.toString(36)).join("")}`;
 }
 
 /**
