@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from types import SimpleNamespace
 
 import gradio as gr
