@@ -23,6 +23,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
+import tabs
 from diffusion_core.checkpoint import (
     Checkpoint,
     CheckpointConfig,
@@ -35,6 +36,7 @@ from diffusion_core.engines import on_engine
 from diffusion_core.generation import run
 from diffusion_core.unet import UNet, UNetConfig
 
+tabs.importing_gradio.spare_type_stubs()  # before any test imports Gradio, as app.py has it
 pytest_plugins = ["pagelib"]
 
 

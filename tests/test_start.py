@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import torch
@@ -45,6 +46,23 @@ def test_a_model_is_loaded_and_the_page_laid_out_without_what_only_training_need
         [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True
     )
     assert done.stdout.split() == ["set()", "set()"], done.stdout + done.stderr
+
+
+def test_gradio_writes_no_type_stubs_and_does_not_parse_its_sources(tmp_path, monkeypatch):
+    """Parsing them is a third of its import; see tabs.importing_gradio."""
+    import ast
+
+    import gradio.component_meta
+
+    source = tmp_path / "own_component.py"
+    source.write_text("import gradio\n\n\nclass Own(gradio.HTML):\n    pass\n")
+    monkeypatch.setattr(ast, "parse", None)
+    spec = spec_from_file_location("own_component", source)
+    assert spec is not None and spec.loader is not None
+    spec.loader.exec_module(module_from_spec(spec))
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["own_component.py"]
+    # Where Gradio does it by another name, it has to be spared anew.
+    assert "create_or_modify_pyi(" in Path(gradio.component_meta.__file__).read_text()
 
 
 def test_the_numbers_of_a_network_that_is_read_are_those_of_its_file():
