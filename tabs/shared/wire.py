@@ -1072,10 +1072,17 @@ class GlideMessage(TypedDict):
     note: NotRequired[str]
 
 
+class CaptionExample(TypedDict):
+    """A caption to begin with."""
+
+    name: str
+    caption: str
+
+
 class CaptionNoteMessage(TypedDict):
     """What stands under a field for a caption."""
 
     field: str
     words: list[str]
-    examples: list[str]
+    examples: list[CaptionExample]
     note: str

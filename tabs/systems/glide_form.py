@@ -14,15 +14,16 @@ from ..shared.number_input import in_range, slider
 from ..shared.seed_input import seed_input
 
 MOST_SCALE, MOST_STEPS = 10, 50
-# What the page offers to begin with: people, pixels, thumbs, and sentences of different orders.
-EXAMPLES = (
-    "a smiling person with an afro and round glasses, mint background",
-    "on a pink backdrop, a furious person with pink hair and a beard",
-    "an old person with grey hair in a yellow shirt",
-    "a calm person in a turban, without glasses",
-    "pixel art, blue hair, a red hat, yellow background",
-    "a happy orange thumb on a blue background",
-)
+# What the page offers to begin with, by a short name each: people, pixels, a thumb, and sentences
+# of different orders.
+EXAMPLES = {
+    "Afro": "a smiling person with an afro and round glasses, mint background",
+    "Pink hair": "on a pink backdrop, a furious person with pink hair and a beard",
+    "Old": "an old person with grey hair in a yellow shirt",
+    "Turban": "a calm person in a turban, without glasses",
+    "Pixel art": "pixel art, blue hair, a red hat, yellow background",
+    "Thumb": "a happy orange thumb on a blue background",
+}
 
 
 def caption_field(label: str, **options: object) -> gr.Textbox:
@@ -54,8 +55,8 @@ class GlideForm:
         seed: The seed of the noise, in digits.
     """
 
-    caption: str = entry(EXAMPLES[0], partial(caption_field, "Caption"))
-    second: str = entry(EXAMPLES[3], partial(caption_field, "Second caption, from the same noise"))
+    caption: str = entry(EXAMPLES["Afro"], partial(caption_field, "Caption"))
+    second: str = entry(EXAMPLES["Turban"], partial(caption_field, "Second caption"))
     scale: float | None = entry(
         2,
         partial(slider, 1, MOST_SCALE, step=0.5, label="Guidance"),

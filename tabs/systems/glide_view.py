@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
@@ -156,11 +156,11 @@ def name_unknown_second(caption: str) -> str:
     return _note("second", caption)
 
 
-def _note(field: str, caption: str, examples: tuple[str, ...] = ()) -> str:
+def _note(field: str, caption: str, examples: Mapping[str, str] | None = None) -> str:
     message: CaptionNoteMessage = {
         "field": FIELDS[field],
         "words": [] if examples else known_words(),
-        "examples": [*examples],
+        "examples": [{"name": k, "caption": v} for k, v in (examples or {}).items()],
         "note": unknown_words(caption),
     }
     return json.dumps(message)

@@ -1152,11 +1152,19 @@ export function parse(text) {
  */
 
 /**
+ * A caption to begin with.
+ *
+ * @typedef {object} CaptionExample
+ * @property {string} name What its button says.
+ * @property {string} caption
+ */
+
+/**
  * What stands under a field for a caption.
  *
  * @typedef {object} CaptionNoteMessage
  * @property {string} field The id of the field.
  * @property {string[]} words The words that are known, to complete what is typed.
- * @property {string[]} examples Captions to begin with.
+ * @property {CaptionExample[]} examples
  * @property {string} note Names each word that is not known; "" where all are.
  */

@@ -55,6 +55,18 @@ export function mount(element) {
     if (event.target === field() && event.isTrusted) offer();
   };
   document.addEventListener("input", typed);
+  /** They go when the focus is neither in the field nor on one of them. @param {FocusEvent} event */
+  const left = (event) => {
+    if (!root.isConnected) return document.removeEventListener("focusin", left);
+    const now = /** @type {Node} */ (event.target);
+    if (now !== field() && !offered.contains(now)) offered.replaceChildren();
+  };
+  document.addEventListener("focusin", left);
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !offered.contains(document.activeElement)) return;
+    offered.replaceChildren();
+    field()?.focus();
+  });
 
   return (value) => {
     /** @type {Message | null} */
@@ -65,9 +77,11 @@ export function mount(element) {
     const examples = find(root, ".examples", HTMLElement);
     examples.hidden = !message.examples.length;
     examples.replaceChildren(
-      ...message.examples.map((caption) => {
-        const button = make("button", { words: caption });
+      make("span", { words: "Try" }),
+      ...message.examples.map(({ name, caption }) => {
+        const button = make("button", { words: name });
         button.type = "button";
+        button.title = caption;
         button.addEventListener("click", () => write(caption, caption.length));
         return button;
       }),

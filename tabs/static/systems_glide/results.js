@@ -2,7 +2,7 @@
 
 /** @typedef {import("../lib/messages.js").GlideRowMessage} Row */
 
-const [LEFT, RIGHT, ROW, TOP] = [104, 440, 26, 22];
+const [LEFT, RIGHT, ROW, TOP] = [104, 434, 26, 22];
 const WIDTH = 460;
 
 /**

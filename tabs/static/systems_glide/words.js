@@ -94,7 +94,7 @@ export function boxesOf({ boxes = [], sampler }) {
   const [text, attention, model] = boxes;
   if (!text || !attention || !model) return [];
   const step = sampler ? `a step of ${sampler}` : "a step of the sampler";
-  const lines = ["c the caption, ∅ the empty one", step];
+  const lines = ["ε̂(∅) + s (ε̂(c) − ε̂(∅))", "c: the caption, ∅: none", step];
   return [
     boxOf(text),
     arrowOf("→"),
@@ -102,6 +102,6 @@ export function boxesOf({ boxes = [], sampler }) {
     arrowOf("⇄"),
     boxOf(model),
     arrowOf("ε̂ →"),
-    boxOf({ key: "sum", title: "ε̂(∅) + s (ε̂(c) − ε̂(∅))", lines }),
+    boxOf({ key: "sum", title: "Guidance", lines }),
   ];
 }
