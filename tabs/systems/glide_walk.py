@@ -330,13 +330,12 @@ def boxes(checkpoint: Checkpoint) -> list[SystemBox]:
     h, w = config.map_size
     of_text = sum(p.numel() for p in network.text.parameters())
     of_all, count = checkpoint.num_parameters, len(network.cross)
-    layers = f"{count} layer{'' if count == 1 else 's'} at {h} × {w}"
     return [
         {
             "key": "text",
             "title": "Text encoder",
             "lines": [
-                f"{len(tokenizer.vocabulary)} words, {text.layers} layers",
+                f"{len(tokenizer.vocabulary)} words, {_layers(text.layers)}",
                 f"{_millions(of_text)} parameters",
                 "gives tokens, a vector",
             ],
@@ -345,7 +344,7 @@ def boxes(checkpoint: Checkpoint) -> list[SystemBox]:
             "key": "attention",
             "title": "Attention to words",
             "lines": [
-                layers,
+                f"{_layers(count)} at {h} × {w}",
                 f"{_millions(network.num_new_parameters - of_text)} parameters",
                 f"{config.cross_heads} heads" if network.attends else "adds nothing yet",
             ],
@@ -360,6 +359,10 @@ def boxes(checkpoint: Checkpoint) -> list[SystemBox]:
             ],
         },
     ]
+
+
+def _layers(count: int) -> str:
+    return f"{count} layer{'' if count == 1 else 's'}"
 
 
 def _millions(count: int) -> str:
