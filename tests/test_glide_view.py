@@ -305,7 +305,8 @@ def test_without_the_model_there_is_one_sentence(tmp_path, monkeypatch):
     message = opening_message()
     assert "train it with python -m pretrained.recipes.glide" in message["absent"]
     assert message["boxes"] == [] and message["vocabulary"] == []
-    assert list(draw_captions_first(FORM, "glide", False, "run 14", SESSION)) == []
+    (only,) = draw_captions_first(FORM, "glide", False, "run 14", SESSION)
+    assert json.loads(only["glide_stage"]) == {**message, "run": "run 14"}
     assert "is not here" in last(draw_captions(FORM, "run 15", SESSION))[1]
     assert json.loads(name_unknown("afro"))["words"] == []
     assert code(FORM).startswith("# The model glide-avatars is not here")

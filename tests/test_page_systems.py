@@ -171,6 +171,14 @@ def test_captions_are_drawn_looked_into_gone_on_with_and_opened_again(
     expect(stage).to_have_attribute("data-frame", "4")
     assert (pixels(page, "x_t", "#glide-stage") == before).all()
 
+    # What another system's view showed, it shows again, and this one too.
+    choose(page, "System", "Guided diffusion")
+    expect(page.locator("#guided-stage .film")).to_have_text("finished · 25 steps")
+    expect(page.locator(STAGE)).to_have_attribute("data-state", "done")
+    choose(page, "System", "GLIDE")
+    expect(page.locator("#glide-stage .lane").first.locator(".words")).to_contain_text("thumb")
+    expect(stage).to_have_attribute("data-state", "done")
+
     # Its run card opens it again, to the bit.
     with page.expect_download() as download:
         press(page, "Run card of the caption")

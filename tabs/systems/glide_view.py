@@ -27,6 +27,7 @@ from .glide_walk import (
     first_request,
     glide_model,
     known_words,
+    opening_message,
     second_request,
     unknown_words,
     walk_message,
@@ -94,7 +95,10 @@ def draw_captions_first(
         run: The walks' name.
         request: The request, of which the session is known.
     """
-    if begun or seen != "glide" or not known_words():
+    if begun or seen != "glide":
+        return
+    if not known_words():
+        yield {"glide_stage": json.dumps({**opening_message(), "run": run})}
         return
     yield {"glide_begun": True}
     yield from draw_captions(form, run, request)
@@ -260,7 +264,7 @@ def build_glide(page: Page, systems: gr.Dropdown) -> FirstWalk:
                 [controls, systems, begun, run],
                 outputs | Named({"glide_begun": begun}),
             ),
-            js=script(EVENTS, "beginWalk", STAGE),
+            js=script(EVENTS, "beginFirst", STAGE, "glide"),
             **runs,
         )
 

@@ -239,7 +239,7 @@ def build_guided(page: Page, menu_of_systems: gr.Dropdown) -> FirstWalk:
                 [controls, menu_of_systems, begun, run],
                 outputs | Named({"guided_begun": begun}),
             ),
-            js=script(EVENTS, "beginWalk", STAGE),
+            js=script(EVENTS, "beginFirst", STAGE, "guided"),
             **runs,
         )
 

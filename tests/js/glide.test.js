@@ -53,10 +53,10 @@ test("the words of the view tell where it is and what a map shows", () => {
   assert.equal(filmWords(message, 0), "step 0 of 2 · t = 900 · another caption at 1");
   assert.equal(filmWords(message, 1), "step 1 of 2 · t = 400 · with the other caption");
   assert.equal(filmWords({ ...message, branch: -1 }, 2), "finished · 2 steps");
-  assert.match(looksWords(message, PART, 2), /“a” gets from 10 % \(dark\) to 40 % \(bright\).*even share would be 33 %\. 8 × 8 positions.*6 layers/);
+  assert.match(looksWords(message, PART, 2), /“a” gets from 10\u00a0% \(dark\) to 40\u00a0% \(bright\).*even share would be 33\u00a0%\. 8 × 8 positions.*6 layers/);
   assert.match(looksWords(message, null, -1), /Choose a word/);
   assert.match(looksWords({ ...message, attends: false }, null, -1), /does not attend to single words yet/);
-  assert.deepEqual([0, 0.0125, 0.1, 1].map(percent), ["0 %", "1.3 %", "10 %", "100 %"]);
+  assert.deepEqual([0, 0.0125, 0.1, 1].map(percent), ["0\u00a0%", "1.3\u00a0%", "10\u00a0%", "100\u00a0%"]);
   const lane = { caption: "a cat", scale: 2, nfe: 20, parts: [PART], x_t: [], x0_hat: [], maps: [], card: "", file: "" };
   assert.equal(laneWords(lane), "guidance 2 · 20 evaluations");
   const empty = { ...lane, caption: "the empty caption", scale: 1, parts: [{ ...PART, words: ["(end)"] }] };

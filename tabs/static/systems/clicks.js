@@ -22,6 +22,22 @@ export function beginWalk(where, ...inputs) {
   return withLast(inputs, begun(where));
 }
 
+/** Where the walk that comes by itself has begun: a view that is seen again shows what it showed. */
+const seenBefore = new Set();
+
+/**
+ * The walk of a view that is seen for the first time; of another one nothing begins.
+ *
+ * @param {string} where
+ * @param {string} name Of the view's system.
+ * @param {unknown[]} inputs Of the event; the last three hold the system that is seen, a state, and the run's place.
+ */
+export function beginFirst(where, name, ...inputs) {
+  if (inputs.at(-3) !== name || seenBefore.has(where)) return inputs;
+  seenBefore.add(where);
+  return beginWalk(where, ...inputs);
+}
+
 /**
  * @param {string} where
  * @param {unknown[]} inputs Of the event; the last three hold the places of card, step and run.

@@ -9,7 +9,7 @@ import { arrowOf, boxOf } from "../systems/stage.js";
 /** @param {number} share */
 export const percent = (share) => {
   const of100 = 100 * share;
-  return `${of100 >= 10 || of100 === 0 ? Math.round(of100) : of100.toFixed(1)} %`;
+  return `${of100 >= 10 || of100 === 0 ? Math.round(of100) : of100.toFixed(1)}\u00a0%`; // never broken
 };
 
 /**
