@@ -101,7 +101,7 @@ class GlideResults:
         values = parse_json(data, f"its {RESULTS}")
         if not isinstance(values, dict):
             raise ValueError(f"its {RESULTS} holds no results.")
-        needed = ("weights", "num", "setting", "obedience")
+        needed: tuple[str, ...] = ("weights", "num", "setting", "obedience")
         check_fields(values, _RESULTS, required=needed, of=f"its {RESULTS}", others=True)
         setting: dict[str, Any] = values["setting"]
         needed = ("sampler", "steps", "guidance_scale")

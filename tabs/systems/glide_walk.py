@@ -267,7 +267,7 @@ def word_maps(checkpoint: Checkpoint, step: SamplerStep, caption: str | None) ->
 
 def tokens_of(tokenizer: Tokenizer, caption: str | None) -> tuple[list[str], list[int]]:
     """The words of a caption and the end, and of each its token's place; -1 of an unknown word."""
-    words, places, known = [], [], set(tokenizer.vocabulary)
+    words, places, known = list[str](), list[int](), set(tokenizer.vocabulary)
     for word in words_of(caption or ""):
         words.append(printable(word, 40))
         places.append(sum(place >= 0 for place in places) if word in known else -1)
