@@ -187,6 +187,23 @@ def avatars_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_avatars(tmp_path_factory.mktemp("models") / "avatars")
 
 
+def save_tiny_glide(folder: Path, attends: bool = True) -> Path:
+    """A model that is asked in words; its positions look at words by random weights, or not yet."""
+    from diffusion_core.glide import VOCABULARY, GlideConfig, begun_from, glide_shape, save_glide
+
+    sizes = {"width": 8, "layers": 1, "heads": 2, "cross_width": 8, "cross_heads": 2}
+    torch.manual_seed(0)
+    unet = wake(UNet(TINY_AVATARS))
+    network = begun_from(unet, glide_shape(TINY_AVATARS, len(VOCABULARY), **sizes), seed=0)
+    if attends:
+        for name, p in network.cross.named_parameters():
+            torch.nn.init.normal_(p, std=0.2 if "to_out" in name else 1.0)
+    noise = {"name": "cosine", "num_train_timesteps": 1000}
+    sampling = {"sampler": "dpmpp_2m", "num_steps": 10, "guidance_scale": 2.0, "spacing": "karras"}
+    save_glide(folder, network, GlideConfig(network.config, noise, VOCABULARY, sampling=sampling))
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """Whatever a test before has set: so that bits can be compared."""

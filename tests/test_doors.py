@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from conftest import save_tiny, wait_for
+from conftest import save_tiny, save_tiny_glide, wait_for
 from pagelib import free_port
 
 from diffusion_core.generation import RunCard, run
@@ -26,6 +26,7 @@ from tabs.denoise import run_registry
 from tabs.denoise.form import PICTURE
 from tabs.shared import models, sessions
 from tabs.shared.compute_queue import COMPUTE_QUEUE
+from tabs.systems import glide_walk
 
 ROOT = Path(__file__).parents[1]
 CAT = ROOT / "tabs" / "static" / "pictures" / "chelsea.png"
@@ -69,7 +70,10 @@ DOORS = {
     **dict.fromkeys(["walk_noise", "denoise_in_browser"], "quick"),
     **dict.fromkeys(["points_view", "train", "compare"], "queued"),  # of the tab Points
     **dict.fromkeys(["guide", "guide_first", "switch", "replay_guided"], "queued"),  # of Systems
-    **dict.fromkeys(["stop_guided", "shown_system"], "quick"),
+    **dict.fromkeys(["draw_captions", "draw_captions_first"], "queued"),
+    **dict.fromkeys(["go_on_with", "replay_captions"], "queued"),
+    **dict.fromkeys(["stop_guided", "stop_captions", "shown_system"], "quick"),
+    **dict.fromkeys(["name_unknown", "name_unknown_second"], "quick"),
     **dict.fromkeys(["begin_drawing"], "quick"),
     **dict.fromkeys(["walk_clouds"], "queued"),
     **dict.fromkeys(["stop_clouds", "shown_space", "follow_code"], "quick"),
@@ -90,6 +94,8 @@ def page(tmp_path_factory):
         patch.setenv("DIFFUSION_MODELS", str(folder))
         patch.setenv("PLAYGROUND_OPENS_WITH", "tiny")
         patch.setattr(sessions.SESSIONS, "public", True)
+        words = save_tiny_glide(tmp_path_factory.mktemp("shipped") / "glide-avatars")
+        patch.setattr(glide_walk, "shipped_folder", lambda: words.parent)
         # Gradio notices that a stream was closed as it sends the next heartbeat, else every 15 s.
         patch.setattr("gradio.utils.get_heartbeat_rate", lambda: 0.25)
         demo = app.build()
@@ -180,6 +186,13 @@ def card(steps: int = 4, seed: int = 0) -> str:
         "result": "0" * 64,
     }
     RunCard.from_json(json.dumps(values))
+    return json.dumps(values)
+
+
+def words_card() -> str:
+    """A run card of the model that is asked in words, never walked before."""
+    values = {**json.loads(card()), "model": "glide-avatars"}
+    values["weights"] = glide_walk.glide_model().weights_hash
     return json.dumps(values)
 
 
@@ -277,6 +290,12 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
     if name in ("switch", "replay_guided"):
         controls = len(data) - (3 if name == "switch" else 2)
         data[controls] = card(seed=13)
+    if name == "draw_captions_first":
+        data[6] = "glide"  # the system that is seen, behind the six controls
+    if name in ("go_on_with", "replay_captions"):
+        data[6 if name == "go_on_with" else 0] = words_card()
+    if name == "go_on_with":
+        data[7] = 2
     if name == "switch":
         data[0], data[-2] = dict(models.available())["tiny"], 2
     if name == "replay":

@@ -6,9 +6,11 @@ import json
 import re
 
 import pytest
+from conftest import save_tiny_glide
 from pagelib import beyond, choose, faults, in_light_and_dark, pixels, press
 from playwright.sync_api import Page, expect
 
+from tabs.systems import glide_walk
 from tabs.systems.guided_walk import measured_curve
 
 pytestmark = pytest.mark.browser
@@ -16,14 +18,17 @@ MOVE = "(e, t) => { e.value = t; e.dispatchEvent(new Event('input', { bubbles: t
 STAGE = "#guided-stage .guided"
 
 
-def walked(page: Page, before: str = "") -> str:
+WORDS = "#glide-stage .glide"
+
+
+def walked(page: Page, before: str = "", stage: str = STAGE) -> str:
     """Wait for the end of another walk than that one; its name."""
     page.wait_for_function(
-        "([stage, before]) => { const { state, run } = document.querySelector(stage).dataset;"
-        " return state === 'done' && run !== before; }",
-        arg=[STAGE, before],
+        "([stage, before]) => { const seen = document.querySelector(stage)?.dataset ?? {};"
+        " return seen.state === 'done' && seen.run !== before; }",
+        arg=[stage, before],
     )
-    return str(page.locator(STAGE).get_attribute("data-run"))
+    return str(page.locator(stage).get_attribute("data-run"))
 
 
 def test_a_walk_is_guided_switched_kept_and_opened_again(page, tmp_path):
@@ -94,3 +99,102 @@ def test_a_walk_is_guided_switched_kept_and_opened_again(page, tmp_path):
     choose(page, "Model", "avatars")
     press(page, "Guide")
     expect(page.locator("#guided-told")).to_contain_text("choose a model of that shape")
+
+
+@pytest.fixture
+def words_shipped(tmp_path, monkeypatch):
+    """A small model that is asked in words, whose positions look at words by random weights."""
+    save_tiny_glide(tmp_path / "glide-avatars")
+    monkeypatch.setattr(glide_walk, "shipped_folder", lambda: tmp_path)
+
+
+def test_captions_are_drawn_looked_into_gone_on_with_and_opened_again(
+    words_shipped, page, tmp_path
+):
+    page.get_by_role("tab", name="Systems", exact=True).click()
+    choose(page, "System", "GLIDE")
+    run = walked(page, stage=WORDS)  # the first comes by itself
+    stage = page.locator(WORDS)
+    assert stage.get_attribute("data-lanes") == "2"
+    expect(page.locator("#glide-stage .box.text")).to_contain_text("293 words")
+
+    # Two captions, one of which has a word that is not known; its beginning is completed.
+    caption = page.get_by_label("Caption", exact=True)
+    caption.fill("")
+    caption.press_sequentially("a smiling woman with an af")
+    page.get_by_role("button", name="afro", exact=True).first.press("Enter")
+    expect(caption).to_have_value("a smiling woman with an afro ")
+    expect(page.locator("#glide-caption-words .unknown")).to_contain_text("the word 'woman'")
+    page.get_by_label("Second caption", exact=True).fill("pixel art")
+    press(page, "Draw")
+    run = walked(page, run, WORDS)
+    scrub = page.get_by_label("Step of the walks")
+    scrub.evaluate(MOVE, "0")
+    expect(stage).to_have_attribute("data-frame", "0")
+    noise = pixels(page, "x_t", "#glide-stage")
+    assert (noise == pixels(page, "thumbnail x_t", "#glide-stage")).all()  # the same
+    scrub.evaluate(MOVE, "10")
+    expect(stage).to_have_attribute("data-frame", "10")
+    picture = pixels(page, "x0_hat", "#glide-stage")
+    assert (picture != pixels(page, "thumbnail x0_hat", "#glide-stage")).any()
+    assert (picture != noise).any()
+    expect(page.locator("#glide-stage .lane").first.locator("s")).to_have_text("woman")
+
+    # Where a word is attended to is laid over the picture, at every step.
+    expect(page.locator("#glide-stage .looks")).to_contain_text("Choose a word")
+    word = page.locator("#glide-stage .lane").first.get_by_role("button", name="afro", exact=True)
+    word.press("Enter")
+    expect(word).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#glide-stage .looks")).to_contain_text("4 × 4 positions")
+    assert stage.get_attribute("data-word") == "afro"
+    late = pixels(page, "x0_hat", "#glide-stage")
+    assert (late != picture).mean() > 0.5
+    scrub.evaluate(MOVE, "2")
+    expect(stage).to_have_attribute("data-frame", "2")
+    assert (pixels(page, "x0_hat", "#glide-stage") != late).any()
+    word.press("Enter")
+    expect(word).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#glide-stage .looks")).to_contain_text("Choose a word")
+
+    # Another caption from a step on: until then all is the same.
+    scrub.evaluate(MOVE, "4")
+    expect(stage).to_have_attribute("data-frame", "4")
+    before = pixels(page, "x_t", "#glide-stage")
+    page.get_by_role("button", name="Thumb", exact=True).click()
+    expect(caption).to_have_value("a happy orange thumb on a blue background")
+    press(page, "Go on with the caption from the shown step")
+    run = walked(page, run, WORDS)
+    expect(page.locator("#glide-stage .about")).to_contain_text("another caption after 4 steps")
+    scrub.evaluate(MOVE, "4")
+    expect(page.locator("#glide-stage .film")).to_contain_text("with the other caption")
+    expect(page.locator("#glide-stage .lane").first.locator(".words")).to_contain_text("thumb")
+    expect(stage).to_have_attribute("data-frame", "4")
+    assert (pixels(page, "x_t", "#glide-stage") == before).all()
+
+    # What another system's view showed, it shows again, and this one too.
+    choose(page, "System", "Guided diffusion")
+    expect(page.locator("#guided-stage .film")).to_have_text("finished · 25 steps")
+    expect(page.locator(STAGE)).to_have_attribute("data-state", "done")
+    choose(page, "System", "GLIDE")
+    expect(page.locator("#glide-stage .lane").first.locator(".words")).to_contain_text("thumb")
+    expect(stage).to_have_attribute("data-state", "done")
+
+    # Its run card opens it again, to the bit.
+    with page.expect_download() as download:
+        press(page, "Run card of the caption")
+    card = tmp_path / "card.json"
+    download.value.save_as(card)
+    assert json.loads(card.read_text())["walk"]["branch_step"] == 4
+    page.get_by_label("Open a run card of a caption").set_input_files(card)
+    walked(page, run, WORDS)
+    expect(page.locator("#glide-stage .note")).to_contain_text("the same, to the bit")
+
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert beyond(page) == [], width
+    page.locator("#glide-stage .words button").first.press("Enter")
+    for _ in in_light_and_dark(page):
+        assert faults(page) == []
+    caption.fill("qwertz")
+    page.locator("#page-header .bar").get_by_role("button", name="Draw").click()
+    expect(page.locator("#glide-told")).to_contain_text("None of the caption's words is known")

@@ -13,7 +13,7 @@ from diffusion_core.evaluation import GuidanceResults
 from diffusion_core.generation import RunCard, SamplingRequest, walk
 from tabs.shared import models
 from tabs.shared.wire import as_base64
-from tabs.systems import guided_walk
+from tabs.systems import guided_walk, walks
 from tabs.systems.form import BY_BOTH, GuidedForm
 from tabs.systems.guided_code import code
 from tabs.systems.guided_view import guide, guide_first, replay_guided, stop_guided, switch
@@ -127,7 +127,7 @@ def test_what_does_not_fit_is_told_in_a_sentence(form, tmp_path, monkeypatch):
     ):
         message, told = last(guide(dataclasses.replace(form, **change), "run 12", SESSION))
         assert words in told and "lanes" not in message, change
-    monkeypatch.setattr(guided_walk, "MOST_EVALUATIONS", 5)
+    monkeypatch.setattr(walks, "MOST_EVALUATIONS", 5)
     assert "take fewer steps" in last(guide(form, "run 13", SESSION))[1]
     monkeypatch.setattr(guided_walk, "shipped_folder", lambda: tmp_path)
     assert "train it with" in last(guide(form, "run 14", SESSION))[1]
@@ -138,10 +138,11 @@ def test_what_does_not_fit_is_told_in_a_sentence(form, tmp_path, monkeypatch):
 def test_a_walk_is_stopped_and_the_first_one_comes_by_itself(form):
     stop_guided("run 15")  # before it began
     assert last(guide(form, "run 15", SESSION))[0] == {"run": "run 15", "state": "stopped"}
-    first = list(guide_first(form, False, "run 16", SESSION))
+    first = list(guide_first(form, "guided", False, "run 16", SESSION))
     assert first[0] == {"guided_begun": True}
     assert json.loads(first[-1]["guided_stage"])["state"] == "done"
-    assert list(guide_first(form, True, "run 17", SESSION)) == []
+    assert list(guide_first(form, "guided", True, "run 17", SESSION)) == []
+    assert list(guide_first(form, "glide", False, "run 17", SESSION)) == []
 
 
 def test_the_boxes_and_the_curve_are_those_of_the_files(form):

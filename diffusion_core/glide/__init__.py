@@ -7,6 +7,7 @@ text_encoder  a transformer over the words
 network       the UNet that is asked in words, begun from one with classes
 learning      its training in two stages, each of which can go on
 store         the network as a folder, and as a `Checkpoint`
+results       what was measured of it
 
 Schedule, denoiser, guidance, samplers and run cards are those of classes: a caption is a condition.
 """
@@ -24,18 +25,21 @@ from .learning import (
 )
 from .network import GlideNetwork, GlideNetworkConfig, WordAttention, begun_from, glide_shape
 from .records import AvatarRecords, CaptionedPictures, Records, caption_of
+from .results import AskedInWords, GlideResults, glide_results
 from .store import GlideConfig, is_glide, load_glide, load_model, save_glide
 from .text_encoder import TextEncoder, TextEncoderConfig
 
 __all__ = [
     "MAX_TOKENS",
     "VOCABULARY",
+    "AskedInWords",
     "AvatarRecords",
     "Caption",
     "CaptionedPictures",
     "GlideConfig",
     "GlideNetwork",
     "GlideNetworkConfig",
+    "GlideResults",
     "MenuTargets",
     "Records",
     "TextEncoder",
@@ -46,6 +50,7 @@ __all__ = [
     "begun_from",
     "caption_of",
     "describe",
+    "glide_results",
     "glide_shape",
     "glide_training",
     "is_glide",

@@ -16,8 +16,9 @@ A caption is a condition as the core knows it, whose null condition is the empty
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -121,17 +122,32 @@ class GlideNetworkConfig:
         """That of the UNet."""
         return self.unet.dropout
 
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Rows and columns of the finest feature map that attends to words; (0, 0) of none."""
+        levels = [i for i in self._levels if self.cross_attention[i]]
+        if not levels:
+            return 0, 0
+        H, W = (side // self.unet.patch_size for side in self.unet.image_size)
+        for _ in range(min(levels)):
+            H, W = H // 2, W // 2
+        return H, W
+
     def places(self) -> list[int | None]:
         """For each of the UNet's attention layers in order the channels that attend to words.
 
         None where a layer is followed by no attention to words.
         """
+        return [self.unet.channels[i] if self.cross_attention[i] else None for i in self._levels]
+
+    @property
+    def _levels(self) -> list[int]:
+        """The level of each of the UNet's attention layers, in order."""
         unet, n = self.unet, self.unet.blocks_per_level
         levels = list(range(len(unet.channels)))
         order = [i for i in levels for _ in range(n * unet.attention[i])]
         order += [levels[-1]] * unet.mid_attention
-        order += [i for i in levels[::-1] for _ in range((n + 1) * unet.up_attention[i])]
-        return [unet.channels[i] if self.cross_attention[i] else None for i in order]
+        return order + [i for i in levels[::-1] for _ in range((n + 1) * unet.up_attention[i])]
 
 
 class WordAttention(nn.Module):
@@ -228,6 +244,60 @@ class GlideNetwork(nn.Module):
         Raises:
             ValueError: if a shape or a caption does not fit.
         """
+        return self._evaluate(x_t, t, y, lambda cross, h, words, there: cross(h, words, there))
+
+    def word_maps(self, x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """How much each position attends to each word: the mean over the layers that attend.
+
+        At every position the words share 1 among them. The maps are those of `forward` at the same
+        arguments, which is evaluated to its end; see `WordAttention.weights`.
+
+        Args:
+            x_t: (B, C, H, W).
+            t: Timesteps, (B,).
+            y: Captions as conditions, int64 (B, L).
+
+        Returns:
+            (B, L, h, w), of the finest level that attends to words; maps of coarser ones are
+            enlarged, bilinearly. What comes behind a caption's end has 0.
+
+        Raises:
+            ValueError: as `forward`, or if nothing in the network attends to words.
+        """
+        if not self.cross:
+            raise ValueError("Nothing in this network attends to words.")
+        seen: list[Tensor] = []
+
+        def look(cross: WordAttention, h: Tensor, words: Tensor, there: Tensor) -> Tensor:
+            seen.append(cross.weights(h, words, there))
+            return cross(h, words, there)
+
+        self._evaluate(x_t, t, y, look)
+        h, w = max((each.shape[2:] for each in seen), key=lambda size: size[0])
+        alike = [
+            each if each.shape[2:] == (h, w) else F.interpolate(each, size=(h, w), mode="bilinear")
+            for each in seen
+        ]
+        return torch.stack(alike).mean(dim=0)
+
+    @property
+    def attends(self) -> bool:
+        """Whether attention to words adds anything: in a network as it begins it adds zero."""
+        parts = [p for each in self._crosses for p in (each.to_out.weight, each.to_out.bias)]
+        return any(bool(p.any()) for p in parts)
+
+    @property
+    def _crosses(self) -> list[WordAttention]:
+        return cast(list[WordAttention], list(self.cross.values()))
+
+    def _evaluate(
+        self,
+        x_t: Tensor,
+        t: Tensor,
+        y: Tensor | None,
+        attend: Callable[[WordAttention, Tensor, Tensor, Tensor], Tensor],
+    ) -> Tensor:
+        """`forward`, with what computes an attention to words from its feature map."""
         if y is None:
             y = torch.full((len(t), 1), self.config.text.num_words, device=t.device)
         if len(y) != len(t):
@@ -239,7 +309,9 @@ class GlideNetwork(nn.Module):
         def attended(h: Tensor) -> Tensor:
             nonlocal done
             place, done = str(done), done + 1
-            return self.cross[place](h, words, there) if place in self.cross else h
+            if place not in self.cross:
+                return h
+            return attend(cast(WordAttention, self.cross[place]), h, words, there)
 
         return self.unet.evaluate(x_t, emb + vector, attended)
 

@@ -52,7 +52,8 @@ EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
     "gallery": {"gallery:start": None},
     "views": {"views:begin": None},
     "draw": {"draw:set": None},
-    "systems_guided": {"guided:waiting": None},
+    "systems_guided": {"system:waiting": None},
+    "systems_glide": {"system:waiting": None},
     "lessons": {"lessons:open": None},
 }
 

@@ -1005,3 +1005,84 @@ class GuidedMessage(TypedDict):
     file: NotRequired[str]
     caption: NotRequired[str]
     note: NotRequired[str]
+
+
+class CaptionPart(TypedDict):
+    """The words that a part of a walk was asked for."""
+
+    first: int
+    words: list[str]
+    places: list[int]
+    least: list[float]
+    most: list[float]
+
+
+class GlideLane(TypedDict):
+    """One of the walks that the view "GLIDE" has side by side."""
+
+    caption: str
+    scale: float
+    parts: list[CaptionPart]
+    x_t: list[str]
+    x0_hat: list[str]
+    maps: list[str]
+    nfe: int
+    card: str
+    file: str
+
+
+class GlideRowMessage(TypedDict):
+    """How often pictures show an attribute that their captions tell."""
+
+    name: str
+    told: int
+    words: float
+    menus: float
+
+
+class GlideResultsMessage(TypedDict):
+    """How well a model that is asked in words obeys, beside menus."""
+
+    rows: list[GlideRowMessage]
+    words: str
+    same: str
+
+
+class GlideMessage(TypedDict):
+    """Walks of captions, and what stands beside them."""
+
+    state: str
+    run: NotRequired[str]
+    lanes: NotRequired[list[GlideLane]]
+    boxes: NotRequired[list[SystemBox]]
+    vocabulary: NotRequired[list[str]]
+    results: NotRequired[GlideResultsMessage]
+    absent: NotRequired[str]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    channels: NotRequired[int]
+    t: NotRequired[list[int]]
+    branch: NotRequired[int]
+    attends: NotRequired[bool]
+    map_size: NotRequired[list[int]]
+    layers: NotRequired[int]
+    sampler: NotRequired[str]
+    card: NotRequired[str]
+    caption: NotRequired[str]
+    note: NotRequired[str]
+
+
+class CaptionExample(TypedDict):
+    """A caption to begin with."""
+
+    name: str
+    caption: str
+
+
+class CaptionNoteMessage(TypedDict):
+    """What stands under a field for a caption."""
+
+    field: str
+    words: list[str]
+    examples: list[CaptionExample]
+    note: str

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from diffusion_core.checkpoint import Checkpoint
-from diffusion_core.device import torch_threads
 from diffusion_core.generation import RunCard, SamplingRequest
 
 from ..shared import models
 from ..shared.code_fold import CodeFold
 from ..shared.components import QUIET, component, never_silent, script, why
-from ..shared.compute_queue import COMPUTE_QUEUE
-from ..shared.errors import COMPUTATION, sentence_of
 from ..shared.forms import Controls, Named, wired
-from ..shared.number_input import beside
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
-from ..shared.sessions import SESSIONS
-from ..shared.stop_signals import STOP_SIGNALS
 from ..shared.text import echo
-from ..shared.wire import GuidedMessage
 from .form import GuidedForm
 from .guided_code import code
 from .guided_walk import (
-    branched,
     class_names,
     empty_message,
     guided_model,
     requested,
     walk_message,
 )
+from .walks import FirstWalk, Prepared, branched, stop, stream, threads_of
 
-EVENTS = "systems_guided/clicks.js"
+EVENTS = "systems/clicks.js"
+STAGE = "#guided-stage .guided"
 LEAD = (
     "**Guided diffusion** added to DDPM a classifier that reads noisy pictures: its gradient "
     "steers a model that was never told a class, and its scale trades variety for fidelity."
@@ -70,8 +63,6 @@ gives $\hat\epsilon(x_t, y) - \hat\epsilon(x_t)$, which is such a gradient too (
 middle step, choose another class, and press Switch.
 """
 
-Prepared = tuple[Checkpoint, SamplingRequest, str, RunCard | None]
-
 
 def menu(request: gr.Request) -> gr.Dropdown:
     """The models' menu as it is now: some came after the page was built."""
@@ -83,16 +74,24 @@ def guide(form: GuidedForm, run: str, request: gr.Request) -> Iterator[dict[str,
 
     def prepare() -> Prepared:
         checkpoint = guided_model(form.model)
-        return checkpoint, requested(form, checkpoint), "", None
+        return _prepared(checkpoint, requested(form, checkpoint), form, run)
 
-    yield from _stream(prepare, form, run, request.session_hash or "")
+    yield from stream("guided", prepare, run, request.session_hash or "")
 
 
 def guide_first(
-    form: GuidedForm, begun: bool, run: str, request: gr.Request
+    form: GuidedForm, seen: str, begun: bool, run: str, request: gr.Request
 ) -> Iterator[dict[str, Any]]:
-    """The same as the tab is opened, once."""
-    if begun:
+    """The same as the view is seen for the first time.
+
+    Args:
+        form: The controls' values.
+        seen: The system that is seen.
+        begun: Whether that was done before.
+        run: The walk's name.
+        request: The request, of which the session is known.
+    """
+    if begun or seen != "guided":
         return
     yield {"guided_begun": True}
     yield from guide(form, run, request)
@@ -118,10 +117,10 @@ def switch(
         checkpoint = known.on_engine(guided_model(form.model))
         if checkpoint.weights_hash != known.weights:
             raise ValueError("A walk goes on with the model that it began with; choose that one.")
-        walk = branched(form, known, int(index), checkpoint)
-        return checkpoint, walk, f"switched after {int(index)} steps · ", None
+        walk = branched(requested(form, checkpoint), known, int(index), checkpoint)
+        return _prepared(checkpoint, walk, form, run, f"switched after {int(index)} steps · ")
 
-    yield from _stream(prepare, form, run, request.session_hash or "")
+    yield from stream("guided", prepare, run, request.session_hash or "")
 
 
 def replay_guided(
@@ -138,62 +137,36 @@ def replay_guided(
             )
         checkpoint = known.on_engine(guided_model(found[0]))
         known.check(checkpoint)
-        return checkpoint, known.walk, "replayed from a run card · ", known
+        prefix = "replayed from a run card · "
+        return _prepared(checkpoint, known.walk, form, run, prefix, known)
 
-    yield from _stream(prepare, form, run, request.session_hash or "")
+    yield from stream("guided", prepare, run, request.session_hash or "")
 
 
 def stop_guided(run: str) -> None:
     """Handler of Stop: end the walk that is computed."""
-    STOP_SIGNALS.stop(run)
+    stop(run)
 
 
-def _stream(
-    prepare: Callable[[], Prepared], form: GuidedForm, run: str, session: str
-) -> Iterator[dict[str, Any]]:
-    """Walk in a place of the page's queue, and yield the stage's messages."""
-    SESSIONS.visitor(session)
-    with STOP_SIGNALS.sign_of(f"{session} guided", run) as sign:
-        try:
-            checkpoint, walk, prefix, card = prepare()  # what cannot be is refused before it waits
-            with COMPUTE_QUEUE.place(sign.is_set) as place:
-                if not place.wait():
-                    yield _told(run, "stopped")
-                    return
-                message: GuidedMessage | None = None
-                threads = getattr(checkpoint.network, "threads", 1)
-                with torch_threads(int(threads) if card is None else _threads(card)):
-                    for message in walk_message(
-                        checkpoint, walk, run, bool(form.free), place.over, prefix
-                    ):
-                        if card is not None and message["state"] == "done":
-                            message["note"] = _compared(card, message)
-                        yield {"guided_stage": json.dumps(message), "guided_told": ""}
-                if message is None or message["state"] != "done":
-                    yield _told(run, "stopped")
-        except Exception as error:  # what is shown stays
-            yield {**_told(run, "failed"), "guided_told": beside(sentence_of(error, COMPUTATION))}
+def _prepared(
+    checkpoint: Checkpoint,
+    walk: SamplingRequest,
+    form: GuidedForm,
+    run: str,
+    prefix: str = "",
+    card: RunCard | None = None,
+) -> Prepared:
+    """A guided walk, ready to be computed."""
+    threads = getattr(checkpoint.network, "threads", 1) if card is None else threads_of(card)
+    return Prepared(
+        lambda over: walk_message(checkpoint, walk, run, bool(form.free), over, prefix),
+        card,
+        int(threads),
+    )
 
 
-def _told(run: str, state: str) -> dict[str, Any]:
-    return {"guided_stage": json.dumps({"run": run, "state": state})}
-
-
-def _threads(card: RunCard) -> int:
-    count = card.versions.get("threads", "1")
-    return int(count) if count.isdecimal() and 0 < int(count) < 1000 else 1
-
-
-def _compared(card: RunCard, message: GuidedMessage) -> str:
-    """Whether a replay came to the card's result: both are digests of the same floats."""
-    again = RunCard.from_json(message["card"])
-    if again.result == card.result:
-        return "The replay's result is the same, to the bit."
-    return "The replay's result differs from the card's; other versions, threads or weights."
-
-
-def build_guided(page: Page) -> None:
-    """Lay the view out and wire it."""
+def build_guided(page: Page, menu_of_systems: gr.Dropdown) -> FirstWalk:
+    """Lay the view out and wire it; see `layout.System.build`."""
     choices, names = models.available(), class_names()
     first = models.first() if choices else ""
     known = [value for _, value in choices]
@@ -236,34 +209,38 @@ def build_guided(page: Page) -> None:
     index = gr.Number(visible=False)
     outputs = Named({"guided_stage": stage, "guided_told": told})
     runs: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "multiple", **QUIET}
-    page.select(
-        **wired(
-            never_silent(guide_first),
-            [controls, begun, run],
-            outputs | Named({"guided_begun": begun}),
-        ),
-        js=script(EVENTS, "beginGuided"),
-        **runs,
-    )
     run_button.click(
         **wired(never_silent(guide), [controls, run], outputs),
-        js=script(EVENTS, "beginGuided"),
+        js=script(EVENTS, "beginWalk", STAGE),
         **runs,
     )
     switch_button.click(
         **wired(never_silent(switch), [controls, card, index, run], outputs),
-        js=script(EVENTS, "beginSwitch"),
+        js=script(EVENTS, "beginBranch", STAGE),
         **runs,
     )
     stage.submit(
         **wired(never_silent(replay_guided), [controls, card, run], outputs),
-        js=script(EVENTS, "beginReplay"),
+        js=script(EVENTS, "beginReplay", STAGE),
         **runs,
     )
     stop_button.click(
-        stop_guided, run, None, js=script(EVENTS, "shownGuided"), queue=False, **QUIET
+        stop_guided, run, None, js=script(EVENTS, "shownWalk", STAGE), queue=False, **QUIET
     )
     die.click(None, outputs=controls["seed"], js=new_seed(), api_visibility="private")
     fold.follow(code, controls)
     page.on_load(fn=menu, outputs=controls["model"])
     page.on_return(fn=menu, outputs=controls["model"])
+
+    def first_walk(event: Any) -> None:
+        event(
+            **wired(
+                never_silent(guide_first),
+                [controls, menu_of_systems, begun, run],
+                outputs | Named({"guided_begun": begun}),
+            ),
+            js=script(EVENTS, "beginFirst", STAGE, "guided"),
+            **runs,
+        )
+
+    return first_walk

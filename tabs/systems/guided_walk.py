@@ -17,10 +17,9 @@ import torch
 from torch import Tensor
 
 from diffusion_core.checkpoint import WEIGHTS, Checkpoint, GuidingClassifier, shipped_folder
-from diffusion_core.data import to_uint8
 from diffusion_core.denoiser import ClassifierGuidance
 from diffusion_core.evaluation import GuidanceCurve, guidance_results
-from diffusion_core.generation import RunCard, SamplingRequest, SamplingRun
+from diffusion_core.generation import RunCard, SamplingRequest
 from diffusion_core.guided_diffusion import NoisyClassifier, load_classifier
 from diffusion_core.samplers import SAMPLERS, SamplerStep
 from diffusion_core.seeding import parse_seed
@@ -28,11 +27,11 @@ from diffusion_core.seeding import parse_seed
 from ..shared import models
 from ..shared.forms import parsed
 from ..shared.text import as_words
-from ..shared.wire import GuidanceCurveMessage, GuidedLane, GuidedMessage, SystemBox, as_base64
+from ..shared.wire import GuidanceCurveMessage, GuidedLane, GuidedMessage, SystemBox
 from .form import BY_BOTH, GUIDES, GuidedForm
+from .walks import check_cost, part_at, picture, whole_walk
 
 CLASSIFIER = "classifier-fashion-mnist"
-MOST_EVALUATIONS = 2_000  # of the network on one picture, in all walks of a request
 LOOK_LIMIT = 3.0  # a gradient is shown from -3 to 3 times its root mean square
 
 
@@ -124,28 +123,6 @@ def told_class(checkpoint: Checkpoint, label: str | int) -> str | None:
     return name if checkpoint.null_label and name in checkpoint.config.class_names else None
 
 
-def branched(
-    form: GuidedForm, card: RunCard, index: int, checkpoint: Checkpoint
-) -> SamplingRequest:
-    """The walk of a card that goes on by the controls after some of its steps.
-
-    Raises:
-        ValueError: with a sentence for the page, if it cannot.
-    """
-    steps = len(card.walk.timesteps(checkpoint))
-    if not 0 < index < steps:
-        raise ValueError(f"Choose a step from 1 to {steps - 1} first, then switch there.")
-    own = requested(form, checkpoint)
-    return dataclasses.replace(
-        own,
-        parent=card.walk,
-        branch_step=index,
-        num_steps=card.walk.num_steps,
-        spacing=card.walk.spacing,
-        seed=card.walk.seed,
-    )
-
-
 def walk_message(
     checkpoint: Checkpoint,
     request: SamplingRequest,
@@ -177,18 +154,14 @@ def walk_message(
         )
     if can_be_plain(checkpoint):
         asked.append(("zero", plain(request)))
-    if (cost := sum(each.cost(checkpoint) for _, each in asked)) > MOST_EVALUATIONS:
-        raise ValueError(
-            f"These walks ask the network about {cost:,} pictures, and this view does at most "
-            f"{MOST_EVALUATIONS:,}; take fewer steps."
-        )
+    check_cost(checkpoint, [each for _, each in asked])
     for _, each in asked:
         models.bounded(each, checkpoint)
     lanes: list[GuidedLane] = []
     message = opening_message(checkpoint)
     for key, each in asked:
         steps = []
-        for step in _whole_walk(checkpoint, each):
+        for step in whole_walk(checkpoint, each):
             if stopped():
                 return
             steps.append(step)
@@ -199,16 +172,6 @@ def walk_message(
         if each is not asked[-1][1]:
             yield message
     yield {**message, "state": "done"}
-
-
-def _whole_walk(checkpoint: Checkpoint, request: SamplingRequest) -> Iterator[SamplerStep]:
-    """All steps of a walk; of a branch those of its parents before."""
-    if request.parent is not None:
-        for step in _whole_walk(checkpoint, request.parent):
-            if step.index >= request.branch_step:
-                break
-            yield step
-    yield from SamplingRun(checkpoint, request)
 
 
 def plain(request: SamplingRequest) -> SamplingRequest:
@@ -244,14 +207,14 @@ def lane(
     assert classifier is not None and isinstance(classifier.network, NoisyClassifier)
     beliefs, gradients, sizes = [], [], []
     for step in steps:
-        wanted = classifier.label(wanted_of(_at(request, step.index)) or 0)
+        wanted = classifier.label(wanted_of(part_at(request, step.index)) or 0)
         guidance = ClassifierGuidance(checkpoint.denoiser(), classifier.network, wanted, 1.0)
         look = guidance.look(step.x_t, step.t)
         beliefs.append(_shares(look.log_probs))
         if key == "guided":
             size = float(look.gradient.square().mean().sqrt())
             sizes.append(float(f"{size:.3g}"))
-            gradients.append(_picture(look.gradient / max(LOOK_LIMIT * size, 1e-20)))
+            gradients.append(picture(look.gradient / max(LOOK_LIMIT * size, 1e-20)))
     end = steps[-1].x_prev
     with torch.no_grad():
         level = torch.full((len(end),), math.inf, device=end.device, dtype=end.dtype)
@@ -265,24 +228,13 @@ def lane(
         "key": key,
         "words": words,
         "scale": total_scale(request) if key != "zero" else 0.0,
-        "x_t": [_picture(step.x_t) for step in steps] + [_picture(end)],
-        "x0_hat": [_picture(step.x0_hat) for step in steps] + [_picture(end)],
+        "x_t": [picture(step.x_t) for step in steps] + [picture(end)],
+        "x0_hat": [picture(step.x0_hat) for step in steps] + [picture(end)],
         "beliefs": beliefs,
         "gradients": gradients,
         "sizes": sizes,
         "nfe": request.cost(checkpoint),
     }
-
-
-def _at(request: SamplingRequest, index: int) -> SamplingRequest:
-    """The part of a walk that computes a step: itself or, before its first step, a parent."""
-    while request.parent is not None and index < request.branch_step:
-        request = request.parent
-    return request
-
-
-def _picture(x: Tensor) -> str:
-    return as_base64(to_uint8(x.float())[0])
 
 
 def _shares(log_probs: Tensor) -> list[float]:
@@ -299,7 +251,7 @@ def _facts(
     """What the message says of the guided walk."""
     classifier, schedule = checkpoint.classifier, checkpoint.schedule
     assert classifier is not None
-    labels = [wanted_of(_at(request, step.index)) for step in steps]
+    labels = [wanted_of(part_at(request, step.index)) for step in steps]
     card = RunCard.of(checkpoint, request, None, steps[-1].x_prev)
     C, H, W = checkpoint.image_shape
     shown = [*(step.t for step in steps), -1]

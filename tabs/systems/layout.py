@@ -9,7 +9,8 @@ import gradio as gr
 
 from ..shared.components import QUIET
 from ..shared.page import Page
-from .guided_view import LEAD, build_guided
+from . import glide_view, guided_view
+from .walks import FirstWalk
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,20 @@ class System:
     Attributes:
         name: Its name in the menu.
         lead: What it added to DDPM, in one sentence.
-        build: Lays its view out and wires it.
+        build: Lays its view out and wires it, given the page and the menu of systems; see
+            `walks.FirstWalk` for what it gives.
     """
 
     name: str
     lead: str
-    build: Callable[[Page], None]
+    build: Callable[[Page, gr.Dropdown], FirstWalk]
 
 
 # The systems by their values in the menu and in the markup. A new one is a line here and a file.
-SYSTEMS = {"guided": System("Guided diffusion", LEAD, build_guided)}
+SYSTEMS = {
+    "guided": System("Guided diffusion", guided_view.LEAD, guided_view.build_guided),
+    "glide": System("GLIDE", glide_view.LEAD, glide_view.build_glide),
+}
 
 
 def shown_system(chosen: str) -> list[gr.Column]:
@@ -50,10 +55,13 @@ def build(page: Page) -> None:
         elem_id="systems-menu",
         elem_classes=["systems-menu"],
     )
-    columns = []
+    columns, firsts = [], list[FirstWalk]()
     for name, system in SYSTEMS.items():
         with gr.Column(visible=name == first, elem_id=f"system-{name}") as column:
             gr.Markdown(system.lead, elem_classes=["lead"])
-            system.build(page)
+            firsts.append(system.build(page, menu))
         columns.append(column)
-    menu.change(shown_system, menu, columns, **QUIET)
+    shown = menu.change(shown_system, menu, columns, **QUIET)
+    for first_walk in firsts:
+        first_walk(page.select)
+        first_walk(shown.then)

@@ -6,7 +6,7 @@ import { find } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
 import { paintLevels } from "../lib/pixels.js";
 import "./clicks.js"; // here before the first click
-import { warmth } from "./warmth.js";
+import { warmth } from "../lib/warmth.js";
 
 /** @type {import("../lib/messages.js").Mount} */
 export function mount(element) {

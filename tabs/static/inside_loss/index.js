@@ -1,6 +1,6 @@
 // The view "Loss" of the Inside tab: one draw as pictures, all draws as a chart, one step as bars.
 
-import { warmth } from "../inside/warmth.js";
+import { warmth } from "../lib/warmth.js";
 import { bytes } from "../lib/bytes.js";
 import { find, make } from "../lib/dom.js";
 import { significant } from "../lib/format.js";

@@ -4,7 +4,7 @@ import { bytes } from "../lib/bytes.js";
 import { findAll, make, makeCanvas } from "../lib/dom.js";
 import { fixed } from "../lib/format.js";
 import { paintLevels } from "../lib/pixels.js";
-import { warmth } from "../inside/warmth.js";
+import { warmth } from "../lib/warmth.js";
 import { outline } from "./drawing.js";
 
 /** @typedef {import("../lib/messages.js").OpenedBlock} OpenedBlock */

@@ -1015,7 +1015,7 @@ export function parse(text) {
  * A part of a system, as it is loaded.
  *
  * @typedef {object} SystemBox
- * @property {string} key "model" or "classifier".
+ * @property {string} key Which part, as "model" or "classifier".
  * @property {string} title
  * @property {string[]} lines What it is, and how large.
  */
@@ -1079,4 +1079,92 @@ export function parse(text) {
  * @property {string} [file] A name for its files.
  * @property {string} [caption]
  * @property {string} [note] What a replay came to.
+ */
+
+/**
+ * The words that a part of a walk was asked for: all of it, or until and from a branch.
+ *
+ * @typedef {object} CaptionPart
+ * @property {number} first The step that it begins with.
+ * @property {string[]} words Those of the caption, then the end.
+ * @property {number[]} places Of each its token, in the order of the maps; -1 of a word that is not known.
+ * @property {number[]} least The least that each token gets of any position at any step, a share; the map has 0 for it.
+ * @property {number[]} most The most; the map has 255 for it.
+ */
+
+/**
+ * One of the walks that the view "GLIDE" has side by side.
+ *
+ * @typedef {object} GlideLane
+ * @property {string} caption
+ * @property {number} scale Of guidance against the empty caption.
+ * @property {CaptionPart[]} parts
+ * @property {string[]} x_t Pictures, one a step and that of the end.
+ * @property {string[]} x0_hat Likewise; that of the end is the picture itself.
+ * @property {string[]} maps A step each: tokens × rows × columns, uint8; none where no word is attended to.
+ * @property {number} nfe Evaluations of the network.
+ * @property {string} card Its run card.
+ * @property {string} file A name for its files.
+ */
+
+/**
+ * How often pictures show an attribute that their captions tell.
+ *
+ * @typedef {object} GlideRowMessage
+ * @property {string} name
+ * @property {number} told Captions that tell it.
+ * @property {number} words Share, asked in words.
+ * @property {number} menus Share, asked by menus.
+ */
+
+/**
+ * How well a model that is asked in words obeys, beside menus.
+ *
+ * @typedef {object} GlideResultsMessage
+ * @property {GlideRowMessage[]} rows
+ * @property {string} words How it was measured.
+ * @property {string} same What becomes of the same asked in other words; "" was not measured.
+ */
+
+/**
+ * Walks of captions, and what stands beside them.
+ *
+ * @typedef {object} GlideMessage
+ * @property {string} state "empty", "waiting", "running", "done", "stopped" or "failed".
+ * @property {string} [run] The name of the walks.
+ * @property {GlideLane[]} [lanes] The first one branches.
+ * @property {SystemBox[]} [boxes] Text encoder, attention to words, UNet.
+ * @property {string[]} [vocabulary] The words that are known.
+ * @property {GlideResultsMessage} [results]
+ * @property {string} [absent] Why there is no model.
+ * @property {number} [width] Of a picture.
+ * @property {number} [height]
+ * @property {number} [channels]
+ * @property {number[]} [t] Timesteps of the frames; -1 is the end.
+ * @property {number} [branch] The step at which the first walk got another caption; -1 is none.
+ * @property {boolean} [attends] Whether attention to words adds anything to the network.
+ * @property {number[]} [map_size] Rows and columns of a map.
+ * @property {number} [layers] Over how many layers it is the mean.
+ * @property {string} [sampler]
+ * @property {string} [card] The run card of the first walk.
+ * @property {string} [caption]
+ * @property {string} [note] What a replay came to.
+ */
+
+/**
+ * A caption to begin with.
+ *
+ * @typedef {object} CaptionExample
+ * @property {string} name What its button says.
+ * @property {string} caption
+ */
+
+/**
+ * What stands under a field for a caption.
+ *
+ * @typedef {object} CaptionNoteMessage
+ * @property {string} field The id of the field.
+ * @property {string[]} words The words that are known, to complete what is typed.
+ * @property {CaptionExample[]} examples
+ * @property {string} note Names each word that is not known; "" where all are.
  */

@@ -22,6 +22,7 @@ const TRAINING = "#train-stage .training:is([data-state=waiting], [data-state=ru
 const CLOUDS = "#points-space .points-space:is([data-state=waiting], [data-state=running])";
 const LEARNING = ":is(#points-learn .points-learn, #points-paths .points-paths):is([data-state=waiting], [data-state=running])";
 const FAMILIES = "#points-families .points-families:is([data-state=waiting], [data-state=running])";
+const WORDS = "#glide-stage .glide:is([data-state=waiting], [data-state=running])";
 const GUIDING = "#guided-stage .guided:is([data-state=waiting], [data-state=running])";
 /** What runs for less than this is not worth another word on a button. */
 export const BUSY_MS = 700;
@@ -80,12 +81,20 @@ export const SLOTS = {
     [
       { of: "#guided-run", words: "Guide" },
       { of: "#guided-stop", words: "Stop", during: GUIDING },
+      { of: "#glide-run", words: "Draw" },
+      { of: "#glide-stop", words: "Stop", during: WORDS },
     ],
-    [{ of: "#guided-die", name: "New noise", sign: "die" }],
+    [
+      { of: "#guided-die", name: "New noise", sign: "die" },
+      { of: "#glide-die", name: "New noise", sign: "die" },
+    ],
     [{ of: ".stage .back" }],
     [{ of: ".stage .play" }],
     [{ of: ".stage .next" }],
-    [{ of: "#guided-switch", words: "Switch", where: "html.presenting" }],
+    [
+      { of: "#guided-switch", words: "Switch", where: "html.presenting" },
+      { of: "#glide-branch", words: "Go on", where: "html.presenting" },
+    ],
   ],
   train: [
     [

@@ -1,12 +1,13 @@
 // The view "Guided diffusion" of the tab Systems: a walk that a classifier guides, seen at every step.
 
 import { bytes } from "../lib/bytes.js";
-import { find, make, saveBlob } from "../lib/dom.js";
+import { find, make } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
 import { paintLevels } from "../lib/pixels.js";
 import { transport } from "../points/transport.js";
+import "../systems/clicks.js"; // here before the first click
+import { saveCard, sayWaiting, takeState, wireOpening } from "../systems/stage.js";
 import { ALGORITHMS, linesAt } from "./algorithm.js";
-import "./clicks.js"; // here before the first click
 import { chosen, drawing, nearest } from "./trade.js";
 import { COLUMNS, boxesOf, filmWords, laneWords, percent, saysOf, wide } from "./words.js";
 
@@ -156,29 +157,15 @@ export function mount(element, host) {
   }
 
   find(root, "button.card", HTMLButtonElement).addEventListener("click", () => {
-    if (!shown.card) return;
-    saveBlob(new Blob([shown.card], { type: "application/json" }), `${shown.file}.json`);
+    saveCard(shown.card, shown.file);
   });
-  const file = find(root, ".open input", HTMLInputElement);
-  file.addEventListener("change", async () => {
-    const opened = file.files?.[0];
-    if (!opened) return;
-    root.dataset.opened = await opened.text();
-    file.value = "";
-    host.trigger("submit", {});
-  });
-  root.addEventListener("guided:waiting", () => {
-    $(".waiting").textContent = "Waiting for its turn …";
-  });
+  wireOpening(root, host);
+  root.addEventListener("system:waiting", () => sayWaiting(root));
 
   return (value) => {
     /** @type {Message | null} */
     const message = parse(value);
-    if (!message?.state) return;
-    if (message.run && root.dataset.run && message.run !== root.dataset.run) return;
-    root.dataset.state = message.state;
-    $(".waiting").textContent = message.state === "stopped" ? "Stopped." : "";
-    if (!message.lanes) return; // what is shown stays
+    if (!takeState(root, message) || !message?.lanes) return; // what is shown stays
     shown = message;
     if (message.boxes?.length) $(".system").innerHTML = "";
     $(".system").append(...boxesOf(message));

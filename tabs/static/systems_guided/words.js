@@ -1,7 +1,7 @@
 // The words of the view "Guided diffusion", and its boxes: what is written of a message.
 
-import { make } from "../lib/dom.js";
 import { fixed } from "../lib/format.js";
+import { arrowOf, boxOf } from "../systems/stage.js";
 
 /** @typedef {import("../lib/messages.js").GuidedMessage} Message */
 /** @typedef {import("../lib/messages.js").GuidanceRowMessage} Row */
@@ -62,22 +62,14 @@ export function saysOf(own, guided) {
  * @returns {HTMLElement[]}
  */
 export function boxesOf({ boxes = [], sampler, algorithm }) {
-  /** @param {string} key @param {string} title @param {string[]} lines */
-  const box = (key, title, lines) => {
-    const made = make("div", { className: `box ${key}` });
-    made.append(make("b", { words: title }), ...lines.map((words) => make("div", { words })));
-    return made;
-  };
-  /** @param {string} words */
-  const arrow = (words) => make("span", { words, className: "arrow" });
   const [model, classifier] = boxes;
   if (!model || !classifier) return [];
   const step = algorithm === 1 ? "μ + s Σ ∇ log p" : "ε̂ − s σₜ ∇ log p";
   return [
-    box(model.key, model.title, model.lines),
-    arrow("ε̂ →"),
-    box("sum", step, [sampler ? `a step of ${sampler}` : "a step of the sampler", "gives xₜ₋₁"]),
-    arrow("← ∇ log p"),
-    box(classifier.key, classifier.title, classifier.lines),
+    boxOf(model),
+    arrowOf("ε̂ →"),
+    boxOf({ key: "sum", title: step, lines: [sampler ? `a step of ${sampler}` : "a step of the sampler", "gives xₜ₋₁"] }),
+    arrowOf("← ∇ log p"),
+    boxOf(classifier),
   ];
 }

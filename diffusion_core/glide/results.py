@@ -1,0 +1,140 @@
+"""What was measured of a network that is asked in words: `results.json` beside its weights.
+
+Avatars of held-out combinations were drawn twice from the same noise, asked in words and by the
+menus of the model that it was begun from, and a judge read both; see the recipe's `glide_measured`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint import RESULTS
+from ..fields import (
+    MAX_BYTES,
+    Kind,
+    check_fields,
+    listed,
+    mapping,
+    number,
+    parse_json,
+    printable,
+    text,
+    whole,
+)
+
+_SHARE, _COUNT = number(0, 1), whole(1, 10**9)
+_ROW: dict[str, Kind] = {
+    "attribute": text(100, least=1),
+    "told": _COUNT,
+    "words": _SHARE,
+    "menus": _SHARE,
+    "relative": number(0, 1e9),
+}
+_SETTING: dict[str, Kind] = {
+    "sampler": text(100, least=1),
+    "steps": _COUNT,
+    "eta": number(0, 1e9),
+    "guidance_scale": number(0, 100),
+    "spacing": text(100, least=1),
+}
+_SAME: dict[str, Kind] = {"avatars": _COUNT, "share": _SHARE}
+_RESULTS: dict[str, Kind] = {
+    "weights": text(200),
+    "num": _COUNT,
+    "setting": mapping(),
+    "obedience": listed(mapping(), 0, 100),
+    "same": mapping(),
+}
+
+
+@dataclass(frozen=True)
+class AskedInWords:
+    """How often pictures show an attribute that their captions tell.
+
+    Attributes:
+        attribute: Its name, or "class".
+        told: Captions that tell it.
+        words: Share of pictures that show it, asked in words.
+        menus: The same, asked by menus.
+    """
+
+    attribute: str
+    told: int
+    words: float
+    menus: float
+
+
+@dataclass(frozen=True)
+class GlideResults:
+    """What was measured, and with what.
+
+    Attributes:
+        weights: SHA-256 of the weights that were measured, hex.
+        num: Captions in all.
+        sampler: Of the walks.
+        steps: Of the walks.
+        guidance_scale: Against the empty caption.
+        rows: An attribute each.
+        same: Share of the ways to ask for the same in which the same is read; None was not
+            measured.
+        same_of: Avatars that were asked for in several ways.
+    """
+
+    weights: str
+    num: int
+    sampler: str
+    steps: int
+    guidance_scale: float
+    rows: tuple[AskedInWords, ...]
+    same: float | None = None
+    same_of: int = 0
+
+    @classmethod
+    def from_json(cls, data: str | bytes) -> GlideResults:
+        """Read what the recipe wrote; other fields than those that are read may stand beside.
+
+        Raises:
+            ValueError: if it is something else.
+        """
+        values = parse_json(data, f"its {RESULTS}")
+        if not isinstance(values, dict):
+            raise ValueError(f"its {RESULTS} holds no results.")
+        needed: tuple[str, ...] = ("weights", "num", "setting", "obedience")
+        check_fields(values, _RESULTS, required=needed, of=f"its {RESULTS}", others=True)
+        setting: dict[str, Any] = values["setting"]
+        needed = ("sampler", "steps", "guidance_scale")
+        check_fields(setting, _SETTING, required=needed, of="its setting", others=True)
+        rows = []
+        for row in values["obedience"]:
+            needed = ("attribute", "told", "words", "menus")
+            check_fields(row, _ROW, required=needed, of="a row of its obedience", others=True)
+            name = printable(row["attribute"])
+            rows.append(AskedInWords(name, row["told"], row["words"], row["menus"]))
+        same = values.get("same")
+        if same is not None:
+            check_fields(same, _SAME, required=tuple(_SAME), of="its same", others=True)
+        return cls(
+            values["weights"],
+            values["num"],
+            printable(setting["sampler"]),
+            setting["steps"],
+            setting["guidance_scale"],
+            tuple(rows),
+            same["share"] if same else None,
+            same["avatars"] if same else 0,
+        )
+
+
+def glide_results(folder: str | Path) -> GlideResults:
+    """The results beside a model that is asked in words.
+
+    Raises:
+        ValueError: if there are none that can be read.
+    """
+    try:
+        with open(Path(folder) / RESULTS, "rb") as opened:
+            return GlideResults.from_json(opened.read(MAX_BYTES + 1))
+    except OSError as error:
+        raise ValueError(f"{Path(folder).name} comes without {RESULTS}.") from error
