@@ -28,6 +28,7 @@ from diffusion_core.glide import (
     Tokenizer,
     begun_from,
     describe,
+    glide_results,
     glide_shape,
     glide_training,
     is_glide,
@@ -441,7 +442,7 @@ def test_obedience_is_told_from_what_the_judge_reads(words_folder, avatars_folde
     monkeypatch.setattr(measured, "judged", read)
     rows = measured.measure(words, menus, None, 300, None)
     assert [row.attribute for row in rows] == ["class", *ATTRIBUTES]
-    assert all(row.menus == 1 and row.relative == row.words for row in rows)
+    assert all(row.menus == 1 and measured.relative(row) == row.words for row in rows)
     by_name = {row.attribute: row for row in rows}
     assert by_name["head"].words < 0.2 and 40 < by_name["head"].told < 100
 
@@ -468,6 +469,11 @@ def test_what_is_measured_is_held_out_and_kept(words_folder, avatars_folder, tmp
     assert values["weights"] == load_glide(folder).weights_hash and values["num"] == 3
     assert {row["attribute"] for row in values["obedience"]} <= {"class", *ATTRIBUTES}
     assert 0 < values["same"]["share"] <= 1
+    card, results = (folder / "README.md").read_text(), glide_results(folder)
+    for row in results.rows:
+        assert f"| {row.attribute} | {row.told} | {row.words:.3f} | {row.menus:.3f} |" in card
+    assert "# words\n" in card and f"{results.same:.3f} of the" in card
+    assert load_glide(folder).config.training["command"] in card
 
 
 # --- the doors --------------------------------------------------------------------------------

@@ -23,11 +23,24 @@ import torch
 import typer
 from torch import Tensor
 
-from diffusion_core.checkpoint import RESULTS, Checkpoint, CheckpointConfig, load_checkpoint
+from diffusion_core.checkpoint import (
+    CARD,
+    RESULTS,
+    Checkpoint,
+    CheckpointConfig,
+    load_checkpoint,
+)
 from diffusion_core.conditioning import CLASS
 from diffusion_core.evaluation import AttributeJudge, Setting, draw_samples, judged, load_judge
 from diffusion_core.files import write_text
-from diffusion_core.glide import GlideConfig, describe, load_glide, told_condition
+from diffusion_core.glide import (
+    AskedInWords,
+    GlideConfig,
+    GlideNetwork,
+    describe,
+    load_glide,
+    told_condition,
+)
 from pretrained.recipes.avatars_choices import ATTRIBUTES, STYLES, choose
 from pretrained.recipes.glide import SHIPPED, facts_of
 
@@ -36,25 +49,9 @@ ASKED_IN = 10  # ways, of the same
 SEED = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Obedience:
-    """How often pictures show an attribute that their captions tell.
-
-    Attributes:
-        attribute: Its name, or "class".
-        told: Captions that tell it.
-        words, menus: Shares of pictures that show it, asked in words and by menus.
-    """
-
-    attribute: str
-    told: int
-    words: float
-    menus: float
-
-    @property
-    def relative(self) -> float:
-        """Obedience to words, where that to menus is 1; nan where menus are never obeyed."""
-        return self.words / self.menus if self.menus else float("nan")
+def relative(row: AskedInWords) -> float:
+    """Obedience to words, where that to menus is 1; nan where menus are never obeyed."""
+    return row.words / row.menus if row.menus else float("nan")
 
 
 def held_out_facts(num: int) -> list[dict[str, str]]:
@@ -85,7 +82,7 @@ def asked(
 
 def measure(
     words: Checkpoint, menus: Checkpoint, judge: AttributeJudge, num: int, setting: Setting
-) -> list[Obedience]:
+) -> list[AskedInWords]:
     """Obedience to captions, which leave out what they like, and to menus that tell the same."""
     facts = held_out_facts(num)
     written = [describe(each, SEED, i) for i, each in enumerate(facts)]
@@ -99,7 +96,7 @@ def measure(
     right = [((each == told) & known).sum(dim=0).tolist() for each in seen]
     counts = known.sum(dim=0).tolist()
     return [
-        Obedience(name, n, right[0][k] / n, right[1][k] / n)
+        AskedInWords(name, n, right[0][k] / n, right[1][k] / n)
         for k, (name, n) in enumerate(zip(names_of(menus), counts, strict=True))
         if n
     ]
@@ -124,6 +121,59 @@ def same(
     return sum(shares) / len(shares)
 
 
+def card(words: Checkpoint, rows: list[AskedInWords], values: dict[str, Any]) -> str:
+    """The README.md of the model: what it is, how it obeys, how it was trained."""
+    assert isinstance(words.network, GlideNetwork) and isinstance(words.config, GlideConfig)
+    config, setting = words.config, values["setting"]
+    new, known = words.network.num_new_parameters, len(config.tokenizer.vocabulary)
+    shares = [(row.words, row.menus, relative(row)) for row in rows]
+    table = [
+        f"| {row.attribute} | {row.told} | {' | '.join(f'{share:.3f}' for share in each)} |"
+        for row, each in zip(rows, shares, strict=True)
+    ]
+    stages: list[str] = []
+    training: dict[str, Any] = config.training
+    while training:
+        stages.insert(0, f"    {training['command']}")
+        training = training.get("before", {})
+    ways = ""
+    if agreed := values.get("same"):
+        ways = f"""
+{agreed["avatars"]} avatars were asked for in {ASKED_IN} ways each, from one noise:
+{agreed["share"]:.3f} of the attributes that are told agreed.
+"""
+    lines = "\n".join(table), "\n".join(stages)
+    return f"""---
+license: mit
+library_name: pytorch
+pipeline_tag: text-to-image
+tags: [diffusion, glide, text-to-image]
+---
+# {Path(words.name).name}
+
+Avatars that are asked for in words (Nichol et al. 2021, GLIDE). Of {words.num_parameters:,}
+parameters {new:,} are those of text encoder and attention to words, which know {known} words.
+
+    python -m diffusion_core sample --model FOLDER --caption "a calm person in a turban" --out a.png
+
+## How it obeys
+
+{values["num"]} captions of held-out combinations, {setting["sampler"]} in {setting["steps"]} steps,
+guidance {setting["guidance_scale"]:g}. Of the pictures whose captions tell an attribute, the share
+in which the judge of the avatars reads it, beside the model with menus that it was begun from.
+
+| attribute | captions that tell it | words | menus | relative |
+|---|---:|---:|---:|---:|
+{lines[0]}
+{ways}
+## Training
+
+On {config.dataset}, each stage from the one before:
+
+{lines[1]}
+"""
+
+
 def main(
     folder: Annotated[Path, typer.Argument(help="Folder of the model; gets the results.")],
     menus: Annotated[str, typer.Option(help="The model that it was begun from.")] = str(SHIPPED),
@@ -133,7 +183,7 @@ def main(
     steps: Annotated[int, typer.Option(help="Steps of dpmpp_2m, spaced karras.")] = 10,
     guidance_scale: Annotated[float, typer.Option(help="Scale of guidance.")] = 2.0,
 ) -> None:
-    """Measure obedience and paraphrases, and keep them beside the model."""
+    """Measure obedience and paraphrases, and keep them and a card of them beside the model."""
     words, by_menus, reader = load_glide(folder), load_checkpoint(menus), load_judge(judge)
     assert isinstance(reader, AttributeJudge)
     setting = Setting("dpmpp_2m", steps, spacing="karras", guidance_scale=guidance_scale)
@@ -143,18 +193,22 @@ def main(
         "menus": by_menus.weights_hash,
         "num": num,
         "setting": setting._asdict(),
-        "obedience": [{**dataclasses.asdict(row), "relative": row.relative} for row in rows],
+        "obedience": [
+            dataclasses.asdict(row) | ({"relative": relative(row)} if row.menus else {})
+            for row in rows
+        ],
     }
     for row in rows:
         print(
             f"{row.attribute:>10}: words {row.words:.3f}, menus {row.menus:.3f}, relative "
-            f"{row.relative:.3f}, of {row.told}",
+            f"{relative(row):.3f}, of {row.told}",
             flush=True,
         )
     if ways:
         values["same"] = {"avatars": ways, "share": same(words, by_menus, reader, ways, setting)}
         print(f"asked in {ASKED_IN} ways, the same attributes: {values['same']['share']:.3f}")
     write_text(folder / RESULTS, json.dumps(values, indent=2) + "\n")
+    write_text(folder / CARD, card(words, rows, values))
 
 
 if __name__ == "__main__":
