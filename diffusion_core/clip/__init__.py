@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from .learning import ClipStep, ClipTraining, draw_pairs, learn_clip
 from .matching import FactTable, contrast, true_of
+from .measures import LEVELS, ClipAccuracy, Named, clip_accuracy, value_prompts
 from .network import (
     MAX_PARAMETERS,
     Clip,
@@ -31,14 +32,18 @@ from .store import (
 )
 
 __all__ = [
+    "LEVELS",
     "MAX_PARAMETERS",
     "Clip",
+    "ClipAccuracy",
     "ClipConfig",
     "ClipSettings",
     "ClipStep",
     "ClipTraining",
     "FactTable",
+    "Named",
     "PictureEncoder",
+    "clip_accuracy",
     "clip_folders",
     "contrast",
     "draw_pairs",
@@ -49,4 +54,5 @@ __all__ = [
     "read_clip",
     "save_clip",
     "true_of",
+    "value_prompts",
 ]

@@ -1,9 +1,10 @@
 """Training a CLIP on captioned pictures of all levels of noise, saved so that it can go on.
 
 Of each step's pictures a share is clean, since variations and priors need the embeddings of clean
-ones; the others have log-SNRs as a cosine schedule spreads them, as for the classifier. Most
+ones; the others have log-SNRs as a cosine schedule spreads them, as for the classifier. Half of the
 captions tell all that is recorded and has words; the others leave parts out as `glide.describe`
-does, for whoever asks in words leaves most out.
+does, for whoever asks in words leaves most out. What a caption does not tell makes no wrong target,
+see `matching`, where it also stands why each picture meets a caption with one fact wrong.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..conditioning import CLASS
 from ..glide import Caption, CaptionedPictures, describe
 from ..guided_diffusion import drawn_log_snrs, noised
 from ..seeding import seeded
@@ -36,13 +38,13 @@ class ClipTraining(ModuleTraining):
         ValueError: if a number is out of its bounds.
     """
 
-    steps: int = 2500
+    steps: int = 2000
     batch: int = 128
-    decay: int = 1000
+    decay: int = 700
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.05
     clean: float = 0.3
-    full: float = 0.75
+    full: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -72,19 +74,29 @@ class ClipStep:
 
 
 def draw_pairs(
-    data: CaptionedPictures, training: ClipTraining, step: int
+    data: CaptionedPictures, table: FactTable, training: ClipTraining, step: int
 ) -> tuple[Tensor, list[Caption]]:
-    """The pictures of a step by their numbers, (B,), none twice if there are enough; captions."""
+    """The pictures of a step by their numbers, (B,), none twice if there are enough; and captions.
+
+    Of the 2B captions the first are the pictures', and the second tell one fact of each otherwise.
+    """
     generator = seeded(training.seed, "clip pairs", step)
     order = torch.randperm(len(data.pictures), generator=generator)
     indices = order.repeat(-(-training.batch // len(order)))[: training.batch]
     full = torch.rand(training.batch, generator=generator) < training.full
-    captions = []
+    draws = torch.rand(training.batch, 2, generator=generator).tolist()
+    captions, wrong = [], []
     for place, (index, tells_all) in enumerate(zip(indices.tolist(), full.tolist(), strict=True)):
         facts = data.records.facts(index)
         told = tuple(facts) if tells_all else None
-        captions.append(describe(facts, training.seed, "clip", step, place, told=told))
-    return indices, captions
+        own = describe(facts, training.seed, "clip", step, place, told=told)
+        which, value = draws[place]
+        names = [name for name in own.told if name != CLASS] or ["background"]
+        changed = table.altered(facts, names[int(which * len(names))], value)
+        said = tuple(name for name in {**own.told, **dict.fromkeys(names)} if name in changed)
+        captions.append(own)
+        wrong.append(describe(changed, training.seed, "clip wrong", step, place, told=said))
+    return indices, captions + wrong
 
 
 def learn_clip(
@@ -124,7 +136,7 @@ def learn_clip(
 
     def loss_of(step: int) -> Tensor:
         nonlocal top1
-        indices, captions = draw_pairs(data, training, step)
+        indices, captions = draw_pairs(data, table, training, step)
         generator = seeded(training.seed, "clip noise", step)
         x0, _ = data.batch(indices)
         log_snr = drawn_log_snrs(training.batch, generator)
@@ -137,7 +149,7 @@ def learn_clip(
         surprise = torch.tensor([table.surprise(each.told) for each in captions])
         pictures = clip.encode_pictures(x_t.to(device), log_snr.to(device))
         logits = clip.logits(pictures, clip.encode_captions(y.to(device)))
-        best = logits.detach().argmax(dim=0).cpu()
+        best = logits.detach().argmax(dim=0).cpu()  # of the wrong ones too
         top1 = float(true[best, torch.arange(len(best))][clean].float().mean())
         return contrast(logits, true.to(device), surprise.to(device))
 

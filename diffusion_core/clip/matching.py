@@ -12,6 +12,12 @@ facts, and which ones does not depend on their values; then by Bayes' rule
 and the best targets are the softmax of this matrix over the pictures, which is uniform over those
 of which a caption is true, and over the captions, which prefers the one that tells more. In the
 mean they are what hard targets are, without their noise.
+
+Of a hundred avatars, background, clothing, skin and head together name one; whoever knows them
+finds each picture's caption, and need not look at a face. So each picture also meets a caption that
+tells one fact wrong, drawn from all values alike: what is wrong is then any fact as often as any
+other. Such captions belong to no picture, and take part over captions alone. Swapping a value is as
+likely one way as back, so that the best logits stay those of (A).
 """
 
 from __future__ import annotations
@@ -40,6 +46,7 @@ class FactTable:
     def __init__(self, records: Records) -> None:
         """Read all records."""
         columns: dict[str, dict[str, int]] = {}
+        self._values: dict[tuple[str, str], dict[str, str]] = {}
         rows, self._counts = [], Counter[tuple[str, ...]]()
         for i in range(len(records)):
             facts, row = records.facts(i), {}
@@ -48,6 +55,7 @@ class FactTable:
                     continue  # of a thing that is not there
                 meant = meaning(name, value)
                 row[name] = columns.setdefault(name, {}).setdefault(meant, len(columns[name]))
+                self._values.setdefault((facts[CLASS], name), {}).setdefault(meant, value)
                 self._counts[facts[CLASS], name, meant] += 1
                 self._counts[facts[CLASS], name] += 1
             rows.append(row)
@@ -65,6 +73,21 @@ class FactTable:
             for told in captions
         ]
         return torch.tensor(rows, dtype=torch.int16)
+
+    def altered(self, facts: Mapping[str, str], name: str, draw: float) -> dict[str, str]:
+        """Facts with another value of one of them, as the style has it; the same if it has none.
+
+        Args:
+            facts: Those of a picture.
+            name: Of the fact.
+            draw: A number in [0, 1), by which the value is chosen.
+        """
+        own = meaning(name, facts[name])
+        values = [v for meant, v in self._values[facts[CLASS], name].items() if meant != own]
+        other = values[int(draw * len(values))] if values else facts[name]
+        # A head of another kind may have no colour of its own.
+        kept = {k: v for k, v in facts.items() if name != "head" or not k.endswith("Color")}
+        return {**kept, name: other}
 
     def surprise(self, told: Mapping[str, str]) -> float:
         """-log p(told), nats, as if the facts of a style were independent of each other."""
@@ -90,12 +113,13 @@ def contrast(logits: Tensor, true: Tensor, surprise: Tensor) -> Tensor:
     """The symmetric contrastive loss, nats: the mean of both cross entropies.
 
     Args:
-        logits: Of all pairs, (captions, pictures).
-        true: Whether a caption is true of a picture, of that shape; in each row and column at least
-            once.
+        logits: Of all pairs, (captions, pictures). The first captions were written of the pictures,
+            in their order; what comes after them belongs to none.
+        true: Whether a caption is true of a picture, of that shape; each of the first of its own.
         surprise: -log p(told) of each caption, (captions,).
     """
     wanted = torch.where(true, surprise[:, None].to(logits), -math.inf)  # (A)
-    over_pictures = F.cross_entropy(logits, wanted.softmax(dim=1))
+    own = logits.shape[1]
+    over_pictures = F.cross_entropy(logits[:own], wanted[:own].softmax(dim=1))
     over_captions = F.cross_entropy(logits.T, wanted.T.softmax(dim=1))
     return (over_pictures + over_captions) / 2

@@ -57,8 +57,8 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder of the CLIP and the training's state.")] = Path(
         "runs/clip"
     ),
-    steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 2500,
-    decay: Annotated[int, typer.Option(help="Last steps, in which the rate falls to 0.")] = 1000,
+    steps: Annotated[int, typer.Option(help="Optimiser steps in all.")] = 2000,
+    decay: Annotated[int, typer.Option(help="Last steps, in which the rate falls to 0.")] = 700,
     batch_size: Annotated[int, typer.Option(help="Pictures, with a caption each, a step.")] = 128,
     features: Annotated[int, typer.Option(help="Features of an embedding.")] = 128,
     picture_widths: Annotated[str, typer.Option(help="Channels of each level.")] = "64,96,128",
