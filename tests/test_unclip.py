@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY_AVATARS, avatars, wake
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.clip import (
@@ -62,6 +63,8 @@ from diffusion_core.unclip import (
     variation,
 )
 from diffusion_core.unet import UNet
+from pretrained.recipes import unclip as recipe
+from pretrained.recipes import unclip_measured as measured
 
 NOISE = {"name": "cosine", "num_train_timesteps": 1000}
 SCHEDULE = make_schedule("cosine", num_train_timesteps=1000)
@@ -449,3 +452,77 @@ def test_a_variation_from_its_own_noise_comes_back_and_eta_leads_away(folders, c
     x, t = torch.randn(1, 3, 64, 64), torch.tensor([500])
     none = decoder.denoiser(None).predict(x, t)[1]
     torch.testing.assert_close(none, decoder.network(x, t))
+
+
+# --- the recipe -------------------------------------------------------------------------------
+
+
+def test_the_recipe_trains_both_and_they_are_measured(
+    few, clip_folder, avatars_folder, tmp_path, monkeypatch, cpu
+):
+    for module in (recipe, measured):
+        monkeypatch.setattr(module, "captioned", lambda dataset, split="train": few[0])
+    prior, begun, out = (str(tmp_path / name) for name in ("prior", "projection", "out"))
+
+    def does(command, folder, *options):
+        shared = [command, "--clip", str(clip_folder), "--out", folder, "--steps", "2"]
+        done = CliRunner().invoke(recipe.app, [*shared, "--batch-size", "2", *options])
+        assert done.exit_code == 0, done.output
+        assert "12 embeddings of 8 features" in done.output and "step 2 of 2" in done.output
+
+    does("prior", prior, "--width", "16", "--blocks", "1")
+    does("projection", begun, "--init", str(avatars_folder))
+    does("pictures", out, "--init", begun, "--only-projection")
+    by = load_clip(clip_folder)
+    decoder, first = load_decoder(out, by), load_decoder(begun, by)
+    assert decoder.config.training["before"]["steps"] == 2
+    own, known = decoder.network.unet.state_dict(), load_checkpoint(avatars_folder).unet
+    known = known.state_dict()
+    assert all(torch.equal(own[key], known[key]) for key in own)  # the UNet was left as it is
+    assert decoder.weights_hash != first.weights_hash  # and the projection was not
+    assert decoder.config.prediction_type == "v_prediction"  # of the model that it began with
+    measured.main(
+        tmp_path / "out", tmp_path / "prior", clip_folder, str(avatars_folder), num=4,
+        num_differences=2, steps=2,
+    )  # fmt: skip
+    values = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert values["weights"] == decoder.weights_hash and values["clip"] == by.weights_hash
+    assert {row["attribute"] for row in values["variations"]} >= {"class", "background"}
+    for row in [*values["variations"], *values["words"], *values["differences"]]:
+        shares = [value for value in row.values() if isinstance(value, float)]
+        assert shares and all(0 <= share <= 1 for share in shares)
+    assert all({*measured.CONDITIONS} < {*row} for row in values["words"])
+
+
+def test_what_is_kept_changed_and_stays_is_told_from_what_the_judge_reads(
+    few, folders, clip_folder, monkeypatch
+):
+    """A decoder of which is known what it shows."""
+    data, z = few
+    names = data.pictures.attribute_names
+    decoder = load_decoder(folders[1], load_clip(clip_folder))
+    by = measured.Measured(decoder, None, data, data.pictures.class_names, names, 2, 1.0)
+    true = data.pictures.conditions(torch.arange(12))
+    by_picture = {x.numpy().tobytes(): y for x, y in zip(data.pictures.batch(
+        torch.arange(12))[0], true, strict=True)}  # fmt: skip
+    monkeypatch.setattr(
+        measured,
+        "judged",
+        lambda judge, x: (None, torch.stack([by_picture[one.numpy().tobytes()] for one in x])),
+    )
+
+    def shows(self, asked, num):
+        """What is nearest among the pictures; a head is always the first."""
+        seen = true[(asked @ z.T).argmax(dim=1)].clone()
+        seen[:, 1] = 0
+        return seen
+
+    monkeypatch.setattr(measured.Measured, "seen", shows)
+    rows = {row["attribute"]: row for row in measured.variations(by, 12)}
+    heads = true[true[:, 1] >= 0, 1]
+    assert rows["head"]["kept"] == pytest.approx(float((heads == 0).float().mean()))
+    assert rows["head"]["pictures"] == len(heads)
+    assert all(row["kept"] == 1 for name, row in rows.items() if name != "head")
+    still = measured.differences(by, 3, 0.0)
+    assert all(row["others_stay"] == 1 and row["changed"] == 0 for row in still[1:])
+    assert by.told({}).tolist() == [-1] * (1 + len(names))

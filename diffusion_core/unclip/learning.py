@@ -205,8 +205,12 @@ def learn_prior(
         FloatingPointError: if the gradient is not finite.
     """
     words = " ".join(data.data.tokenizer.vocabulary)
-    told = {"vocabulary": words, "captions": data.data.seed, "records": len(data.data.records)}
-    told |= {"embeddings": _digest(data.z)}
+    told: dict[str, Any] = {
+        "vocabulary": words,
+        "captions": data.data.seed,
+        "records": len(data.data.records),
+    }
+    told["embeddings"] = _digest(data.z)
     yield from _train(prior, data, schedule, config, told, folder, device)
 
 
@@ -290,8 +294,8 @@ def learn_decoder(
     """
     _check_count(z, pictures)
     decoder.requires_grad_(True).unet.requires_grad_(not only_projection)
-    told = {"content": pictures.content, "embeddings": _digest(z)}
-    told |= {"only_projection": only_projection}
+    told: dict[str, Any] = {"content": pictures.content, "embeddings": _digest(z)}
+    told["only_projection"] = only_projection
     data = NumberedPictures(pictures)
     yield from _train(decoder.bound(z), data, schedule, config, told, folder, device)
 
