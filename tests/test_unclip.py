@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import shutil
+import textwrap
+from pathlib import Path
 
 import pytest
 import torch
@@ -526,3 +528,16 @@ def test_what_is_kept_changed_and_stays_is_told_from_what_the_judge_reads(
     still = measured.differences(by, 3, 0.0)
     assert all(row["others_stay"] == 1 and row["changed"] == 0 for row in still[1:])
     assert by.told({}).tolist() == [-1] * (1 + len(names))
+
+
+def test_the_python_of_the_training_page_runs(folders, clip_folder):
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    code = page.partition("## Avatars from embeddings")[2].partition("In Python:\n\n")[2]
+    for folder, own in (
+        ("runs/clip", clip_folder), ("runs/unclip-prior", folders[0]), ("runs/unclip", folders[1])
+    ):  # fmt: skip
+        assert f'"{folder}"' in code
+        code = code.replace(f'"{folder}"', repr(own.as_posix()))
+    names = {}
+    exec(compile(textwrap.dedent(code), "docs/training.md", "exec"), names)
+    assert names["z"].shape == (1, D) and names["denoiser"].guidance_scale == 2
