@@ -525,6 +525,10 @@ def test_what_is_kept_changed_and_stays_is_told_from_what_the_judge_reads(
     assert rows["head"]["kept"] == pytest.approx(float((heads == 0).float().mean()))
     assert rows["head"]["pictures"] == len(heads)
     assert all(row["kept"] == 1 for name, row in rows.items() if name != "head")
+    background = true[by.chosen(12, "unclip variations"), -1]
+    assert by.names[-1] == "background"
+    chance = float((background == background.roll(1)).float().mean())
+    assert rows["background"]["chance"] == pytest.approx(chance)
     still = measured.differences(by, 3, 0.0)
     assert all(row["others_stay"] == 1 and row["changed"] == 0 for row in still[1:])
     assert by.told({}).tolist() == [-1] * (1 + len(names))

@@ -6,7 +6,8 @@
 All pictures and captions are held out, and the judge of the avatars reads what is drawn.
 
 variations   a held-out picture is encoded and drawn anew from fresh noise: of the pictures that
-             have an attribute, the share in which the judge reads what it read in the picture
+             have an attribute, the share in which the judge reads what it read in the picture,
+             and, as chance, what it read in another picture
 words        a caption is drawn by three conditions from the same noise: what the prior makes of it,
              the embedding of the caption itself, and nothing (figure 8 of Ramesh et al. 2022); of
              the captions that tell an attribute, the share that shows it
@@ -127,9 +128,13 @@ def variations(by: Measured, num: int) -> list[dict[str, Any]]:
     recorded = torch.stack([by.told(by.data.records.facts(i)) for i in indices.tolist()])
     wanted = torch.where(recorded >= 0, before, -1)
     kept = rights(by.seen(encode(by.decoder.clip, x0), num), wanted).tolist()
+    chance = rights(before.roll(1, dims=0), wanted).tolist()
     counts = (wanted >= 0).sum(dim=0).tolist()
-    rows = zip(by.names, counts, kept, strict=True)
-    return [{"attribute": name, "pictures": n, "kept": share} for name, n, share in rows if n]
+    return [
+        {"attribute": name, "pictures": n, "kept": share, "chance": other}
+        for name, n, share, other in zip(by.names, counts, kept, chance, strict=True)
+        if n
+    ]
 
 
 def words(by: Measured, prior: Path, clip: Path, num: int, scale: float) -> list[dict[str, Any]]:
