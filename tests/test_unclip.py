@@ -298,8 +298,8 @@ def test_the_prior_learns_embeddings_and_goes_on(few, tmp_path, cpu):
     x, labels = embedded.batch(torch.tensor([0, 12, 5]))
     torch.testing.assert_close(x, scaled(z[[0, 0, 5]]))
     assert labels.tolist() == data.pictures.labels[[0, 0, 5]].tolist()
-    quick = {"save_every": 30, "warmup_steps": 5, "learning_rate": 1e-2}
-    config = dataclasses.replace(prior_training(60, batch_size=16), **quick)
+    quick = {"save_every": 20, "warmup_steps": 5, "learning_rate": 1e-2}
+    config = dataclasses.replace(prior_training(40, batch_size=16), **quick)
     _, _, _, y = draw_step(
         dataclasses.replace(config, label_dropout=0.5),
         small_prior().config, SCHEDULE, embedded, 0,
@@ -307,14 +307,14 @@ def test_the_prior_learns_embeddings_and_goes_on(few, tmp_path, cpu):
     empty = y[:, 0] == len(VOCABULARY)
     assert 2 < int(empty.sum()) < 14 and bool((y[empty, 1:] == -1).all())
 
-    def learn(folder, count=60):
+    def learn(folder, count=40):
         settings = dataclasses.replace(config, num_steps=count)
         return learn_prior(small_prior(awake=False), embedded, SCHEDULE, settings, folder=folder)
 
-    losses, state = goes_on(learn, tmp_path, 60)
+    losses, state = goes_on(learn, tmp_path, 40)
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
     assert not any("clip" in key for key in state)
-    with pytest.raises(ValueError, match="already did 60 steps"):
+    with pytest.raises(ValueError, match="already did 40 steps"):
         run(learn(tmp_path / "whole", 20))
     with pytest.raises(ValueError, match="as many embeddings"):
         CaptionedEmbeddings(z[:5], data)
@@ -322,7 +322,7 @@ def test_the_prior_learns_embeddings_and_goes_on(few, tmp_path, cpu):
 
 def test_the_projection_learns_the_vectors_of_menus_and_goes_on(few, tmp_path):
     data, z = few
-    training = dataclasses.replace(projection_training(200, batch=24), save_every=100)
+    training = dataclasses.replace(projection_training(100, batch=24), save_every=50)
     unet = small_decoder()[0]
     shares = []
 
@@ -334,8 +334,8 @@ def test_the_projection_learns_the_vectors_of_menus_and_goes_on(few, tmp_path):
             shares.append(step.unexplained)
             yield step
 
-    _, state = goes_on(learn, tmp_path, 200)
-    assert shares[0] > 0.5 and shares[199] < 0.4 * shares[0]
+    _, state = goes_on(learn, tmp_path, 100)
+    assert shares[0] > 0.5 and shares[99] < 0.5 * shares[0]
     assert {key.split(".")[0] for key in state} == {"module", "optimizer"}
     bare = dataclasses.replace(data.pictures, labels=None, attributes=None)
     with pytest.raises(ValueError, match="Nothing is recorded"):

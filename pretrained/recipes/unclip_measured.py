@@ -215,7 +215,7 @@ def main(
     ),
     num: Annotated[int, typer.Option(help="Pictures of each measure, 0 of none.")] = 300,
     num_differences: Annotated[int, typer.Option(help="Pictures of each attribute.")] = 100,
-    share: Annotated[float, typer.Option(help="How far along a text difference.")] = 0.5,
+    share: Annotated[float, typer.Option(help="How far along a text difference.")] = 0.3,
     steps: Annotated[int, typer.Option(help="Steps of dpmpp_2m, spaced karras.")] = 10,
     guidance_scale: Annotated[float, typer.Option(help="Scale of the decoder's guidance.")] = 2.0,
     prior_scale: Annotated[float, typer.Option(help="Scale of the prior's guidance.")] = 2.0,
