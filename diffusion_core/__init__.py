@@ -16,7 +16,7 @@ To learn how it works, read these ten files, in this order:
 They import nothing else from here but the type of a data set. Beside them lie `files` (written
 whole or not at all), `fields` (what a file may hold) and `device` (which one computes, and how
 fast). What a user of the mathematics needs stands in packages: `data`, `checkpoint`, `generation`,
-`training_runs`, `evaluation`, `inspection`, `engines`, `points`, `clouds`, `families`,
+`training_runs`, `evaluation`, `inspection`, `engines`, `points`, `clouds`, `families`, `unclip`,
 `guided_diffusion`, `glide`, `publishing`, and `cli` for the command line.
 """
 
@@ -46,6 +46,7 @@ __all__ = [
     "points",
     "clouds",
     "families",
+    "unclip",
     "publishing",
     "cli",
 ]

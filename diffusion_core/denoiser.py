@@ -8,7 +8,7 @@ target in training and, beside it, the estimates that follow from an output, wit
 alpha where that can be zero; `ModelDenoiser` is a network read in this way. A network of learned
 variance gives v beside it, in a second half of its channels (Nichol and Dhariwal 2021).
 `ClassifierFreeGuidance` moves away from what it predicts without a condition. `ClassifierGuidance`
-follows the gradient of a classifier that was trained apart.
+and `ClipGuidance` follow the gradient of a classifier, or of a CLIP, that was trained apart.
 
 `ExactDenoiser` is the best denoiser of a finite data set, in closed form: what a network would be
 that memorised. If the data are N points and nothing else, x_t is a mixture of N equal Gaussians,
@@ -496,55 +496,49 @@ class ClassifierLook:
     gradient: Tensor
 
 
-class ClassifierGuidance:
-    """Follow a classifier's gradient towards a class (Dhariwal and Nichol 2021, section 4).
+class GradientGuidance:
+    """Follow the gradient of what reads noisy samples (Dhariwal and Nichol 2021, section 4).
 
     Algorithm 2 moves the estimates, and serves every sampler:
 
         eps_hat <- eps_hat - s sigma_t g,    x0_hat <- x0_hat + s (sigma_t² / alpha_t) g
 
-    with g = ∇ log p(y | x_t), so that both still belong to the same x_t. Algorithm 1 leaves them,
-    and moves the mean of each step of ancestral sampling by s Σ g, Σ the variance of the step's
-    noise; `samplers.take_step` does so for a denoiser that has a `mean_shift`.
+    with g = ∇ log p(c | x_t), c what is wanted, so that both still belong to the same x_t.
+    Algorithm 1 leaves them, and moves the mean of each step of ancestral sampling by s Σ g, Σ the
+    variance of the step's noise; `samplers.take_step` does so for a denoiser that has a
+    `mean_shift`.
 
-    The classifier is told log-SNR and sees x_t / sqrt(alpha_t² + sigma_t²), so that it serves every
+    What reads is told log-SNR and sees x_t / sqrt(alpha_t² + sigma_t²), so that it serves every
     schedule; g has the factor that follows from that. Where alpha_t is 0, x_t says nothing of x0,
     and nothing is moved.
 
     Args:
-        denoiser: What is guided: without classes, or with classifier-free guidance ("both").
-        classifier: What guides it.
-        y: The wanted label for all samples, or one a sample, int64 (B,).
+        denoiser: What is guided.
         scale: The factor s; 0 leaves the denoiser as it is, to the bit.
         algorithm: 1 or 2, as above.
+        reader: What reads, in a sentence.
 
     Raises:
-        ValueError: if the scale is negative or not finite, there is no such algorithm, or the
-            classifier has no such class.
+        ValueError: if the scale is negative or not finite, or there is no such algorithm.
     """
 
     takes_one_timestep = True
 
     def __init__(
-        self,
-        denoiser: ScheduledDenoiser,
-        classifier: Classifier,
-        y: int | Tensor,
-        scale: float,
-        algorithm: int = 2,
+        self, denoiser: ScheduledDenoiser, scale: float, algorithm: int, reader: str
     ) -> None:
         """Hold the parts; nothing is computed."""
         if not 0 <= scale < math.inf:
-            raise ValueError(f"The scale of a classifier must be at least 0, got {scale}.")
+            raise ValueError(f"The scale of a {reader} must be at least 0, got {scale}.")
         if algorithm not in (1, 2):
-            raise ValueError(f"Classifier guidance has algorithms 1 and 2, got {algorithm}.")
-        count, labels = classifier.config.num_classes, torch.as_tensor(y)
-        if labels.numel() and not (0 <= int(labels.min()) and int(labels.max()) < count):
-            raise ValueError(f"The classifier has the classes 0 to {count - 1}, got {y}.")
-        self.denoiser, self.classifier, self.y = denoiser, classifier, y
-        self.scale, self.algorithm = scale, algorithm
+            raise ValueError(f"Guidance by a {reader} has algorithms 1 and 2, got {algorithm}.")
+        self.denoiser, self.scale, self.algorithm = denoiser, scale, algorithm
         if algorithm == 1 and scale:
             self.mean_shift = self._mean_shift
+
+    def gradient(self, x_t: Tensor, t: int | Tensor) -> Tensor:
+        """The gradient g by x_t, as x_t (B, ...), at timesteps (B,), or one for all."""
+        raise NotImplementedError
 
     @property
     def schedule(self) -> Schedule:
@@ -566,7 +560,7 @@ class ClassifierGuidance:
         return learns_variance(self.denoiser)
 
     def predict_variance(self, x_t: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(eps_hat, x0_hat, v) of what is guided; a classifier leaves the variance as it is."""
+        """(eps_hat, x0_hat, v) of what is guided; a gradient leaves the variance as it is."""
         guided = cast(ModelDenoiser, self.denoiser)  # or another that has learned one
         eps_hat, x0_hat, v = guided.predict_variance(x_t, self._given(x_t, t))
         return (*self._moved(x_t, t, eps_hat, x0_hat), v)
@@ -587,28 +581,170 @@ class ClassifierGuidance:
         says = alpha > 0  # whether x_t says anything of x0
         of_eps = torch.where(says, sigma, 0.0)
         of_x0 = torch.where(says, sigma**2 / torch.where(says, alpha, 1.0), 0.0)
-        step = self.scale * self.look(x_t, t).gradient
+        step = self.scale * self.gradient(x_t, t)
         moved_eps, moved_x0 = (_weights_of(w, x_t) * step for w in (of_eps, of_x0))
         return eps_hat - moved_eps, x0_hat + moved_x0
 
     def _mean_shift(self, x_t: Tensor, t: int | Tensor) -> Tensor:
-        """S ∇ log p(y | x_t), by whose multiple algorithm 1 moves the mean of a step."""
-        return self.scale * self.look(x_t, t).gradient
+        """S g, by whose multiple algorithm 1 moves the mean of a step."""
+        return self.scale * self.gradient(x_t, t)
 
-    def look(self, x_t: Tensor, t: int | Tensor) -> ClassifierLook:
-        """What the classifier says of x_t (B, ...) at timesteps (B,), or one for all."""
-        each = timesteps_of(x_t, t)
-        level = each.cpu()
+    def _read(
+        self, x_t: Tensor, t: int | Tensor, read: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
+        """What is read in x_t, and the gradient by x_t of what is wanted of it, as x_t.
+
+        Args:
+            x_t: Noisy samples, (B, ...).
+            t: Timesteps (B,), or one for all.
+            read: (variance-preserving samples, log-SNR (B,)) -> (what is read, of which what is
+                wanted, (B,)).
+        """
+        level = timesteps_of(x_t, t).cpu()
         alpha, sigma = self.schedule.alpha(level), self.schedule.sigma(level)
         length = _weights_of((alpha**2 + sigma**2).sqrt(), x_t)
         log_snr = self.schedule.log_snr(level).to(x_t.dtype).to(x_t.device)
-        y = torch.as_tensor(self.y, device=x_t.device)
         with torch.enable_grad():
             x = (x_t.detach() / length).requires_grad_()
+            found, wanted = read(x, log_snr)
+            (gradient,) = torch.autograd.grad(wanted.sum(), x)
+        return found.detach(), gradient / length
+
+
+class ClassifierGuidance(GradientGuidance):
+    """Follow a classifier's gradient towards a class (Dhariwal and Nichol 2021, section 4).
+
+    See `GradientGuidance`; what is wanted is a class, g = ∇ log p(y | x_t).
+
+    Args:
+        denoiser: What is guided: without classes, or with classifier-free guidance ("both").
+        classifier: What guides it.
+        y: The wanted label for all samples, or one a sample, int64 (B,).
+        scale: The factor s; 0 leaves the denoiser as it is, to the bit.
+        algorithm: 1 or 2.
+
+    Raises:
+        ValueError: if the scale is negative or not finite, there is no such algorithm, or the
+            classifier has no such class.
+    """
+
+    def __init__(
+        self,
+        denoiser: ScheduledDenoiser,
+        classifier: Classifier,
+        y: int | Tensor,
+        scale: float,
+        algorithm: int = 2,
+    ) -> None:
+        """Hold the parts; nothing is computed."""
+        super().__init__(denoiser, scale, algorithm, "classifier")
+        count, labels = classifier.config.num_classes, torch.as_tensor(y)
+        if labels.numel() and not (0 <= int(labels.min()) and int(labels.max()) < count):
+            raise ValueError(f"The classifier has the classes 0 to {count - 1}, got {y}.")
+        self.classifier, self.y = classifier, y
+
+    def gradient(self, x_t: Tensor, t: int | Tensor) -> Tensor:
+        """∇ log p(y | x_t), as x_t (B, ...)."""
+        return self.look(x_t, t).gradient
+
+    def look(self, x_t: Tensor, t: int | Tensor) -> ClassifierLook:
+        """What the classifier says of x_t (B, ...) at timesteps (B,), or one for all."""
+        y = torch.as_tensor(self.y, device=x_t.device)
+
+        def read(x: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor]:
             log_probs = self.classifier(x, log_snr).log_softmax(dim=1)
-            wanted = log_probs.gather(1, y.expand(len(x))[:, None]).sum()
-            (gradient,) = torch.autograd.grad(wanted, x)
-        return ClassifierLook(log_probs.detach(), gradient / length)
+            return log_probs, log_probs.gather(1, y.expand(len(x))[:, None])
+
+        return ClassifierLook(*self._read(x_t, t, read))
+
+
+class ContrastiveConfig(Protocol):
+    """What guidance needs to know of a CLIP's shape."""
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+
+
+class ContrastiveModel(Protocol):
+    """A CLIP of noisy samples: embeddings of samples and of captions, and how well they agree."""
+
+    @property
+    def config(self) -> ContrastiveConfig:
+        """Its shape."""
+
+    def encode_pictures(self, x_t: Tensor, log_snr: Tensor, /) -> Tensor:
+        """Embeddings (B, D) of variance-preserving samples (B, ...) at log-SNR (B,)."""
+
+    def encode_captions(self, y: Tensor, /) -> Tensor:
+        """Embeddings (N, D) of captions in its own numbers, (N, L)."""
+
+    def logits(self, pictures: Tensor, captions: Tensor, /) -> Tensor:
+        """What it has learnt for log p(x_t, c) / (p(x_t) p(c)), (N, B), of embeddings."""
+
+    def to(self, device: torch.device, /) -> Any:
+        """Move the weights to a device, in place."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClipLook:
+    """What a CLIP says of noisy samples.
+
+    Attributes:
+        logit: How well each agrees with the caption, log p(x_t, c) / (p(x_t) p(c)), (B,).
+        gradient: Its gradient by x_t, as x_t (B, ...).
+    """
+
+    logit: Tensor
+    gradient: Tensor
+
+
+class ClipGuidance(GradientGuidance):
+    """Follow the agreement of a picture with a caption, as a CLIP sees it (GLIDE, section 2.4).
+
+        g = ∇ exp(τ) e(x_t) · g(c)                                        (Nichol et al. 2021)
+
+    See `GradientGuidance`. The paper's s multiplies the product of the embeddings alone; here that
+    of a CLIP's logit, which a contrast teaches to be log p(c | x_t) - log p(c): so the gradient is
+    that of log p(c | x_t), and s is a classifier's, 1 where Bayes' rule has it.
+
+    Args:
+        denoiser: What is guided, with or without classifier-free guidance.
+        clip: What guides it.
+        caption: The embedding of the caption, (1, D) for all samples, or (B, D).
+        scale: The factor s; 0 leaves the denoiser as it is, to the bit.
+        algorithm: 1 or 2.
+
+    Raises:
+        ValueError: if the scale is negative or not finite, or there is no such algorithm.
+    """
+
+    def __init__(
+        self,
+        denoiser: ScheduledDenoiser,
+        clip: ContrastiveModel,
+        caption: Tensor,
+        scale: float,
+        algorithm: int = 2,
+    ) -> None:
+        """Hold the parts; nothing is computed."""
+        super().__init__(denoiser, scale, algorithm, "CLIP")
+        self.clip, self.caption = clip, caption
+
+    def gradient(self, x_t: Tensor, t: int | Tensor) -> Tensor:
+        """∇ log p(c | x_t), as x_t (B, ...)."""
+        return self.look(x_t, t).gradient
+
+    def look(self, x_t: Tensor, t: int | Tensor) -> ClipLook:
+        """What the CLIP says of x_t (B, ...) at timesteps (B,), or one for all."""
+        caption = self.caption.to(x_t.device)
+
+        def read(x: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor]:
+            logits = self.clip.logits(self.clip.encode_pictures(x, log_snr), caption)
+            each = logits[0] if len(logits) == 1 else logits.diagonal()
+            return each, each
+
+        return ClipLook(*self._read(x_t, t, read))
 
 
 THRESHOLDS = ("static", "dynamic")

@@ -32,7 +32,7 @@ from .hub import (
     status,
     weights_in,
 )
-from .model import Checkpoint, GuidingClassifier, ModelSettings
+from .model import Checkpoint, GuidingClassifier, GuidingClip, ModelSettings
 from .store import (
     TABLE_BEGIN,
     TABLE_END,
@@ -40,6 +40,7 @@ from .store import (
     load_checkpoint,
     load_network,
     own_folder,
+    read_folder,
     save_checkpoint,
     save_network,
     shipped_folder,
@@ -60,6 +61,7 @@ __all__ = [
     "CheckpointConfig",
     "DownloadProgress",
     "GuidingClassifier",
+    "GuidingClip",
     "ModelSettings",
     "away",
     "cached",
@@ -76,6 +78,7 @@ __all__ = [
     "load_network",
     "own_folder",
     "plain_id",
+    "read_folder",
     "read_network",
     "reason_left_out",
     "save_checkpoint",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -16,6 +16,8 @@ from ..denoiser import (
     Classifier,
     ClassifierFreeGuidance,
     ClassifierGuidance,
+    ClipGuidance,
+    ContrastiveModel,
     ModelDenoiser,
     Network,
     ScheduledDenoiser,
@@ -116,6 +118,27 @@ class GuidingClassifier:
 
 
 @dataclass(frozen=True, eq=False)
+class GuidingClip:
+    """A CLIP of noisy pictures that guides the walks of a model; see `Checkpoint.guided_by_clip`.
+
+    Attributes:
+        network: The CLIP, in evaluation mode.
+        read_caption: Turns a caption into its own numbers, int64 (1, L); ValueError in a sentence.
+        name: Its folder's name.
+        weights_hash: SHA-256 of its weights file, hex.
+        dataset: What it was trained on, in words.
+        training: How it was trained: settings, steps and command.
+    """
+
+    network: ContrastiveModel
+    read_caption: Callable[[str], Tensor]
+    name: str
+    weights_hash: str
+    dataset: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A network, the schedule that it was trained with, and its settings.
 
@@ -128,6 +151,7 @@ class Checkpoint:
         name: The folder's name or the Hub id.
         weights_hash: SHA-256 of the weights file, hex.
         classifier: What guides the walks that ask for it; None where there is none.
+        clip: What guides the walks that ask for it by their captions; None where there is none.
     """
 
     network: Network
@@ -136,6 +160,7 @@ class Checkpoint:
     name: str
     weights_hash: str
     classifier: GuidingClassifier | None = None
+    clip: GuidingClip | None = None
 
     @property
     def unet(self) -> UNet:
@@ -164,6 +189,8 @@ class Checkpoint:
         self.network.to(device)
         if self.classifier is not None:
             self.classifier.network.to(device)
+        if self.clip is not None:
+            self.clip.network.to(device)
         return self
 
     def guided_by(self, classifier: GuidingClassifier) -> Checkpoint:
@@ -172,13 +199,11 @@ class Checkpoint:
         Raises:
             ValueError: if the classifier reads samples of another shape.
         """
-        theirs, own = classifier.network.config.sample_shape, self.sample_shape
-        if tuple(theirs) != tuple(own):
-            raise ValueError(
-                f"The classifier {classifier.name} reads pictures of {_times(theirs)}, and "
-                f"{Path(self.name).name} makes {_times(own)}; choose a model of that shape, or "
-                "train a classifier on this model's pictures."
-            )
+        self._check_reader(
+            f"The classifier {classifier.name}",
+            classifier.network.config.sample_shape,
+            "train a classifier on this model's pictures",
+        )
         classifier.network.to(self.device)
         return dataclasses.replace(self, classifier=classifier)
 
@@ -203,6 +228,48 @@ class Checkpoint:
             )
         y = self.classifier.label(label)
         return ClassifierGuidance(denoiser, self.classifier.network, y, scale, algorithm)
+
+    def guided_by_clip(self, clip: GuidingClip) -> Checkpoint:
+        """The same model with a CLIP beside it, on the model's device.
+
+        Raises:
+            ValueError: if the CLIP reads samples of another shape.
+        """
+        shape = clip.network.config.sample_shape
+        self._check_reader(f"The CLIP {clip.name}", shape, "train a CLIP on this model's pictures")
+        clip.network.to(self.device)
+        return dataclasses.replace(self, clip=clip)
+
+    def _check_reader(self, reader: str, theirs: tuple[int, ...], else_do: str) -> None:
+        if tuple(theirs) != tuple(self.sample_shape):
+            raise ValueError(
+                f"{reader} reads pictures of {_times(theirs)}, and {Path(self.name).name} makes "
+                f"{_times(self.sample_shape)}; choose a model of that shape, or {else_do}."
+            )
+
+    def guided_to_caption(
+        self, denoiser: ScheduledDenoiser, caption: str, scale: float, algorithm: int = 2
+    ) -> ClipGuidance:
+        """A denoiser of this model, guided to a caption by the CLIP beside it.
+
+        Args:
+            denoiser: As `denoiser` gave it.
+            caption: What the pictures shall show, in words.
+            scale: See `ClipGuidance`.
+            algorithm: See `ClipGuidance`.
+
+        Raises:
+            ValueError: if there is no CLIP, or it cannot read the caption.
+        """
+        if self.clip is None:
+            raise ValueError(
+                f"This walk is guided by a CLIP, and {Path(self.name).name} comes without one; "
+                "name one beside the model."
+            )
+        with torch.no_grad():
+            y = self.clip.read_caption(caption).to(self.device)
+            wanted = self.clip.network.encode_captions(y)
+        return ClipGuidance(denoiser, self.clip.network, wanted, scale, algorithm)
 
     @property
     def num_parameters(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -30,9 +30,23 @@ from .formats import (
 )
 from .hub import CARD, DownloadProgress, check_cached, download, plain_id
 from .model import Checkpoint, ModelSettings
-from .weights import digest_of, read_network, read_weights
+from .weights import NetworkT, digest_of, read_network, read_weights
 
-SettingsT = TypeVar("SettingsT", bound=ModelSettings)
+SettingsT = TypeVar("SettingsT")
+ModelSettingsT = TypeVar("ModelSettingsT", bound=ModelSettings)
+
+
+class StoredSettings(Protocol):
+    """What a folder says of a network of any kind, a `ModelSettings` or not."""
+
+    @property
+    def dataset(self) -> str:
+        """What it was trained on, in words."""
+
+    def to_json(self) -> str:
+        """The settings as JSON."""
+
+
 TABLE_BEGIN, TABLE_END = "<!-- table -->", "<!-- /table -->"
 
 
@@ -108,7 +122,7 @@ def save_network(
     folder: str | Path,
     network: nn.Module,
     shape: object,
-    config: ModelSettings,
+    config: StoredSettings,
     card: str | None = None,
 ) -> None:
     """Write a network of any kind; each file beside its name, then renamed into place.
@@ -135,13 +149,40 @@ def save_network(
         write_text(folder / CARD, card or f"# {folder.name}\n\nTrained on {config.dataset}.\n")
 
 
-def load_network(
+def read_folder(
     folder: str | Path,
     read: Callable[[bytes], SettingsT],
-    build: Callable[[SettingsT], Any],
+    build: Callable[[SettingsT], NetworkT],
+) -> tuple[NetworkT, SettingsT, str]:
+    """Read what `save_network` wrote: network, settings, and SHA-256 of its weights, hex.
+
+    Args:
+        folder: The folder.
+        read: Reads the settings.
+        build: Builds the network that they describe.
+
+    Returns:
+        The network is in evaluation mode, on the CPU, in fp32.
+
+    Raises:
+        ValueError: if it is not there, is broken, or something else, in one sentence.
+    """
+    folder = Path(folder)
+    with in_a_sentence(printable(folder.name)):
+        with open(folder / CONFIG, "rb") as opened:
+            config = read(opened.read(MAX_BYTES + 1))
+        digest = digest_of(folder / WEIGHTS)
+        network = read_network(folder / WEIGHTS, lambda: build(config))
+    return network.eval().requires_grad_(False), config, digest
+
+
+def load_network(
+    folder: str | Path,
+    read: Callable[[bytes], ModelSettingsT],
+    build: Callable[[ModelSettingsT], Any],
     name: str | None = None,
 ) -> Checkpoint:
-    """Read what `save_network` wrote; in evaluation mode, on the CPU.
+    """Read a model that `save_network` wrote; in evaluation mode, on the CPU.
 
     Args:
         folder: The folder.
@@ -152,14 +193,8 @@ def load_network(
     Raises:
         ValueError: if it is not there, is broken, or something else, in one sentence.
     """
-    folder = Path(folder)
-    short = printable(folder.name)
-    with in_a_sentence(short):
-        with open(folder / CONFIG, "rb") as opened:
-            config = read(opened.read(MAX_BYTES + 1))
-        digest = digest_of(folder / WEIGHTS)
-        network = read_network(folder / WEIGHTS, lambda: build(config))
-    network.eval().requires_grad_(False)
+    network, config, digest = read_folder(folder, read, build)
+    short = printable(Path(folder).name)
     return Checkpoint(network, schedule_from(config.schedule), config, name or short, digest)
 
 

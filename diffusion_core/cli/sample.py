@@ -43,6 +43,15 @@ def sample(
     classifier_scale: Annotated[
         float, typer.Option(help="How strongly it guides; 0 is not at all.")
     ] = 0.0,
+    clip: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a CLIP that guides the walk to the caption; else the shipped."
+        ),
+    ] = None,
+    clip_scale: Annotated[
+        float, typer.Option(help="How strongly it guides, beside --guidance-scale; 0 is not.")
+    ] = 0.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
     spacing: Annotated[str, typer.Option(help="{spacings}.")] = "trailing",
     variance: Annotated[
@@ -59,14 +68,15 @@ def sample(
     card: Annotated[
         Path | None,
         typer.Option(
-            help="Run card to walk again; beside it only --out, --model, --engine and --classifier "
-            "are used."
+            help="Run card to walk again; beside it only --out, --model, --engine, --classifier "
+            "and --clip are used."
         ),
     ] = None,
     save_card: Annotated[Path | None, typer.Option(help="File to write the run card to.")] = None,
 ) -> None:
     """Draw samples from a checkpoint; .gif and .mp4 show the whole walk."""
     from ..checkpoint import checkpoint_folders
+    from ..clip import find_clip, load_clip
     from ..device import best_device
     from ..engines import check_engine, on_engine
     from ..files import write_text
@@ -101,6 +111,7 @@ def sample(
             classifier_label=classifier_label,
             classifier_scale=classifier_scale,
             caption=caption,
+            clip_scale=clip_scale,
         )
     if settings.caption is not None and checkpoint.reads_captions:
         if note := checkpoint.config.tokenizer.note(settings.caption):  # type: ignore[attr-defined]
@@ -110,6 +121,11 @@ def sample(
         checkpoint = checkpoint.guided_by(load_classifier(classifier))
     elif known is not None and known.classifier:
         checkpoint = checkpoint.guided_by(find_classifier(checkpoint_folders(), known.classifier))
+    if clip is not None:
+        checkpoint = checkpoint.guided_by_clip(load_clip(clip))
+    elif settings.clip_scale or (known is not None and known.clip):
+        weights = known.clip if known is not None else None
+        checkpoint = checkpoint.guided_by_clip(find_clip(checkpoint_folders(), weights))
     if engine is None and known is not None:
         checkpoint = known.on_engine(checkpoint)
     else:

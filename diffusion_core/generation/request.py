@@ -58,6 +58,9 @@ class SamplingRequest:
             sampler by algorithm 2; see `denoiser.ClassifierGuidance`.
         caption: What the pictures shall show, in words, of a model that is asked so; None asks for
             nothing in words.
+        clip_scale: How strongly a CLIP guides the walk to the caption, beside what the model itself
+            makes of it; 0 is not at all. The CLIP is that of the `Checkpoint`, and the algorithm as
+            of a classifier.
     """
 
     num_images: int = 1
@@ -81,6 +84,7 @@ class SamplingRequest:
     classifier_label: str | int | None = None
     classifier_scale: float = 0.0
     caption: str | None = None
+    clip_scale: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be computed with any model, in one sentence."""
@@ -123,6 +127,15 @@ class SamplingRequest:
             )
         if self.classifier_scale and self.classifier_label is None:
             raise ValueError("A classifier guides to a class; name one beside its scale.")
+        if not 0 <= self.clip_scale <= MAX_GUIDANCE:
+            raise ValueError(
+                f"The scale of the CLIP must lie between 0 and {MAX_GUIDANCE}, "
+                f"got {self.clip_scale}."
+            )
+        if self.clip_scale and self.caption is None:
+            raise ValueError("A CLIP guides to a caption; write one beside its scale.")
+        if self.clip_scale and self.classifier_scale:
+            raise ValueError("A walk is guided by a classifier or by a CLIP; set one scale to 0.")
         object.__setattr__(self, "attributes", _pairs(self.attributes))
         if self.caption is not None and (self.label is not None or self.attributes):
             raise ValueError("A caption says all in words; leave class and attributes out.")
@@ -170,9 +183,11 @@ class SamplingRequest:
             checkpoint = dataclasses.replace(checkpoint, network=network)
         plain = checkpoint.denoiser(self.condition, self.guidance_scale)
         check_variance(plain, self.sampler, self.variance)
+        algorithm = 1 if self.sampler == "ddpm" else 2
+        if self.clip_scale and self.caption is not None:
+            return checkpoint.guided_to_caption(plain, self.caption, self.clip_scale, algorithm)
         if not self.classifier_scale or self.classifier_label is None:
             return plain
-        algorithm = 1 if self.sampler == "ddpm" else 2
         return checkpoint.guided(plain, self.classifier_label, self.classifier_scale, algorithm)
 
     def engine(self, checkpoint: Checkpoint) -> str:

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..checkpoint import Checkpoint, is_checkpoint
+from ..checkpoint import Checkpoint, GuidingClassifier, GuidingClip, is_checkpoint
 from ..data import from_uint8, to_pil, to_uint8
 from ..engines import CUDA_GRAPHS, ONNXRUNTIME, TORCH, on_engine, on_threads
 from ..fields import (
@@ -85,6 +85,7 @@ WALK: dict[str, Kind] = {
     "classifier_label": optional(either(_NAME, whole(0, 10**9))),
     "classifier_scale": _NUMBER,
     "caption": optional(text(MAX_CAPTION, lines=True)),
+    "clip_scale": _NUMBER,
 }
 CARD: dict[str, Kind] = {
     "format": _NAME,
@@ -96,6 +97,7 @@ CARD: dict[str, Kind] = {
     "result": text(200),
     "engine": text(40, least=1),
     "classifier": text(200),
+    "clip": text(200),
     "given": either(flag(), mapping({"picture": _PICTURE, "mask": _PICTURE, "points": _PICTURE})),
 }
 
@@ -115,6 +117,7 @@ class RunCard:
         result: SHA-256 of the finished pictures, float32 (B, C, H, W).
         engine: What evaluated the network; see `engines`.
         classifier: SHA-256 of the weights of the classifier that guided it; "" of no such walk.
+        clip: SHA-256 of the weights of the CLIP that guided it; "" of no such walk.
     """
 
     model: str
@@ -127,6 +130,7 @@ class RunCard:
     result: str = ""
     engine: str = TORCH
     classifier: str = ""
+    clip: str = ""
 
     @classmethod
     def of(
@@ -138,7 +142,8 @@ class RunCard:
     ) -> RunCard:
         """The card of a finished walk."""
         engine = engine_of(checkpoint, walk)
-        by = checkpoint.classifier if _guided(walk) else None
+        by_classifier = any(each.classifier_scale for each in walk.chain)
+        by_clip = any(each.clip_scale for each in walk.chain)
         return cls(
             Path(checkpoint.name).name if Path(checkpoint.name).is_dir() else checkpoint.name,
             checkpoint.weights_hash,
@@ -149,7 +154,8 @@ class RunCard:
             versions(checkpoint, engine),
             digest(result),
             engine,
-            by.weights_hash if by else "",
+            _weights(checkpoint.classifier) if by_classifier else "",
+            _weights(checkpoint.clip) if by_clip else "",
         )
 
     def values(self, *, with_given: bool = True) -> dict[str, Any]:
@@ -167,6 +173,8 @@ class RunCard:
             values["engine"] = self.engine
         if self.classifier:
             values["classifier"] = self.classifier
+        if self.clip:
+            values["clip"] = self.clip
         if self.needs_given:
             values["given"] = _encode(self.given) if with_given and self.given else True
         return values
@@ -205,6 +213,7 @@ class RunCard:
                 values.get("result", ""),
                 values.get("engine", TORCH),
                 values.get("classifier", ""),
+                values.get("clip", ""),
             )
         except ValueError as error:
             words = str(error)
@@ -276,9 +285,13 @@ class RunCard:
         ]
         if engine != self.engine:
             other.insert(0, f"engine {engine} here, {self.engine} then")
-        by = checkpoint.classifier.weights_hash if checkpoint.classifier else "none"
-        if self.classifier and by != self.classifier:
-            other.insert(0, f"classifier {by[:8]} here, {self.classifier[:8]} then")
+        for kind, then, guide in (
+            ("classifier", self.classifier, checkpoint.classifier),
+            ("CLIP", self.clip, checkpoint.clip),
+        ):
+            now = _weights(guide) or "none"
+            if then and now != then:
+                other.insert(0, f"{kind} {now[:8]} here, {then[:8]} then")
         if checkpoint.weights_hash != self.weights:
             other.insert(0, f"weights {checkpoint.weights_hash[:8]} here, {self.weights[:8]} then")
         why = "; ".join(other) if other else "and nothing that the card knows of does"
@@ -295,9 +308,9 @@ def engine_of(checkpoint: Checkpoint, walk: SamplingRequest) -> str:
     return next(iter(engines - {TORCH}), TORCH)
 
 
-def _guided(walk: SamplingRequest) -> bool:
-    """Whether a classifier guided a walk or one of its parents."""
-    return any(each.classifier_scale for each in walk.chain)
+def _weights(guide: GuidingClassifier | GuidingClip | None) -> str:
+    """SHA-256 of the weights of what guides; "" where there is nothing."""
+    return guide.weights_hash if guide else ""
 
 
 def versions(checkpoint: Checkpoint, engine: str) -> dict[str, str]:

@@ -14,7 +14,16 @@ Schedule, denoiser, guidance, samplers and run cards are those of classes: a cap
 
 from __future__ import annotations
 
-from .captions import MAX_TOKENS, VOCABULARY, Caption, Tokenizer, describe, told_condition, words_of
+from .captions import (
+    MAX_TOKENS,
+    VOCABULARY,
+    Caption,
+    Tokenizer,
+    describe,
+    meaning,
+    told_condition,
+    words_of,
+)
 from .learning import (
     MenuTargets,
     TextStep,
@@ -58,6 +67,7 @@ __all__ = [
     "learn_text",
     "load_glide",
     "load_model",
+    "meaning",
     "save_glide",
     "text_training",
     "told_condition",

@@ -281,6 +281,25 @@ def _coloured(phrase: str, colour: str) -> str:
     return _with_article(f"{colour} {rest}") if article in ("a", "an") else f"{colour} {phrase}"
 
 
+def meaning(name: str, value: str) -> str:
+    """What words can tell of a record's value: the same for values that share their words.
+
+    A caption tells of pixel-art's hair that it is long, and not which of the long ones it is.
+
+    Args:
+        name: The record's name.
+        value: Its value, as recorded.
+    """
+    style, _, part = name.rpartition(" ")
+    if part == "eyes" and style == THUMBS:
+        return value.partition("W")[0]
+    if style == PIXEL_ART and part in ("hair", "mouth", "glasses"):
+        return value.rstrip("0123456789")
+    if style == PIXEL_ART and part in ("hat", "beard", "accessories"):
+        return value if value == "none" else "some"
+    return value
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text, in lower case: letters and digits; all else parts them."""
     return re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).lower())

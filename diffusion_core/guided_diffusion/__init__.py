@@ -10,7 +10,14 @@ store       the classifier as a folder
 
 from __future__ import annotations
 
-from .classifier import MAX_PARAMETERS, ClassifierConfig, NoisyClassifier
+from .classifier import (
+    LOG_SNR_LIMIT,
+    MAX_PARAMETERS,
+    ClassifierConfig,
+    LogSnrBlock,
+    NoisyClassifier,
+    log_snr_embedding,
+)
 from .learning import (
     LOG_SNRS,
     Accuracy,
@@ -18,6 +25,7 @@ from .learning import (
     ClassifierTraining,
     accuracy_by_log_snr,
     check_data,
+    drawn_log_snrs,
     fresh_classifier,
     learn_classifier,
     noised,
@@ -27,19 +35,23 @@ from .store import classifier_folders, find_classifier, load_classifier, save_cl
 
 __all__ = [
     "LOG_SNRS",
+    "LOG_SNR_LIMIT",
     "MAX_PARAMETERS",
     "Accuracy",
     "ClassifierConfig",
     "ClassifierStep",
     "ClassifierTraining",
+    "LogSnrBlock",
     "NoisyClassifier",
     "accuracy_by_log_snr",
     "check_data",
     "classifier_folders",
+    "drawn_log_snrs",
     "find_classifier",
     "fresh_classifier",
     "learn_classifier",
     "load_classifier",
+    "log_snr_embedding",
     "noised",
     "save_classifier",
     "training_seconds",

@@ -105,7 +105,7 @@ class NoisyClassifier(nn.Module):
         self.stem = nn.Conv2d(C, widths[0], 3, padding=1)
         pairs = list(zip((widths[0], *widths), widths, strict=False))
         self.blocks = nn.ModuleList(
-            _Block(before, width, config.embedding, halve=level > 0)
+            LogSnrBlock(before, width, config.embedding, halve=level > 0)
             for level, (before, width) in enumerate(pairs)
         )
         self.norm = nn.GroupNorm(8, widths[-1])
@@ -129,7 +129,7 @@ class NoisyClassifier(nn.Module):
                 f"This classifier reads pictures of {_times(self.config.sample_shape)}, and was "
                 f"given {_times(tuple(x_t.shape[1:]))}."
             )
-        told = _embedding(log_snr, self.config.embedding)
+        told = log_snr_embedding(log_snr, self.config.embedding)
         emb = self.embed(told.to(self.stem.weight.dtype))
         h = self.stem(x_t)
         for block in self.blocks:
@@ -143,10 +143,17 @@ class NoisyClassifier(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
-class _Block(nn.Module):
-    """Two convolutions beside a short cut; the log-SNR scales and shifts between them."""
+class LogSnrBlock(nn.Module):
+    """Two convolutions beside a short cut; the log-SNR scales and shifts between them.
+
+    Args:
+        before, width: Channels that come in and go out, multiples of 8.
+        embedding: Channels of the embedding of log-SNR.
+        halve: Whether the side is halved first, by averaging.
+    """
 
     def __init__(self, before: int, width: int, embedding: int, *, halve: bool) -> None:
+        """Random weights."""
         super().__init__()
         self.halve = halve
         self.norm1, self.norm2 = nn.GroupNorm(8, before), nn.GroupNorm(8, width)
@@ -156,6 +163,7 @@ class _Block(nn.Module):
         self.short = nn.Identity() if before == width else nn.Conv2d(before, width, 1)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """Features (B, before, H, W) and the embedding (B, E) to (B, width, H', W')."""
         if self.halve:
             x = F.avg_pool2d(x, 2, ceil_mode=True)
         scale, shift = self.told(emb)[:, :, None, None].chunk(2, dim=1)
@@ -164,7 +172,7 @@ class _Block(nn.Module):
         return self.short(x) + self.conv2(F.silu(h))
 
 
-def _embedding(log_snr: Tensor, dim: int) -> Tensor:
+def log_snr_embedding(log_snr: Tensor, dim: int) -> Tensor:
     """Sines and cosines of log-SNR at wavelengths from 4 to 96, (B, dim)."""
     told = log_snr.float().clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT)
     lengths = torch.logspace(math.log10(4), math.log10(8 * LOG_SNR_LIMIT), dim // 2)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,58 +18,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data import ImageDataset
-from ..seeding import parse_seed, seeded
-from ..training_runs import (
-    STATE_FILE,
-    read_module_state,
-    seconds_of_training,
-    write_module_state,
-)
+from ..seeding import seeded
+from ..training_runs import STATE_FILE, ModuleTraining, seconds_of_training, train_module
 from .classifier import ClassifierConfig, NoisyClassifier
 
 LOG_SNRS = (-12.0, -9.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 9.0, 12.0)
-_RISE = 50  # steps until the highest learning rate
 EDGE = 1e-3  # of the times u that are drawn: log-SNR from -13 to 13
 
 
 @dataclass(frozen=True)
-class ClassifierTraining:
-    """The settings of a training.
-
-    Attributes:
-        steps: Optimiser steps in all.
-        batch: Pictures a step.
-        decay: Last steps, over which the learning rate falls linearly to 0. Those before do not
-            depend on it, so that a training can be lengthened before they begin.
-        learning_rate: The highest, reached after 50 steps.
-        weight_decay: Of AdamW.
-        seed: Of the first weights and of all draws.
-        save_every: Steps between saves.
-
-    Raises:
-        ValueError: if a number is out of its bounds.
-    """
-
-    steps: int = 1200
-    batch: int = 64
-    decay: int = 400
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    seed: int = 0
-    save_every: int = 100
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be trained."""
-        if min(self.steps, self.batch, self.save_every) < 1 or self.decay < 0:
-            raise ValueError("steps, batch and save_every must be at least 1, and decay 0.")
-        if not 0 < self.learning_rate <= 1 or not 0 <= self.weight_decay <= 1:
-            raise ValueError("The learning rate must lie in (0, 1], and weight_decay in [0, 1].")
-        parse_seed(self.seed, "seed")
-
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, from 1 on: it rises, stays, and falls in the end."""
-        left = (self.steps - step + 1) / (self.decay + 1)
-        return self.learning_rate * min(1.0, step / _RISE, left)
+class ClassifierTraining(ModuleTraining):
+    """The settings of a training; see `ModuleTraining`."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +53,12 @@ def fresh_classifier(config: ClassifierConfig, seed: int) -> NoisyClassifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return NoisyClassifier(config)
+
+
+def drawn_log_snrs(num: int, generator: torch.Generator) -> Tensor:
+    """Log-SNRs (num,) as a cosine schedule spreads them; see the module's docstring."""
+    u = torch.rand(num, generator=generator) * (1 - 2 * EDGE) + EDGE
+    return -2 * torch.tan(math.pi / 2 * u).log()
 
 
 def noised(x0: Tensor, log_snr: Tensor, eps: Tensor) -> Tensor:
@@ -137,44 +101,23 @@ def learn_classifier(
     """
     check_data(classifier.config, data)
     classifier.to(device).train()
-    optimizer = torch.optim.AdamW(
-        classifier.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-    )
-    settings = dataclasses.asdict(training)
-    for free in ("steps", "decay", "save_every"):
-        settings.pop(free)
-    same = {**dataclasses.asdict(classifier.config), **settings, "content": data.content}
-    done, seconds, before = 0, 0.0, time.process_time()
-    if folder is not None and (folder / STATE_FILE).exists():
-        done, seconds = read_module_state(folder / STATE_FILE, classifier, [optimizer], same)
-        if done > training.steps:
-            raise ValueError(f"{folder} holds a training that already did {done} steps.")
-    for step in range(done + 1, training.steps + 1):
+    right = 0.0
+
+    def loss_of(step: int) -> Tensor:
+        nonlocal right
         generator = seeded(training.seed, "classifier", step)
         indices = torch.randint(len(data), (training.batch,), generator=generator)
         x0, y = data.batch(indices)
         assert y is not None
-        u = torch.rand(training.batch, generator=generator) * (1 - 2 * EDGE) + EDGE
-        log_snr = -2 * torch.tan(math.pi / 2 * u).log()
+        log_snr = drawn_log_snrs(training.batch, generator)
         x_t = noised(x0, log_snr, torch.randn(x0.shape, generator=generator))
-        for group in optimizer.param_groups:
-            group["lr"] = training.rate(step)
         logits = classifier(x_t.to(device), log_snr.to(device))
-        loss = F.cross_entropy(logits, y.to(device))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
-        optimizer.step()
-        if not math.isfinite(value := float(loss.detach())):
-            raise FloatingPointError(
-                f"The loss is not finite at step {step}; take a smaller learning rate."
-            )
-        now = time.process_time()
-        seconds, before = seconds + now - before, now
-        if folder is not None and (step % training.save_every == 0 or step == training.steps):
-            write_module_state(folder / STATE_FILE, classifier, [optimizer], same, step, seconds)
         right = float((logits.detach().argmax(dim=1).cpu() == y).float().mean())
-        yield ClassifierStep(step, value, right, seconds)
+        return F.cross_entropy(logits, y.to(device))
+
+    same = {**dataclasses.asdict(classifier.config), "content": data.content}
+    for done in train_module(classifier, training, loss_of, same, folder=folder):
+        yield ClassifierStep(done.step, done.loss, right, done.seconds)
     classifier.eval()
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .learning import STEPS, PointDataset, learn_points, point_training
 from .measures import energy_distance, energy_scale, modes_covered
-from .network import PointNetwork, PointNetworkConfig
+from .network import Block, PointNetwork, PointNetworkConfig
 from .sets import (
     MAX_LETTERS,
     MAX_POINTS,
@@ -34,6 +34,7 @@ __all__ = [
     "POINT_SETS",
     "RING_DEVIATION",
     "STEPS",
+    "Block",
     "PointDataset",
     "PointNetwork",
     "PointNetworkConfig",

@@ -5,6 +5,7 @@ Its files:
     run      a plan, the loop, and its checkpoints
     state    the resumable state in one file
     module_state that of any module with a loop of its own
+    module_training a loop for any module with one optimiser
     history  losses and samples so far
     pictures the pictures of a run, kept beside it
     recorded the loop with its history, as a row of reports
@@ -34,6 +35,7 @@ from .history import (
     save_history,
 )
 from .module_state import read_module_state, seconds_of_training, write_module_state
+from .module_training import ModuleStep, ModuleTraining, train_module
 from .pictures import NAME_FILE, PICTURES_FILE, keep_pictures, kept_pictures
 from .process import TrainingEnded, record_apart
 from .recorded import PLAN_FILE, TrainingRecord, kept_run, record
@@ -49,6 +51,8 @@ __all__ = [
     "STATE_FILE",
     "Check",
     "MilestoneReport",
+    "ModuleStep",
+    "ModuleTraining",
     "Report",
     "SampleHistory",
     "StepReport",
@@ -80,6 +84,7 @@ __all__ = [
     "save_history",
     "seconds_of_training",
     "step_seconds",
+    "train_module",
     "train_resumably",
     "write_module_state",
     "write_state",

@@ -1,0 +1,58 @@
+"""CLIP on the avatars: pictures and captions in one space (Radford et al. 2021).
+
+It reads pictures at every level of noise, so that its gradient guides walks (Nichol et al. 2021,
+GLIDE, section 2.4: `denoiser.ClipGuidance`), and clean ones, whose embeddings stand for them.
+
+network   both encoders
+matching  which captions are true of which pictures, and the contrast
+learning  its training, which can go on
+measures  how well it retrieves, and names without having been trained to
+store     the CLIP as a folder
+"""
+
+from __future__ import annotations
+
+from .learning import ClipStep, ClipTraining, draw_pairs, learn_clip
+from .matching import FactTable, contrast, true_of
+from .measures import LEVELS, ClipAccuracy, Named, clip_accuracy, value_prompts
+from .network import (
+    MAX_PARAMETERS,
+    Clip,
+    ClipConfig,
+    PictureEncoder,
+    fresh_clip,
+)
+from .store import (
+    ClipSettings,
+    clip_folders,
+    find_clip,
+    load_clip,
+    read_clip,
+    save_clip,
+)
+
+__all__ = [
+    "LEVELS",
+    "MAX_PARAMETERS",
+    "Clip",
+    "ClipAccuracy",
+    "ClipConfig",
+    "ClipSettings",
+    "ClipStep",
+    "ClipTraining",
+    "FactTable",
+    "Named",
+    "PictureEncoder",
+    "clip_accuracy",
+    "clip_folders",
+    "contrast",
+    "draw_pairs",
+    "find_clip",
+    "fresh_clip",
+    "learn_clip",
+    "load_clip",
+    "read_clip",
+    "save_clip",
+    "true_of",
+    "value_prompts",
+]
