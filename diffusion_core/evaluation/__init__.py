@@ -7,6 +7,7 @@ Its files:
     precision_recall   quality and diversity apart
     families     a GAN, a VAE, a flow and diffusion, side by side
     guidance_curve     fidelity against variety, by kind and scale of guidance
+    clip_curve   what a CLIP reads, and its guidance beside the classifier-free
     bound        bits per dimension, by the variance of ddpm's steps
     records      the content of results.json: rows of samplers, and what they were measured with
     evaluate     measures a checkpoint, row by row
@@ -21,6 +22,19 @@ from __future__ import annotations
 
 from .benchmark import BENCHMARKS, Scorecard
 from .bound import Bound, bounds_table, variances_of, variational_bounds
+from .clip_curve import (
+    BY_CLIP,
+    CLASSIFIER_FREE,
+    CLIP_KINDS,
+    CLIP_SCALES,
+    FREE_SCALES,
+    ClipCurve,
+    ClipGuidanceRow,
+    ClipResults,
+    clip_results,
+    measure_clip_guidance,
+    save_clip_results,
+)
 from .evaluate import GUIDED_ROWS, conditions_of, draw_samples
 from .families import (
     DIFFUSION_ROWS,
@@ -69,7 +83,12 @@ from .tables import attribute_table, results_markdown, table
 
 __all__ = [
     "BENCHMARKS",
+    "BY_CLIP",
+    "CLASSIFIER_FREE",
+    "CLIP_KINDS",
+    "CLIP_SCALES",
     "DIFFUSION_ROWS",
+    "FREE_SCALES",
     "GUIDANCE_KINDS",
     "GUIDANCE_SCALES",
     "GUIDED_ROWS",
@@ -79,6 +98,9 @@ __all__ = [
     "AttributeAccuracy",
     "AttributeJudge",
     "Bound",
+    "ClipCurve",
+    "ClipGuidanceRow",
+    "ClipResults",
     "Conditions",
     "FamilyResults",
     "FamilyRow",
@@ -93,12 +115,13 @@ __all__ = [
     "SamplerRow",
     "Scorecard",
     "Setting",
-    "conditions_of",
     "attribute_table",
     "best_value",
     "bounds_table",
     "candidates",
+    "clip_results",
     "compare_families",
+    "conditions_of",
     "default_words",
     "draw_family",
     "draw_samples",
@@ -109,12 +132,14 @@ __all__ = [
     "guided_denoiser",
     "judged",
     "load_judge",
+    "measure_clip_guidance",
     "measure_guidance",
     "precision_recall",
+    "read_family_results",
     "read_results",
     "results_markdown",
     "rights",
-    "read_family_results",
+    "save_clip_results",
     "save_family_results",
     "save_guidance_results",
     "save_results",

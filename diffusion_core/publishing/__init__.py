@@ -5,6 +5,7 @@ Its files:
     card    what a checkpoint is, how it was made, and the measured table
     family_card  the same of a GAN, a VAE and a flow
     classifier_card  the same of a classifier that guides
+    clip_card  the same of a CLIP
     upload  the files that go to the Hub, in one commit
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from .card import keep_default, write_card
 from .classifier_card import write_classifier_card
+from .clip_card import write_clip_card
 from .family_card import write_family_cards
 from .upload import TOKENS, Pushed, Tell, push
 
@@ -23,5 +25,6 @@ __all__ = [
     "push",
     "write_card",
     "write_classifier_card",
+    "write_clip_card",
     "write_family_cards",
 ]
