@@ -13,7 +13,7 @@ store     the CLIP as a folder
 from __future__ import annotations
 
 from .learning import ClipStep, ClipTraining, draw_pairs, learn_clip
-from .matching import FactTable, contrast, true_of
+from .matching import FactTable, Single, contrast, naming, single_captions, true_of
 from .measures import LEVELS, ClipAccuracy, Named, clip_accuracy, value_prompts
 from .network import (
     MAX_PARAMETERS,
@@ -43,6 +43,7 @@ __all__ = [
     "FactTable",
     "Named",
     "PictureEncoder",
+    "Single",
     "clip_accuracy",
     "clip_folders",
     "contrast",
@@ -51,8 +52,10 @@ __all__ = [
     "fresh_clip",
     "learn_clip",
     "load_clip",
+    "naming",
     "read_clip",
     "save_clip",
+    "single_captions",
     "true_of",
     "value_prompts",
 ]

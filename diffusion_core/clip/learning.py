@@ -22,7 +22,7 @@ from ..glide import Caption, CaptionedPictures, describe
 from ..guided_diffusion import drawn_log_snrs, noised
 from ..seeding import seeded
 from ..training_runs import ModuleTraining, train_module
-from .matching import FactTable, contrast, true_of
+from .matching import FactTable, contrast, naming, single_captions, true_of
 from .network import Clip, shape_of
 
 
@@ -33,6 +33,7 @@ class ClipTraining(ModuleTraining):
     Attributes:
         clean: Share of clean pictures.
         full: Share of captions that tell all.
+        naming: Weight of the naming of single facts beside the contrast.
 
     Raises:
         ValueError: if a number is out of its bounds.
@@ -45,12 +46,15 @@ class ClipTraining(ModuleTraining):
     weight_decay: float = 0.05
     clean: float = 0.3
     full: float = 0.5
+    naming: float = 2.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         super().__post_init__()
         if self.batch < 2:
             raise ValueError("A contrast needs at least 2 pictures in a step.")
+        if not 0 <= self.naming < math.inf:
+            raise ValueError("The weight of naming must be at least 0.")
         if not (0 <= self.clean <= 1 and 0 <= self.full <= 1):
             raise ValueError("The shares of clean pictures and full captions lie in [0, 1].")
 
@@ -62,6 +66,7 @@ class ClipStep:
     Attributes:
         step: Number of steps done.
         loss: The contrastive loss, nats.
+        naming: Cross entropy of single facts, nats; 0 where it has no weight.
         clean_top1: Of its clean pictures, the share whose best caption of the step is true; nan
             without clean ones.
         seconds: Seconds of processor time in all, those before an interruption too.
@@ -69,6 +74,7 @@ class ClipStep:
 
     step: int
     loss: float
+    naming: float
     clean_top1: float
     seconds: float
 
@@ -132,10 +138,15 @@ def learn_clip(
     if (len(data.tokenizer.vocabulary), data.tokenizer.length) != (words, length):
         raise ValueError(f"The CLIP reads captions of {length} numbers and {words} words.")
     clip.to(device).train()
-    table, top1 = FactTable(data.records), math.nan
+    table, top1, named = FactTable(data.records), math.nan, 0.0
+
+    def encoded(texts: list[str]) -> Tensor:
+        y = torch.cat([data.tokenizer.read(text) for text in texts])
+        y = y[:, : int((y >= 0).sum(dim=1).max())]
+        return clip.encode_captions(y.to(device))
 
     def loss_of(step: int) -> Tensor:
-        nonlocal top1
+        nonlocal top1, named
         indices, captions = draw_pairs(data, table, training, step)
         generator = seeded(training.seed, "clip noise", step)
         x0, _ = data.batch(indices)
@@ -143,18 +154,24 @@ def learn_clip(
         clean = torch.rand(training.batch, generator=generator) < training.clean
         log_snr[clean] = math.inf
         x_t = noised(x0, log_snr, torch.randn(x0.shape, generator=generator))
-        y = torch.cat([data.tokenizer.read(each.text) for each in captions])
-        y = y[:, : int((y >= 0).sum(dim=1).max())]
         true = true_of(table.told([each.told for each in captions]), table.facts[indices])
         surprise = torch.tensor([table.surprise(each.told) for each in captions])
         pictures = clip.encode_pictures(x_t.to(device), log_snr.to(device))
-        logits = clip.logits(pictures, clip.encode_captions(y.to(device)))
+        logits = clip.logits(pictures, encoded([each.text for each in captions]))
         best = logits.detach().argmax(dim=0).cpu()  # of the wrong ones too
         top1 = float(true[best, torch.arange(len(best))][clean].float().mean())
-        return contrast(logits, true.to(device), surprise.to(device))
+        loss = contrast(logits, true.to(device), surprise.to(device))
+        if training.naming:
+            singles = single_captions(table, training.seed, "clip single", step)
+            each_fact = clip.logits(pictures, encoded([single.text for single in singles]))
+            names = naming(each_fact, singles, table.facts[indices], table)
+            named = float(names.detach())
+            loss = loss + training.naming * names
+        return loss
 
     same = {**shape_of(config), "vocabulary": " ".join(data.tokenizer.vocabulary)}
     same |= {"content": data.pictures.content, "records": len(data.records)}
     for done in train_module(clip, training, loss_of, same, folder=folder):
-        yield ClipStep(done.step, done.loss, top1, done.seconds)
+        loss = done.loss - training.naming * named
+        yield ClipStep(done.step, loss, named, top1, done.seconds)
     clip.eval()

@@ -18,6 +18,11 @@ finds each picture's caption, and need not look at a face. So each picture also 
 tells one fact wrong, drawn from all values alike: what is wrong is then any fact as often as any
 other. Such captions belong to no picture, and take part over captions alone. Swapping a value is as
 likely one way as back, so that the best logits stay those of (A).
+
+Beside the contrast, each picture is asked for each of its facts by itself: of the captions that
+tell one value and nothing else, "a smiling person", "a sad person", which is true of it. For these
+(A) is the log-probability of the value, up to a constant, so that the best logits are the same
+again; and no fact can hide behind others. It is what the zero-shot reading of `measures` asks.
 """
 
 from __future__ import annotations
@@ -25,13 +30,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..conditioning import CLASS
-from ..glide import Records, meaning
+from ..glide import Records, describe, meaning
 
 _OTHER = -2  # of a value that no picture of the table has
 
@@ -46,7 +52,7 @@ class FactTable:
     def __init__(self, records: Records) -> None:
         """Read all records."""
         columns: dict[str, dict[str, int]] = {}
-        self._values: dict[tuple[str, str], dict[str, str]] = {}
+        self.values: dict[tuple[str, str], dict[str, str]] = {}  # of a style's fact, by meaning
         rows, self._counts = [], Counter[tuple[str, ...]]()
         for i in range(len(records)):
             facts, row = records.facts(i), {}
@@ -55,13 +61,21 @@ class FactTable:
                     continue  # of a thing that is not there
                 meant = meaning(name, value)
                 row[name] = columns.setdefault(name, {}).setdefault(meant, len(columns[name]))
-                self._values.setdefault((facts[CLASS], name), {}).setdefault(meant, value)
+                self.values.setdefault((facts[CLASS], name), {}).setdefault(meant, value)
                 self._counts[facts[CLASS], name, meant] += 1
                 self._counts[facts[CLASS], name] += 1
             rows.append(row)
         self._columns, self._num = columns, len(rows)
         table = [[row.get(name, -1) for name in columns] for row in rows]
         self.facts = torch.tensor(table, dtype=torch.int16)  # (N, R); -1 is not recorded
+
+    def number(self, name: str, meant: str) -> int:
+        """The number of a value of a fact, by its meaning."""
+        return self._columns[name][meant]
+
+    def column(self, name: str) -> int:
+        """The column of a fact."""
+        return [*self._columns].index(name)
 
     def told(self, captions: Sequence[Mapping[str, str]]) -> Tensor:
         """What captions tell, int16 (B, R); -1 is not told."""
@@ -83,7 +97,7 @@ class FactTable:
             draw: A number in [0, 1), by which the value is chosen.
         """
         own = meaning(name, facts[name])
-        values = [v for meant, v in self._values[facts[CLASS], name].items() if meant != own]
+        values = [v for meant, v in self.values[facts[CLASS], name].items() if meant != own]
         other = values[int(draw * len(values))] if values else facts[name]
         # A head of another kind may have no colour of its own.
         kept = {k: v for k, v in facts.items() if name != "head" or not k.endswith("Color")}
@@ -107,6 +121,65 @@ def true_of(told: Tensor, facts: Tensor) -> Tensor:
         facts: What is recorded of pictures, (M, R).
     """
     return ((told[:, None] == -1) | (told[:, None] == facts)).all(dim=2)
+
+
+@dataclass(frozen=True)
+class Single:
+    """A caption that tells one value of a fact and nothing else, beside the style.
+
+    Attributes:
+        style: Of the avatars that it is asked of; "" is any, for the style itself.
+        fact: The name of the fact.
+        meant: The meaning of the value; see `glide.meaning`.
+        text: The words.
+    """
+
+    style: str
+    fact: str
+    meant: str
+    text: str
+
+
+def single_captions(table: FactTable, *seed: object) -> list[Single]:
+    """A caption of each value that one can tell by itself, in words that follow from the seed.
+
+    Values that this wording does not tell, as "no glasses" in most, are left out.
+    """
+    found = []
+    for (style, name), meant in table.values.items():
+        for each, value in meant.items():
+            facts = {CLASS: style, name: value}
+            caption = describe(facts, *seed, style, name, each, told=(name,))
+            if name in caption.told:
+                of = "" if name == CLASS else style
+                found.append(Single(of, name, each, caption.text))
+    return found
+
+
+def naming(logits: Tensor, singles: Sequence[Single], facts: Tensor, table: FactTable) -> Tensor:
+    """Cross entropy of the value of each fact of each picture, nats, their mean.
+
+    Args:
+        logits: Of the captions and pictures, (captions, pictures).
+        singles: The captions.
+        facts: What is recorded of the pictures, (pictures, R), as in the table.
+        table: Their numbers.
+    """
+    groups: dict[tuple[str, str], list[int]] = {}
+    for row, single in enumerate(singles):
+        groups.setdefault((single.style, single.fact), []).append(row)
+    styles, total, num = facts[:, table.column(CLASS)], logits.new_zeros(()), 0
+    for (style, name), rows in groups.items():
+        numbers = torch.tensor([table.number(name, singles[row].meant) for row in rows])
+        match = numbers[:, None] == facts[:, table.column(name)]
+        if style:
+            match &= styles == table.number(CLASS, style)
+        asked = match.any(dim=0).nonzero()[:, 0].to(logits.device)
+        if len(rows) > 1 and len(asked):
+            right = match.int().argmax(dim=0).to(logits.device)[asked]
+            total = total + F.cross_entropy(logits[rows][:, asked].T, right, reduction="sum")
+            num += len(asked)
+    return total / max(num, 1)
 
 
 def contrast(logits: Tensor, true: Tensor, surprise: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from ..conditioning import CLASS
 from ..glide import CaptionedPictures, Records, describe, meaning
 from ..guided_diffusion import noised
 from ..seeding import seeded
+from .matching import FactTable, single_captions
 from .network import Clip
 
 LEVELS = (math.inf, 6.0, 3.0, 0.0, -3.0, -6.0, -9.0)
@@ -118,24 +119,21 @@ Prompts = dict[tuple[str, str], dict[str, Tensor]]
 
 def value_prompts(clip: Clip, data: CaptionedPictures, records: Records) -> Prompts:
     """The embedding of each value of each fact that is recorded and can be told by itself."""
-    values: dict[tuple[str, str], dict[str, str]] = {}
-    for i in range(len(records)):
-        known = records.facts(i)
-        for name, value in known.items():
-            style = "" if name == CLASS else known[CLASS]
-            values.setdefault((style, name), {}).setdefault(meaning(name, value), value)
-    found: Prompts = {}
-    for (style, name), meant in values.items():
-        told = {}
-        for each, value in sorted(meant.items()):
-            facts = {CLASS: style, name: value} if style else {CLASS: value}
-            written = [describe(facts, "clip prompt", i, told=(name,)) for i in range(_TRIES)]
-            texts = [c.text for c in written if name in c.told][:WORDINGS]
-            if texts:
-                told[each] = F.normalize(_encoded(clip, data, texts).mean(dim=0), dim=0)
-        if len(told) > 1:
-            found[style, name] = told
-    return found
+    table = FactTable(records)
+    texts: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for i in range(_TRIES):
+        for single in single_captions(table, "clip prompt", i):
+            told = texts.setdefault((single.style, single.fact), {}).setdefault(single.meant, [])
+            if len(told) < WORDINGS:
+                told.append(single.text)
+    return {
+        group: {
+            meant: F.normalize(_encoded(clip, data, told).mean(dim=0), dim=0)
+            for meant, told in values.items()
+        }
+        for group, values in texts.items()
+        if len(values) > 1
+    }
 
 
 def facts_told(prompts: Prompts) -> list[str]:

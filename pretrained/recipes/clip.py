@@ -26,6 +26,7 @@ from diffusion_core.clip import (
     ClipTraining,
     fresh_clip,
     learn_clip,
+    read_clip,
     save_clip,
 )
 from diffusion_core.data import AvatarFile, find_avatars, load_dataset
@@ -68,6 +69,12 @@ def main(
         str, typer.Option(help=f"avatars, or {EMBEDDED}, of which less is recorded.")
     ] = "avatars",
     save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 100,
+    naming: Annotated[
+        float, typer.Option(help="Weight of naming single facts beside the contrast.")
+    ] = 2.0,
+    init: Annotated[
+        Path | None, typer.Option(help="A CLIP of the same shape to begin with; else at random.")
+    ] = None,
     say_every: Annotated[int, typer.Option(help="Steps between two lines.")] = 50,
 ) -> None:
     """Train the CLIP on avatars with captions."""
@@ -75,33 +82,41 @@ def main(
     text = TextEncoderConfig(len(VOCABULARY), MAX_TOKENS, text_width, text_layers, vector=features)
     widths = tuple(int(width) for width in picture_widths.split(","))
     config = ClipConfig(text, data.pictures.shape, widths=widths)
-    training = ClipTraining(steps, batch_size, decay, seed=SEED, save_every=save_every)
-    clip = fresh_clip(config, SEED)
+    training = ClipTraining(
+        steps, batch_size, decay, seed=SEED, save_every=save_every, naming=naming
+    )
+    clip, before = fresh_clip(config, SEED), {}
+    if init is not None:
+        begun, known = read_clip(init)
+        if begun.config != config:
+            raise ValueError(f"The CLIP in {init} is of another shape; give its widths and layers.")
+        clip.load_state_dict(begun.state_dict())
+        before = {"init": str(init), "before": known.training}
     print(f"{clip.num_parameters:,} parameters, {len(data.pictures):,} pictures", flush=True)
     losses, began = [], time.perf_counter()
     for step in learn_clip(clip, data, training, folder=out, device=best_device()):
         losses.append(step.loss)
         if step.step % say_every == 0 or step.step == steps:
             print(
-                f"step {step.step:,} of {steps:,}: loss {sum(losses) / len(losses):.4f}, clean "
-                f"pictures' captions found {step.clean_top1:.2f}, "
+                f"step {step.step:,} of {steps:,}: loss {sum(losses) / len(losses):.4f}, single "
+                f"facts {step.naming:.3f}, clean pictures' captions found {step.clean_top1:.2f}, "
                 f"{(time.perf_counter() - began) / len(losses):.2f} s a step, "
                 f"{step.seconds:.0f} s of processor time",
                 flush=True,
             )
             losses, began = [], time.perf_counter()
         if step.step % save_every == 0 or step.step == steps:
-            _keep(out, clip, training, dataset, step.step, step.seconds)
+            facts = {"steps": step.step, "cpu_seconds": round(step.seconds), **before}
+            _keep(out, clip, training, dataset, facts)
 
 
 def _keep(
-    out: Path, clip: Clip, training: ClipTraining, dataset: str, step: int, seconds: float
+    out: Path, clip: Clip, training: ClipTraining, dataset: str, more: dict[str, object]
 ) -> None:
     """Write the CLIP as it is now beside the state of its training."""
     facts = {
         "settings": dataclasses.asdict(training),
-        "steps": step,
-        "cpu_seconds": round(seconds),
+        **more,
         "command": shlex.join(["python", "-m", "pretrained.recipes.clip", *sys.argv[1:]]),
     }
     save_clip(out, clip, ClipSettings(clip.config, VOCABULARY, f"{dataset} with captions", facts))
