@@ -16,8 +16,8 @@ To learn how it works, read these ten files, in this order:
 They import nothing else from here but the type of a data set. Beside them lie `files` (written
 whole or not at all), `fields` (what a file may hold) and `device` (which one computes, and how
 fast). What a user of the mathematics needs stands in packages: `data`, `checkpoint`, `generation`,
-`training_runs`, `evaluation`, `inspection`, `engines`, `points`, `clouds`, `families`, `unclip`,
-`guided_diffusion`, `glide`, `publishing`, and `cli` for the command line.
+`training_runs`, `evaluation`, `inspection`, `engines`, `points`, `clouds`, `families`,
+`guided_diffusion`, `glide`, `clip`, `unclip`, `publishing`, and `cli` for the command line.
 """
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "device",
     "data",
     "checkpoint",
+    "clip",
     "generation",
     "glide",
     "guided_diffusion",

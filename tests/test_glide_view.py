@@ -147,8 +147,8 @@ def test_results_are_read_and_what_is_something_else_is_refused(folder, tmp_path
 
 
 def test_two_captions_are_drawn_from_one_noise_with_maps_at_every_step(folder):
-    message, told = last(draw_captions(FORM, "run 1", SESSION))
-    assert told == "" and message["state"] == "done" and message["run"] == "run 1"
+    message, told = last(draw_captions(FORM, "glide 1", SESSION))
+    assert told == "" and message["state"] == "done" and message["run"] == "glide 1"
     first, second = message["lanes"]
     assert first["x_t"][0] == second["x_t"][0] and first["x_t"][-1] != second["x_t"][-1]
     for lane in (first, second):
@@ -176,7 +176,7 @@ def test_two_captions_are_drawn_from_one_noise_with_maps_at_every_step(folder):
 
 
 def test_an_empty_second_caption_is_the_one_that_guidance_leads_away_from(folder):
-    message, _ = last(draw_captions(dataclasses.replace(FORM, second="  "), "run 2", SESSION))
+    message, _ = last(draw_captions(dataclasses.replace(FORM, second="  "), "glide 2", SESSION))
     empty = message["lanes"][1]
     assert (empty["caption"], empty["scale"], empty["nfe"]) == ("the empty caption", 1.0, STEPS)
     assert empty["parts"][0]["words"] == [END]
@@ -187,31 +187,31 @@ def test_an_empty_second_caption_is_the_one_that_guidance_leads_away_from(folder
 def test_the_spacing_that_is_recommended_goes_with_its_sampler(folder):
     for sampler, spacing in (("dpmpp_2m", "karras"), ("heun", "trailing")):
         form = dataclasses.replace(FORM, sampler=sampler)
-        message, told = last(draw_captions(form, "run 3", SESSION))
+        message, told = last(draw_captions(form, "glide 3", SESSION))
         assert told == ""
         assert RunCard.from_json(message["card"]).walk.spacing == spacing
 
 
 def test_a_run_card_of_either_walk_is_walked_again_to_the_bit():
-    message, _ = last(draw_captions(dataclasses.replace(FORM, sampler="ddpm"), "run 4", SESSION))
+    message, _ = last(draw_captions(dataclasses.replace(FORM, sampler="ddpm"), "glide 4", SESSION))
     for lane in message["lanes"]:
-        again, told = last(replay_captions(lane["card"], "run 5", SESSION))
+        again, told = last(replay_captions(lane["card"], "glide 5", SESSION))
         assert told == "" and again["note"] == "The replay's result is the same, to the bit."
         assert again["lanes"][0] == lane
     assert again["lanes"][1]["caption"] == "the empty caption"
     card = json.loads(message["card"])
     other = json.dumps({**card, "result": "0" * 64})
-    assert "differs" in last(replay_captions(other, "run 6", SESSION))[0]["note"]
-    assert "is not a run card" in last(replay_captions("{}", "run 6", SESSION))[1]
+    assert "differs" in last(replay_captions(other, "glide 6", SESSION))[0]["note"]
+    assert "is not a run card" in last(replay_captions("{}", "glide 6", SESSION))[1]
     foreign = json.dumps({**card, "weights": "0" * 64})
-    assert "of other weights" in last(replay_captions(foreign, "run 6", SESSION))[1]
-    assert "of other weights" in last(go_on_with(FORM, foreign, 1, "run 6", SESSION))[1]
+    assert "of other weights" in last(replay_captions(foreign, "glide 6", SESSION))[1]
+    assert "of other weights" in last(go_on_with(FORM, foreign, 1, "glide 6", SESSION))[1]
 
 
 def test_a_walk_goes_on_with_another_caption_from_a_step():
-    first, _ = last(draw_captions(FORM, "run 7", SESSION))
+    first, _ = last(draw_captions(FORM, "glide 7", SESSION))
     other = dataclasses.replace(FORM, caption="an orange thumb", scale=4, seed=99, steps=20)
-    message, told = last(go_on_with(other, first["card"], 2, "run 8", SESSION))
+    message, told = last(go_on_with(other, first["card"], 2, "glide 8", SESSION))
     assert told == "" and message["branch"] == 2
     before, (after, beside) = first["lanes"][0], message["lanes"]
     assert before["x_t"][:3] == after["x_t"][:3] and before["x_t"][3] != after["x_t"][3]
@@ -221,11 +221,11 @@ def test_a_walk_goes_on_with_another_caption_from_a_step():
         (2, "thumb"),
     ]
     assert len(after["maps"]) == STEPS
-    again, _ = last(replay_captions(message["card"], "run 9", SESSION))
+    again, _ = last(replay_captions(message["card"], "glide 9", SESSION))
     assert "to the bit" in again["note"] and again["lanes"] == message["lanes"]
     for index in (0, STEPS):
         assert "from 1 to 2" in last(go_on_with(other, first["card"], index, "run", SESSION))[1]
-    assert "Press Draw first" in last(go_on_with(other, "", 1, "run 9", SESSION))[1]
+    assert "Press Draw first" in last(go_on_with(other, "", 1, "glide 9", SESSION))[1]
 
 
 @pytest.mark.parametrize(
@@ -244,18 +244,18 @@ def test_a_walk_goes_on_with_another_caption_from_a_step():
     ],
 )
 def test_what_does_not_fit_is_told_in_a_sentence(change, words):
-    message, told = last(draw_captions(dataclasses.replace(FORM, **change), "run 10", SESSION))
+    message, told = last(draw_captions(dataclasses.replace(FORM, **change), "glide 10", SESSION))
     assert words in told and "lanes" not in message and message["state"] == "failed"
 
 
 def test_walks_are_stopped_and_the_first_ones_come_by_themselves():
-    stop_captions("run 11")  # before it began
-    assert last(draw_captions(FORM, "run 11", SESSION))[0] == {"run": "run 11", "state": "stopped"}
-    first = list(draw_captions_first(FORM, "glide", False, "run 12", SESSION))
+    stop_captions("glide 11")  # before it began
+    assert last(draw_captions(FORM, "glide 11", SESSION))[0] == {"run": "glide 11", "state": "stopped"}
+    first = list(draw_captions_first(FORM, "glide", False, "glide 12", SESSION))
     assert first[0] == {"glide_begun": True}
     assert json.loads(first[-1]["glide_stage"])["state"] == "done"
     for seen, begun in (("glide", True), ("guided", False)):
-        assert list(draw_captions_first(FORM, seen, begun, "run 13", SESSION)) == []
+        assert list(draw_captions_first(FORM, seen, begun, "glide 13", SESSION)) == []
 
 
 def test_unknown_words_are_named_under_their_field():
@@ -305,9 +305,9 @@ def test_without_the_model_there_is_one_sentence(tmp_path, monkeypatch):
     message = opening_message()
     assert "train it with python -m pretrained.recipes.glide" in message["absent"]
     assert message["boxes"] == [] and message["vocabulary"] == []
-    (only,) = draw_captions_first(FORM, "glide", False, "run 14", SESSION)
-    assert json.loads(only["glide_stage"]) == {**message, "run": "run 14"}
-    assert "is not here" in last(draw_captions(FORM, "run 15", SESSION))[1]
+    (only,) = draw_captions_first(FORM, "glide", False, "glide 14", SESSION)
+    assert json.loads(only["glide_stage"]) == {**message, "run": "glide 14"}
+    assert "is not here" in last(draw_captions(FORM, "glide 15", SESSION))[1]
     assert json.loads(name_unknown("afro"))["words"] == []
     assert code(FORM).startswith("# The model glide-avatars is not here")
 
@@ -315,7 +315,7 @@ def test_without_the_model_there_is_one_sentence(tmp_path, monkeypatch):
 def test_a_model_that_does_not_attend_yet_has_no_maps(tmp_path, monkeypatch):
     save_tiny_glide(tmp_path / "glide-avatars", attends=False)
     monkeypatch.setattr(glide_walk, "shipped_folder", lambda: tmp_path)
-    message, _ = last(draw_captions(FORM, "run 16", SESSION))
+    message, _ = last(draw_captions(FORM, "glide 16", SESSION))
     assert message["attends"] is False and message["lanes"][0]["maps"] == []
     assert message["boxes"][1]["lines"][2] == "adds nothing yet"
 
@@ -326,7 +326,7 @@ def test_the_code_makes_the_picture_of_the_page(change, folder, monkeypatch, cap
     monkeypatch.setattr(checkpoints, "shipped_folder", lambda: folder.parent)
     names = {}
     exec(code(form), names)  # noqa: S102
-    message, _ = last(draw_captions(form, "run 17", SESSION))
+    message, _ = last(draw_captions(form, "glide 17", SESSION))
     page = np.frombuffer(base64.b64decode(message["lanes"][0]["x_t"][-1]), np.uint8)
     assert np.abs(names["image"].ravel().astype(int) - page).max() <= 1
     assert tuple(names["maps"].shape) == (1, 40, 4, 4)
