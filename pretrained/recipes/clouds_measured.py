@@ -106,13 +106,9 @@ def results(rows: dict[str, dict[str, Any]], words: str, settings: dict[str, Any
 def card(config: CloudConfig, values: dict[str, Any], parameters: int) -> str:
     """The card of the folder."""
     reached = [c for c, f in values["figures"].items() if f["made"]["accuracy"] <= GOAL]
-    rest = [c for c in values["figures"] if c not in reached]
-    line = (
-        "Every category reaches the goal."
-        if not rest
-        else f"The goal is reached by {', '.join(reached) or 'no category'}, and missed by "
-        f"{', '.join(rest)}."
-    )
+    line = "Every category reaches it."
+    if len(reached) < len(values["figures"]):
+        line = f"Of the categories {', '.join(reached) or 'none'} reached it."
     table = "\n".join(
         f"| {' | '.join(map(str, row))} |"
         for row in (COLUMNS, ["---"] * len(COLUMNS), *values["rows"])
