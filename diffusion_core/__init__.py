@@ -17,7 +17,7 @@ They import nothing else from here but the type of a data set. Beside them lie `
 whole or not at all), `fields` (what a file may hold) and `device` (which one computes, and how
 fast). What a user of the mathematics needs stands in packages: `data`, `checkpoint`, `generation`,
 `training_runs`, `evaluation`, `inspection`, `engines`, `points`, `clouds`, `families`,
-`guided_diffusion`, `glide`, `publishing`, and `cli` for the command line.
+`guided_diffusion`, `glide`, `clip`, `publishing`, and `cli` for the command line.
 """
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "device",
     "data",
     "checkpoint",
+    "clip",
     "generation",
     "glide",
     "guided_diffusion",
