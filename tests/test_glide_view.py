@@ -250,7 +250,10 @@ def test_what_does_not_fit_is_told_in_a_sentence(change, words):
 
 def test_walks_are_stopped_and_the_first_ones_come_by_themselves():
     stop_captions("glide 11")  # before it began
-    assert last(draw_captions(FORM, "glide 11", SESSION))[0] == {"run": "glide 11", "state": "stopped"}
+    assert last(draw_captions(FORM, "glide 11", SESSION))[0] == {
+        "run": "glide 11",
+        "state": "stopped",
+    }
     first = list(draw_captions_first(FORM, "glide", False, "glide 12", SESSION))
     assert first[0] == {"glide_begun": True}
     assert json.loads(first[-1]["glide_stage"])["state"] == "done"

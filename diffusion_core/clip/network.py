@@ -106,7 +106,9 @@ class ClipConfig:
         """
         check_fields(values, CLIP, required=tuple(CLIP))
         check_fields(values["text"], _TEXT, required=tuple(_TEXT), prefix="its text.")
-        shape = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        shape: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
         return cls(**{**shape, "text": TextEncoderConfig(**values["text"])})
 
 

@@ -36,8 +36,8 @@ def write_clip_card(folder: Path, clip: Clip, settings: ClipSettings, results: C
 
 A CLIP of {settings.dataset}, of noisy pictures and clean ones: {clip.num_parameters:,} \
 parameters, pictures {H} × {W} × {C}, {len(settings.vocabulary)} words, embeddings of \
-{clip.config.features} features (Radford et al. 2021; Nichol et al. 2021, GLIDE, section 2.4). It guides a \
-model that is asked in words, and the embedding of a clean picture stands for what the picture shows.
+{clip.config.features} features (Radford et al. 2021; Nichol et al. 2021, GLIDE, section 2.4). It \
+guides a model that is asked in words, and the embedding of a clean picture says what it shows.
 
     python -m diffusion_core sample --model MODEL --caption "a smiling person with an afro" \
 --clip FOLDER --clip-scale 2 --out out.png
@@ -87,9 +87,9 @@ def _curve(results: ClipResults) -> str:
 {curve.model}, {curve.sampler}, {curve.steps} steps spaced {curve.spacing}, the same captions and \
 the same noise in every row. The scale is guidance_scale of classifier-free guidance (1 is \
 without, 0 asks for nothing) and clip_scale of the CLIP's, beside which classifier-free guidance \
-is off. Obedience is the share of what captions tell that a judge sees, which guides \
-nothing; the Frechet distance is taken in its features, of {curve.num:,} pictures, so that it compares with nothing \
-outside this table.
+is off. Obedience is the share of what captions tell that a judge sees, which guides nothing; the \
+Frechet distance is taken in its features, of {curve.num:,} pictures, so that it compares with \
+nothing outside this table.
 
 {curve.table()}
 

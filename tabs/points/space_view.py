@@ -234,8 +234,9 @@ def measured_table() -> str:
     )
     said = html.escape(str(values.get("words", "")))
     return (
-        f'<div class="wide"><table class="measured"><caption>{said}</caption><thead><tr>{head}'
-        f"</tr></thead><tbody>{rows}</tbody></table></div>"
+        '<div class="wide" tabindex="0" role="region" aria-label="Table of what was measured">'
+        f"<table><caption>{said}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
