@@ -34,6 +34,7 @@ TABS = {
     "train": "Train",
 }
 FIRST = "denoise"
+ANSWERS_WITHIN = 120  # seconds, at the start
 THREADS = 200  # of handlers: those that wait in the queue have one each, and the others are quick
 
 
@@ -98,11 +99,30 @@ def build() -> gr.Blocks:
     return demo
 
 
+def answers(url: str, within: float = ANSWERS_WITHIN) -> bool:
+    """Whether the page answers at its own address, within so many seconds.
+
+    It stands in for Gradio's `networking.url_ok`, which waits for three seconds and then ends the
+    program ("When localhost is not accessible …"): a slow or busy machine needs longer to lay out
+    the page for the first time.
+    """
+    import httpx
+
+    try:
+        status = httpx.head(url, timeout=within, verify=False).status_code
+    except httpx.TransportError:
+        return False
+    return status < 400 or status == 401  # who is not logged in is answered as well
+
+
 def launch(demo: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     """Launch with the page's own looks and limits; the options are those of `gr.Blocks.launch`."""
+    from gradio import networking
+
     from tabs.shared import crossing, header
     from tabs.shared.sessions import PUBLIC
 
+    networking.url_ok = answers
     return demo.launch(
         run_history=False,
         enable_monitoring=False,

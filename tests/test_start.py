@@ -4,12 +4,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
+from gradio import networking
 from safetensors.torch import load_file
 
+import app
 from bench.start import bench_start
 from diffusion_core.checkpoint import load_checkpoint
 from diffusion_core.files import shipped_folder
@@ -63,6 +69,33 @@ def test_gradio_writes_no_type_stubs_and_does_not_parse_its_sources(tmp_path, mo
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["own_component.py"]
     # Where Gradio does it by another name, it has to be spared anew.
     assert "create_or_modify_pyi(" in Path(gradio.component_meta.__file__).read_text()
+
+
+def test_a_page_that_is_slow_to_answer_is_waited_for_and_a_closed_door_is_not(monkeypatch):
+    """Gradio gives it three seconds, and ends the program."""
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            time.sleep(0.4)
+            self.send_response(statuses.pop(0))
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    statuses = [200, 303, 401, 500, 200]
+    with HTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        assert [app.answers(url) for _ in range(4)] == [True, True, True, False]
+        assert not app.answers(url, within=0.1)
+        server.shutdown()
+    assert not app.answers(url)
+    launched = []
+    demo = SimpleNamespace(launch=lambda **options: launched.append(networking.url_ok))
+    monkeypatch.setattr(networking, "url_ok", None)
+    app.launch(demo)
+    assert launched == [app.answers] and app.ANSWERS_WITHIN >= 60
 
 
 def test_the_numbers_of_a_network_that_is_read_are_those_of_its_file():
