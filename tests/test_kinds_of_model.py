@@ -29,6 +29,7 @@ NEED_A_UNET = (
     "diffusion_core/glide/",  # a UNet that is asked in words
     "diffusion_core/training.py",
     "diffusion_core/training_runs/",
+    "diffusion_core/unclip/",  # a UNet that is given an embedding
     "tabs/denoise/browser_walk.py",  # the graph of a UNet, for a browser
     "tabs/denoise/captions.py",  # the words for a UNet of which a part is taken away
     "tabs/denoise/changed.py",
