@@ -51,6 +51,11 @@ def folder() -> Path:
     return shipped_folder() / "clouds"
 
 
+def is_here() -> bool:
+    """Whether there is a network of clouds; a page is laid out without loading it."""
+    return (folder() / CONFIG).is_file()
+
+
 def model() -> Checkpoint:
     """The network of clouds.
 

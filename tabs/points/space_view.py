@@ -23,7 +23,16 @@ from ..shared.seed_input import new_seed
 from ..shared.stop_signals import STOP_SIGNALS
 from ..shared.wire import SpaceFrame, SpaceMessage
 from .points_page import PointsPage
-from .space import WALKS, SpaceWalk, branched_walk, fresh_walk, measured, model, replayed_walk
+from .space import (
+    WALKS,
+    SpaceWalk,
+    branched_walk,
+    fresh_walk,
+    is_here,
+    measured,
+    model,
+    replayed_walk,
+)
 from .space_code import code
 from .space_form import NOISE, OWN, VIEW, SpaceForm
 
@@ -218,12 +227,12 @@ def shown_space(begin: str) -> dict[str, Any]:
 
 def measured_table() -> str:
     """What was measured of the network, as a table; what stands in for it where nothing was."""
-    try:
-        here = model()
-    except ValueError as error:
-        return f'<p class="hint">{html.escape(str(error))}</p>'
     values = measured()
-    if values is None:
+    if values is None or not is_here():
+        try:
+            here = model()
+        except ValueError as error:
+            return f'<p class="hint">{html.escape(str(error))}</p>'
         return f'<p class="hint">{here.num_parameters:,} parameters; not measured yet.</p>'
     head = "".join(f"<th scope=col>{html.escape(str(name))}</th>" for name in values["columns"])
     rows = "".join(
