@@ -61,7 +61,8 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.words = nn.Embedding(config.num_words + 1, config.width)
-        self.places = nn.Parameter(0.02 * torch.randn(config.length, config.width))
+        self.places = nn.Parameter(torch.empty(config.length, config.width))
+        nn.init.normal_(self.places, std=0.02)
         self.layers = nn.ModuleList(
             _Layer(config.width, config.heads) for _ in range(config.layers)
         )
