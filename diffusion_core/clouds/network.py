@@ -207,7 +207,7 @@ class PointVoxelBlock(nn.Module):
         self.layers = nn.ModuleList(TokenLayer(width) for _ in range(attention))
         if attention:
             self.position = nn.Parameter(torch.empty(1, grid**3, width))
-        nn.init.normal_(self.position, std=0.02)
+            nn.init.normal_(self.position, std=0.02)
         self.norm = nn.LayerNorm(width)
         self.point_told = nn.Linear(embedding, 2 * width)
         self.mix_1, self.mix_2 = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
