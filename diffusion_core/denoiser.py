@@ -24,6 +24,7 @@ it has generalised.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -496,7 +497,7 @@ class ClassifierLook:
     gradient: Tensor
 
 
-class GradientGuidance:
+class GradientGuidance(ABC):
     """Follow the gradient of what reads noisy samples (Dhariwal and Nichol 2021, section 4).
 
     Algorithm 2 moves the estimates, and serves every sampler:
@@ -536,9 +537,9 @@ class GradientGuidance:
         if algorithm == 1 and scale:
             self.mean_shift = self._mean_shift
 
+    @abstractmethod
     def gradient(self, x_t: Tensor, t: int | Tensor) -> Tensor:
         """The gradient g by x_t, as x_t (B, ...), at timesteps (B,), or one for all."""
-        raise NotImplementedError
 
     @property
     def schedule(self) -> Schedule:
