@@ -187,6 +187,22 @@ def avatars_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_avatars(tmp_path_factory.mktemp("models") / "avatars")
 
 
+@pytest.fixture(autouse=True)
+def _shared_models_are_as_before(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that changes a model that others read passes, and fails another one by its order."""
+
+    def files(fixture: str) -> dict[str, tuple[int, int]]:
+        folder = request.getfixturevalue(fixture)
+        found = {str(f): f.stat() for f in folder.rglob("*") if f.is_file()}
+        return {name: (s.st_size, s.st_mtime_ns) for name, s in found.items()}
+
+    shared = {"tiny_folder", "avatars_folder"} & set(request.fixturenames)
+    before = {fixture: files(fixture) for fixture in shared}
+    yield
+    for fixture, was in before.items():
+        assert files(fixture) == was, f"the test changed {fixture}, which others read: copy it"
+
+
 def save_tiny_glide(folder: Path, attends: bool = True) -> Path:
     """A model that is asked in words; its positions look at words by random weights, or not yet."""
     from diffusion_core.glide import VOCABULARY, GlideConfig, begun_from, glide_shape, save_glide

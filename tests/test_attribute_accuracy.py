@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -171,12 +173,12 @@ def test_evaluate_measures_a_model_of_avatars_by_its_own_yardstick(
     file = AvatarFile.embedded()
     AvatarFile.write(tmp_path / "avatars.npz", {"train": file.first(50), "test": file.first(30)})
     monkeypatch.setenv("AVATARS_DIR", str(tmp_path))
-    (avatars_folder / CARD).unlink(missing_ok=True)
+    folder = Path(shutil.copytree(avatars_folder, tmp_path / "model"))  # results are written to it
     call = [
         "diffusion_core",
         "evaluate",
         "--model",
-        str(avatars_folder),
+        str(folder),
         "--judge",
         str(judge_folder),
         "--num",
@@ -186,8 +188,8 @@ def test_evaluate_measures_a_model_of_avatars_by_its_own_yardstick(
     monkeypatch.setattr(sys, "argv", [*call, "ddim 10; dpmpp_2m 10, karras, guidance 4"])
     assert main() == 0, capsys.readouterr().err
     printed = capsys.readouterr()
-    card = (avatars_folder / CARD).read_text(encoding="utf-8")
-    found = Results.from_json((avatars_folder / RESULTS).read_text(encoding="utf-8"))
+    card = (folder / CARD).read_text(encoding="utf-8")
+    found = Results.from_json((folder / RESULTS).read_text(encoding="utf-8"))
     assert results_markdown(found) in card
     names = [r.name for r in (*found.references, *found.samplers)]
     assert names == [
@@ -201,7 +203,7 @@ def test_evaluate_measures_a_model_of_avatars_by_its_own_yardstick(
     assert (last.num_samples, last.guidance_scale, last.spacing) == (8, 4, "karras")
     assert last.class_accuracy is not None and last.attribute_accuracy is not None
     assert found.judge == JudgeFacts(0.9, 12, True, False)
-    assert found.weights == load_checkpoint(avatars_folder).weights_hash
+    assert found.weights == load_checkpoint(folder).weights_hash
     assert [a.name for a in found.attributes] == ["class", *(n for n, _ in DATA.attribute_names)]
     lines = [json.loads(line) for line in printed.err.splitlines() if line.startswith("{")]
     assert [line["what"] for line in lines] == names
