@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -201,6 +202,25 @@ def _shared_models_are_as_before(request: pytest.FixtureRequest) -> Iterator[Non
     yield
     for fixture, was in before.items():
         assert files(fixture) == was, f"the test changed {fixture}, which others read: copy it"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_in_the_queue() -> Iterator[None]:
+    """A test that leaves a computation in the queue, or holds it, lets a later one wait forever."""
+    yield
+    module = sys.modules.get("tabs.shared.compute_queue")
+    if module is None:
+        return
+    queue, end = module.COMPUTE_QUEUE, time.monotonic() + 60
+    while (left := [*queue.running, *queue.waiting]) and time.monotonic() < end:
+        queue.sweep()  # a page that was closed is missed after some seconds
+        time.sleep(0.05)
+    with queue.changed:
+        queue.running.clear()  # the next test has what it needs
+        queue.waiting.clear()
+        paused, queue.paused = queue.paused, False
+    assert not left, f"the test left computations in the queue: {left}"
+    assert not paused, "the test left the queue paused"
 
 
 def save_tiny_glide(folder: Path, attends: bool = True) -> Path:
