@@ -72,6 +72,9 @@ DOORS = {
     **dict.fromkeys(["guide", "guide_first", "switch", "replay_guided"], "queued"),  # of Systems
     **dict.fromkeys(["draw_captions", "draw_captions_first"], "queued"),
     **dict.fromkeys(["go_on_with", "replay_captions"], "queued"),
+    **dict.fromkeys(["draw_embedding", "draw_embedding_first", "replay_embedding"], "queued"),
+    **dict.fromkeys(["stop_embedding", "shown_controls", "note_caption"], "quick"),
+    **dict.fromkeys(["note_before", "note_after"], "quick"),
     **dict.fromkeys(["stop_guided", "stop_captions", "shown_system"], "quick"),
     **dict.fromkeys(["name_unknown", "name_unknown_second"], "quick"),
     **dict.fromkeys(["begin_drawing"], "quick"),
