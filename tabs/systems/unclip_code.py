@@ -101,15 +101,17 @@ def _opened(form: UnclipForm, shared: list[str], size: int) -> list[str]:
         from_data.insert(0, "AvatarFile")
     moved = ["from diffusion_core.families import slerp"] if form.task == INTERPOLATION else []
     seeds = "draw_noise" if form.task == COMPONENTS else "image_generators"
-    sheet = 'read_picture("tabs/static/pictures/avatars-held-out.png")'
+    sheet = 'read_picture(Path(tabs.__file__).parent / "static/pictures/avatars-held-out.png")'
     chosen = [] if own else [PICTURES.index(form.picture)]
     chosen += [PICTURES.index(form.other)] if form.task == INTERPOLATION else []
     lines = [
         NEEDS,
         *([NEEDS_PICTURE] if own else []),
+        *(["from pathlib import Path", ""] if chosen else []),
         "import numpy as np",
         "import torch",
         "",
+        *(["import tabs"] if chosen else []),
         *shared,
         f"from diffusion_core.data import {', '.join(from_data)}",
         *moved,
@@ -125,7 +127,7 @@ def _opened(form: UnclipForm, shared: list[str], size: int) -> list[str]:
             'shown.append(np.array(square.convert("RGB")))',
         ]
     if chosen:
-        lines += [f"sheet = {sheet}  # eight held-out avatars", "side = len(sheet)"]
+        lines += ["# Eight held-out avatars:", f"sheet = {sheet}", "side = len(sheet)"]
         for i in chosen:
             lines.append(
                 f"shown.append(np.array(to_pil(fit_picture(sheet[:, {i} * side : {i + 1} * side], "

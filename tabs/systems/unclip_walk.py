@@ -93,7 +93,7 @@ PRIOR_STEPS, TRIES = 25, 2
 MANY_VARIATIONS, MANY_BETWEEN = 6, 7
 FARTHEST = 0.48  # θ of a text difference
 COUNTS = (4, 8, 16, 32)  # components
-CONDITIONS = {"prior": "what the prior made", "text": "the caption's own", "nothing": "nothing"}
+CONDITIONS = ("by the prior's zᵢ", "by the caption's zₜ", "by nothing")
 
 
 @dataclass(frozen=True, eq=False)
@@ -420,7 +420,7 @@ def prior_message(walk: list[SamplerStep], g: Tensor, scale: float) -> tuple[Pri
 def _conditions(system: Unclip, drawing: Drawing, z: Tensor, g: Tensor) -> Row:
     """One noise, and three embeddings: the prior's, the caption's, and none."""
     there = torch.tensor([True, True, False])
-    return _from_noise(system, drawing, torch.stack([z, g, g]), there, [*CONDITIONS.values()])
+    return _from_noise(system, drawing, torch.stack([z, g, g]), there, [*CONDITIONS])
 
 
 def _from_noise(
