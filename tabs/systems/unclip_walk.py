@@ -492,6 +492,7 @@ def _drawn(system: Unclip, drawing: Drawing, row: Row, steps: list[SamplerStep])
     named = drawing.caption if drawing.task == WORDS else TASKS[drawing.task]
     eta = f", eta {drawing.eta:g}" if drawing.task == VARIATIONS else ""
     return {
+        "state": "running",
         "items": items,
         "t": [*(step.t for step in steps), -1],
         "file": f"dall-e-2-{'-'.join(words_of(named)[:6])}-seed{drawing.seed}",
