@@ -97,7 +97,7 @@ class UnclipForm:
     )
     row_steps: float | None = entry(
         12,
-        partial(slider, 1, MOST_STEPS, step=1, label="Steps"),
+        partial(slider, 1, MOST_STEPS, step=1, label="Steps of DDIM"),
         parse=lambda value: round(in_range(value, "row_steps", "Steps of DDIM", 1, MOST_STEPS)),
     )
     scale: float | None = entry(

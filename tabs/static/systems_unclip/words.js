@@ -46,7 +46,7 @@ export function priorWords({ distances, similarities, taken, t }, k) {
 }
 
 /** Which picture is shown large at first. @param {string} task @param {number} many */
-export const firstItem = (task, many) => ({ interpolation: Math.floor(many / 2), difference: many - 1 })[task] ?? 0;
+export const firstItem = (task, many) => (["interpolation", "difference"].includes(task) ? Math.floor(many / 2) : 0);
 
 /**
  * The picture of boxes: what is shipped, and what goes from one to the other.
