@@ -240,6 +240,34 @@ def save_tiny_glide(folder: Path, attends: bool = True) -> Path:
     return folder
 
 
+def save_tiny_unclip(shipped: Path) -> Path:
+    """The folders of a CLIP, a prior and a decoder with random weights; gives what holds them."""
+    from diffusion_core import clip, glide, unclip
+    from tabs.systems import unclip_walk as view
+
+    words = glide.VOCABULARY
+    text = glide.TextEncoderConfig(len(words), glide.MAX_TOKENS, 8, 1, 2, 8)
+    made = clip.fresh_clip(clip.ClipConfig(text, patch=8, widths=(8, 16), embedding=8), 0)
+    clip.save_clip(shipped / view.CLIP, made, clip.ClipSettings(made.config, words))
+    by = clip.load_clip(shipped / view.CLIP)
+    assert isinstance(by.network, clip.Clip)
+    noise = {"name": "cosine", "num_train_timesteps": 1000}
+    shape = unclip.PriorConfig.of(by.network, width=16, blocks=1)
+    prior = unclip.fresh_prior(shape, by.network, 0)
+    wake(prior, size=0.3)  # type: ignore[arg-type]
+    settings = unclip.PriorSettings(noise, by.weights_hash, network=shape, vocabulary=words)
+    unclip.save_prior(shipped / view.PRIOR, prior, settings)
+    torch.manual_seed(0)
+    decoder = unclip.decoder_from(wake(UNet(TINY_AVATARS)), 8)
+    wake(decoder.project, size=0.3)  # type: ignore[arg-type]
+    sampling = {"sampler": "dpmpp_2m", "num_steps": 10, "spacing": "karras"}
+    known = unclip.DecoderSettings(
+        noise, by.weights_hash, sampling=sampling, clip_x0=1.0, network=decoder.config
+    )
+    unclip.save_decoder(shipped / view.DECODER, decoder, known)
+    return shipped
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """Whatever a test before has set: so that bits can be compared."""

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from conftest import save_tiny, save_tiny_glide, wait_for
+from conftest import save_tiny, save_tiny_glide, save_tiny_unclip, wait_for
 from pagelib import free_port
 
 from diffusion_core.generation import RunCard, run
@@ -26,7 +26,8 @@ from tabs.denoise import run_registry
 from tabs.denoise.form import PICTURE
 from tabs.shared import models, sessions
 from tabs.shared.compute_queue import COMPUTE_QUEUE
-from tabs.systems import glide_walk
+from tabs.systems import glide_walk, unclip_walk
+from tabs.systems.unclip_card import Drawing, UnclipCard
 
 ROOT = Path(__file__).parents[1]
 CAT = ROOT / "tabs" / "static" / "pictures" / "chelsea.png"
@@ -72,6 +73,9 @@ DOORS = {
     **dict.fromkeys(["guide", "guide_first", "switch", "replay_guided"], "queued"),  # of Systems
     **dict.fromkeys(["draw_captions", "draw_captions_first"], "queued"),
     **dict.fromkeys(["go_on_with", "replay_captions"], "queued"),
+    **dict.fromkeys(["draw_embedding", "draw_embedding_first", "replay_embedding"], "queued"),
+    **dict.fromkeys(["stop_embedding", "shown_controls", "note_caption"], "quick"),
+    **dict.fromkeys(["note_before", "note_after"], "quick"),
     **dict.fromkeys(["stop_guided", "stop_captions", "shown_system"], "quick"),
     **dict.fromkeys(["name_unknown", "name_unknown_second"], "quick"),
     **dict.fromkeys(["begin_drawing"], "quick"),
@@ -96,6 +100,8 @@ def page(tmp_path_factory):
         patch.setattr(sessions.SESSIONS, "public", True)
         words = save_tiny_glide(tmp_path_factory.mktemp("shipped") / "glide-avatars")
         patch.setattr(glide_walk, "shipped_folder", lambda: words.parent)
+        patch.setattr(unclip_walk, "shipped_folder", lambda: words.parent)
+        save_tiny_unclip(words.parent)
         # Gradio notices that a stream was closed as it sends the next heartbeat, else every 15 s.
         patch.setattr("gradio.utils.get_heartbeat_rate", lambda: 0.25)
         demo = app.build()
@@ -196,6 +202,13 @@ def words_card() -> str:
     return json.dumps(values)
 
 
+def unclip_card() -> str:
+    """A card of the view DALL·E 2, never drawn before."""
+    drawing = Drawing("words", caption="an afro", steps=4)
+    weights = unclip_walk.unclip_models().weights
+    return UnclipCard(drawing, weights, {}, "0" * 64).to_json()
+
+
 def component(demo, elem_id: str) -> int:
     return next(b._id for b in demo.blocks.values() if getattr(b, "elem_id", None) == elem_id)
 
@@ -292,6 +305,10 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
         data[controls] = card(seed=13)
     if name == "draw_captions_first":
         data[6] = "glide"  # the system that is seen, behind the six controls
+    if name == "draw_embedding_first":
+        data[14] = "unclip"  # behind the fourteen controls
+    if name == "replay_embedding":
+        data[0] = unclip_card()
     if name in ("go_on_with", "replay_captions"):
         data[6 if name == "go_on_with" else 0] = words_card()
     if name == "go_on_with":

@@ -281,7 +281,8 @@ def test_every_example_has_known_words_alone():
 # --- what is loaded, and what is not there -------------------------------------------------------
 
 
-def test_the_boxes_are_what_is_loaded(folder):
+def test_the_boxes_are_what_the_files_tell_and_no_weights_are_loaded(folder, monkeypatch):
+    monkeypatch.setattr(glide_walk, "glide_model", lambda: pytest.fail("weights are loaded"))
     message = opening_message()
     text, attention, model = message["boxes"]
     assert text["lines"][0] == "293 words, 1 layer"
@@ -297,7 +298,7 @@ def test_what_was_measured_is_shown_of_these_weights_alone(folder, monkeypatch):
     assert message["rows"][0] == {"name": "Head", "told": 20, "words": 0.9, "menus": 1.0}
     assert "30 avatars" in message["words"] and "97.5 %" in message["same"]
     monkeypatch.setattr(glide_walk, "glide_results", lambda folder: results)
-    assert glide_walk.measured(glide_model()) is None
+    assert glide_walk.measured() is None
     own = dataclasses.replace(results, weights=glide_model().weights_hash)
     monkeypatch.setattr(glide_walk, "glide_results", lambda folder: own)
     assert opening_message()["results"]["rows"] == message["rows"]

@@ -6,11 +6,11 @@ import json
 import re
 
 import pytest
-from conftest import save_tiny_glide
+from conftest import save_tiny_glide, save_tiny_unclip
 from pagelib import beyond, choose, faults, in_light_and_dark, pixels, press
 from playwright.sync_api import Page, expect
 
-from tabs.systems import glide_walk
+from tabs.systems import glide_walk, unclip_walk
 from tabs.systems.guided_walk import measured_curve
 
 pytestmark = pytest.mark.browser
@@ -19,6 +19,7 @@ STAGE = "#guided-stage .guided"
 
 
 WORDS = "#glide-stage .glide"
+UNCLIP = "#unclip-stage .unclip"
 
 
 def walked(page: Page, before: str = "", stage: str = STAGE) -> str:
@@ -198,3 +199,88 @@ def test_captions_are_drawn_looked_into_gone_on_with_and_opened_again(
     caption.fill("qwertz")
     page.locator("#page-header .bar").get_by_role("button", name="Draw").click()
     expect(page.locator("#glide-told")).to_contain_text("None of the caption's words is known")
+
+
+@pytest.fixture
+def embeddings_shipped(tmp_path, monkeypatch):
+    """A small CLIP, prior and decoder with random weights."""
+    save_tiny_unclip(tmp_path)
+    monkeypatch.setattr(unclip_walk, "shipped_folder", lambda: tmp_path)
+
+
+def test_words_and_pictures_are_drawn_by_their_embeddings_and_opened_again(
+    embeddings_shipped, page, tmp_path
+):
+    page.get_by_role("tab", name="Systems", exact=True).click()
+    choose(page, "System", "DALL·E 2")
+    run = walked(page, stage=UNCLIP)  # the first comes by itself
+    stage, where = page.locator(UNCLIP), "#unclip-stage"
+    assert stage.get_attribute("data-items") == "3"
+
+    # The prior comes first, then the decoder by three conditions from one noise.
+    caption = page.locator("#unclip-caption textarea")
+    caption.fill("a smiling woman with an afro")
+    expect(page.locator("#unclip-caption-words .unknown")).to_contain_text("the word 'woman'")
+    page.locator("#unclip-run").click()
+    run = walked(page, run, UNCLIP)
+    scrub, film = page.get_by_label("Step of prior and decoder"), page.locator(f"{where} .film")
+    scrub.evaluate(MOVE, "3")
+    expect(film).to_contain_text("prior: step 4 of 25")
+    expect(page.locator(f"{where} .walk-of-prior")).to_contain_text("from where it ends")
+    dot = page.locator(f"{where} .nearing circle")
+    high = float(dot.get_attribute("cy"))
+    expect(page.locator(f"{where} .x0_hat")).to_contain_text("not begun")
+    noise = pixels(page, "x_t of the decoder", where)
+    scrub.evaluate(MOVE, "25")
+    expect(film).to_contain_text("decoder: step 0 of 10")
+    assert (pixels(page, "x_t of the decoder", where) == noise).all()
+    assert float(dot.get_attribute("cy")) > high  # it came near
+    scrub.evaluate(MOVE, "35")
+    expect(film).to_have_text("finished · 10 steps")
+    picture = pixels(page, "x0_hat of the decoder", where)
+    assert (picture != noise).any()
+    nothing = page.get_by_role("button", name="by nothing")
+    nothing.press("Enter")
+    expect(nothing).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(f"{where} .x0_hat")).to_contain_text("by nothing")
+    assert (pixels(page, "x0_hat of the decoder", where) != picture).any()
+    with page.expect_download() as download:
+        press(page, "Run card of the drawing")
+    card = tmp_path / "card.json"
+    download.value.save_as(card)
+
+    # A way between two pictures, walked along; then what the picture's embedding keeps.
+    choose(page, "Experiment", "Between two pictures")
+    choose(page, "Second picture", "Orange thumb")
+    expect(page.locator("#unclip-caption")).to_be_hidden()
+    page.locator("#unclip-row-steps input[type=number]").fill("2")
+    page.locator("#unclip-run").click()
+    run = walked(page, run, UNCLIP)
+    expect(film).to_have_text("finished · 2 steps")
+    along = page.get_by_label("Place in the row")
+    seen = []
+    for place in ("0", "3", "6"):
+        along.evaluate(MOVE, place)
+        expect(stage).to_have_attribute("data-item", place)
+        seen.append(pixels(page, "x0_hat of the decoder", where))
+    assert (seen[0] != seen[1]).any() and (seen[1] != seen[2]).any()
+    assert (pixels(page, "thumbnail x0_hat, 100 %", where) == seen[2]).all()
+    own, other = (pixels(page, name, where) for name in ("x0, the picture", "x0, the second"))
+    assert (own != other).any() and own.std() > 20
+
+    # The run card opens the first one again, to the bit.
+    page.get_by_label("Open a run card of a drawing").set_input_files(card)
+    walked(page, run, UNCLIP)
+    expect(page.locator(f"{where} .note")).to_contain_text("the same, to the bit")
+    expect(stage).to_have_attribute("data-items", "3")
+
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert beyond(page) == [], width
+    for _ in in_light_and_dark(page):
+        assert faults(page) == []
+    page.set_viewport_size({"width": 1280, "height": 844})
+    choose(page, "Experiment", "A difference of two captions")
+    page.locator("#unclip-before textarea").fill("qwertz")
+    page.locator("#unclip-run").click()
+    expect(page.locator("#unclip-told")).to_contain_text("None of the caption's words is known")

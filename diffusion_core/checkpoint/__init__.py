@@ -45,7 +45,7 @@ from .store import (
     save_network,
     shipped_folder,
 )
-from .weights import digest_of, read_network
+from .weights import digest_of, parameters_in, read_network
 
 __all__ = [
     "BETAS",
@@ -77,6 +77,7 @@ __all__ = [
     "load_checkpoint",
     "load_network",
     "own_folder",
+    "parameters_in",
     "plain_id",
     "read_folder",
     "read_network",

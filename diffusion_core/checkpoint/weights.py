@@ -132,6 +132,18 @@ def read_network(
     return network
 
 
+def parameters_in(file: Path) -> dict[str, int]:
+    """How many numbers each parameter of a file has, by its name: its header alone is read.
+
+    Raises:
+        ValueError: if the header is too long.
+        SafetensorError: if the file is broken.
+    """
+    _check_header_length(file)
+    with safe_open(str(file), framework="pt") as opened:
+        return {name: math.prod(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+
+
 def _check_header_length(file: Path) -> None:
     with open(file, "rb") as opened:
         first = opened.read(8)

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from ..fields import Kind, check_fields, listed, mapping, whole
 from ..glide import TextEncoder, TextEncoderConfig
 from ..guided_diffusion import LogSnrBlock, log_snr_embedding
+from ..unet import without_memory
 
 MAX_PARAMETERS = 2_000_000  # 4 MB in half precision
 MAX_TEMPERATURE = math.log(100)  # of τ, as in CLIP
@@ -84,8 +85,7 @@ class ClipConfig:
         step = self.patch * 2 ** (len(self.widths) - 1)
         if any(side % step for side in self.sample_shape[1:]):
             raise ValueError(f"The sides of a CLIP's pictures must be multiples of {step}.")
-        with torch.device("meta"):
-            count = sum(p.numel() for p in Clip(self).parameters())
+        count = sum(p.numel() for p in without_memory(lambda: Clip(self)).parameters())
         if count > MAX_PARAMETERS:
             raise ValueError(
                 f"This CLIP would have {count:,} parameters, and at most {MAX_PARAMETERS:,} are "

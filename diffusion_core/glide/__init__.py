@@ -35,7 +35,15 @@ from .learning import (
 from .network import GlideNetwork, GlideNetworkConfig, WordAttention, begun_from, glide_shape
 from .records import AvatarRecords, CaptionedPictures, Records, caption_of
 from .results import AskedInWords, GlideResults, glide_results
-from .store import GlideConfig, is_glide, load_glide, load_model, save_glide
+from .store import (
+    GlideConfig,
+    is_glide,
+    load_glide,
+    load_model,
+    read_glide_settings,
+    reads_words,
+    save_glide,
+)
 from .text_encoder import TextEncoder, TextEncoderConfig
 
 __all__ = [
@@ -68,6 +76,8 @@ __all__ = [
     "load_glide",
     "load_model",
     "meaning",
+    "read_glide_settings",
+    "reads_words",
     "save_glide",
     "text_training",
     "told_condition",

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
 from torch import Tensor
 
 from ..checkpoint import (
     CONFIG,
+    WEIGHTS,
     Checkpoint,
+    in_a_sentence,
     load_checkpoint,
     load_network,
+    parameters_in,
     save_network,
     schedule_from,
 )
@@ -169,6 +173,31 @@ def is_glide(folder: str | Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(values, dict) and values.get("format") == FORMAT
+
+
+def read_glide_settings(folder: str | Path) -> GlideConfig:
+    """The settings of a network that is asked in words; its weights are not read.
+
+    Raises:
+        ValueError: if they are not there, are broken, or something else, in one sentence.
+    """
+    with in_a_sentence(printable(Path(folder).name)), open(Path(folder) / CONFIG, "rb") as opened:
+        return GlideConfig.from_json(opened.read(MAX_BYTES + 1))
+
+
+def reads_words(folder: str | Path) -> bool:
+    """Whether its attention to words adds anything, as `GlideNetwork.attends`.
+
+    Read are the few weights that tell, and no others.
+
+    Raises:
+        ValueError: if the weights are not there or broken, in one sentence.
+    """
+    file = Path(folder) / WEIGHTS
+    with in_a_sentence(printable(Path(folder).name)):
+        last = [n for n in parameters_in(file) if n.startswith("cross.") and ".to_out." in n]
+        with safe_open(str(file), framework="pt") as opened:
+            return any(bool(opened.get_tensor(name).any()) for name in last)
 
 
 def load_glide(folder: str | Path) -> Checkpoint:

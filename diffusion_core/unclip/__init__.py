@@ -8,6 +8,7 @@ decoder     from an embedding to pictures, a UNet begun from one with classes
 learning    both trainings, each of which can go on
 store       both as folders, which name their CLIP
 drawing     embeddings of captions, and variations of a picture
+results     what was measured of a decoder
 
 Schedule, denoiser, guidance and samplers are those of classes: a caption is the condition of the
 prior, the number of an embedding that of the decoder.
@@ -16,7 +17,7 @@ prior, the number of an embedding that of the decoder.
 from __future__ import annotations
 
 from .decoder import BoundDecoder, DecoderConfig, DecoderNetwork, decoder_from
-from .drawing import drawn_embeddings, noise_of, variation
+from .drawing import drawn_embeddings, embedding_walk, noise_of, variation
 from .embeddings import (
     Components,
     components,
@@ -37,6 +38,13 @@ from .learning import (
     projection_training,
 )
 from .prior import PriorConfig, PriorNetwork, better_of_two, fresh_prior
+from .results import (
+    ChangedAttribute,
+    KeptAttribute,
+    ToldAttribute,
+    UnclipResults,
+    unclip_results,
+)
 from .store import (
     Decoder,
     DecoderSettings,
@@ -50,21 +58,26 @@ from .store import (
 __all__ = [
     "BoundDecoder",
     "CaptionedEmbeddings",
+    "ChangedAttribute",
     "Components",
     "Decoder",
     "DecoderConfig",
     "DecoderNetwork",
     "DecoderSettings",
+    "KeptAttribute",
     "NumberedPictures",
     "PriorConfig",
     "PriorNetwork",
     "PriorSettings",
     "ProjectionStep",
+    "ToldAttribute",
+    "UnclipResults",
     "better_of_two",
     "components",
     "decoder_from",
     "decoder_training",
     "drawn_embeddings",
+    "embedding_walk",
     "encode",
     "encode_all",
     "fresh_prior",
@@ -80,5 +93,6 @@ __all__ = [
     "save_prior",
     "scaled",
     "text_difference",
+    "unclip_results",
     "variation",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from torch import Tensor
 from ..checkpoint import Checkpoint
 from ..denoiser import ScheduledDenoiser
 from ..inversion import invert
-from ..samplers import sample
+from ..samplers import SamplerStep, sample
 from ..seeding import Generators, draw_noise
 from .embeddings import encode
 from .prior import PriorNetwork, better_of_two
@@ -22,7 +23,7 @@ TRIES = 2  # samples of the prior, of which the better is taken
 REFINE = 1  # of each step of an inversion
 
 
-def drawn_embeddings(
+def embedding_walk(
     prior: Checkpoint,
     y: Tensor,
     generator: torch.Generator,
@@ -30,8 +31,8 @@ def drawn_embeddings(
     guidance_scale: float = 1.0,
     num_steps: int = STEPS,
     tries: int = TRIES,
-) -> Tensor:
-    """z_i (B, D) of length 1 for captions: the better of two samples of the prior, by DDIM.
+) -> Iterator[SamplerStep]:
+    """Walk from noise to sqrt(D) z_i (tries · B, D) of captions, by DDIM: all first tries first.
 
     Args:
         prior: As `load_prior` gave it.
@@ -44,15 +45,34 @@ def drawn_embeddings(
     Raises:
         ValueError: if the model is no prior, or a caption or a number does not fit.
     """
-    network = prior.network
-    if not isinstance(network, PriorNetwork):
+    if not isinstance(prior.network, PriorNetwork):
         raise ValueError(f"{prior.name} is no prior; open a folder that holds one.")
     if tries < 1:
         raise ValueError("At least one sample of each caption is drawn.")
     x_T = draw_noise((tries * len(y), *prior.sample_shape), generator).to(prior.device)
     denoiser = prior.denoiser(y.repeat(tries, 1), guidance_scale)
-    walk = sample(denoiser, x_T, num_steps=num_steps, clip_x0=False)
+    return sample(denoiser, x_T, num_steps=num_steps, clip_x0=False)
+
+
+def drawn_embeddings(
+    prior: Checkpoint,
+    y: Tensor,
+    generator: torch.Generator,
+    *,
+    guidance_scale: float = 1.0,
+    num_steps: int = STEPS,
+    tries: int = TRIES,
+) -> Tensor:
+    """z_i (B, D) of length 1 for captions: the better of two samples of the prior.
+
+    Arguments and errors are those of `embedding_walk`.
+    """
+    walk = embedding_walk(
+        prior, y, generator, guidance_scale=guidance_scale, num_steps=num_steps, tries=tries
+    )
     x = deque(walk, maxlen=1)[0].x_prev
+    network = prior.network
+    assert isinstance(network, PriorNetwork)
     with torch.no_grad():
         g = network.clip.encode_captions(y.to(prior.device))
     return better_of_two(F.normalize(x, dim=1).view(tries, len(y), -1), g)

@@ -27,7 +27,12 @@ from ..checkpoint import (
 )
 from ..clip import Clip
 from ..conditioning import AttributeNames
-from ..denoiser import PREDICTION_TYPES, ScheduledDenoiser
+from ..denoiser import (
+    PREDICTION_TYPES,
+    ClassifierFreeGuidance,
+    ModelDenoiser,
+    ScheduledDenoiser,
+)
 from ..fields import (
     Kind,
     check_fields,
@@ -230,12 +235,15 @@ class Decoder:
         network = self.network.bound(z).eval()
         return Checkpoint(network, self.schedule, self.config, self.name, self.weights_hash)
 
-    def denoiser(self, z: Tensor | None, guidance_scale: float = 1.0) -> ScheduledDenoiser:
+    def denoiser(
+        self, z: Tensor | None, guidance_scale: float = 1.0, there: Tensor | None = None
+    ) -> ScheduledDenoiser:
         """The denoiser of pictures that have these embeddings, one each, (B, D); None is none.
 
         Args:
             z: Embeddings of length 1.
             guidance_scale: How far the estimate is pushed towards them; 1.0 is off.
+            there: Which of them count, bool (B,): the other pictures have none. None is all.
 
         Raises:
             ValueError: if the scale is out of its bounds, or there is nothing to be guided by.
@@ -243,7 +251,13 @@ class Decoder:
         if z is None:
             none = torch.zeros(1, self.network.config.features)
             return self.bound(none).denoiser(None, guidance_scale)
-        return self.bound(z).denoiser(torch.arange(len(z)), guidance_scale)
+        numbers, model = torch.arange(len(z)), self.bound(z)
+        denoiser = model.denoiser(numbers, guidance_scale)
+        if there is None:
+            return denoiser
+        y = torch.where(there.cpu(), numbers, len(z))
+        some = ModelDenoiser(model.network, self.schedule, self.config.prediction_type, y)
+        return some if guidance_scale == 1.0 else ClassifierFreeGuidance(some, guidance_scale)
 
 
 def save_prior(

@@ -1072,6 +1072,64 @@ class GlideMessage(TypedDict):
     note: NotRequired[str]
 
 
+class UnclipItem(TypedDict):
+    """One of the pictures that the view "DALL·E 2" draws together."""
+
+    words: str
+    x_t: list[str]
+    x0_hat: list[str]
+
+
+class PriorMessage(TypedDict):
+    """The walk of a prior, from noise to an embedding."""
+
+    t: list[int]
+    distances: list[list[float]]
+    similarities: list[float]
+    taken: int
+    scale: float
+    nfe: int
+
+
+class MeasuredTable(TypedDict):
+    """A table of what was measured, as it is shown."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    says: str
+
+
+class UnclipResultsMessage(TypedDict):
+    """What was measured of prior and decoder."""
+
+    tables: list[MeasuredTable]
+    words: str
+
+
+class UnclipMessage(TypedDict):
+    """A drawing from words or from pictures, and what stands beside it."""
+
+    state: str
+    run: NotRequired[str]
+    task: NotRequired[str]
+    items: NotRequired[list[UnclipItem]]
+    given: NotRequired[list[str]]
+    prior: NotRequired[PriorMessage]
+    boxes: NotRequired[list[SystemBox]]
+    results: NotRequired[UnclipResultsMessage]
+    absent: NotRequired[str]
+    progress: NotRequired[str]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    channels: NotRequired[int]
+    t: NotRequired[list[int]]
+    card: NotRequired[str]
+    file: NotRequired[str]
+    caption: NotRequired[str]
+    note: NotRequired[str]
+
+
 class CaptionExample(TypedDict):
     """A caption to begin with."""
 

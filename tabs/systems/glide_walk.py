@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -20,7 +21,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from diffusion_core.checkpoint import WEIGHTS, Checkpoint, shipped_folder
+from diffusion_core.checkpoint import (
+    WEIGHTS,
+    Checkpoint,
+    digest_of,
+    in_a_sentence,
+    parameters_in,
+    shipped_folder,
+)
 from diffusion_core.fields import printable
 from diffusion_core.generation import RunCard, SamplingRequest
 from diffusion_core.glide import (
@@ -30,6 +38,8 @@ from diffusion_core.glide import (
     Tokenizer,
     glide_results,
     load_glide,
+    read_glide_settings,
+    reads_words,
     words_of,
 )
 from diffusion_core.samplers import SAMPLERS, SamplerStep
@@ -59,17 +69,26 @@ def glide_folder() -> Path:
     return shipped_folder() / MODEL
 
 
+def check_there() -> None:
+    """Say that the model is not here.
+
+    Raises:
+        ValueError: with a sentence for the page.
+    """
+    if not (glide_folder() / WEIGHTS).is_file():
+        raise ValueError(
+            f"The model {MODEL} is not here; train it with python -m pretrained.recipes.glide."
+        )
+
+
 def glide_model() -> Checkpoint:
     """The shipped model that is asked in words, as walks use it.
 
     Raises:
         ValueError: with a sentence for the page, if it is not there or broken.
     """
+    check_there()
     weights = glide_folder() / WEIGHTS
-    if not weights.is_file():
-        raise ValueError(
-            f"The model {MODEL} is not here; train it with python -m pretrained.recipes.glide."
-        )
     stat = weights.stat()
     return models.for_walks(_loaded(weights.parent, stat.st_mtime_ns, stat.st_size))
 
@@ -96,7 +115,8 @@ def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
 def known_words() -> list[str]:
     """The words that the model knows; none where it is not there."""
     try:
-        return list(tokenizer_of(glide_model()).vocabulary)
+        check_there()
+        return list(read_glide_settings(glide_folder()).vocabulary)
     except ValueError:
         return []
 
@@ -104,7 +124,8 @@ def known_words() -> list[str]:
 def unknown_words(caption: str) -> str:
     """A sentence that names the words of a caption that the model does not know; "" of none."""
     try:
-        return tokenizer_of(glide_model()).note(str(caption or "")[:2000])
+        check_there()
+        return read_glide_settings(glide_folder()).tokenizer.note(str(caption or "")[:2000])
     except ValueError:  # which is told where the walk would be
         return ""
 
@@ -184,7 +205,7 @@ def walk_message(
     for each in requests:
         models.bounded(each, checkpoint)
     lanes: list[GlideLane] = []
-    message = opening_message(checkpoint)
+    message = opening_message()
     for request in requests:
         steps = []
         for step in whole_walk(checkpoint, request):
@@ -305,38 +326,44 @@ def _facts(
     }
 
 
-def opening_message(checkpoint: Checkpoint | None = None) -> GlideMessage:
+def opening_message() -> GlideMessage:
     """What is there before a walk: the boxes, the words, what was measured; or why there is none.
 
-    Args:
-        checkpoint: The model; None is the shipped one.
+    Settings are read, and the header of the weights.
     """
     message: GlideMessage = {"state": "empty", "lanes": [], "boxes": [], "vocabulary": []}
     try:
-        checkpoint = glide_model() if checkpoint is None else checkpoint
+        check_there()
+        settings = read_glide_settings(glide_folder())
+        message["boxes"] = boxes(settings)
     except ValueError as error:
         return {**message, "absent": str(error)}
-    message["vocabulary"] = list(tokenizer_of(checkpoint).vocabulary)
-    message["boxes"] = boxes(checkpoint)
-    if (found := measured(checkpoint)) is not None:
+    message["vocabulary"] = list(settings.vocabulary)
+    if (found := measured()) is not None:
         message["results"] = found
     return message
 
 
-def boxes(checkpoint: Checkpoint) -> list[SystemBox]:
-    """The parts of the system as they are loaded: what each is, and how large."""
-    network, tokenizer = network_of(checkpoint), tokenizer_of(checkpoint)
-    text, config = network.config.text, network.config
-    h, w = config.map_size
-    of_text = sum(p.numel() for p in network.text.parameters())
-    of_all, count = checkpoint.num_parameters, len(network.cross)
+def boxes(settings: GlideConfig) -> list[SystemBox]:
+    """The parts of the system as their files tell: what each is, and how large.
+
+    Raises:
+        ValueError: if the weights are broken, in a sentence.
+    """
+    config, folder = settings.network, glide_folder()
+    text, (h, w) = config.text, config.map_size
+    layers = sum(channels is not None for channels in config.places())
+    with in_a_sentence(MODEL):
+        count = Counter[str]()
+        for name, numbers in parameters_in(folder / WEIGHTS).items():
+            count[name.partition(".")[0]] += numbers
     return [
         {
             "key": "text",
             "title": "Text encoder",
             "lines": [
-                f"{len(tokenizer.vocabulary)} words, {_layers(text.layers)}",
-                f"{_millions(of_text)} parameters",
+                f"{len(settings.vocabulary)} words, {_layers(text.layers)}",
+                f"{_millions(count['text'])} parameters",
                 "gives tokens, a vector",
             ],
         },
@@ -344,17 +371,17 @@ def boxes(checkpoint: Checkpoint) -> list[SystemBox]:
             "key": "attention",
             "title": "Attention to words",
             "lines": [
-                f"{_layers(count)} at {h} × {w}",
-                f"{_millions(network.num_new_parameters - of_text)} parameters",
-                f"{config.cross_heads} heads" if network.attends else "adds nothing yet",
+                f"{_layers(layers)} at {h} × {w}",
+                f"{_millions(count['cross'])} parameters",
+                f"{config.cross_heads} heads" if reads_words(folder) else "adds nothing yet",
             ],
         },
         {
             "key": "model",
             "title": "UNet",
             "lines": [
-                Path(checkpoint.name).name,
-                f"{_millions(of_all - network.num_new_parameters)} parameters",
+                MODEL,
+                f"{_millions(count['unet'])} parameters",
                 "reads xₜ, t, the vector",
             ],
         },
@@ -369,13 +396,13 @@ def _millions(count: int) -> str:
     return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e6:.2f} M"
 
 
-def measured(checkpoint: Checkpoint) -> GlideResultsMessage | None:
+def measured() -> GlideResultsMessage | None:
     """What was measured of these very weights; None where nothing was that can be read."""
     try:
         results = glide_results(glide_folder())
     except ValueError:
         return None
-    if results.weights != checkpoint.weights_hash or not results.rows:
+    if not results.rows or results.weights != digest_of(glide_folder() / WEIGHTS):
         return None
     return results_message(results)
 

@@ -1152,6 +1152,69 @@ export function parse(text) {
  */
 
 /**
+ * One of the pictures that the view "DALL·E 2" draws together.
+ *
+ * @typedef {object} UnclipItem
+ * @property {string} words What stands under it.
+ * @property {string[]} x_t Noisy pictures, one a step and that of the end; none where they are not shown.
+ * @property {string[]} x0_hat Likewise, predicted; that of the end is the picture itself.
+ */
+
+/**
+ * The walk of a prior, from noise to an embedding.
+ *
+ * @typedef {object} PriorMessage
+ * @property {number[]} t Timesteps.
+ * @property {number[][]} distances A sample each: how far its estimate is from where it ends, 0 … 2.
+ * @property {number[]} similarities A sample each: of its end to the caption's embedding, -1 … 1.
+ * @property {number} taken The number of the sample that is taken.
+ * @property {number} scale Of its guidance.
+ * @property {number} nfe Evaluations of its network.
+ */
+
+/**
+ * A table of what was measured, as it is shown.
+ *
+ * @typedef {object} MeasuredTable
+ * @property {string} title
+ * @property {string[]} columns
+ * @property {string[][]} rows
+ * @property {string} says The same in a sentence.
+ */
+
+/**
+ * What was measured of prior and decoder.
+ *
+ * @typedef {object} UnclipResultsMessage
+ * @property {MeasuredTable[]} tables
+ * @property {string} words How it was measured.
+ */
+
+/**
+ * A drawing from words or from pictures, and what stands beside it.
+ *
+ * @typedef {object} UnclipMessage
+ * @property {string} state "empty", "waiting", "running", "done", "stopped" or "failed".
+ * @property {string} [run] The name of the drawing.
+ * @property {string} [task] The experiment.
+ * @property {UnclipItem[]} [items] From words: by the prior, by the text, by nothing.
+ * @property {string[]} [given] The pictures that it is drawn from.
+ * @property {PriorMessage} [prior] Of words alone.
+ * @property {SystemBox[]} [boxes] CLIP, prior, decoder.
+ * @property {UnclipResultsMessage} [results]
+ * @property {string} [absent] Why there is nothing.
+ * @property {string} [progress] What is computed now.
+ * @property {number} [width] Of a picture.
+ * @property {number} [height]
+ * @property {number} [channels]
+ * @property {number[]} [t] Timesteps of the decoder's frames; -1 is the end.
+ * @property {string} [card] Its run card.
+ * @property {string} [file] A name for its files.
+ * @property {string} [caption]
+ * @property {string} [note] What a replay came to.
+ */
+
+/**
  * A caption to begin with.
  *
  * @typedef {object} CaptionExample
