@@ -240,16 +240,24 @@ def save_tiny_glide(folder: Path, attends: bool = True) -> Path:
     return folder
 
 
+def save_tiny_clip(folder: Path) -> Path:
+    """A CLIP of the avatars' shape with random weights."""
+    from diffusion_core import clip, glide
+
+    words = glide.VOCABULARY
+    text = glide.TextEncoderConfig(len(words), glide.MAX_TOKENS, 8, 1, 2, 8)
+    made = clip.fresh_clip(clip.ClipConfig(text, patch=8, widths=(8, 16), embedding=8), 0)
+    clip.save_clip(folder, made, clip.ClipSettings(made.config, words))
+    return folder
+
+
 def save_tiny_unclip(shipped: Path) -> Path:
     """The folders of a CLIP, a prior and a decoder with random weights; gives what holds them."""
     from diffusion_core import clip, glide, unclip
     from tabs.systems import unclip_walk as view
 
     words = glide.VOCABULARY
-    text = glide.TextEncoderConfig(len(words), glide.MAX_TOKENS, 8, 1, 2, 8)
-    made = clip.fresh_clip(clip.ClipConfig(text, patch=8, widths=(8, 16), embedding=8), 0)
-    clip.save_clip(shipped / view.CLIP, made, clip.ClipSettings(made.config, words))
-    by = clip.load_clip(shipped / view.CLIP)
+    by = clip.load_clip(save_tiny_clip(shipped / view.CLIP))
     assert isinstance(by.network, clip.Clip)
     noise = {"name": "cosine", "num_train_timesteps": 1000}
     shape = unclip.PriorConfig.of(by.network, width=16, blocks=1)

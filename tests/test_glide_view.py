@@ -3,16 +3,18 @@
 import base64
 import dataclasses
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from conftest import save_tiny_glide
+from conftest import save_tiny_clip, save_tiny_glide
 
 from diffusion_core import checkpoint as checkpoints
 from diffusion_core.data import to_uint8
-from diffusion_core.generation import RunCard, SamplingRequest, walk
+from diffusion_core.evaluation import ClipCurve, ClipGuidanceRow, ClipResults, save_clip_results
+from diffusion_core.generation import RunCard, SamplingRequest, SamplingRun, walk
 from diffusion_core.glide import (
     GlideNetwork,
     GlideNetworkConfig,
@@ -208,6 +210,73 @@ def test_a_run_card_of_either_walk_is_walked_again_to_the_bit():
     assert "of other weights" in last(go_on_with(FORM, foreign, 1, "glide 6", SESSION))[1]
 
 
+@pytest.fixture
+def with_clip(folder, tmp_path, monkeypatch):
+    """The same model, with a CLIP beside it."""
+    shutil.copytree(folder, tmp_path / "glide-avatars")
+    save_tiny_clip(tmp_path / "clip-avatars")
+    monkeypatch.setattr(glide_walk, "shipped_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def test_a_clip_guides_the_walk_and_its_run_card_is_walked_again_to_the_bit(with_clip):
+    plain, _ = last(draw_captions(FORM, "glide 30", SESSION))
+    form = dataclasses.replace(FORM, scale=1, clip_scale=10)
+    message, told = last(draw_captions(form, "glide 31", SESSION))
+    assert told == "" and "CLIP guidance 10" in message["caption"]
+    assert [lane["clip_scale"] for lane in message["lanes"]] == [10, 10]
+    free, _ = last(draw_captions(dataclasses.replace(FORM, scale=1), "glide 32", SESSION))
+    assert message["lanes"][0]["x0_hat"][-1] != free["lanes"][0]["x0_hat"][-1]
+    again, told = last(replay_captions(message["card"], "glide 33", SESSION))
+    assert told == "" and again["note"] == "The replay's result is the same, to the bit."
+    assert again["lanes"][0] == message["lanes"][0]
+    assert again["lanes"][1]["clip_scale"] == 0  # the empty caption, which it cannot follow
+    further, told = last(go_on_with(FORM, message["card"], 2, "glide 34", SESSION))
+    assert told == "" and further["lanes"][1]["card"] == message["card"]
+    assert len(plain["boxes"]) == 4 and plain["boxes"][3]["lines"][0] == "8 features"
+
+
+def test_agreement_is_the_cosine_of_both_embeddings_at_each_noise_level(with_clip):
+    message, _ = last(draw_captions(FORM, "glide 35", SESSION))
+    walk = RunCard.from_json(message["card"]).walk
+    checkpoint = glide_model()
+    clip, caption = checkpoint.clip.network, checkpoint.clip.read_caption(FORM.caption)
+    steps, log_snr = list(SamplingRun(checkpoint, walk)), checkpoint.schedule.log_snr
+    with torch.no_grad():
+        g = clip.encode_captions(caption)[0]
+        read = [
+            *((step.x_t, log_snr(torch.tensor([step.t])).float()) for step in steps),
+            (steps[-1].x_prev, None),
+        ]
+        each = [clip.encode_pictures(x.float(), level)[0] for x, level in read]
+        wanted = [float(e @ g / e.norm()) for e in each]
+    found = message["lanes"][0]["agreement"]
+    assert found == pytest.approx(wanted, abs=2e-4) and len(found) == STEPS + 1
+    beside = message["lanes"][1]["agreement"]  # of the other walk, with the same first caption
+    assert beside[0] == found[0] and beside != found
+
+
+def test_without_a_clip_nothing_agrees_and_its_guidance_is_one_sentence():
+    message, _ = last(draw_captions(FORM, "glide 36", SESSION))
+    assert message["lanes"][0]["agreement"] == [] and len(message["boxes"]) == 3
+    form = dataclasses.replace(FORM, clip_scale=1)
+    assert "comes without one" in last(draw_captions(form, "glide 37", SESSION))[1]
+
+
+def test_what_guidance_by_the_clip_does_is_shown_of_these_weights_alone(with_clip):
+    checkpoint = glide_model()
+    rows = (ClipGuidanceRow("CLIP", 2.0, 60, 0.98765, 60.123, 1.0),)
+    curve = ClipCurve("m", "other", "c", "dpmpp_2m", 10, "karras", 60, 0, "", rows)
+    save_clip_results(with_clip / "clip-avatars", ClipResults((), curve))
+    assert "clip_results" not in opening_message()
+    own = {"model_weights": checkpoint.weights_hash, "clip_weights": checkpoint.clip.weights_hash}
+    curve = dataclasses.replace(curve, **own)
+    save_clip_results(with_clip / "clip-avatars", ClipResults((), curve))
+    found = opening_message()["clip_results"]
+    assert found["rows"] == [{"kind": "CLIP", "scale": 2, "obedience": 0.9877, "distance": 60.12}]
+    assert "60 pictures a row" in found["words"]
+
+
 def test_a_walk_goes_on_with_another_caption_from_a_step():
     first, _ = last(draw_captions(FORM, "glide 7", SESSION))
     other = dataclasses.replace(FORM, caption="an orange thumb", scale=4, seed=99, steps=20)
@@ -324,10 +393,13 @@ def test_a_model_that_does_not_attend_yet_has_no_maps(tmp_path, monkeypatch):
     assert message["boxes"][1]["lines"][2] == "adds nothing yet"
 
 
-@pytest.mark.parametrize("change", [{}, {"sampler": "ddpm"}, {"sampler": "dpmpp_2m", "scale": 1}])
-def test_the_code_makes_the_picture_of_the_page(change, folder, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"sampler": "ddpm"}, {"sampler": "dpmpp_2m", "scale": 1}, {"clip_scale": 8, "scale": 1}],
+)
+def test_the_code_makes_the_picture_of_the_page(change, with_clip, monkeypatch, capsys):
     form = dataclasses.replace(FORM, **change)
-    monkeypatch.setattr(checkpoints, "shipped_folder", lambda: folder.parent)
+    monkeypatch.setattr(checkpoints, "shipped_folder", lambda: with_clip)
     names = {}
     exec(code(form), names)  # noqa: S102
     message, _ = last(draw_captions(form, "glide 17", SESSION))

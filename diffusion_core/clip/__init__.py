@@ -28,6 +28,7 @@ from .store import (
     find_clip,
     load_clip,
     read_clip,
+    read_clip_settings,
     save_clip,
 )
 
@@ -54,6 +55,7 @@ __all__ = [
     "load_clip",
     "naming",
     "read_clip",
+    "read_clip_settings",
     "save_clip",
     "single_captions",
     "true_of",

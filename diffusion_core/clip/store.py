@@ -11,8 +11,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import CONFIG, WEIGHTS, GuidingClip, digest_of, read_folder, save_network
-from ..fields import Kind, check_fields, listed, mapping, parse_json, printable, text
+from ..checkpoint import (
+    CONFIG,
+    WEIGHTS,
+    GuidingClip,
+    digest_of,
+    in_a_sentence,
+    read_folder,
+    save_network,
+)
+from ..fields import MAX_BYTES, Kind, check_fields, listed, mapping, parse_json, printable, text
 from ..glide import Tokenizer, words_of
 from .network import CLIP, Clip, ClipConfig
 
@@ -102,6 +110,16 @@ def read_clip(folder: str | Path) -> tuple[Clip, ClipSettings]:
     """
     clip, settings, _ = _read(folder)
     return clip, settings
+
+
+def read_clip_settings(folder: str | Path) -> ClipSettings:
+    """The settings of a CLIP; its weights are not read.
+
+    Raises:
+        ValueError: if they are not there, are broken, or something else, in one sentence.
+    """
+    with in_a_sentence(printable(Path(folder).name)), open(Path(folder) / CONFIG, "rb") as opened:
+        return ClipSettings.from_json(opened.read(MAX_BYTES + 1))
 
 
 def load_clip(folder: str | Path) -> GuidingClip:

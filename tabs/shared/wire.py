@@ -1022,6 +1022,8 @@ class GlideLane(TypedDict):
 
     caption: str
     scale: float
+    clip_scale: float
+    agreement: list[float]
     parts: list[CaptionPart]
     x_t: list[str]
     x0_hat: list[str]
@@ -1048,6 +1050,22 @@ class GlideResultsMessage(TypedDict):
     same: str
 
 
+class ClipRowMessage(TypedDict):
+    """What pictures show of their captions with one kind of guidance at one scale."""
+
+    kind: str
+    scale: float
+    obedience: float
+    distance: float
+
+
+class ClipResultsMessage(TypedDict):
+    """Guidance of a model that is asked in words, classifier-free and by a CLIP."""
+
+    rows: list[ClipRowMessage]
+    words: str
+
+
 class GlideMessage(TypedDict):
     """Walks of captions, and what stands beside them."""
 
@@ -1057,6 +1075,7 @@ class GlideMessage(TypedDict):
     boxes: NotRequired[list[SystemBox]]
     vocabulary: NotRequired[list[str]]
     results: NotRequired[GlideResultsMessage]
+    clip_results: NotRequired[ClipResultsMessage]
     absent: NotRequired[str]
     width: NotRequired[int]
     height: NotRequired[int]

@@ -7,7 +7,7 @@ from diffusion_core.seeding import parse_seed
 from ..shared.forms import parsed
 from ..shared.python_needs import NEEDS
 from .glide_form import GlideForm
-from .glide_walk import MODEL, glide_model, spacing_for
+from .glide_walk import CLIP, MODEL, glide_model, spacing_for
 
 
 def code(form: GlideForm) -> str:
@@ -26,6 +26,7 @@ def lines(form: GlideForm) -> str:
     """
     steps, scale, seed = parsed(form, "steps"), parsed(form, "scale"), parse_seed(form.seed)
     spacing = spacing_for(form.sampler, glide_model())
+    clip_scale = parsed(form, "clip_scale")
     caption = str(form.caption or "").strip()
     return "\n".join(
         [
@@ -33,6 +34,7 @@ def lines(form: GlideForm) -> str:
             "import torch",
             "",
             "from diffusion_core.checkpoint import shipped_folder",
+            *(["from diffusion_core.clip import load_clip"] if clip_scale else []),
             "from diffusion_core.data import to_uint8",
             "from diffusion_core.glide import load_glide",
             "from diffusion_core.samplers import draw_noise, sample",
@@ -41,6 +43,7 @@ def lines(form: GlideForm) -> str:
             f"caption = {caption!r}",
             'print(model.config.tokenizer.note(caption) or "every word is known")',
             f'denoiser = model.denoiser({{"caption": caption}}, {scale:g})  # the guidance scale',
+            *(_guided(clip_scale) if clip_scale else []),
             f"generator = torch.Generator().manual_seed({seed})",
             "x_T = draw_noise((1, *model.image_shape), [generator])",
             f'walk = sample(denoiser, x_T, sampler="{form.sampler}", num_steps={steps},',
@@ -54,3 +57,11 @@ def lines(form: GlideForm) -> str:
             "image = to_uint8(step.x_prev)[0]",
         ]
     )
+
+
+def _guided(scale: float) -> list[str]:
+    """Lines that have a CLIP guide the denoiser as well."""
+    return [
+        f'model = model.guided_by_clip(load_clip(shipped_folder() / "{CLIP}"))',
+        f"denoiser = model.guided_to_caption(denoiser, caption, {scale:g})",
+    ]

@@ -13,7 +13,7 @@ from ..shared.forms import entry
 from ..shared.number_input import in_range, slider
 from ..shared.seed_input import seed_input
 
-MOST_SCALE, MOST_STEPS = 10, 50
+MOST_SCALE, MOST_CLIP_SCALE, MOST_STEPS = 10, 10, 50
 # What the page offers to begin with, by a short name each: people, pixels, a thumb, and sentences
 # of different orders.
 EXAMPLES = {
@@ -50,6 +50,7 @@ class GlideForm:
         caption: What is drawn, in words.
         second: What is drawn beside it from the same noise; "" is the empty caption.
         scale: The scale of guidance against the empty caption; 1 is off.
+        clip_scale: The scale of the CLIP's guidance to the caption; 0 is off.
         sampler: The sampler of the walks.
         steps: Steps of the walks.
         seed: The seed of the noise, in digits.
@@ -61,6 +62,11 @@ class GlideForm:
         2,
         partial(slider, 1, MOST_SCALE, step=0.5, label="Guidance"),
         parse=lambda value: in_range(value, "scale", "Guidance", 1, MOST_SCALE),
+    )
+    clip_scale: float | None = entry(
+        0,
+        partial(slider, 0, MOST_CLIP_SCALE, step=0.5, label="CLIP guidance"),
+        parse=lambda value: in_range(value, "clip_scale", "CLIP guidance", 0, MOST_CLIP_SCALE),
     )
     steps: float | None = entry(
         10,

@@ -33,7 +33,7 @@ from .glide_walk import (
     walk_message,
     without_caption,
 )
-from .walks import FirstWalk, Prepared, branched, stop, stream
+from .walks import FirstWalk, Prepared, branched, stop, stream, threads_of
 
 EVENTS = "systems/clicks.js"
 STAGE = "#glide-stage .glide"
@@ -65,10 +65,20 @@ s\,\bigl(\hat\epsilon(x_t \mid c) - \hat\epsilon(x_t \mid \varnothing)\bigr)$$
 (section 2.3; Ho and Salimans 2022.) With $s = 1$ it is off. No classifier is needed, and people
 preferred its pictures to those that CLIP guided (section 5).
 
+A CLIP can guide instead, or as well (section 2.4). It knows pictures, noisy ones too, and captions:
+its encoders bring both into one space, in which what belongs together lies in one direction. The
+gradient of their agreement bends the prediction, as a classifier's does in *Guided diffusion*:
+
+$$\hat\epsilon \leftarrow \hat\epsilon -
+\sqrt{1 - \bar\alpha_t}\, s\, \nabla_{x_t}\, e^{\tau}\, e(x_t) \cdot g(c)$$
+
+The curve under the pictures is the cosine of $e(x_t)$ and $g(c)$, whether the CLIP guides or not.
+
 A word that no caption of the training had is left out, and named.
 
-*Try:* the same caption at guidance 1, 2 and 6. Then change one word of the second caption: which
-step is the first at which the pictures part, and where do they stay alike?
+*Try:* the same caption at guidance 1, 2 and 6, and at guidance 1 with the CLIP's at 4. Then change
+one word of the second caption: which step is the first at which the pictures part, and where do
+they stay alike?
 """
 
 
@@ -190,8 +200,15 @@ def _prepared(
     prefix: str = "",
     card: RunCard | None = None,
 ) -> Prepared:
-    """Walks of captions, ready to be computed: torch takes the threads that the network says."""
-    return Prepared(lambda over: walk_message(checkpoint, walks, run, over, prefix), card)
+    """Walks of captions, ready to be computed.
+
+    Where a CLIP guides, its gradient is torch's, whose bits depend on the number of threads: that
+    of the network, and of a replay that of its card. Else torch takes those of the network.
+    """
+    threads = None
+    if any(part.clip_scale for walk in walks for part in walk.chain):
+        threads = threads_of(card) if card else int(getattr(checkpoint.network, "threads", 1))
+    return Prepared(lambda over: walk_message(checkpoint, walks, run, over, prefix), card, threads)
 
 
 def build_glide(page: Page, systems: gr.Dropdown) -> FirstWalk:
@@ -210,6 +227,7 @@ def build_glide(page: Page, systems: gr.Dropdown) -> FirstWalk:
                 stop_button = gr.Button("Stop", min_width=64, elem_id="glide-stop")
             told = controls.add("told", gr.HTML(elem_classes=["told"], elem_id="glide-told"))
             controls.place("scale", elem_id="glide-scale")
+            controls.place("clip_scale", elem_id="glide-clip-scale")
             controls.place("steps", elem_id="glide-steps")
             controls.place("sampler", elem_id="glide-sampler")
             with gr.Row():

@@ -5,13 +5,15 @@ each a run card is all that is kept. Beside it stands the walk of a second capti
 one, from which guidance leads away; beside a branch the walk that it left.
 
 Which words a position attends to is computed from x_t of each step by the network itself, with the
-caption as its condition; see `GlideNetwork.word_maps`.
+caption as its condition; see `GlideNetwork.word_maps`. How well x_t agrees with the first caption
+is what the CLIP beside the model says, whether it guides or not.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -19,6 +21,7 @@ from itertools import groupby
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from diffusion_core.checkpoint import (
@@ -29,6 +32,8 @@ from diffusion_core.checkpoint import (
     parameters_in,
     shipped_folder,
 )
+from diffusion_core.clip import load_clip, read_clip_settings
+from diffusion_core.evaluation import ClipCurve, clip_results
 from diffusion_core.fields import printable
 from diffusion_core.generation import RunCard, SamplingRequest
 from diffusion_core.glide import (
@@ -50,6 +55,7 @@ from ..shared.forms import parsed
 from ..shared.text import as_words
 from ..shared.wire import (
     CaptionPart,
+    ClipResultsMessage,
     GlideLane,
     GlideMessage,
     GlideResultsMessage,
@@ -59,7 +65,7 @@ from ..shared.wire import (
 from .glide_form import GlideForm
 from .walks import check_cost, part_at, picture, whole_walk
 
-MODEL = "glide-avatars"
+MODEL, CLIP = "glide-avatars", "clip-avatars"
 END = "(end)"  # the last token, whose vector stands for the whole caption
 EMPTY = "the empty caption"
 
@@ -67,6 +73,11 @@ EMPTY = "the empty caption"
 def glide_folder() -> Path:
     """The folder of the shipped model that is asked in words."""
     return shipped_folder() / MODEL
+
+
+def clip_folder() -> Path:
+    """The folder of the shipped CLIP, which may not be there."""
+    return shipped_folder() / CLIP
 
 
 def check_there() -> None:
@@ -88,15 +99,21 @@ def glide_model() -> Checkpoint:
         ValueError: with a sentence for the page, if it is not there or broken.
     """
     check_there()
-    weights = glide_folder() / WEIGHTS
-    stat = weights.stat()
-    return models.for_walks(_loaded(weights.parent, stat.st_mtime_ns, stat.st_size))
+    return models.for_walks(_loaded(glide_folder(), clip_folder(), _changed()))
+
+
+def _changed() -> tuple[tuple[int, int] | None, ...]:
+    """By what other weights of the model or of the CLIP are known; None of none."""
+    files = [folder / WEIGHTS for folder in (glide_folder(), clip_folder())]
+    stats = [file.stat() if file.is_file() else None for file in files]
+    return tuple(s and (s.st_mtime_ns, s.st_size) for s in stats)
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path, changed: int, size: int) -> Checkpoint:
-    """Read once; another file is read anew."""
-    return load_glide(folder).to(gpu.home())
+def _loaded(folder: Path, clip: Path, changed: tuple[tuple[int, int] | None, ...]) -> Checkpoint:
+    """Read once, with the CLIP where there is one; other files are read anew."""
+    checkpoint = load_glide(folder).to(gpu.home())
+    return checkpoint if changed[1] is None else checkpoint.guided_by_clip(load_clip(clip))
 
 
 def network_of(checkpoint: Checkpoint) -> GlideNetwork:
@@ -144,6 +161,7 @@ def requested(form: GlideForm, checkpoint: Checkpoint, caption: str) -> Sampling
     return SamplingRequest(
         caption=caption or None,
         guidance_scale=scale if caption else 1.0,
+        clip_scale=parsed(form, "clip_scale") if caption else 0.0,
         sampler=form.sampler,
         num_steps=steps,
         spacing=spacing_for(form.sampler, checkpoint),
@@ -179,7 +197,7 @@ def second_request(form: GlideForm, checkpoint: Checkpoint) -> SamplingRequest:
 
 def without_caption(request: SamplingRequest) -> SamplingRequest:
     """The walk of the empty caption from the same noise, from its beginning."""
-    return dataclasses.replace(request.root, caption=None, guidance_scale=1.0)
+    return dataclasses.replace(request.root, caption=None, guidance_scale=1.0, clip_scale=0.0)
 
 
 def walk_message(
@@ -212,7 +230,7 @@ def walk_message(
             if stopped():
                 return
             steps.append(step)
-        lanes.append(lane(checkpoint, request, steps))
+        lanes.append(lane(checkpoint, request, steps, requests[0].caption))
         if request is requests[0]:
             message |= _facts(checkpoint, request, steps, run, prefix)
             message |= {"card": lanes[0]["card"]}
@@ -222,8 +240,17 @@ def walk_message(
     yield {**message, "state": "done"}
 
 
-def lane(checkpoint: Checkpoint, request: SamplingRequest, steps: list[SamplerStep]) -> GlideLane:
-    """What the page shows of one walk, at every step and at its end."""
+def lane(
+    checkpoint: Checkpoint, request: SamplingRequest, steps: list[SamplerStep], read: str | None
+) -> GlideLane:
+    """What the page shows of one walk, at every step and at its end.
+
+    Args:
+        checkpoint: The model.
+        request: The walk.
+        steps: All of its steps.
+        read: The caption that the CLIP compares x_t with.
+    """
     end = steps[-1].x_prev
     parts, maps = words_and_maps(checkpoint, request, steps)
     card = RunCard.of(checkpoint, request, None, end)
@@ -231,6 +258,8 @@ def lane(checkpoint: Checkpoint, request: SamplingRequest, steps: list[SamplerSt
     return {
         "caption": request.caption or EMPTY,
         "scale": request.guidance_scale,
+        "clip_scale": request.clip_scale,
+        "agreement": agreement(checkpoint, steps, read),
         "parts": parts,
         "x_t": [picture(step.x_t) for step in steps] + [picture(end)],
         "x0_hat": [picture(step.x0_hat) for step in steps] + [picture(end)],
@@ -240,6 +269,24 @@ def lane(checkpoint: Checkpoint, request: SamplingRequest, steps: list[SamplerSt
         "file": f"glide-{name}-{'-'.join(words_of(request.caption or 'empty')[:6])}"
         f"-seed{request.seed}",
     }
+
+
+def agreement(
+    checkpoint: Checkpoint, steps: Sequence[SamplerStep], caption: str | None
+) -> list[float]:
+    """The cosine of the CLIP's embeddings of x_t and of a caption, at every step and at the end.
+
+    x_t is read at its log-SNR, the end as a clean picture. Without a CLIP, or of no caption, empty.
+    """
+    if checkpoint.clip is None or not caption:
+        return []
+    clip, schedule = checkpoint.clip.network, checkpoint.schedule
+    pictures = torch.cat([*(step.x_t[:1] for step in steps), steps[-1].x_prev[:1]]).float()
+    levels = [float(schedule.log_snr(step.t)) for step in steps]
+    with torch.no_grad():
+        seen = clip.encode_pictures(pictures, torch.tensor([*levels, math.inf]).to(pictures))
+        wanted = clip.encode_captions(checkpoint.clip.read_caption(caption).to(pictures.device))
+        return [round(x, 4) for x in F.cosine_similarity(seen, wanted).tolist()]
 
 
 def words_and_maps(
@@ -309,6 +356,8 @@ def _facts(
         f"{prefix}{Path(checkpoint.name).name} · {request.sampler}, {len(steps)} steps · "
         f"seed {request.seed}"
     )
+    if request.clip_scale:
+        words += f" · CLIP guidance {request.clip_scale:g}"
     return {
         "state": "running",
         "run": run,
@@ -341,6 +390,8 @@ def opening_message() -> GlideMessage:
     message["vocabulary"] = list(settings.vocabulary)
     if (found := measured()) is not None:
         message["results"] = found
+    if (by_clip := clip_measured()) is not None:
+        message["clip_results"] = by_clip
     return message
 
 
@@ -385,7 +436,20 @@ def boxes(settings: GlideConfig) -> list[SystemBox]:
                 "reads xₜ, t, the vector",
             ],
         },
+        *_clip_box(),
     ]
+
+
+def _clip_box() -> list[SystemBox]:
+    """The CLIP's, where there is one."""
+    weights = clip_folder() / WEIGHTS
+    if not weights.is_file():
+        return []
+    with in_a_sentence(CLIP):
+        count = sum(parameters_in(weights).values())
+        features = read_clip_settings(clip_folder()).network.features
+    lines = [f"{features} features", f"{_millions(count)} parameters", "guides, where asked"]
+    return [{"key": "clip", "title": "CLIP", "lines": lines}]
 
 
 def _layers(count: int) -> str:
@@ -405,6 +469,37 @@ def measured() -> GlideResultsMessage | None:
     if not results.rows or results.weights != digest_of(glide_folder() / WEIGHTS):
         return None
     return results_message(results)
+
+
+def clip_measured() -> ClipResultsMessage | None:
+    """What the CLIP's guidance does with these very weights; None where nothing was measured."""
+    try:
+        curve = clip_results(clip_folder()).curve
+    except ValueError:
+        return None
+    if curve is None or not curve.rows or not (clip_folder() / WEIGHTS).is_file():
+        return None
+    own = [digest_of(folder / WEIGHTS) for folder in (glide_folder(), clip_folder())]
+    return clip_message(curve) if own == [curve.model_weights, curve.clip_weights] else None
+
+
+def clip_message(curve: ClipCurve) -> ClipResultsMessage:
+    """The measured rows of both kinds of guidance, and how they were measured in words."""
+    return {
+        "rows": [
+            {
+                "kind": row.kind,
+                "scale": row.scale,
+                "obedience": round(row.obedience, 4),
+                "distance": round(row.frechet_distance, 2),
+            }
+            for row in curve.rows
+        ],
+        "words": f"{curve.num:,} pictures a row, of the same captions and from the same noise; a "
+        "judge that guides nothing reads what they show of what was asked. Scale 1 of "
+        f"classifier-free guidance is without it, 0 without the caption. {curve.sampler}, "
+        f"{curve.steps} steps.",
+    }
 
 
 def results_message(results: GlideResults) -> GlideResultsMessage:

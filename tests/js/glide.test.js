@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { completed, completions, wordAt } from "../../tabs/static/systems_caption/complete.js";
 import { enlarged, laidOver, mapOf } from "../../tabs/static/systems_glide/heat.js";
-import { COLUMNS, drawing, lowest, saysOf } from "../../tabs/static/systems_glide/results.js";
+import { drawing as agreementOf, range, says } from "../../tabs/static/systems_glide/agreement.js";
+import { CLIP_COLUMNS, COLUMNS, drawing, lowest, saysOf } from "../../tabs/static/systems_glide/results.js";
 import { filmWords, indexOf, laneWords, looksWords, partAt, percent } from "../../tabs/static/systems_glide/words.js";
 
 const PART = { first: 0, words: ["a", "cat", "a", "(end)"], places: [0, -1, 1, 2], least: [0, 0.1, 0.02], most: [0.5, 0.4, 0.125] };
@@ -57,10 +58,26 @@ test("the words of the view tell where it is and what a map shows", () => {
   assert.match(looksWords(message, null, -1), /Choose a word/);
   assert.match(looksWords({ ...message, attends: false }, null, -1), /does not attend to single words yet/);
   assert.deepEqual([0, 0.0125, 0.1, 1].map(percent), ["0\u00a0%", "1.3\u00a0%", "10\u00a0%", "100\u00a0%"]);
-  const lane = { caption: "a cat", scale: 2, nfe: 20, parts: [PART], x_t: [], x0_hat: [], maps: [], card: "", file: "" };
+  const lane = { caption: "a cat", scale: 2, clip_scale: 0, agreement: [], nfe: 20, parts: [PART], x_t: [], x0_hat: [], maps: [], card: "", file: "" };
   assert.equal(laneWords(lane), "guidance 2 · 20 evaluations");
+  assert.equal(laneWords({ ...lane, clip_scale: 4 }), "guidance 2 · CLIP 4 · 20 evaluations");
   const empty = { ...lane, caption: "the empty caption", scale: 1, parts: [{ ...PART, words: ["(end)"] }] };
   assert.equal(laneWords(empty), "the empty caption · 20 evaluations");
+});
+
+test("agreement is a curve a walk, with the frame marked and told", () => {
+  const lanes = [{ agreement: [-0.14, 0.2, 0.61] }, { agreement: [-0.14, 0.1, 0.05] }];
+  assert.deepEqual(range([-0.14, 0.61]), [-0.2, 0.7]);
+  assert.deepEqual(range([0.1]), [0, 0.5]);
+  const markup = agreementOf(lanes, 1);
+  assert.match(markup, /path class="first" d="M46\.0 [\d.]+L238\.0 [\d.]+L430\.0/);
+  assert.match(markup, /circle class="second" cx="238\.0"/);
+  assert.equal(says(lanes, 2), "Agreement with the first caption, as the CLIP reads x\u209c: 0.61, of the walk beside it (dashed) 0.05. 1 is the most.");
+  assert.match(says(lanes, 0), /\u22120\.14/);
+  assert.equal(agreementOf([{ agreement: [] }], 0), "");
+  assert.equal(says([{ agreement: [] }], 0), "");
+  const row = { kind: "CLIP", scale: 4, obedience: 0.9876, distance: 57.37 };
+  assert.deepEqual(CLIP_COLUMNS.map(([, cell]) => cell(row)), ["CLIP", "4", "98.8 %", "57.4"]);
 });
 
 test("words stand beside menus, a row an attribute", () => {

@@ -1098,6 +1098,8 @@ export function parse(text) {
  * @typedef {object} GlideLane
  * @property {string} caption
  * @property {number} scale Of guidance against the empty caption.
+ * @property {number} clip_scale Of the CLIP's guidance; 0 is none.
+ * @property {number[]} agreement Cosine of the CLIP's embeddings of x_t and of the first caption; none without one.
  * @property {CaptionPart[]} parts
  * @property {string[]} x_t Pictures, one a step and that of the end.
  * @property {string[]} x0_hat Likewise; that of the end is the picture itself.
@@ -1127,6 +1129,24 @@ export function parse(text) {
  */
 
 /**
+ * What pictures show of their captions with one kind of guidance at one scale.
+ *
+ * @typedef {object} ClipRowMessage
+ * @property {string} kind "classifier-free" or "CLIP".
+ * @property {number} scale
+ * @property {number} obedience Share of what was asked that is seen.
+ * @property {number} distance Frechet distance to held-out pictures.
+ */
+
+/**
+ * Guidance of a model that is asked in words, classifier-free and by a CLIP.
+ *
+ * @typedef {object} ClipResultsMessage
+ * @property {ClipRowMessage[]} rows
+ * @property {string} words How it was measured.
+ */
+
+/**
  * Walks of captions, and what stands beside them.
  *
  * @typedef {object} GlideMessage
@@ -1136,6 +1156,7 @@ export function parse(text) {
  * @property {SystemBox[]} [boxes] Text encoder, attention to words, UNet.
  * @property {string[]} [vocabulary] The words that are known.
  * @property {GlideResultsMessage} [results]
+ * @property {ClipResultsMessage} [clip_results]
  * @property {string} [absent] Why there is no model.
  * @property {number} [width] Of a picture.
  * @property {number} [height]

@@ -7,8 +7,9 @@ import { paintLevels } from "../lib/pixels.js";
 import { transport } from "../points/transport.js";
 import "../systems/clicks.js"; // here before the first click
 import { saveCard, sayWaiting, takeState, wireOpening } from "../systems/stage.js";
+import { drawing as agreementOf, says as agreementWords } from "./agreement.js";
 import { enlarged, laidOver, mapOf } from "./heat.js";
-import { COLUMNS, drawing, saysOf } from "./results.js";
+import { CLIP_COLUMNS, COLUMNS, drawing, saysOf, tableOf } from "./results.js";
 import { boxesOf, filmWords, indexOf, laneWords, looksWords, partAt } from "./words.js";
 
 /** @typedef {import("../lib/messages.js").GlideMessage} Message */
@@ -68,6 +69,10 @@ export function mount(element, host) {
     });
     const [look] = looked;
     $(".looks").textContent = looksWords(shown, look?.part ?? null, look?.index ?? -1);
+    const curve = agreementOf(lanes, k);
+    $(".agreement").hidden = !curve;
+    find(root, ".agreement svg", SVGElement).innerHTML = curve;
+    $(".agreement figcaption").textContent = agreementWords(lanes, k);
     $(".film").textContent = filmWords(shown, k);
     root.dataset.frame = String(k);
     root.dataset.word = look?.part.words[look.index] ?? "";
@@ -130,21 +135,19 @@ export function mount(element, host) {
   }
 
   function measure() {
-    const { results } = shown;
+    const { results, clip_results: byClip } = shown;
+    $(".by-clip").hidden = !byClip;
+    if (byClip) {
+      find(root, ".by-clip table", HTMLTableElement).replaceChildren(...tableOf(byClip.rows, CLIP_COLUMNS));
+      $(".by-clip .caption").textContent = byClip.words;
+    }
     $(".measured").hidden = !results;
     if (!results) return;
     const svg = find(root, ".obeyed", SVGElement);
     const { markup, viewBox } = drawing(results.rows);
     svg.setAttribute("viewBox", viewBox);
     svg.innerHTML = markup;
-    const head = make("tr");
-    head.append(...COLUMNS.map(([heading]) => make("th", { words: heading })));
-    const body = results.rows.map((row) => {
-      const line = make("tr");
-      line.append(...COLUMNS.map(([, cell]) => make("td", { words: cell(row) })));
-      return line;
-    });
-    find(root, ".measured table", HTMLTableElement).replaceChildren(head, ...body);
+    find(root, ".measured table", HTMLTableElement).replaceChildren(...tableOf(results.rows, COLUMNS));
     $(".measured .says").textContent = [saysOf(results.rows), results.same].filter(Boolean).join(" ");
     $(".measured .words-of").textContent = results.words;
   }

@@ -1,6 +1,9 @@
 // Words beside menus, as measured: a row an attribute, a dot for each way to ask.
 
+import { make } from "../lib/dom.js";
+
 /** @typedef {import("../lib/messages.js").GlideRowMessage} Row */
+/** @typedef {import("../lib/messages.js").ClipRowMessage} ClipRow */
 
 const [LEFT, RIGHT, ROW, TOP] = [104, 434, 26, 22];
 const WIDTH = 460;
@@ -59,6 +62,32 @@ export const COLUMNS = [
   ["By menus", (row) => tenths(row.menus)],
   ["Captions", (row) => String(row.told)],
 ];
+
+/** Those of the table of guidance. @type {[string, (row: ClipRow) => string][]} */
+export const CLIP_COLUMNS = [
+  ["Guidance", (row) => row.kind],
+  ["Scale", (row) => String(row.scale)],
+  ["Obeyed", (row) => tenths(row.obedience)],
+  ["Frechet distance", (row) => row.distance.toFixed(1)],
+];
+
+/**
+ * The rows of a table, the first with the headings.
+ *
+ * @template T
+ * @param {T[]} rows
+ * @param {[string, (row: T) => string][]} columns
+ */
+export function tableOf(rows, columns) {
+  const head = make("tr");
+  head.append(...columns.map(([heading]) => make("th", { words: heading })));
+  const body = rows.map((row) => {
+    const line = make("tr");
+    line.append(...columns.map(([, cell]) => make("td", { words: cell(row) })));
+    return line;
+  });
+  return [head, ...body];
+}
 
 /**
  * The measure in one sentence: where words are obeyed least, beside menus.

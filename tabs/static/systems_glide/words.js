@@ -79,9 +79,10 @@ export function looksWords({ attends = false, map_size: size = [0, 0], layers = 
  *
  * @param {Lane} lane
  */
-export function laneWords({ scale, nfe, caption, parts }) {
+export function laneWords({ scale, clip_scale: byClip, nfe, caption, parts }) {
+  const clip = byClip ? ` · CLIP ${byClip}` : "";
   const guided = parts[0].words.length === 1 && parts.length === 1 ? caption : `guidance ${scale}`;
-  return `${guided} · ${nfe} evaluations`;
+  return `${guided}${clip} · ${nfe} evaluations`;
 }
 
 /**
@@ -91,7 +92,7 @@ export function laneWords({ scale, nfe, caption, parts }) {
  * @returns {HTMLElement[]}
  */
 export function boxesOf({ boxes = [], sampler }) {
-  const [text, attention, model] = boxes;
+  const [text, attention, model, clip] = boxes;
   if (!text || !attention || !model) return [];
   const step = sampler ? `a step of ${sampler}` : "a step of the sampler";
   const lines = ["ε̂(∅) + s (ε̂(c) − ε̂(∅))", "c: the caption, ∅: none", step];
@@ -103,5 +104,6 @@ export function boxesOf({ boxes = [], sampler }) {
     boxOf(model),
     arrowOf("ε̂ →"),
     boxOf({ key: "sum", title: "Guidance", lines }),
+    ...(clip ? [arrowOf("← ∇"), boxOf(clip)] : []),
   ];
 }
