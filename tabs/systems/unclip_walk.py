@@ -357,9 +357,9 @@ def draw_message(
             walk.append(step)
         g = system.embedding(drawing.caption)
         told, z = prior_message(walk, g, drawing.prior_scale)
-        message |= {"prior": told}
-        yield message
         row = _conditions(system, drawing, z, g)
+        message |= {"prior": told, "items": _begun(row)}
+        yield message
     else:
         yield _progress(run, "Reading the picture …")
         row = _row(system, drawing)
@@ -475,6 +475,14 @@ def decoder_walk(system: Unclip, drawing: Drawing, row: Row) -> Iterator[Sampler
         eta=drawing.eta,
         generator=row.generators,
     )
+
+
+def _begun(row: Row) -> list[UnclipItem]:
+    """The pictures of a row before the first step: noise, and nothing predicted."""
+    return [
+        {"words": words, "x_t": [picture(row.x_T[k : k + 1])], "x0_hat": []}
+        for k, words in enumerate(row.words)
+    ]
 
 
 def _drawn(system: Unclip, drawing: Drawing, row: Row, steps: list[SamplerStep]) -> UnclipMessage:
