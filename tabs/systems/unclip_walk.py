@@ -127,7 +127,7 @@ class Unclip:
     @property
     def size(self) -> int:
         """Rows, and columns, of a picture."""
-        return int(self.decoder.network.config.unet.sample_shape[1])
+        return int(self.decoder.network.config.sample_shape[1])
 
     def read(self, caption: str) -> Tensor:
         """A caption as a condition, int64 (1, L).
@@ -581,7 +581,7 @@ def boxes() -> list[SystemBox]:
         prior = PriorSettings.from_json(_settings(there[PRIOR]))
     with in_a_sentence(DECODER):
         decoder = DecoderSettings.from_json(_settings(there[DECODER]))
-    _, H, W = decoder.network.unet.sample_shape
+    _, H, W = decoder.network.sample_shape
     return [
         {
             "key": "clip",
