@@ -132,7 +132,9 @@ def test_the_prior_is_seen_before_the_decoder_begins_and_steps_are_told():
         json.loads(each["unclip_stage"]) for each in draw_embedding(FORM, "unclip 1", SESSION)
     ]
     first, *steps, last = messages
-    assert first["items"] == [] and "card" not in first and len(first["prior"]["t"]) == 25
+    assert "card" not in first and len(first["prior"]["t"]) == 25
+    assert [item["x0_hat"] for item in first["items"]] == [[], [], []]
+    assert [item["x_t"] for item in first["items"]] == [item["x_t"][:1] for item in last["items"]]
     assert [each["progress"] for each in steps][-1] == "Step 2 of 2 of the decoder …"
     assert last["prior"] == first["prior"] and len(last["items"]) == 3
 

@@ -68,6 +68,11 @@ class DecoderConfig:
         return cls(unet_from(values["unet"]), values["features"])
 
     @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the pictures."""
+        return self.unet.sample_shape
+
+    @property
     def vector(self) -> int:
         """E, the size of the UNet's conditioning vector."""
         return self.unet.time_dim or 4 * self.unet.channels[0]

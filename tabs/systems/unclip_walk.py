@@ -127,7 +127,7 @@ class Unclip:
     @property
     def size(self) -> int:
         """Rows, and columns, of a picture."""
-        return int(self.decoder.network.config.unet.sample_shape[1])
+        return int(self.decoder.network.config.sample_shape[1])
 
     def read(self, caption: str) -> Tensor:
         """A caption as a condition, int64 (1, L).
@@ -357,9 +357,9 @@ def draw_message(
             walk.append(step)
         g = system.embedding(drawing.caption)
         told, z = prior_message(walk, g, drawing.prior_scale)
-        message |= {"prior": told}
-        yield message
         row = _conditions(system, drawing, z, g)
+        message |= {"prior": told, "items": _begun(row)}
+        yield message
     else:
         yield _progress(run, "Reading the picture …")
         row = _row(system, drawing)
@@ -477,6 +477,14 @@ def decoder_walk(system: Unclip, drawing: Drawing, row: Row) -> Iterator[Sampler
     )
 
 
+def _begun(row: Row) -> list[UnclipItem]:
+    """The pictures of a row before the first step: noise, and nothing predicted."""
+    return [
+        {"words": words, "x_t": [picture(row.x_T[k : k + 1])], "x0_hat": []}
+        for k, words in enumerate(row.words)
+    ]
+
+
 def _drawn(system: Unclip, drawing: Drawing, row: Row, steps: list[SamplerStep]) -> UnclipMessage:
     end = steps[-1].x_prev
     estimates = [*(step.x0_hat for step in steps), end]
@@ -573,7 +581,7 @@ def boxes() -> list[SystemBox]:
         prior = PriorSettings.from_json(_settings(there[PRIOR]))
     with in_a_sentence(DECODER):
         decoder = DecoderSettings.from_json(_settings(there[DECODER]))
-    _, H, W = decoder.network.unet.sample_shape
+    _, H, W = decoder.network.sample_shape
     return [
         {
             "key": "clip",

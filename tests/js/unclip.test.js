@@ -16,7 +16,7 @@ const PRIOR = {
   scale: 2,
   nfe: 12,
 };
-const ITEM = { words: "by nothing", x_t: [], x0_hat: [] };
+const ITEM = { words: "by nothing", x_t: [], x0_hat: ["", "", ""] };
 
 test("the film is the prior's steps, then the decoder's", () => {
   const message = { state: "done", prior: PRIOR, items: [ITEM], t: [900, 300, -1] };
@@ -25,8 +25,8 @@ test("the film is the prior's steps, then the decoder's", () => {
   assert.equal(filmWords(message, 2), "prior: step 3 of 3 · t = 0");
   assert.equal(filmWords(message, 3), "decoder: step 0 of 2 · t = 900");
   assert.equal(filmWords(message, 5), "finished · 2 steps");
-  assert.equal(frames({ ...message, items: [] }), 3); // the decoder has not begun
-  const row = { state: "done", items: [ITEM], t: [900, -1] };
+  assert.equal(frames({ ...message, items: [{ ...ITEM, x0_hat: [] }] }), 3); // the decoder has not begun
+  const row = { state: "done", items: [{ ...ITEM, x0_hat: ["", ""] }], t: [900, -1] };
   assert.equal(frames(row), 2);
   assert.equal(filmWords(row, 0), "decoder: step 0 of 1 · t = 900");
   assert.equal(frames({ state: "empty", items: [] }), 0);

@@ -1178,7 +1178,7 @@ export function parse(text) {
  * @typedef {object} UnclipItem
  * @property {string} words What stands under it.
  * @property {string[]} x_t Noisy pictures, one a step and that of the end; none where they are not shown.
- * @property {string[]} x0_hat Likewise, predicted; that of the end is the picture itself.
+ * @property {string[]} x0_hat Likewise, predicted; that of the end is the picture itself. None before it begins.
  */
 
 /**

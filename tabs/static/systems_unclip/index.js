@@ -40,13 +40,13 @@ export function mount(element, host) {
   /** @param {number} at */
   function draw(at) {
     const last = frames(shown) - 1;
-    if (last < 0) return;
+    if (last < 0 || !items.length) return;
     const k = Math.max(0, Math.min(last, Math.round(at)));
     const first = before(shown);
     const j = Math.max(0, k - first);
-    const early = k < first || !items.length;
     const item = items[chosen];
-    paint(canvasOf(".left"), given[0] ?? item?.x_t[j]);
+    const early = k < first || !item.x0_hat.length;
+    paint(canvasOf(".left"), given[0] ?? item.x_t[j]);
     paint(canvasOf(".x0_hat"), early ? undefined : item.x0_hat[j]);
     paint(canvasOf(".second"), given[1]);
     findAll(root, ".together button", HTMLButtonElement).forEach((button, i) => {

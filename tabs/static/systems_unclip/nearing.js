@@ -26,7 +26,7 @@ export function drawing({ distances, taken }, k) {
   markup += `<text x="${LEFT - 6}" y="${BOTTOM}" text-anchor="end">0</text>`;
   markup += `<text x="${LEFT - 6}" y="${TOP + 10}" text-anchor="end">${most.toFixed(1)}</text>`;
   markup += `<text x="${LEFT}" y="${BOTTOM + 20}">noise</text>`;
-  markup += `<text x="${RIGHT}" y="${BOTTOM + 20}" text-anchor="end">zᵢ</text>`;
+  markup += `<text x="${RIGHT - 4}" y="${BOTTOM + 20}" text-anchor="end">zᵢ</text>`;
   markup += `<path class="taken" d="M${LEFT} ${BOTTOM + 36}h20"/><text x="${LEFT + 26}" y="${BOTTOM + 41}">taken</text>`;
   markup += `<path class="other" d="M${LEFT + 100} ${BOTTOM + 36}h20"/><text x="${LEFT + 126}" y="${BOTTOM + 41}">the other</text>`;
   distances.forEach((row, i) => {

@@ -8,8 +8,8 @@ import { arrowOf, boxOf } from "../systems/stage.js";
 /** Steps of the prior's walk, which is the first part of the film. @param {Message} message */
 export const before = ({ prior }) => prior?.t.length ?? 0;
 
-/** Frames of the film. @param {Message} message */
-export const frames = (message) => before(message) + (message.items?.length ? (message.t?.length ?? 0) : 0);
+/** Frames of the film: those of the decoder once it has drawn. @param {Message} message */
+export const frames = (message) => before(message) + (message.items?.[0]?.x0_hat.length ?? 0);
 
 /**
  * Where the film is.
