@@ -65,6 +65,7 @@ from diffusion_core.samplers import SAMPLERS
 from diffusion_core.schedule import make_schedule
 from diffusion_core.unet import UNet
 from pretrained.recipes import imagen as recipe
+from pretrained.recipes import imagen_measured as measured
 from pretrained.recipes.avatars_data import collect, sized
 
 NOISE = {"name": "cosine", "num_train_timesteps": 1000}
@@ -602,3 +603,86 @@ def test_smaller_pictures_are_means_and_the_grid_of_pixel_art_stays_true():
     grid = pixel_art.reshape(-1, 16, 2, 16, 2, 3)
     assert len(grid) and (grid == grid[:, :, :1, :, :1]).all()
     assert last(iter([shrunk(torch.ones(1, 3, 8, 8), 4)])).shape == (1, 3, 2, 2)
+
+
+@pytest.fixture(scope="module")
+def large_avatars(tmp_path_factory):
+    """A folder with a file of 24 + 8 avatars of 128 pixels, as the recipe draws them."""
+    folder, file = tmp_path_factory.mktemp("drawn"), AvatarFile.embedded()
+
+    def part(first, count):
+        cut = {n: getattr(file, n)[first : first + count] for n in ("labels", "attributes")}
+        pictures = file.pictures[first : first + count].repeat(2, 1).repeat(2, 2)
+        return dataclasses.replace(file, pictures=pictures, **cut)
+
+    AvatarFile.write(folder / avatars_name(128), {"train": part(0, 24), "test": part(24, 8)})
+    return folder
+
+
+def test_the_recipe_trains_all_and_they_are_measured(
+    avatars_folder, clip_folder, large_avatars, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AVATARS_DIR", str(large_avatars))
+    train, top = CliRunner(), tmp_path / "cascade"
+
+    def command(name, *more, steps=2):
+        told = [name, "--clip", str(clip_folder), "--init", str(avatars_folder)]
+        told += ["--steps", str(steps), "--batch-size", "2", "--say-every", "2", *more]
+        done = train.invoke(recipe.app, told, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    words, embedded = str(tmp_path / "words"), ("--dataset", "avatars-3000")
+    monkeypatch.setattr(recipe, "captioned", lambda name: captioned(64))
+    assert "step 2 of 2" in command("words", "--out", words, *embedded)
+    into = {name: ("--words", words, "--out", str(top / name)) for name in ("base", "enlarger")}
+    assert "loss" in command("base", *into["base"], *embedded)
+    assert "loss" in command("enlarge", *into["enlarger"])
+    more = command("enlarge", *into["enlarger"], steps=3)
+    assert "step 3 of 3" in more and "step 2 of" not in more  # it went on
+    by = load_clip(clip_folder)
+    cascade = load_cascade(top, by)
+    assert cascade.enlarger.config.training["steps"] == 3
+    assert cascade.base.config.training["words"] == words
+    before = load_base(words, by).network.caption.project[0].weight
+    assert (cascade.base.network.caption.project[0].weight - before).abs().max() < 0.01
+    measured.main(
+        top, clip_folder, "", str(avatars_folder), split="test", num=4, num_curves=2,
+        augmentation=None, augmentations="0,1", scales="1,3", steps=2, guidance_scale=2.0,
+        judge=measured.JUDGE,
+    )  # fmt: skip
+    values = json.loads((top / "results.json").read_text())
+    assert [row["model"] for row in values["models"]] == ["cascade", "base, interpolated", "real"]
+    assert values["models"][-1]["edges"] == 1 and values["models"][-1]["obedience"] > 0.9
+    assert [row["level"] for row in values["levels"]] == [0, 1]
+    assert {row["threshold"] for row in values["thresholds"]} == {"static", "dynamic"}
+    assert len(values["thresholds"]) == 4 and 0 < values["saturated_real"] < 1
+    assert values["costs"]["enlarger"] > 0
+    text = (top / "README.md").read_text()
+    assert "| base, interpolated |" in text and "## Level of augmentation" in text
+    assert "imagen" in text and "3\nsteps" in text
+
+
+def test_what_is_measured_tells_a_good_enlargement_from_a_bad_one(
+    cascade, large_avatars, monkeypatch
+):
+    monkeypatch.setenv("AVATARS_DIR", str(large_avatars))
+    known = load_checkpoint("pretrained/avatars").config
+    judge = measured.load_judge(measured.JUDGE)
+    settings = {"steps": 2, "guidance_scale": 1.0, "level": 0.1}
+    by = measured.measured_with(
+        cascade, judge, recipe.captioned_large("train"), known, 12, **settings
+    )
+    real, blurred = by.figures(by.real), by.figures(enlarged(shrunk(by.real, 16), 16))
+    assert real["frechet"] < 1e-6 and real["edges"] == 1 and real["obedience"] > 0.9
+    assert blurred["frechet"] > 10 and blurred["edges"] < 0.6
+    assert blurred["obedience"] < real["obedience"]
+    assert not torch.equal(by.real, by.others) and len(by.others) == 12
+    with pytest.raises(ValueError, match="--scales takes numbers"):
+        measured.numbers("1,two", "scales")
+    # A perfect second walk: the truth, whatever it is told.
+    monkeypatch.setattr(
+        measured.Measured, "large", lambda self, small, level: self.real[: len(small)]
+    )
+    rows = measured.levels(by, 12, [0.0, 0.5])
+    assert all(row["away"] < 1e-5 and row["frechet"] < 1e-6 for row in rows)

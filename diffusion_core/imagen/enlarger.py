@@ -217,6 +217,11 @@ class Enlarger(nn.Module):
         signal = torch.cos(level * (math.pi / 2)).to(large.dtype)[:, None, None, None]
         return (signal * large + self.last(h)).to(x_t.dtype)
 
+    @property
+    def num_parameters(self) -> int:
+        """Number of its parameters, without the CLIP's."""
+        return sum(p.numel() for p in self.parameters())
+
     def bound(self, z: Tensor, level: float) -> BoundEnlarger:
         """The same network with the small pictures (B, C, h, w) of a walk, noise of `level` in."""
         return BoundEnlarger(self, z, level)

@@ -9,16 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..data import grid, to_uint8
-from ..generation.export import (
-    ANIMATIONS,
-    OUTPUTS,
-    check_empty,
-    enlarged,
-    names_a_folder,
-    write_animation,
-    write_folder,
-    write_pictures,
-)
+from ..generation import enlarged, shows_the_walk, write_animation, write_finished
 from ..samplers import SamplerStep
 from .cascade import LARGE, Cascade, CascadeRequest
 
@@ -41,15 +32,7 @@ def write_cascade(
         ValueError: if the name ends in something else, the folder holds files, or the request does
             not fit the models.
     """
-    path, single = Path(path), names_a_folder(path)
-    film = not single and path.suffix.lower() in ANIMATIONS
-    if single:
-        check_empty(path)
-    elif path.suffix.lower() not in OUTPUTS:
-        raise ValueError(
-            f"The output must end in {', '.join(OUTPUTS)}, or in / for a folder of single "
-            f"pictures; got {path.name!r}."
-        )
+    film = shows_the_walk(path)
     ratio = cascade.enlarger.network.config.ratio
     frames: list[np.ndarray] = []
     step: SamplerStep | None = None
@@ -59,10 +42,8 @@ def write_cascade(
     assert step is not None
     if film:
         write_animation(path, [*frames, _sheet(step.x_prev, 1)])
-    elif single:
-        write_folder(path, to_uint8(step.x_prev))
     else:
-        write_pictures(path, to_uint8(step.x_prev), None)
+        write_finished(path, to_uint8(step.x_prev), None)
     return step.x_prev
 
 
