@@ -167,8 +167,8 @@ class Enlarger(nn.Module):
         self.last = nn.Conv2d(width, C, 3, padding=1)
         self.told = nn.Linear(E, 4 * width)  # scale and shift behind first and third
         for layer in (self.level.linear_2, self.last, self.told):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(
         self, x_t: Tensor, t: Tensor, z: Tensor, level: Tensor, y: Tensor | None = None

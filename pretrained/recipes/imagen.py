@@ -75,6 +75,7 @@ Avatars = Annotated[str, typer.Option(help="The avatars' model to begin with.")]
 Words = Annotated[Path, typer.Option(help="What `words` left, for its captions.")]
 Steps = Annotated[int, typer.Option(help="Optimiser steps in all.")]
 Batch = Annotated[int, typer.Option(help="Captions, or pictures, in a step.")]
+Rate = Annotated[float, typer.Option(help="Highest learning rate.")]
 Data = Annotated[str, typer.Option(help=f"avatars, or {EMBEDDED}, of which less is recorded.")]
 SaveEvery = Annotated[int, typer.Option(help="Steps between saves.")]
 SayEvery = Annotated[int, typer.Option(help="Steps between two lines.")]
@@ -185,6 +186,7 @@ def base(
     init: Avatars = str(SHIPPED),
     steps: Steps = 6000,
     batch_size: Batch = 32,
+    learning_rate: Rate = 5e-4,
     dataset: Data = "avatars",
     save_every: SaveEvery = 50,
     say_every: SayEvery = 25,
@@ -195,7 +197,10 @@ def base(
     take_words(network, words, by)
     config = imagen_training(steps, batch_size=batch_size, seed=SEED)
     config = dataclasses.replace(
-        config, save_every=save_every, prediction_type=known.prediction_type
+        config,
+        learning_rate=learning_rate,
+        save_every=save_every,
+        prediction_type=known.prediction_type,
     )
     say = Told(steps, say_every)
     data = averaged(captioned(dataset), SMALL)
@@ -214,8 +219,9 @@ def enlarge(
     out: Folder = ENLARGER,
     words: Words = WORDS,
     init: Avatars = str(SHIPPED),
-    steps: Steps = 6000,
-    batch_size: Batch = 16,
+    steps: Steps = 12_000,
+    batch_size: Batch = 8,
+    learning_rate: Rate = 1e-3,
     save_every: SaveEvery = 50,
     say_every: SayEvery = 25,
 ) -> None:
@@ -225,7 +231,11 @@ def enlarge(
     take_words(network, words, by)
     config = imagen_training(steps, batch_size=batch_size, seed=SEED)
     config = dataclasses.replace(
-        config, save_every=save_every, prediction_type=known.prediction_type
+        config,
+        learning_rate=learning_rate,
+        warmup_steps=50,  # most of what learns is new
+        save_every=save_every,
+        prediction_type=known.prediction_type,
     )
     say = Told(steps, say_every)
     data = captioned_large()
