@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import shutil
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -573,6 +575,18 @@ def test_the_command_draws_a_cascade(cascade_folder, clip_folder, cascade, tmp_p
     ):
         done = CliRunner().invoke(app, [*common, *more, "--out", str(tmp_path / "b.png")])
         assert done.exit_code and sentence in done.output + str(done.exception)
+
+
+def test_the_python_of_the_training_page_runs(cascade_folder, clip_folder):
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    code = page.partition("## Avatars by a cascade")[2].partition("In Python:\n\n")[2]
+    code = code.partition("\n## ")[0]
+    for folder, own in (("runs/clip", clip_folder), ("runs/imagen", cascade_folder)):
+        assert f'"{folder}"' in code
+        code = code.replace(f'"{folder}"', repr(own.as_posix()))
+    names = {}
+    exec(compile(textwrap.dedent(code), "docs/training.md", "exec"), names)
+    assert names["large_pictures"].shape == (4, 3, 128, 128) and names["augmentation"] == 0.2
 
 
 # --- data and recipes -------------------------------------------------------------------------
