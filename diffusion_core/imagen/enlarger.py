@@ -16,10 +16,12 @@ and knows what is where. But its features are fewer numbers than a picture has, 
 go through it. They go by a shallow branch at full resolution, of four 3 × 3 convolutions on x_t and
 on z enlarged, which the trunk tells by a few maps what to draw. The output is
 
-    cos(s π/2) · enlarged z + what the branch writes,
+    (1 + p) cos(s π/2) · enlarged z + q x_t + what the branch writes,
 
-of which the first is the best linear estimate of x_small from z where pixels have variance 1; the
-second begins at zero. Trunk and branch are told t, s and the caption in one vector.
+where cos(s π/2) z is the best linear estimate of x_small from z if pixels have variance 1. Where
+there is little noise in x_t, little is left to be written, as in Karras et al. (2022, section 5).
+Trunk and branch are told t, s and the caption in one vector; p and q follow from it, and begin at
+zero, as does what the branch writes.
 """
 
 from __future__ import annotations
@@ -165,7 +167,8 @@ class Enlarger(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
         self.third = nn.Conv2d(width + config.maps + C, width, 3, padding=1)
         self.last = nn.Conv2d(width, C, 3, padding=1)
-        self.told = nn.Linear(E, 4 * width)  # scale and shift behind first and third
+        # Scale and shift behind first and third, then p and q.
+        self.told = nn.Linear(E, 4 * width + 2)
         for layer in (self.level.linear_2, self.last, self.told):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
@@ -210,12 +213,14 @@ class Enlarger(nn.Module):
         emb = emb + self.level(features.to(emb.dtype))
         maps = F.pixel_shuffle(self.trunk.evaluate(patches, emb), patch)
         large = enlarged(z, config.ratio)
-        a, b, c, d = self.told(F.silu(emb))[:, :, None, None].chunk(4, dim=1)
+        told, gates = self.told(F.silu(emb))[:, :, None, None].tensor_split([4 * config.width], 1)
+        a, b, c, d = told.chunk(4, dim=1)
+        p, q = gates.chunk(2, dim=1)
         h = F.silu(self.first(torch.cat([x_t, large], dim=1)) * (1 + a) + b)
         h = F.silu(self.second(h))
         h = F.silu(self.third(torch.cat([h, maps, x_t], dim=1)) * (1 + c) + d)
         signal = torch.cos(level * (math.pi / 2)).to(large.dtype)[:, None, None, None]
-        return (signal * large + self.last(h)).to(x_t.dtype)
+        return ((1 + p) * signal * large + q * x_t + self.last(h)).to(x_t.dtype)
 
     @property
     def num_parameters(self) -> int:
