@@ -1,10 +1,13 @@
 """The caption in Imagen's networks: a vector, from the frozen text encoder of a CLIP.
 
-    e(c) = n + W_2 gelu(W_1 [sqrt(D) g; m]),    and of the empty caption n alone        (B, E)
+    e(c) = n + W_2 gelu(W_1 [sqrt(D) g; m; w]),    and of the empty caption n alone     (B, E)
 
-(Saharia et al. 2022, section 2.1.) g is the CLIP's embedding of the caption and m the mean of its
-tokens: the pooled text embedding of the paper, which stands added to the timestep's vector. The
-paper's networks also attend to the tokens; theirs read sentences, ours lists of facts.
+(Saharia et al. 2022, section 2.1.) g is the CLIP's embedding of the caption, m the mean of its
+tokens, and w the sum of the vectors of its words, as they enter the text encoder, over the root of
+their number: the pooled text embedding of the paper, which stands added to the timestep's vector.
+The paper's networks also attend to the tokens; theirs read sentences, ours lists of facts, for
+which w is enough. Without it much would be lost: a text encoder that was trained by a contrast
+keeps of a caption what its pictures are told apart by, in g first of all.
 
 The text encoder is not trained, and is none of the network's weights. It has never read an empty
 caption, which therefore has a learnt vector of its own.
@@ -130,7 +133,7 @@ class CaptionVector(nn.Module):
         self.config = config
         self.__dict__["clip"] = clip.eval().requires_grad_(False)  # not registered
         last = nn.Linear(config.hidden, vector)
-        told = nn.Linear(config.features + config.tokens, config.hidden)
+        told = nn.Linear(config.features + 2 * config.tokens, config.hidden)
         self.project = nn.Sequential(told, nn.GELU(), last)
         self.nothing = nn.Parameter(torch.zeros(vector))
         nn.init.zeros_(last.weight)
@@ -149,9 +152,15 @@ class CaptionVector(nn.Module):
         if y.device.type == "cpu":  # a GPU is not asked how long the longest is
             y = y[:, : max(1, int((y >= 0).sum(dim=1).max()))]
         with torch.no_grad():
-            told = self.clip.told(y)
+            told = torch.cat([self.clip.told(y), self.words(y)], dim=1)
         empty = y[:, :1] == self.config.num_words
         return self.nothing + torch.where(empty, 0.0, self.project(told))
+
+    def words(self, y: Tensor) -> Tensor:
+        """The words of captions (B, L) as w, (B, W); see the module."""
+        there = (y >= 0)[:, :, None]
+        total = (self.clip.text.words(y.clamp_min(0)) * there).sum(dim=1)
+        return total / there.sum(dim=1).sqrt()
 
     def _apply(self, fn: Any, recurse: bool = True) -> CaptionVector:
         """Whatever moves the weights moves the CLIP."""

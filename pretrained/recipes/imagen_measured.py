@@ -6,9 +6,11 @@ All captions and pictures are held out. What is judged is judged at 64 × 64, th
 of the avatars, to which large pictures are shrunk by the mean.
 
 models       the cascade; its base model enlarged by interpolation; a model of one stage that is
-             asked in words; and real pictures: Frechet distance to held-out pictures, of the
-             attributes that captions tell the share that the judge reads (obedience), and edges,
-             the mean difference of neighbouring pixels at 128 × 128 where that of real ones is 1
+             asked in words; real pictures, shrunk to the base model's size and interpolated, which
+             is what it could reach; and real pictures, against others: Frechet distance to the
+             held-out pictures that the captions are of, of the attributes that captions tell the
+             share that the judge reads (obedience), and edges, the mean difference of neighbouring
+             pixels at 128 × 128 where that of real ones is 1
 levels       the second walk from held-out small pictures, by level of augmentation: the same, and
              how far the result, shrunk again, is from the small picture (root mean square, of
              pixels from -1 to 1)
@@ -181,7 +183,9 @@ def models(by: Measured, one_stage: Checkpoint | None, names: list[str]) -> list
         setting = Setting("dpmpp_2m", by.steps, spacing="karras", guidance_scale=by.guidance_scale)
         y = by.asked(one_stage)
         pictures = draw_samples(one_stage, num, setting, seed=SEED, conditions=y)[0]
-        drawn[one_stage.name] = enlarged(pictures, LARGE // pictures.shape[-1]).clamp(-1, 1)
+        name = Path(one_stage.name).name
+        drawn[name] = enlarged(pictures, LARGE // pictures.shape[-1]).clamp(-1, 1)
+    drawn["real, interpolated"] = enlarged(shrunk(by.real, ratio), ratio)
     rows = [
         {"model": name, **by.figures(pictures), "attributes": by.by_attribute(pictures, names)}
         for name, pictures in drawn.items()
