@@ -17,7 +17,8 @@ They import nothing else from here but the type of a data set. Beside them lie `
 whole or not at all), `fields` (what a file may hold) and `device` (which one computes, and how
 fast). What a user of the mathematics needs stands in packages: `data`, `checkpoint`, `generation`,
 `training_runs`, `evaluation`, `inspection`, `engines`, `points`, `clouds`, `families`,
-`guided_diffusion`, `glide`, `clip`, `unclip`, `publishing`, and `cli` for the command line.
+`guided_diffusion`, `glide`, `clip`, `unclip`, `imagen`, `publishing`, and `cli` for the command
+line.
 """
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "clouds",
     "families",
     "unclip",
+    "imagen",
     "publishing",
     "cli",
 ]

@@ -27,6 +27,7 @@ NEED_A_UNET = (
     "diffusion_core/engines/",  # an operator for each module of a UNet
     "diffusion_core/generation/request.py",  # a walk with a part of the UNet taken away
     "diffusion_core/glide/",  # a UNet that is asked in words
+    "diffusion_core/imagen/",  # the same, in two sizes
     "diffusion_core/training.py",
     "diffusion_core/training_runs/",
     "diffusion_core/unclip/",  # a UNet that is given an embedding

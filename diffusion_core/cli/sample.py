@@ -16,6 +16,10 @@ def sample(
         ),
     ],
     model: Annotated[str | None, typer.Option(help="Checkpoint folder, or Hub id.")] = None,
+    cascade: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a cascade, in place of --model; asked by --caption."),
+    ] = None,
     num: Annotated[int, typer.Option(help="How many images.")] = 16,
     sampler: Annotated[str, typer.Option(help="{samplers}.")] = "ddim",
     steps: Annotated[int, typer.Option(help="Steps of the walk.")] = 50,
@@ -46,12 +50,23 @@ def sample(
     clip: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of a CLIP that guides the walk to the caption; else the shipped."
+            help="Folder of a CLIP that guides the walk to the caption, or reads it for a cascade; "
+            "else the shipped."
         ),
     ] = None,
     clip_scale: Annotated[
         float, typer.Option(help="How strongly it guides, beside --guidance-scale; 0 is not.")
     ] = 0.0,
+    augmentation: Annotated[
+        float | None,
+        typer.Option(help="Noise in a cascade's small picture, 0 to 1; else as recommended."),
+    ] = None,
+    large_steps: Annotated[
+        int | None, typer.Option(help="Steps of a cascade's second walk; else --steps.")
+    ] = None,
+    large_guidance_scale: Annotated[
+        float, typer.Option(help="Guidance of a cascade's second walk; 1 is without.")
+    ] = 1.0,
     eta: Annotated[float, typer.Option(help="DDIM's stochasticity, 0 to 1.")] = 0.0,
     spacing: Annotated[str, typer.Option(help="{spacings}.")] = "trailing",
     variance: Annotated[
@@ -84,6 +99,36 @@ def sample(
     from ..glide import load_model
     from ..guided_diffusion import find_classifier, load_classifier
 
+    if cascade is not None:
+        from .cascade import sample_cascade
+
+        walk = {
+            "num_images": num,
+            "sampler": sampler,
+            "num_steps": steps,
+            "eta": eta,
+            "spacing": spacing,
+            "guidance_scale": guidance_scale,
+            "seed": seed,
+            "variance": variance or "posterior",
+            "threshold": threshold,
+            "caption": caption,
+        }
+        others = {
+            "model": model,
+            "card": card,
+            "save-card": save_card,
+            "label": label,
+            "attribute": attribute,
+            "seed-to": None if seed_to is None else str(seed_to),
+            "classifier": classifier,
+            "clip-scale": clip_scale,
+            "engine": engine,
+        }
+        large = {"num_steps": large_steps, "guidance_scale": large_guidance_scale}
+        told = {name: value not in (None, [], 0.0) for name, value in others.items()}
+        sample_cascade(out, cascade, clip, augmentation, large, walk, told)
+        return
     given, known = None, None
     if engine is not None:
         check_engine(engine)

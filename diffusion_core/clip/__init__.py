@@ -8,6 +8,7 @@ matching  which captions are true of which pictures, and the contrast
 learning  its training, which can go on
 measures  how well it retrieves, and names without having been trained to
 store     the CLIP as a folder
+settings  what the folders of models that stand on a CLIP have in common
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .network import (
     PictureEncoder,
     fresh_clip,
 )
+from .settings import InWordsSettings, OnClipSettings
 from .store import (
     ClipSettings,
     clip_folders,
@@ -42,7 +44,9 @@ __all__ = [
     "ClipStep",
     "ClipTraining",
     "FactTable",
+    "InWordsSettings",
     "Named",
+    "OnClipSettings",
     "PictureEncoder",
     "Single",
     "clip_accuracy",

@@ -186,6 +186,12 @@ class Clip(nn.Module):
         vector, _, _ = self.text(y)
         return F.normalize(vector, dim=1)
 
+    def told(self, y: Tensor) -> Tensor:
+        """What captions (B, L) tell other networks: sqrt(D) g and the tokens' mean, (B, D + W)."""
+        vector, tokens, there = self.text(y)
+        mean = (tokens * there[:, :, None]).sum(dim=1) / there.sum(dim=1)[:, None]
+        return torch.cat([F.normalize(vector, dim=1) * vector.shape[1] ** 0.5, mean], dim=1)
+
     def logits(self, pictures: Tensor, captions: Tensor) -> Tensor:
         """exp(τ) g · e for all pairs, (captions, pictures), of embeddings (N, D) and (M, D)."""
         return self.temperature.clamp(max=MAX_TEMPERATURE).exp() * captions @ pictures.T

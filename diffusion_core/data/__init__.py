@@ -16,7 +16,7 @@ Its files:
 
 from __future__ import annotations
 
-from .avatars import CREDIT, EMBEDDED_AVATARS, FILE, RECIPE, AvatarFile, find_avatars
+from .avatars import CREDIT, EMBEDDED_AVATARS, FILE, RECIPE, AvatarFile, avatars_name, find_avatars
 from .dataset import ImageDataset
 from .images import (
     CROPS,
@@ -46,6 +46,7 @@ __all__ = [
     "AvatarFile",
     "ImageDataset",
     "RawPicture",
+    "avatars_name",
     "find_avatars",
     "fit_picture",
     "from_uint8",

@@ -21,6 +21,7 @@ from ..conditioning import AttributeNames
 from ..files import cache_folder, replace_file
 
 FILE = "avatars.npz"
+SIDE = 64  # pixels of that file's pictures
 RECIPE = "pretrained/recipes/avatars_data.sh"
 EMBEDDED_AVATARS = Path(__file__).parent / "embedded" / "avatars-3000.npz"
 CREDIT = (
@@ -131,18 +132,28 @@ class AvatarFile:
         return cls(pictures, labels, attributes, *_read_names(names)[:2])
 
 
-def find_avatars() -> Path:
+def avatars_name(size: int = SIDE) -> str:
+    """The name of the file of the whole set at a side in pixels."""
+    return FILE if size == SIDE else f"{Path(FILE).stem}-{size}.npz"
+
+
+def find_avatars(size: int = SIDE) -> Path:
     """Path of the whole set: in the folder that AVATARS_DIR names, else in the user's cache.
+
+    Args:
+        size: Side of the pictures in pixels; the recipe draws the same avatars at 64 and at 128.
 
     Raises:
         ValueError: if it is not there; says how it is made.
     """
-    path = Path(os.environ.get("AVATARS_DIR") or cache_folder()) / FILE
-    if not path.is_file():
-        raise ValueError(
-            f"The avatars are not at {path}: make them with {RECIPE}, or use avatars-3000."
-        )
-    return path
+    path = Path(os.environ.get("AVATARS_DIR") or cache_folder()) / avatars_name(size)
+    if path.is_file():
+        return path
+    if size == SIDE:
+        made = f"make them with {RECIPE}, or use avatars-3000."
+    else:
+        made = f"make them with {RECIPE} --size {size}."
+    raise ValueError(f"The avatars are not at {path}: {made}")
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:

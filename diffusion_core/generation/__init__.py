@@ -13,7 +13,16 @@ Its files:
 from __future__ import annotations
 
 from ..seeding import MAX_SEED
-from .export import enlargement, strip, write_animation, write_pictures, write_walk
+from .export import (
+    enlarged,
+    enlargement,
+    shows_the_walk,
+    strip,
+    write_animation,
+    write_finished,
+    write_pictures,
+    write_walk,
+)
 from .recording import MAX_PICTURE_BYTES, Frame, Recording
 from .request import MAX_RESAMPLE, InitialImage, SamplingRequest
 from .run import SamplerState, SamplingRun, walk
@@ -35,7 +44,10 @@ __all__ = [
     "SamplingRun",
     "TableStep",
     "conditions",
+    "enlarged",
     "enlargement",
+    "shows_the_walk",
+    "write_finished",
     "strip",
     "table_of",
     "walk",

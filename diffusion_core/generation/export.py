@@ -55,15 +55,7 @@ def write_walk(
         ValueError: at once, if the file's name ends in something else, the folder holds files
             already, or settings do not fit.
     """
-    path, single = Path(path), names_a_folder(path)
-    if single:
-        check_empty(path)
-    elif path.suffix.lower() not in OUTPUTS:
-        raise ValueError(
-            f"The output must end in {', '.join(OUTPUTS)}, or in / for a folder of single "
-            f"pictures; got {path.name!r}."
-        )
-    if not single and path.suffix.lower() in ANIMATIONS:
+    if shows_the_walk(path):
         record = Recording(checkpoint, settings, given)
         for _ in tqdm(record.run(), total=len(record.timesteps), unit="step"):
             pass
@@ -74,12 +66,36 @@ def write_walk(
     columns = settings.num_images if settings.seed_to is not None else None
     for step in tqdm(walker, total=walker.num_evaluated, unit="step"):
         last = step
-    pictures = to_uint8(last.x_prev)
-    if single:
-        write_folder(path, pictures)
-    else:
-        write_pictures(path, pictures, checkpoint.label(settings.label), columns)
+    write_finished(path, to_uint8(last.x_prev), checkpoint.label(settings.label), columns)
     return last.x_prev
+
+
+def shows_the_walk(path: str | Path) -> bool:
+    """Whether an output shows a whole walk, not the finished pictures alone.
+
+    Raises:
+        ValueError: if its name ends in something else than outputs do, or it is a folder that holds
+            files already.
+    """
+    if names_a_folder(path):
+        check_empty(Path(path))
+        return False
+    if (suffix := Path(path).suffix.lower()) not in OUTPUTS:
+        raise ValueError(
+            f"The output must end in {', '.join(OUTPUTS)}, or in / for a folder of single "
+            f"pictures; got {Path(path).name!r}."
+        )
+    return suffix in ANIMATIONS
+
+
+def write_finished(
+    path: str | Path, pictures: np.ndarray, label: int | None, columns: int | None = None
+) -> None:
+    """Write the finished pictures as `write_pictures`, or into a folder as `write_folder`."""
+    if names_a_folder(path):
+        write_folder(Path(path), pictures)
+    else:
+        write_pictures(path, pictures, label, columns)
 
 
 def names_a_folder(path: str | Path) -> bool:

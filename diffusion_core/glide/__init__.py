@@ -27,6 +27,7 @@ from .captions import (
 from .learning import (
     MenuTargets,
     TextStep,
+    draw_captions,
     glide_training,
     learn_glide,
     learn_text,
@@ -67,6 +68,7 @@ __all__ = [
     "begun_from",
     "caption_of",
     "describe",
+    "draw_captions",
     "glide_results",
     "glide_shape",
     "glide_training",

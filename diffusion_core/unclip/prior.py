@@ -28,7 +28,6 @@ from ..clip import Clip
 from ..fields import Kind, check_fields, whole
 from ..points import Block
 from ..unet import EmbeddingMLP, timestep_embedding
-from .embeddings import scaled
 
 MAX_PARAMETERS = 1_000_000  # 2 MB in half precision
 PRIOR: dict[str, Kind] = {
@@ -185,9 +184,7 @@ class PriorNetwork(nn.Module):
         if y.device.type == "cpu":  # a GPU is not asked how long the longest is
             y = y[:, : max(1, int((y >= 0).sum(dim=1).max()))]
         with torch.no_grad():
-            vector, tokens, there = self.clip.text(y)
-            mean = (tokens * there[:, :, None]).sum(dim=1) / there.sum(dim=1)[:, None]
-            told = torch.cat([scaled(F.normalize(vector, dim=1)), mean], dim=1)
+            told = self.clip.told(y)
         empty = y[:, :1] == self.config.num_words
         return torch.where(empty, self.nothing, told)
 

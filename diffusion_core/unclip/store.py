@@ -7,11 +7,9 @@ asked in words; the decoder becomes one of pictures where it is bound to embeddi
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,178 +23,48 @@ from ..checkpoint import (
     save_network,
     schedule_from,
 )
-from ..clip import Clip
-from ..conditioning import AttributeNames
-from ..denoiser import (
-    PREDICTION_TYPES,
-    ClassifierFreeGuidance,
-    ModelDenoiser,
-    ScheduledDenoiser,
-)
-from ..fields import (
-    Kind,
-    check_fields,
-    listed,
-    mapping,
-    number,
-    one_of,
-    parse_json,
-    printable,
-    text,
-)
-from ..glide import Tokenizer, words_of
+from ..clip import Clip, InWordsSettings, OnClipSettings
+from ..denoiser import ClassifierFreeGuidance, ModelDenoiser, ScheduledDenoiser
+from ..fields import printable
 from ..schedule import Schedule
 from .decoder import DecoderConfig, DecoderNetwork
 from .prior import PriorConfig, PriorNetwork
 
-PRIOR_FORMAT = "diffusion-playground-unclip-prior/1"
-DECODER_FORMAT = "diffusion-playground-unclip-decoder/1"
-_FIELDS: dict[str, Kind] = {
-    "network": mapping(),
-    "schedule": mapping(),
-    "clip": text(64, least=64),
-    "prediction_type": one_of(PREDICTION_TYPES),
-    "dataset": text(10_000, lines=True),
-    "training": mapping(),
-    "sampling": mapping(),
-    "clip_x0": number(0, 1000),
-    "notes": listed(text(10_000, lines=True), 0, 100),
-}
-_PRIOR_FIELDS: dict[str, Kind] = {**_FIELDS, "vocabulary": listed(text(100, least=1), 1, 20_000)}
-SettingsT = TypeVar("SettingsT", bound="_Settings")
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """Everything but the weights and the network's shape, a `checkpoint.ModelSettings`.
-
-    Attributes:
-        schedule: Arguments of `make_schedule`.
-        clip: SHA-256 of the weights of the CLIP whose embeddings it knows, hex.
-        prediction_type: What the network's output means.
-        dataset: What it was trained on, in words.
-        training: How it was trained: settings, steps and command.
-        sampling: Recommended settings, by their names in `SamplingRequest`.
-        clip_x0: Predicted samples are clipped to [-clip_x0, clip_x0]; 0 is not clipped.
-        notes: Sentences about it that a user should read.
-
-    Raises:
-        ValueError: if there is no such schedule.
-    """
-
-    schedule: dict[str, Any]
-    clip: str
-    prediction_type: str = "sample"
-    dataset: str = ""
-    training: dict[str, Any] = field(default_factory=dict)
-    sampling: dict[str, Any] = field(default_factory=dict)
-    clip_x0: float = 0.0
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse what does not fit together."""
-        schedule_from(self.schedule)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """It has no classes."""
-        return ()
-
-    @property
-    def attribute_names(self) -> AttributeNames:
-        """It has no attributes."""
-        return ()
-
-    @property
-    def attribute_classes(self) -> AttributeNames:
-        """It has no attributes."""
-        return ()
-
-    def check_clip(self, by: GuidingClip) -> Clip:
-        """The network of a CLIP, if it is the one that this was trained with.
-
-        Raises:
-            ValueError: if it is another.
-        """
-        if by.weights_hash != self.clip or not isinstance(by.network, Clip):
-            raise ValueError(
-                f"it was trained with the CLIP whose weights are {printable(self.clip[:8])}, and "
-                f"{by.name} has {by.weights_hash[:8]}; name that CLIP."
-            )
-        return by.network
-
 
 @dataclass(frozen=True, kw_only=True)
-class PriorSettings(_Settings):
+class PriorSettings(InWordsSettings):
     """The settings of a prior.
 
     Attributes:
         network: The network's shape.
-        vocabulary: The words that its CLIP knows, in the order of their numbers.
-
-    Raises:
-        ValueError: if vocabulary and network do not fit, or there is no such schedule.
     """
 
+    FORMAT: ClassVar[str] = "diffusion-playground-unclip-prior/1"
+
     network: PriorConfig
-    vocabulary: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        """Refuse what does not fit together."""
-        super().__post_init__()
-        words, count = self.vocabulary, self.network.num_words
-        if len(set(words)) != count or len(words) != count:
-            raise ValueError(f"its vocabulary must have {count} different words, as its network.")
-        if bad := next((w for w in words if words_of(w) != [w]), None):
-            raise ValueError(f"its vocabulary holds {printable(bad)!r}, which is not one word.")
-
-    def read_caption(self, caption: str) -> Tensor:
-        """A caption as a condition, int64 (1, L).
-
-        Raises:
-            ValueError: in one sentence; see `Tokenizer.read`.
-        """
-        return Tokenizer(self.vocabulary, self.network.length).read(caption)
-
-    def to_json(self) -> str:
-        """The settings as JSON."""
-        return json.dumps({"format": PRIOR_FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, data: str | bytes) -> PriorSettings:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ValueError: if it is something else.
-        """
-        values = _values(data, PRIOR_FORMAT, _PRIOR_FIELDS, "vocabulary")
-        values["network"] = PriorConfig.from_dict(values["network"])
-        return cls(**{**values, "vocabulary": tuple(values["vocabulary"])})
+    @staticmethod
+    def read_shape(values: dict[str, Any]) -> PriorConfig:
+        """The network's shape; see `PriorConfig.from_dict`."""
+        return PriorConfig.from_dict(values)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecoderSettings(_Settings):
+class DecoderSettings(OnClipSettings):
     """The settings of a decoder.
 
     Attributes:
         network: The network's shape.
     """
 
+    FORMAT: ClassVar[str] = "diffusion-playground-unclip-decoder/1"
+
     network: DecoderConfig
 
-    def to_json(self) -> str:
-        """The settings as JSON."""
-        return json.dumps({"format": DECODER_FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, data: str | bytes) -> DecoderSettings:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ValueError: if it is something else.
-        """
-        values = _values(data, DECODER_FORMAT, _FIELDS)
-        return cls(**{**values, "network": DecoderConfig.from_dict(values["network"])})
+    @staticmethod
+    def read_shape(values: dict[str, Any]) -> DecoderConfig:
+        """The network's shape; see `DecoderConfig.from_dict`."""
+        return DecoderConfig.from_dict(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,11 +190,3 @@ def _check_there(folder: str | Path, kind: str) -> None:
             f"{printable(Path(folder).name)} holds no {kind}; train one with `python -m "
             "pretrained.recipes.unclip`."
         )
-
-
-def _values(data: str | bytes, form: str, kinds: dict[str, Kind], *needed: str) -> dict[str, Any]:
-    values = parse_json(data, f"its {CONFIG}")
-    if not isinstance(values, dict) or values.pop("format", None) != form:
-        raise ValueError(f"its {CONFIG} is not of the form {form}.")
-    check_fields(values, kinds, required=("network", "schedule", "clip", *needed))
-    return {**values, "notes": tuple(values.get("notes", ()))}

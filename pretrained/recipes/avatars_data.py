@@ -2,7 +2,8 @@
 
 Run by avatars_data.sh. Written are FOLDER/avatars.npz, with a training and a held-out part, and,
 with --embed, the 3,000 pictures that this repository carries. No two pictures of the set are the
-same to the pixel.
+same to the pixel. With --size 128 the same avatars are drawn anew at that side, as
+FOLDER/avatars-128.npz: which ones there are is always decided at 64 pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diffusion_core.data import EMBEDDED_AVATARS, FILE, AvatarFile
+from diffusion_core.data import EMBEDDED_AVATARS, AvatarFile, avatars_name
 from pretrained.recipes.avatars_choices import (
     ATTRIBUTES,
     COUNTS,
@@ -30,7 +31,8 @@ from pretrained.recipes.avatars_choices import (
 
 SEED, SIZE = 0, 64
 EMBED = 3_000
-DRAWN_AT = {"open-peeps": 256, "pixel-art": 16, "thumbs": 256}  # pixels, then SIZE
+DRAWN_AT = {"open-peeps": 256, "pixel-art": 16, "thumbs": 256}  # pixels, then the size asked for
+SIZES = (64, 128)
 
 
 class Drawer:
@@ -47,7 +49,7 @@ class Drawer:
         )
 
     def draw(self, choices: list[Choice]) -> Iterator[np.ndarray]:
-        """Each avatar as uint8, (SIZE, SIZE, 3)."""
+        """Each avatar as it is drawn, uint8, (n, n, 3), n as `DRAWN_AT` says."""
         assert self._node.stdin is not None and self._node.stdout is not None
         for c in choices:
             job = {"style": c.style, "size": DRAWN_AT[c.style], "options": c.options}
@@ -57,12 +59,16 @@ class Drawer:
             data = self._node.stdout.read(n * n * 4)
             if len(data) != n * n * 4:
                 raise SystemExit("Node.js ended early; what it says stands above.")
-            pixels = np.frombuffer(data, np.uint8).reshape(n, n, 4)[..., :3]
-            if n < SIZE:  # the grid of pixel-art stays true
-                yield pixels.repeat(SIZE // n, 0).repeat(SIZE // n, 1)
-            else:  # the mean over the area: no ringing, so that what is flat stays flat
-                image = Image.fromarray(np.ascontiguousarray(pixels))
-                yield np.asarray(image.reduce(n // SIZE))
+            yield np.frombuffer(data, np.uint8).reshape(n, n, 4)[..., :3]
+
+
+def sized(drawn: np.ndarray, size: int) -> np.ndarray:
+    """A drawn avatar, uint8 (n, n, 3), at the side of a data set, uint8 (size, size, 3)."""
+    n = len(drawn)
+    if n < size:  # the grid of pixel-art stays true
+        return drawn.repeat(size // n, 0).repeat(size // n, 1)
+    # The mean over the area: no ringing, so that what is flat stays flat.
+    return np.asarray(Image.fromarray(np.ascontiguousarray(drawn)).reduce(n // size))
 
 
 def collect(
@@ -72,15 +78,16 @@ def collect(
     seen: set[bytes],
     seed: int,
     first: int | None = None,
+    size: int = SIZE,
 ) -> AvatarFile:
-    """Draw so many of each style, in mixed order; what was `seen` is drawn anew.
+    """Draw so many of each style, in mixed order; what was `seen` at `SIZE` is drawn anew.
 
-    Of these only the `first` are drawn, where that is given.
+    Of these only the `first` are drawn, where that is given. At every size they are the same ones.
     """
     rng = np.random.default_rng([seed, held_out])
     order = rng.permutation(np.repeat(np.arange(len(STYLES)), [counts[s] for s in STYLES]))
     order = order[:first]
-    pictures = np.empty((len(order), SIZE, SIZE, 3), np.uint8)
+    pictures = np.empty((len(order), size, size, 3), np.uint8)
     attributes = np.empty((len(order), len(ATTRIBUTES)), np.int8)
     parts = np.empty((len(order), len(PARTS)), np.int8)
     for i, label in enumerate(order):
@@ -88,12 +95,12 @@ def collect(
             choice = choose(STYLES[label], rng)
             if choice.held_out != held_out:
                 continue
-            (picture,) = drawer.draw([choice])
-            digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
+            (drawn,) = drawer.draw([choice])
+            digest = hashlib.blake2b(sized(drawn, SIZE).tobytes(), digest_size=16).digest()
             if digest not in seen:
                 break
         seen.add(digest)
-        pictures[i], attributes[i], parts[i] = picture, choice.indices, choice.parts
+        pictures[i], attributes[i], parts[i] = sized(drawn, size), choice.indices, choice.parts
         if (i + 1) % 5000 == 0:
             print(f"{'held out' if held_out else 'training'}: {i + 1:,} drawn", flush=True)
     names, others = (
@@ -112,17 +119,28 @@ def main() -> None:
     parser.add_argument(
         "--first", type=int, help="Draw only so many, and a ninth of that held out, of all these."
     )
+    parser.add_argument("--size", type=int, default=SIZE, choices=SIZES, help="Side in pixels.")
     parser.add_argument("--embed", action="store_true", help="Write the embedded file as well.")
     args = parser.parse_args()
+    if args.embed and args.size != SIZE:
+        parser.error(f"the embedded file has {SIZE} pixels; leave --size out")
+    file = args.folder / avatars_name(args.size)
     counts = {s: round(n * args.share) for s, n in COUNTS.items()}
     held = {s: n // HELD_OUT for s, n in counts.items()}
     drawer, seen = Drawer(args.folder), set[bytes]()
     train = collect(
-        drawer, {s: n - held[s] for s, n in counts.items()}, False, seen, SEED, args.first
+        drawer,
+        {s: n - held[s] for s, n in counts.items()},
+        False,
+        seen,
+        SEED,
+        args.first,
+        args.size,
     )
-    test = collect(drawer, held, True, seen, SEED, args.first and -(-args.first // 9))
-    AvatarFile.write(args.folder / FILE, {"train": train, "test": test})
-    print(f"{len(train.labels):,} + {len(test.labels):,} avatars in {args.folder / FILE}")
+    few = args.first and -(-args.first // 9)
+    test = collect(drawer, held, True, seen, SEED, few, args.size)
+    AvatarFile.write(file, {"train": train, "test": test})
+    print(f"{len(train.labels):,} + {len(test.labels):,} avatars in {file}")
     if args.embed:
         train.first(EMBED).embed(EMBEDDED_AVATARS)
         print(f"{EMBED:,} in {EMBEDDED_AVATARS}, {EMBEDDED_AVATARS.stat().st_size / 1e6:.2f} MB")

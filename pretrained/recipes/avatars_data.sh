@@ -4,6 +4,7 @@
 # and Thumbs by DiceBear); what draws it, DiceBear's code and resvg, is MIT and MPL-2.0.
 #
 #     pretrained/recipes/avatars_data.sh            makes the file where `load_dataset` looks for it
+#     pretrained/recipes/avatars_data.sh --size 128    draws the same avatars at 128 pixels as well
 #     AVATARS_DIR=FOLDER pretrained/recipes/...     makes it there; set the variable also to load it
 set -euo pipefail
 cd "$(dirname "$0")/../.."
