@@ -494,6 +494,18 @@ def test_the_recipe_trains_both_and_they_are_measured(
         shares = [value for value in row.values() if isinstance(value, float)]
         assert shares and all(0 <= share <= 1 for share in shares)
     assert all({*measured.CONDITIONS} < {*row} for row in values["words"])
+    drawn = {row["attribute"]: row for row in values["quality"]}
+    assert {*drawn} == {
+        "other held-out pictures",
+        "variations",
+        *(f"words, by {name}" for name in measured.CONDITIONS),
+    }
+    assert all(row["frechet"] > 0 and 0 <= row["recall"] <= 1 for row in drawn.values())
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    other = drawn["other held-out pictures"]
+    assert f"| other held-out pictures | {other['frechet']:.2f} | {other['precision']:.3f}" in card
+    (head,) = [row for row in values["variations"] if row["attribute"] == "class"]
+    assert f"| class | {head['kept']:.3f} | {head['chance']:.3f} | {head['pictures']} |" in card
 
 
 def test_what_is_kept_changed_and_stays_is_told_from_what_the_judge_reads(

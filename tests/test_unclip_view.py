@@ -60,6 +60,15 @@ RESULTS = {
         {"attribute": "background", "pictures": 10, "kept": 0.6, "chance": 0.4},
     ],
     "words": [{"attribute": "head", "told": 20, "prior": 0.9, "text": 0.5, "nothing": 0.1}],
+    "quality": [
+        {
+            "attribute": "variations",
+            "pictures": 9,
+            "frechet": 30.12,
+            "precision": 0.5,
+            "recall": 0.25,
+        }
+    ],
     "differences": [{"attribute": "skin", "pictures": 9, "changed": 0.8, "others_stay": 0.7}],
 }
 
@@ -361,7 +370,8 @@ def test_what_was_measured_is_shown_of_these_weights_alone(shipped, tmp_path, mo
     weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     (folder / "results.json").write_text(json.dumps({**RESULTS, "weights": weights}))
     found = opening_message()["results"]
-    words, kept, moved = found["tables"]
+    words, kept, drawn, moved = found["tables"]
+    assert drawn["rows"] == [["Variations", "30.1", "0.50", "0.25"]]
     assert words["rows"] == [["Head", "90.0 %", "50.0 %", "10.0 %", "20"]]
     assert kept["says"] == "80.0 % are kept, 20.0 % by chance."  # weighted by pictures
     assert moved["title"].endswith("θ = 0.3") and moved["rows"][0][1:3] == ["80.0 %", "70.0 %"]
@@ -381,7 +391,7 @@ def test_results_that_are_something_else_are_refused():
     for text in ("[]", "{", json.dumps({"num": 3})):
         with pytest.raises(ValueError):
             UnclipResults.from_json(text)
-    bare = {k: v for k, v in RESULTS.items() if k not in ("variations", "words", "differences")}
+    bare = {k: v for k, v in RESULTS.items() if not isinstance(v, list)}
     assert results_tables(UnclipResults.from_json(json.dumps(bare))) == []
 
 

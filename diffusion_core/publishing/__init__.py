@@ -6,6 +6,7 @@ Its files:
     family_card  the same of a GAN, a VAE and a flow
     classifier_card  the same of a classifier that guides
     clip_card  the same of a CLIP
+    unclip_card  the same of a decoder of its embeddings
     upload  the files that go to the Hub, in one commit
 """
 
@@ -15,6 +16,7 @@ from .card import keep_default, write_card
 from .classifier_card import write_classifier_card
 from .clip_card import write_clip_card
 from .family_card import write_family_cards
+from .unclip_card import write_unclip_card
 from .upload import TOKENS, Pushed, Tell, push
 
 __all__ = [
@@ -27,4 +29,5 @@ __all__ = [
     "write_classifier_card",
     "write_clip_card",
     "write_family_cards",
+    "write_unclip_card",
 ]

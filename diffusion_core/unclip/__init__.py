@@ -40,6 +40,7 @@ from .learning import (
 from .prior import PriorConfig, PriorNetwork, better_of_two, fresh_prior
 from .results import (
     ChangedAttribute,
+    DrawnQuality,
     KeptAttribute,
     ToldAttribute,
     UnclipResults,
@@ -59,6 +60,7 @@ __all__ = [
     "BoundDecoder",
     "CaptionedEmbeddings",
     "ChangedAttribute",
+    "DrawnQuality",
     "Components",
     "Decoder",
     "DecoderConfig",

@@ -25,6 +25,7 @@ from ..fields import (
 )
 
 _SHARE, _COUNT = number(0, 1), whole(1, 10**9)
+_DISTANCE = number(-1, 1e9)
 _RESULTS: dict[str, Kind] = {
     "weights": text(200),
     "num": whole(0, 10**9),
@@ -35,6 +36,7 @@ _RESULTS: dict[str, Kind] = {
     "variations": listed(mapping(), 0, 100),
     "words": listed(mapping(), 0, 100),
     "differences": listed(mapping(), 0, 100),
+    "quality": listed(mapping(), 0, 100),
 }
 _NAME: dict[str, Kind] = {"attribute": text(100, least=1)}
 RowT = TypeVar("RowT")
@@ -94,6 +96,25 @@ class ChangedAttribute:
 
 
 @dataclass(frozen=True)
+class DrawnQuality:
+    """Pictures beside held-out ones, in the judge's features.
+
+    Attributes:
+        attribute: What was drawn, in words.
+        pictures: Number of them; of the held-out ones beside them, those of the same number.
+        frechet: Frechet distance.
+        precision: Share of the pictures that lie among held-out ones (Kynkäänniemi et al. 2019).
+        recall: Share of the held-out ones that lie among the pictures.
+    """
+
+    attribute: str
+    pictures: int
+    frechet: float
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
 class UnclipResults:
     """What was measured, and with what.
 
@@ -107,6 +128,7 @@ class UnclipResults:
         variations: An attribute each.
         words: An attribute each.
         differences: An attribute each.
+        quality: What was drawn by each condition, beside held-out pictures.
     """
 
     weights: str
@@ -118,6 +140,7 @@ class UnclipResults:
     variations: tuple[KeptAttribute, ...] = ()
     words: tuple[ToldAttribute, ...] = ()
     differences: tuple[ChangedAttribute, ...] = ()
+    quality: tuple[DrawnQuality, ...] = ()
 
     @classmethod
     def from_json(cls, data: str | bytes) -> UnclipResults:
@@ -138,6 +161,9 @@ class UnclipResults:
             differences=_rows(
                 values, "differences", ChangedAttribute, "pictures", "changed", "others_stay"
             ),
+            quality=_rows(
+                values, "quality", DrawnQuality, "pictures", "precision", "recall", "frechet"
+            ),
         )
 
 
@@ -145,6 +171,8 @@ def _rows(
     values: dict[str, Any], of: str, row: type[RowT], count: str, *shares: str
 ) -> tuple[RowT, ...]:
     kinds: dict[str, Kind] = {**_NAME, count: _COUNT, **dict.fromkeys(shares, _SHARE)}
+    if "frechet" in kinds:
+        kinds["frechet"] = _DISTANCE
     found = []
     for each in values.get(of, []):
         check_fields(each, kinds, required=tuple(kinds), of=f"a row of its {of}", others=True)

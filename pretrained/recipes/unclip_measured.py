@@ -1,4 +1,4 @@
-"""Measure DALL·E 2 on the avatars, and keep the results beside the decoder.
+"""Measure DALL·E 2 on the avatars, and keep the results and a card beside the decoder.
 
     python -m pretrained.recipes.unclip_measured runs/unclip --prior runs/unclip-prior \
         --clip runs/clip
@@ -11,6 +11,7 @@ variations   a held-out picture is encoded and drawn anew from fresh noise: of t
 words        a caption is drawn by three conditions from the same noise: what the prior makes of it,
              the embedding of the caption itself, and nothing (figure 8 of Ramesh et al. 2022); of
              the captions that tell an attribute, the share that shows it
+quality      all these pictures beside as many held-out ones: Frechet distance, precision, recall
 differences  the embedding of a picture is moved along the difference of two captions, of what is
              there and of another value of one attribute; drawn from the same noise, the share that
              shows the asked value, and of all other attributes the share that stays as it was
@@ -24,6 +25,7 @@ import json
 import shlex
 import sys
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,12 +39,15 @@ from diffusion_core.conditioning import CLASS, AttributeNames
 from diffusion_core.device import best_device
 from diffusion_core.evaluation import (
     AttributeJudge,
+    frechet_distance,
     judged,
     load_judge,
+    precision_recall,
     rights,
 )
 from diffusion_core.files import write_text
 from diffusion_core.glide import CaptionedPictures, describe, told_condition
+from diffusion_core.publishing import write_unclip_card
 from diffusion_core.samplers import sample
 from diffusion_core.seeding import draw_noise, seeded
 from diffusion_core.unclip import (
@@ -52,6 +57,7 @@ from diffusion_core.unclip import (
     load_decoder,
     load_prior,
     text_difference,
+    unclip_results,
 )
 from pretrained.recipes.clip import captioned
 from pretrained.recipes.glide import SHIPPED
@@ -102,6 +108,10 @@ class Measured:
 
     def seen(self, z: Tensor | None, num: int) -> Tensor:
         """What the judge reads in pictures drawn from embeddings (num, D), (num, 1 + K)."""
+        return self.read(z, num)[1]
+
+    def read(self, z: Tensor | None, num: int) -> tuple[Tensor, Tensor]:
+        """The judge's features of such pictures, (num, F), and what it reads in them."""
         found = []
         for part in torch.arange(num).split(BATCH):
             noise = draw_noise(
@@ -116,8 +126,9 @@ class Measured:
                 spacing="karras",
             )
             x0 = deque(walk, maxlen=1)[0].x_prev.cpu().clamp(-1, 1)
-            found.append(judged(self.judge, x0)[1])
-        return torch.cat(found)
+            found.append(judged(self.judge, x0))
+        features, labels = zip(*found, strict=True)
+        return torch.cat(features), torch.cat(labels)
 
 
 def variations(by: Measured, num: int) -> list[dict[str, Any]]:
@@ -137,8 +148,21 @@ def variations(by: Measured, num: int) -> list[dict[str, Any]]:
     ]
 
 
-def words(by: Measured, prior: Path, clip: Path, num: int, scale: float) -> list[dict[str, Any]]:
-    """The share of each attribute that captions tell and pictures show, by condition."""
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Held-out captions, and the embeddings that a decoder may be given for them.
+
+    Attributes:
+        told: What they tell, (num, 1 + K), -1 of what they do not.
+        embeddings: For each of `CONDITIONS` (num, D), or None of no embedding.
+    """
+
+    told: Tensor
+    embeddings: tuple[Tensor | None, ...]
+
+
+def asked(by: Measured, prior: Path, clip: Path, num: int, scale: float) -> Asked:
+    """Captions of held-out avatars, with what the prior makes of them, and their own embeddings."""
     model = load_prior(prior, load_clip(clip)).to(by.decoder.device)
     captions = [
         describe(by.data.records.facts(i), SEED, "unclip words", i)
@@ -149,13 +173,42 @@ def words(by: Measured, prior: Path, clip: Path, num: int, scale: float) -> list
     z = drawn_embeddings(model, y, seeded(SEED, "unclip prior"), guidance_scale=scale)
     with torch.no_grad():
         g = by.decoder.clip.encode_captions(y.to(by.decoder.device))
-    shares = [rights(by.seen(each, num), told).tolist() for each in (z, g, None)]
+    return Asked(told, (z, g, None))
+
+
+def words(by: Measured, those: Asked) -> list[dict[str, Any]]:
+    """The share of each attribute that captions tell and pictures show, by condition."""
+    num, told = len(those.told), those.told
+    shares = [rights(by.seen(each, num), told).tolist() for each in those.embeddings]
     counts = (told >= 0).sum(dim=0).tolist()
     return [
         {"attribute": name, "told": n, **dict(zip(CONDITIONS, row, strict=True))}
         for name, n, *row in zip(by.names, counts, *shares, strict=True)
         if n
     ]
+
+
+def quality(by: Measured, those: Asked, num: int) -> list[dict[str, Any]]:
+    """Variations, and pictures by each condition, beside as many held-out pictures.
+
+    Frechet distance, precision and recall in the judge's features, and the same of other held-out
+    pictures, which is what perfect ones would have.
+    """
+    indices = by.chosen(2 * num, "unclip variations")
+    x0, rest = (by.data.pictures.batch(part)[0] for part in (indices[:num], indices[num:]))
+    real = judged(by.judge, x0)[0]
+    drawn = {
+        "other held-out pictures": judged(by.judge, rest)[0],
+        "variations": by.read(encode(by.decoder.clip, x0), num)[0],
+    }
+    for name, z in zip(CONDITIONS, those.embeddings, strict=True):
+        drawn[f"words, by {name}"] = by.read(z, num)[0]
+    rows = []
+    for name, features in drawn.items():
+        found = precision_recall(features, real)
+        row = {"attribute": name, "pictures": num, "frechet": frechet_distance(features, real)}
+        rows.append({**row, "precision": found.precision, "recall": found.recall})
+    return rows
 
 
 def differences(by: Measured, num: int, share: float) -> list[dict[str, Any]]:
@@ -220,7 +273,7 @@ def main(
     guidance_scale: Annotated[float, typer.Option(help="Scale of the decoder's guidance.")] = 2.0,
     prior_scale: Annotated[float, typer.Option(help="Scale of the prior's guidance.")] = 2.0,
 ) -> None:
-    """Measure variations, words and text differences, and keep them beside the decoder."""
+    """Measure variations, words, quality and differences; keep results and a card with them."""
     decoder = load_decoder(folder, load_clip(clip)).to(best_device())
     reader, known = load_judge(judge), load_checkpoint(menus).config
     assert isinstance(reader, AttributeJudge) and isinstance(known, CheckpointConfig)
@@ -245,18 +298,23 @@ def main(
             ["python", "-m", "pretrained.recipes.unclip_measured", *sys.argv[1:]]
         ),
     }
-    for name, rows in (
-        ("variations", variations(by, num) if num else []),
-        ("words", words(by, prior, clip, num, prior_scale) if num else []),
-        ("differences", differences(by, num_differences, share) if num_differences else []),
-    ):
-        values[name] = rows
+    those = asked(by, prior, clip, num, prior_scale) if num else None
+    measures: dict[str, Callable[[], list[dict[str, Any]]]] = {}
+    if those is not None:
+        measures["variations"] = lambda: variations(by, num)
+        measures["words"] = lambda: words(by, those)
+        measures["quality"] = lambda: quality(by, those, num)
+    if num_differences:
+        measures["differences"] = lambda: differences(by, num_differences, share)
+    for name, measure in measures.items():
+        values[name] = rows = measure()
         for row in rows:
             told = ", ".join(
                 f"{key} {value:.3f}" for key, value in row.items() if isinstance(value, float)
             )
             print(f"{name}, {row['attribute']:>10}: {told}", flush=True)
         write_text(folder / RESULTS, json.dumps(values, indent=2) + "\n")
+    write_unclip_card(folder, decoder, unclip_results(folder))
 
 
 if __name__ == "__main__":

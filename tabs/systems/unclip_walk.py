@@ -670,6 +670,20 @@ def results_tables(results: UnclipResults) -> list[MeasuredTable]:
                 + ".",
             }
         )
+    if drawn := results.quality:
+        tables.append(
+            {
+                "title": "Beside held-out pictures",
+                "columns": ["Drawn", "Frechet distance", "Precision", "Recall"],
+                "rows": [
+                    [as_words(r.attribute), f"{r.frechet:.1f}", f"{r.precision:.2f}"]
+                    + [f"{r.recall:.2f}"]
+                    for r in drawn
+                ],
+                "says": f"{drawn[0].pictures:,} pictures of each, in the judge's features; with as "
+                "few, the first row is what is to be had.",
+            }
+        )
     if moved := results.differences:
         tables.append(
             {
