@@ -207,18 +207,25 @@ def _shared_models_are_as_before(request: pytest.FixtureRequest) -> Iterator[Non
 @pytest.fixture(autouse=True)
 def _nothing_stays_in_the_queue() -> Iterator[None]:
     """A test that leaves a computation in the queue, or holds it, lets a later one wait forever."""
+
+    def queue() -> Any:
+        module = sys.modules.get("tabs.shared.compute_queue")
+        return module and module.COMPUTE_QUEUE
+
+    places = [*queue().running, *queue().waiting] if queue() else []
     yield
-    module = sys.modules.get("tabs.shared.compute_queue")
-    if module is None:
+    if not queue():
         return
-    queue, end = module.COMPUTE_QUEUE, time.monotonic() + 60
-    while (left := [*queue.running, *queue.waiting]) and time.monotonic() < end:
-        queue.sweep()  # a page that was closed is missed after some seconds
+    end = time.monotonic() + 60
+    while left := [p for p in (*queue().running, *queue().waiting) if p not in places]:
+        if time.monotonic() > end:
+            break
+        queue().sweep()  # a page that was closed is missed after some seconds
         time.sleep(0.05)
-    with queue.changed:
-        queue.running.clear()  # the next test has what it needs
-        queue.waiting.clear()
-        paused, queue.paused = queue.paused, False
+    with queue().changed:
+        for place in left:
+            queue()._leave(place)  # the next test has what it needs
+        paused, queue().paused = queue().paused, False
     assert not left, f"the test left computations in the queue: {left}"
     assert not paused, "the test left the queue paused"
 
