@@ -13,6 +13,7 @@ import json
 import os
 import threading
 from collections import OrderedDict
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +28,9 @@ from tabs.denoise.form import PICTURE
 from tabs.shared import models, sessions
 from tabs.shared.compute_queue import COMPUTE_QUEUE
 from tabs.systems import glide_walk, unclip_walk
+from tabs.systems.glide_form import GlideForm
 from tabs.systems.unclip_card import Drawing, UnclipCard
+from tabs.systems.unclip_form import UnclipForm
 
 ROOT = Path(__file__).parents[1]
 CAT = ROOT / "tabs" / "static" / "pictures" / "chelsea.png"
@@ -272,6 +275,7 @@ def listen(lines, heard: list[str]) -> None:
 MEASURING = ("facts_now", "measured_presets", "refilled", "preset_values")
 # Of those that need what only a page can hold: a component's functions, and a step that is shown.
 HELD_BY_PAGE = ("keep", "qr_code", "zip_file", "move_along", "follow_player")
+GLIDE_CONTROLS = len(fields(GlideForm))
 EVENTS = [n for n, kind in DOORS.items() if kind == "queued" and n not in HELD_BY_PAGE]
 EVENTS += [f"seen_view of {view}" for view in INSIDE]
 EVENTS.remove("seen_view")
@@ -304,15 +308,15 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
         controls = len(data) - (3 if name == "switch" else 2)
         data[controls] = card(seed=13)
     if name == "draw_captions_first":
-        data[6] = "glide"  # the system that is seen, behind the six controls
+        data[GLIDE_CONTROLS] = "glide"  # the system that is seen, behind the controls
     if name == "draw_embedding_first":
-        data[14] = "unclip"  # behind the fourteen controls
+        data[len(fields(UnclipForm))] = "unclip"
     if name == "replay_embedding":
         data[0] = unclip_card()
     if name in ("go_on_with", "replay_captions"):
-        data[6 if name == "go_on_with" else 0] = words_card()
+        data[GLIDE_CONTROLS if name == "go_on_with" else 0] = words_card()
     if name == "go_on_with":
-        data[7] = 2
+        data[GLIDE_CONTROLS + 1] = 2
     if name == "switch":
         data[0], data[-2] = dict(models.available())["tiny"], 2
     if name == "replay":
