@@ -33,7 +33,7 @@ def write_unclip_card(folder: Path, decoder: Decoder, results: UnclipResults) ->
         folder / CARD,
         f"""{_FRONT}# {folder.name}
 
-The decoder of an unCLIP of {config.dataset}: draws a picture, {H} × {W} × {C}, that has a given \
+The decoder of an unCLIP: draws a picture, {H} × {W} × {C}, that has a given \
 embedding z_i of a CLIP (Ramesh et al. 2022, section 2.1). {count:,} parameters. It belongs to the \
 CLIP with weights {config.clip[:8]}, and is refused with another.
 
@@ -41,7 +41,7 @@ CLIP with weights {config.clip[:8]}, and is refused with another.
 
     {training.get("command", "")}
 
-{told}. {training.get("steps", 0):,} steps done.
+{told}. {training.get("steps", 0):,} steps done, on {config.dataset}.
 
 ## What it draws
 
