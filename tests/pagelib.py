@@ -324,7 +324,8 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def number(page: Page, label: str, value: int) -> None:
-    field = page.get_by_label(re.compile(rf"(number input for )?{label}$")).first
+    every = page.get_by_label(re.compile(rf"(number input for )?{label}$"))
+    field = every.filter(visible=True).first  # another tab that was seen may have one of its name
     field.fill(str(value))
     field.press("Tab")
 
