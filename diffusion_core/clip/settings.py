@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -46,7 +47,7 @@ SettingsT = TypeVar("SettingsT", bound="OnClipSettings")
 
 
 @dataclass(frozen=True)
-class OnClipSettings:
+class OnClipSettings(ABC):
     """Everything but the weights, a `checkpoint.ModelSettings`; a subclass has a `network` too.
 
     Attributes:
@@ -81,13 +82,13 @@ class OnClipSettings:
         schedule_from(self.schedule)
 
     @staticmethod
+    @abstractmethod
     def read_shape(values: dict[str, Any]) -> Any:
         """The network's shape, from plain values.
 
         Raises:
             ValueError: if a field is missing or holds something else.
         """
-        raise NotImplementedError
 
     @property
     def class_names(self) -> tuple[str, ...]:
