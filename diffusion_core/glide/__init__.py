@@ -5,8 +5,10 @@ captions      captions by a grammar, and captions as numbers
 records       the facts that captions are written of; pictures with captions
 text_encoder  a transformer over the words
 network       the UNet that is asked in words, begun from one with classes
-learning      its training in two stages, each of which can go on
-store         the network as a folder, and as a `Checkpoint`
+inpainting    the network that fills holes by words, begun from that
+learning      their trainings, each of which can go on
+in_words      the loop of training on pictures with captions
+store         both networks as folders, and as a `Checkpoint`
 results       what was measured of it
 
 Schedule, denoiser, guidance, samplers and run cards are those of classes: a caption is a condition.
@@ -24,12 +26,21 @@ from .captions import (
     told_condition,
     words_of,
 )
+from .in_words import train_in_words
+from .inpainting import (
+    BoundInpainter,
+    Inpainter,
+    InpainterShape,
+    draw_known,
+    inpainter_from,
+)
 from .learning import (
     MenuTargets,
     TextStep,
     draw_captions,
     glide_training,
     learn_glide,
+    learn_inpainter,
     learn_text,
     text_training,
 )
@@ -38,12 +49,16 @@ from .records import AvatarRecords, CaptionedPictures, Records, caption_of
 from .results import AskedInWords, GlideResults, glide_results
 from .store import (
     GlideConfig,
+    InpainterConfig,
+    InpainterModel,
     is_glide,
     load_glide,
+    load_inpainter,
     load_model,
     read_glide_settings,
     reads_words,
     save_glide,
+    save_inpainter,
 )
 from .text_encoder import TextEncoder, TextEncoderConfig
 
@@ -52,12 +67,17 @@ __all__ = [
     "VOCABULARY",
     "AskedInWords",
     "AvatarRecords",
+    "BoundInpainter",
     "Caption",
     "CaptionedPictures",
     "GlideConfig",
     "GlideNetwork",
     "GlideNetworkConfig",
     "GlideResults",
+    "Inpainter",
+    "InpainterConfig",
+    "InpainterModel",
+    "InpainterShape",
     "MenuTargets",
     "Records",
     "TextEncoder",
@@ -69,19 +89,25 @@ __all__ = [
     "caption_of",
     "describe",
     "draw_captions",
+    "draw_known",
     "glide_results",
     "glide_shape",
     "glide_training",
+    "inpainter_from",
     "is_glide",
     "learn_glide",
+    "learn_inpainter",
     "learn_text",
     "load_glide",
+    "load_inpainter",
     "load_model",
     "meaning",
     "read_glide_settings",
     "reads_words",
     "save_glide",
+    "save_inpainter",
     "text_training",
     "told_condition",
+    "train_in_words",
     "words_of",
 ]

@@ -30,9 +30,11 @@ from torch import Tensor
 
 from ..conditioning import AttributeNames, ConditionEncoder
 from ..schedule import Schedule
-from ..training import TrainConfig, TrainingState, TrainStep, learning_rate_at, train
-from ..training_runs import STATE_FILE, read_state, write_state
+from ..training import TrainConfig, TrainingState, TrainStep, learning_rate_at
+from ..training_runs import read_state, write_state
 from .captions import Tokenizer, told_condition
+from .in_words import train_in_words
+from .inpainting import Inpainter, draw_known
 from .network import GlideNetwork
 from .records import CaptionedPictures, Records, caption_of
 from .text_encoder import TextEncoder
@@ -218,19 +220,32 @@ def learn_glide(
         ValueError: if the folder holds a training with other settings.
         FloatingPointError: if the gradient is not finite.
     """
-    state: TrainingState[GlideNetwork] = TrainingState.of(network, config, device)
-    shape = dataclasses.asdict(network.config)
-    settings = _settings(config, shape, len(data.records), data.tokenizer)
-    fixed = [
-        k for k, v in network.named_children() if not any(p.requires_grad for p in v.parameters())
-    ]
-    settings["data"] |= {"content": data.pictures.content, "captions": data.seed, "fixed": fixed}
-    file = None if folder is None else folder / STATE_FILE
-    if file is not None and file.exists():
-        read_state(file, settings, schedule, state)
-    for step in train(config, state, schedule, data):
-        _save(file, settings, schedule, state, config)
-        yield step
+    yield from train_in_words(
+        network, data, schedule, config, folder=folder, device=device, fixed=True
+    )
+
+
+def learn_inpainter(
+    network: Inpainter,
+    data: CaptionedPictures,
+    schedule: Schedule,
+    config: TrainConfig,
+    *,
+    folder: Path | None = None,
+    device: torch.device | str = "cpu",
+) -> Iterator[TrainStep[Inpainter]]:
+    """Train a network to fill holes of pictures with captions, and yield after every step.
+
+    The loss is that of all pixels (Nichol et al. 2021, section 2.4); see `draw_known` for the
+    holes. Arguments and errors are those of `learn_glide`.
+    """
+
+    def given(step: int, x0: Tensor) -> tuple[Tensor, Tensor]:
+        return x0, draw_known(config.seed, step, tuple(x0.shape))
+
+    yield from train_in_words(
+        network, data, schedule, config, folder=folder, device=device, given=given, fixed=True
+    )
 
 
 def _settings(

@@ -93,6 +93,11 @@ class GlideNetworkConfig:
         return cls(**{**values, "unet": unet_from(values["unet"]), "text": text})
 
     @property
+    def trunk(self) -> UNetConfig:
+        """The UNet that is built: that of the pictures, or one that sees more."""
+        return self.unet
+
+    @property
     def sample_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the images that it denoises."""
         return self.unet.sample_shape
@@ -218,7 +223,7 @@ class GlideNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.text = TextEncoder(config.text)
-        self.unet = UNet(config.unet)
+        self.unet = UNet(config.trunk)
         options: dict[str, Any] = {"groups": config.unet.norm_groups, "eps": config.unet.norm_eps}
         self.cross = nn.ModuleDict(
             {

@@ -10,8 +10,9 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
+import torch
 from safetensors import safe_open
 from torch import Tensor
 
@@ -23,6 +24,7 @@ from ..checkpoint import (
     load_checkpoint,
     load_network,
     parameters_in,
+    read_folder,
     save_network,
     schedule_from,
 )
@@ -40,10 +42,11 @@ from ..fields import (
     printable,
     text,
 )
+from ..schedule import Schedule
 from .captions import Tokenizer, words_of
+from .inpainting import Inpainter, InpainterShape
 from .network import GlideNetwork, GlideNetworkConfig
 
-FORMAT = "diffusion-playground-glide/1"
 FIELDS: dict[str, Kind] = {
     "network": mapping(),
     "schedule": mapping(),
@@ -55,6 +58,7 @@ FIELDS: dict[str, Kind] = {
     "clip_x0": number(0, 1000),
     "notes": listed(text(10_000, lines=True), 0, 100),
 }
+SettingsT = TypeVar("SettingsT", bound="GlideConfig")
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class GlideConfig:
     Raises:
         ValueError: if vocabulary and network do not fit, or there is no such schedule.
     """
+
+    FORMAT: ClassVar[str] = "diffusion-playground-glide/1"
+    SHAPE: ClassVar[type[GlideNetworkConfig]] = GlideNetworkConfig
 
     network: GlideNetworkConfig
     schedule: dict[str, Any]
@@ -129,23 +136,68 @@ class GlideConfig:
 
     def to_json(self) -> str:
         """The settings as JSON."""
-        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
+        return json.dumps({"format": self.FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, data: str | bytes) -> GlideConfig:
+    def from_json(cls: type[SettingsT], data: str | bytes) -> SettingsT:
         """Read what `to_json` wrote.
 
         Raises:
             ValueError: if it is something else.
         """
         values = parse_json(data, f"its {CONFIG}")
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-            raise ValueError(f"its {CONFIG} is not of the form {FORMAT}.")
+        if not isinstance(values, dict) or values.pop("format", None) != cls.FORMAT:
+            raise ValueError(f"its {CONFIG} is not of the form {cls.FORMAT}.")
         check_fields(values, FIELDS, required=("network", "schedule", "vocabulary"))
-        values["network"] = GlideNetworkConfig.from_dict(values["network"])
+        values["network"] = cls.SHAPE.from_dict(values["network"])
         for name in ("vocabulary", "notes"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class InpainterConfig(GlideConfig):
+    """The settings of a network that fills holes by words: a form and a shape of its own."""
+
+    FORMAT: ClassVar[str] = "diffusion-playground-glide-inpainting/1"
+    SHAPE: ClassVar[type[GlideNetworkConfig]] = InpainterShape
+
+
+@dataclass(frozen=True, eq=False)
+class InpainterModel:
+    """A network that fills holes by words, from its folder.
+
+    Attributes:
+        network: The network, in evaluation mode.
+        schedule: The schedule that it was trained with.
+        config: Its settings.
+        name: Its folder's name.
+        weights_hash: SHA-256 of its weights file, hex.
+    """
+
+    network: Inpainter
+    schedule: Schedule
+    config: InpainterConfig
+    name: str
+    weights_hash: str
+
+    def to(self, device: torch.device) -> InpainterModel:
+        """Move it to a device, in place; gives the model itself."""
+        self.network.to(device)
+        return self
+
+    def bound(self, known: Tensor, mask: Tensor) -> Checkpoint:
+        """A model of what fills holes of pictures: its walks are those of `inpaint`.
+
+        Args:
+            known: The pictures, (N, C, H, W) in [-1, 1].
+            mask: 1 where they are kept, 0 where they are filled in, (N, 1, H, W).
+
+        Raises:
+            ValueError: if one is of another shape.
+        """
+        network = self.network.bound(known, mask).eval()
+        return Checkpoint(network, self.schedule, self.config, self.name, self.weights_hash)
 
 
 def save_glide(
@@ -165,6 +217,13 @@ def save_glide(
     save_network(folder, network, config.network, config, card)
 
 
+def save_inpainter(
+    folder: str | Path, network: Inpainter, config: InpainterConfig, card: str | None = None
+) -> None:
+    """Write a network that fills holes by words; see `save_glide`."""
+    save_network(folder, network, config.network, config, card)
+
+
 def is_glide(folder: str | Path) -> bool:
     """Whether a folder holds a network that is asked in words."""
     try:
@@ -172,7 +231,7 @@ def is_glide(folder: str | Path) -> bool:
             values = parse_json(opened.read(MAX_BYTES + 1), f"its {CONFIG}")
     except (OSError, ValueError):
         return False
-    return isinstance(values, dict) and values.get("format") == FORMAT
+    return isinstance(values, dict) and values.get("format") == GlideConfig.FORMAT
 
 
 def read_glide_settings(folder: str | Path) -> GlideConfig:
@@ -209,6 +268,18 @@ def load_glide(folder: str | Path) -> Checkpoint:
     return load_network(
         folder, GlideConfig.from_json, lambda config: GlideNetwork(config.network), str(folder)
     )
+
+
+def load_inpainter(folder: str | Path) -> InpainterModel:
+    """Read a network that fills holes by words from its folder; see `load_glide`."""
+
+    def build(config: InpainterConfig) -> Inpainter:
+        assert isinstance(config.network, InpainterShape)
+        return Inpainter(config.network)
+
+    network, config, digest = read_folder(folder, InpainterConfig.from_json, build)
+    name, schedule = printable(Path(folder).name), schedule_from(config.schedule)
+    return InpainterModel(network, schedule, config, name, digest)
 
 
 def load_model(folder_or_hub_id: str | Path) -> Checkpoint:

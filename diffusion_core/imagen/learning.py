@@ -22,8 +22,6 @@ if it had not been, to the bit.
 from __future__ import annotations
 
 import dataclasses
-import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,23 +30,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..denoiser import PREDICTIONS, network_output
-from ..glide import CaptionedPictures, MenuTargets, draw_captions, text_training
-from ..process import q_sample
+from ..glide import (
+    CaptionedPictures,
+    MenuTargets,
+    draw_captions,
+    text_training,
+    train_in_words,
+)
 from ..schedule import Schedule
 from ..seeding import seeded
-from ..training import (
-    NetworkT,
-    TrainConfig,
-    TrainingState,
-    TrainStep,
-    draw_step,
-    learning_rate_at,
-    loss_weights,
-    squared_errors,
-    train,
-)
-from ..training_runs import STATE_FILE, ModuleTraining, read_state, train_module, write_state
+from ..training import TrainConfig, TrainStep
+from ..training_runs import ModuleTraining, train_module
 from .base import BaseNetwork
 from .captions import CaptionVector
 from .enlarger import Enlarger, augmented, shrunk
@@ -177,11 +169,7 @@ def learn_base(
         ValueError: if the folder holds a training with other settings.
         FloatingPointError: if the gradient is not finite.
     """
-    state: TrainingState[BaseNetwork] = TrainingState.of(network, config, device)
-    saves = _Saves(network, data, schedule, config, state, folder)
-    for step in train(config, state, schedule, data):
-        saves.save()
-        yield step
+    yield from train_in_words(network, data, schedule, config, folder=folder, device=device)
 
 
 def draw_augmentation(config: TrainConfig, step: int, small: Tensor) -> tuple[Tensor, Tensor]:
@@ -214,82 +202,10 @@ def learn_enlarger(
         ValueError: if the folder holds a training with other settings.
         FloatingPointError: if the gradient is not finite.
     """
-    state: TrainingState[Enlarger] = TrainingState.of(network, config, device)
-    saves = _Saves(network, data, schedule, config, state, folder)
-    network.train()
-    while (done := state.step) < config.num_steps:
-        start, rate = time.perf_counter(), learning_rate_at(config, done)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        x0, t, eps, y = draw_step(config, network.config, schedule, data, done)
-        z, level = draw_augmentation(config, done, shrunk(x0, network.config.ratio))
-        x_t = q_sample(x0, t, eps, schedule)
-        target = PREDICTIONS[config.prediction_type].target(x0, t, eps, schedule)
-        given = z.to(device), level.to(device)
 
-        def predict(x: Tensor, at: Tensor, words: Tensor | None, given: Any = given) -> Tensor:
-            return network(x, at, *given, words)
+    def given(step: int, x0: Tensor) -> tuple[Tensor, Tensor]:
+        return draw_augmentation(config, step, shrunk(x0, network.config.ratio))
 
-        words = None if y is None else y.to(device)
-        output = network_output(predict, network.config, x_t.to(device), t.to(device), words)
-        losses = squared_errors(output, target.to(device))
-        loss = (loss_weights(config, t, schedule).to(device) * losses).mean()
-        state.optimizer.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), config.grad_clip)
-        if not math.isfinite(length := float(norm)):
-            raise FloatingPointError(
-                f"Training diverged at step {done + 1}: the gradient is not finite. Lower the "
-                "learning rate; the same command then goes on from the last save."
-            )
-        state.optimizer.step()
-        state.ema.update_parameters(network)
-        state.step = done + 1
-        saves.save()
-        seconds = time.perf_counter() - start
-        average: Any = state.ema.module
-        yield TrainStep(
-            state.step, float(loss.detach()), t, losses.detach().cpu(), rate, length, seconds,
-            average, network,
-        )  # fmt: skip
-
-
-class _Saves:
-    """The state of a training in its folder: read at the beginning, saved every so many steps."""
-
-    def __init__(
-        self,
-        network: BaseNetwork | Enlarger,
-        data: CaptionedPictures,
-        schedule: Schedule,
-        config: TrainConfig,
-        state: TrainingState[NetworkT],
-        folder: Path | None,
-    ) -> None:
-        """Load what the folder holds into the state.
-
-        Raises:
-            ValueError: if it holds a training with other settings, or the pictures do not fit.
-        """
-        if data.pictures.shape != network.config.sample_shape:
-            own, theirs = (
-                " × ".join(map(str, shape))
-                for shape in (network.config.sample_shape, data.pictures.shape)
-            )
-            raise ValueError(f"The network takes pictures of {own}, and these have {theirs}.")
-        told: dict[str, Any] = {"content": data.pictures.content, "captions": data.seed}
-        told |= {"vocabulary": " ".join(data.tokenizer.vocabulary), "records": len(data.records)}
-        shape = dataclasses.asdict(network.config)
-        self.settings = {"train": dataclasses.asdict(config), "unet": shape, "data": told}
-        self.schedule, self.config, self.state = schedule, config, state
-        self.file = None if folder is None else folder / STATE_FILE
-        if self.file is not None and self.file.exists():
-            read_state(self.file, self.settings, schedule, state)
-
-    def save(self) -> None:
-        """Save the state where it is time."""
-        step = self.state.step
-        if self.file is None or (step % self.config.save_every and step != self.config.num_steps):
-            return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        write_state(self.file, self.settings, self.schedule, self.state, "fp32")
+    yield from train_in_words(
+        network, data, schedule, config, folder=folder, device=device, given=given
+    )

@@ -1,10 +1,12 @@
-"""The recorded commands that train the avatars that are asked in words, in two stages.
+"""The recorded commands that train the avatars that are asked in words.
 
     python -m pretrained.recipes.glide text         captions to the vectors of the menus
     python -m pretrained.recipes.glide pictures     the whole network, on avatars with captions
     python -m pretrained.recipes.glide pictures --only-words    its UNet stays: an hour of a CPU
+    python -m pretrained.recipes.glide inpainting   a network that fills holes of them by words
 
-Each goes on from its last save when it is started again. `text` needs the avatars' model and no
+Each goes on from its last save when it is started again. `inpainting` begins with what `text` or
+`pictures` left, whose text encoder stays. `text` needs the avatars' model and no
 picture, and leaves in its folder a model that can be asked in words for all that the menus have.
 `pictures` begins with that, and learns what they have not, from the data set "avatars" as
 avatars_data.sh makes it today: an older file has fewer records.
@@ -16,6 +18,7 @@ import dataclasses
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -31,26 +34,37 @@ from diffusion_core.glide import (
     CaptionedPictures,
     GlideConfig,
     GlideNetwork,
+    Inpainter,
+    InpainterConfig,
     MenuTargets,
     Tokenizer,
     begun_from,
     glide_shape,
     glide_training,
+    inpainter_from,
     learn_glide,
+    learn_inpainter,
     learn_text,
     load_glide,
     save_glide,
+    save_inpainter,
     text_training,
 )
+from diffusion_core.training import NetworkT, TrainConfig, TrainStep
 from pretrained.recipes.avatars_choices import PARTS, STYLES, Choice, choose
 
 SHIPPED = Path(__file__).parents[1] / "avatars"
+WORDS = SHIPPED.with_name("glide-avatars")
 EMBEDDED = "avatars-3000"
 SEED = 0
 
 Folder = Annotated[Path, typer.Option(help="Folder of the model and of the training's state.")]
 Steps = Annotated[int, typer.Option(help="Optimiser steps in all.")]
 SayEvery = Annotated[int, typer.Option(help="Steps between two lines.")]
+SaveEvery = Annotated[int, typer.Option(help="Steps between saves.")]
+BatchSize = Annotated[int, typer.Option(help="Pictures in a step.")]
+LearningRate = Annotated[float, typer.Option(help="The highest learning rate.")]
+Dataset = Annotated[str, typer.Option(help=f"avatars, or {EMBEDDED}, of which less is recorded.")]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
@@ -86,7 +100,7 @@ def text(
     batch_size: Annotated[int, typer.Option(help="Captions in a step.")] = 32,
     width: Annotated[int, typer.Option(help="Features of a token.")] = 96,
     layers: Annotated[int, typer.Option(help="Layers of the text encoder.")] = 4,
-    save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 100,
+    save_every: SaveEvery = 100,
     say_every: SayEvery = 50,
 ) -> None:
     """Train the text encoder to give the vectors of the menus."""
@@ -127,51 +141,90 @@ def pictures(
     out: Folder = Path("runs/glide"),
     init: Annotated[Path, typer.Option(help="What `text` left.")] = Path("runs/glide-text"),
     steps: Steps = 20_000,
-    batch_size: Annotated[int, typer.Option(help="Pictures in a step.")] = 32,
-    dataset: Annotated[
-        str, typer.Option(help=f"avatars, or {EMBEDDED}, of which less is recorded.")
-    ] = "avatars",
+    batch_size: BatchSize = 32,
+    dataset: Dataset = "avatars",
     only_words: Annotated[
         bool,
         typer.Option(help="Leave the UNet's own weights as they are: for a few steps on a CPU."),
     ] = False,
-    learning_rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 3e-4,
-    save_every: Annotated[int, typer.Option(help="Steps between saves.")] = 100,
+    learning_rate: LearningRate = 3e-4,
+    save_every: SaveEvery = 100,
     say_every: SayEvery = 50,
 ) -> None:
     """Train the whole network on avatars with captions, or only what reads the words."""
     begun = load_glide(init)
     assert isinstance(begun.config, GlideConfig) and isinstance(begun.network, GlideNetwork)
+    data, config = _captioned(dataset, begun.config), glide_training(steps, batch_size=batch_size)
+    config = dataclasses.replace(config, save_every=save_every, learning_rate=learning_rate)
+    network = begun.network.train().requires_grad_(True)
+    network.unet.requires_grad_(not only_words)
+    training = learn_glide(network, data, begun.schedule, config, folder=out, device=best_device())
+    for step, facts in _told(training, config, say_every, init, begun):
+        _keep(out, step.network, begun, f"{dataset} with captions", facts)
+
+
+@app.command()
+def inpainting(
+    out: Folder = Path("runs/glide-inpainting"),
+    init: Annotated[Path, typer.Option(help="A model that is asked in words.")] = WORDS,
+    steps: Steps = 20_000,
+    batch_size: BatchSize = 32,
+    dataset: Dataset = "avatars",
+    learning_rate: LearningRate = 3e-4,
+    save_every: SaveEvery = 100,
+    say_every: SayEvery = 50,
+) -> None:
+    """Train a network that fills holes of avatars by words; its text encoder stays."""
+    begun = load_glide(init)
+    assert isinstance(begun.config, GlideConfig) and isinstance(begun.network, GlideNetwork)
+    data, config = _captioned(dataset, begun.config), glide_training(steps, batch_size=batch_size)
+    config = dataclasses.replace(config, save_every=save_every, learning_rate=learning_rate)
+    network = inpainter_from(begun.network).train().requires_grad_(True)
+    network.text.requires_grad_(False)
+    training = learn_inpainter(
+        network, data, begun.schedule, config, folder=out, device=best_device()
+    )
+    for step, facts in _told(training, config, say_every, init, begun):
+        _keep(out, step.network, begun, f"{dataset} with captions and holes", facts)
+
+
+def _captioned(dataset: str, known: GlideConfig) -> CaptionedPictures:
+    """The pictures of a data set with captions of what is recorded of them."""
     file = (
         AvatarFile.embedded() if dataset == EMBEDDED else AvatarFile.read(find_avatars(), "train")
     )
-    data = CaptionedPictures(
-        load_dataset(dataset), AvatarRecords(file), begun.config.tokenizer, SEED
-    )
-    config = glide_training(steps, batch_size=batch_size, seed=SEED)
-    config = dataclasses.replace(config, save_every=save_every, learning_rate=learning_rate)
-    network, losses, began = begun.network.train().requires_grad_(True), [], time.perf_counter()
-    network.unet.requires_grad_(not only_words)
-    for step in learn_glide(
-        network, data, begun.schedule, config, folder=out, device=best_device()
-    ):
+    return CaptionedPictures(load_dataset(dataset), AvatarRecords(file), known.tokenizer, SEED)
+
+
+def _told(
+    training: Iterator[TrainStep[NetworkT]],
+    config: TrainConfig,
+    say_every: int,
+    init: Path,
+    begun: Checkpoint,
+) -> Iterator[tuple[TrainStep[NetworkT], dict[str, object]]]:
+    """Print how a training does, and yield the steps that are to be kept, with its facts."""
+    losses, began = list[float](), time.perf_counter()
+    for step in training:
         losses.append(step.loss)
-        if step.step % say_every == 0 or step.step == steps:
+        if step.step % say_every == 0 or step.step == config.num_steps:
             mean, seconds = sum(losses) / len(losses), time.perf_counter() - began
             print(
-                f"step {step.step:,} of {steps:,}: loss {mean:.4f}, "
+                f"step {step.step:,} of {config.num_steps:,}: loss {mean:.4f}, "
                 f"{seconds / len(losses):.2f} s a step",
                 flush=True,
             )
             losses, began = [], time.perf_counter()
-        if step.step % save_every == 0 or step.step == steps:
-            facts = {
-                "settings": dataclasses.asdict(config),
-                "steps": step.step,
-                "init": str(init),
-                "before": begun.config.training,
-            }
-            _keep(out, step.network, begun, f"{dataset} with captions", facts)
+        if step.step % config.save_every == 0 or step.step == config.num_steps:
+            yield (
+                step,
+                {
+                    "settings": dataclasses.asdict(config),
+                    "steps": step.step,
+                    "init": str(init),
+                    "before": begun.config.training,
+                },
+            )
 
 
 def _keep(
@@ -180,7 +233,8 @@ def _keep(
     """Write the model as it is now beside the state of its training."""
     known = begun.config
     command = shlex.join(["python", "-m", "pretrained.recipes.glide", *sys.argv[1:]])
-    config = GlideConfig(
+    fills = isinstance(network, Inpainter)
+    config = (InpainterConfig if fills else GlideConfig)(
         network.config,
         known.schedule,
         VOCABULARY if isinstance(known, CheckpointConfig) else known.tokenizer.vocabulary,
@@ -190,7 +244,10 @@ def _keep(
         {k: v for k, v in known.sampling.items() if k != "label"},
         known.clip_x0,
     )
-    save_glide(out, network, config)
+    if isinstance(network, Inpainter) and isinstance(config, InpainterConfig):
+        save_inpainter(out, network, config)
+    else:
+        save_glide(out, network, config)
 
 
 if __name__ == "__main__":
