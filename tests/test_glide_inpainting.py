@@ -9,6 +9,7 @@ from conftest import TINY_AVATARS, save_tiny_glide
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from diffusion_core.data import PART_BOXES
 from diffusion_core.generation import InitialImage, SamplingRequest, SamplingRun
 from diffusion_core.glide import (
     InpainterConfig,
@@ -193,7 +194,7 @@ def test_the_recipes_train_and_measure_it(tmp_path, avatars_folder, cpu):
         steps=2,
     )
     values = json.loads((tmp_path / "fills" / "results.json").read_text())
-    assert [row["part"] for row in values["rows"]] == [p for p in measured.HOLES for _ in range(3)]
+    assert [row["part"] for row in values["rows"]] == [p for p in PART_BOXES for _ in range(3)]
     for row in values["rows"]:
         assert 0 <= row["obeys"] <= 1 and 0 <= row["stays"] <= 1 and row["seam"] > 0
         assert row["count"] == 4

@@ -16,7 +16,17 @@ Its files:
 
 from __future__ import annotations
 
-from .avatars import CREDIT, EMBEDDED_AVATARS, FILE, RECIPE, AvatarFile, avatars_name, find_avatars
+from .avatars import (
+    CREDIT,
+    EMBEDDED_AVATARS,
+    FILE,
+    PART_BOXES,
+    RECIPE,
+    AvatarFile,
+    avatars_name,
+    find_avatars,
+    part_of_person,
+)
 from .dataset import ImageDataset
 from .images import (
     CROPS,
@@ -41,6 +51,7 @@ __all__ = [
     "EMBEDDED_FASHION",
     "FILE",
     "GRID_GAP",
+    "PART_BOXES",
     "RANGES",
     "RECIPE",
     "AvatarFile",
@@ -54,6 +65,7 @@ __all__ = [
     "load_dataset",
     "load_uploads",
     "parse_range",
+    "part_of_person",
     "read_picture",
     "read_raw",
     "to_levels",

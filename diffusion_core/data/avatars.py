@@ -29,6 +29,28 @@ CREDIT = (
     "by DiceBear, all CC0 1.0."
 )
 ACROSS = 60  # pictures in a row of the sheet
+# Where the parts of a person lie, at `SIDE` pixels: boxes (top, bottom, left, right) that belong to
+# the part, then those of them that do not.
+Box = tuple[int, int, int, int]
+PART_BOXES: dict[str, tuple[tuple[Box, ...], tuple[Box, ...]]] = {
+    "head": (((0, 54, 0, 64),), ((20, 54, 26, 52),)),
+    "face": (((24, 48, 26, 56),), ()),
+    "accessory": (((22, 42, 8, 56),), ()),
+    "clothing": (((48, 64, 0, 64),), ()),
+}
+
+
+def part_of_person(part: str) -> np.ndarray:
+    """Where a part of a person lies in an avatar, uint8 (64, 64), 1 where it does.
+
+    Args:
+        part: A key of `PART_BOXES`.
+    """
+    inside = np.zeros((SIDE, SIDE), np.uint8)
+    for boxes, value in zip(PART_BOXES[part], (1, 0), strict=True):
+        for top, bottom, left, right in boxes:
+            inside[top:bottom, left:right] = value
+    return inside
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,13 @@ from diffusion_core.checkpoint import (
     load_checkpoint,
 )
 from diffusion_core.conditioning import CLASS
-from diffusion_core.data import AvatarFile, find_avatars, from_uint8
+from diffusion_core.data import (
+    PART_BOXES,
+    AvatarFile,
+    find_avatars,
+    from_uint8,
+    part_of_person,
+)
 from diffusion_core.device import best_device
 from diffusion_core.evaluation import AttributeJudge, judged, load_judge
 from diffusion_core.files import write_text
@@ -53,15 +59,6 @@ MODULE = "pretrained.recipes.glide_inpainting_measured"
 SEED = 4
 BATCH = 25  # pictures that are filled together
 REPEATS = 5  # of each step of RePaint
-SIDE = 64
-# Where a part lies: rows and columns of boxes that are taken away, then of those that stay.
-Box = tuple[int, int, int, int]
-HOLES: dict[str, tuple[tuple[Box, ...], tuple[Box, ...]]] = {
-    "head": (((0, 54, 0, 64),), ((20, 54, 26, 52),)),
-    "face": (((24, 48, 26, 56),), ()),
-    "accessory": (((22, 42, 8, 56),), ()),
-    "clothing": (((48, 64, 0, 64),), ()),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,19 +82,14 @@ class Holes:
 
 def mask_of(part: str) -> Tensor:
     """1 where a picture stays, (1, 1, H, W)."""
-    mask = torch.ones(1, 1, SIDE, SIDE)
-    away, stays = HOLES[part]
-    for boxes, value in ((away, 0.0), (stays, 1.0)):
-        for top, bottom, left, right in boxes:
-            mask[:, :, top:bottom, left:right] = value
-    return mask
+    return 1 - torch.from_numpy(part_of_person(part))[None, None].float()
 
 
 def holes_of(part: str, pictures: Tensor, facts: list[dict[str, str]], num: int) -> Holes:
     """Pictures of persons of which a part is to become that of another one.
 
     Args:
-        part: The attribute, a key of `HOLES`.
+        part: The attribute, a key of `PART_BOXES`.
         pictures: All of them, (M, C, H, W).
         facts: What is recorded of each.
         num: How many are taken, of those that have the attribute.
@@ -256,7 +248,7 @@ def main(
         "command": shlex.join(["python", "-m", MODULE, *sys.argv[1:]]),
         "rows": [],
     }
-    for part in HOLES:
+    for part in PART_BOXES:
         holes = holes_of(part, pictures, facts, num)
         for method, repeats in (("trained", 1), ("RePaint", 1), ("RePaint", REPEATS)):
 

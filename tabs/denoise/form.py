@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,11 +25,13 @@ from ..shared.changed_network import ChangedNetwork
 from ..shared.class_menu import NO_CLASS, class_choices
 from ..shared.components import component
 from ..shared.forms import entry, parsed, table
+from ..shared.hole import mask_of as painted_mask
+from ..shared.hole import painter_message
 from ..shared.number_input import in_range, slider
 from ..shared.seed_input import seed_input
 from ..shared.start_image import StartImage
 from ..shared.text import LONGEST_NAME, original, printable
-from ..shared.wire import HoleMessage, as_base64
+from ..shared.wire import as_base64
 from .attributes import ANY, ATTRIBUTE_PARTS, SLOTS, attribute_updates, chosen_attributes
 from .sampler_words import LARGE_VARIANCE, LEARNED_VARIANCE, SAMPLER_WORDS
 
@@ -506,16 +506,7 @@ def hole_message(start: StartImage | None, model: str, before: str = "{}") -> st
         return "{}"
     if start is None:
         return "{}"
-    C, H, W = checkpoint.image_shape
-    px = as_base64(to_uint8(start.fit(checkpoint)[0])[0])
-    values: HoleMessage = {"width": W, "height": H, "channels": C, "px": px}
-    try:
-        known = json.loads(before)
-        if "mask" in known and all(known[k] == value for k, value in values.items()):
-            values["mask"] = known["mask"]
-    except (ValueError, TypeError, KeyError):
-        pass  # the painter is empty
-    return json.dumps(values)
+    return painter_message(to_uint8(start.fit(checkpoint)[0])[0], before)
 
 
 def mask_of(hole: str | None, checkpoint: Checkpoint) -> torch.Tensor:
@@ -525,15 +516,4 @@ def mask_of(hole: str | None, checkpoint: Checkpoint) -> torch.Tensor:
         ValueError: if nothing is painted, or it was painted for another size.
     """
     _, H, W = checkpoint.image_shape
-    try:
-        values = json.loads(hole or "{}")
-        opened = np.frombuffer(base64.b64decode(values.get("mask") or ""), np.uint8)
-    except (ValueError, AttributeError, TypeError, binascii.Error):
-        opened = np.zeros(0, np.uint8)
-    if not opened.any():
-        raise ValueError(
-            "Paint over the part that is to be filled, in the view Hole, then press Denoise."
-        )
-    if opened.size != H * W:
-        raise ValueError("The hole was painted for a model of another size; paint it again.")
-    return 1 - torch.from_numpy((opened > 0).astype(np.float32)).reshape(1, 1, H, W)
+    return painted_mask(hole, (H, W), "in the view Hole, then press Denoise")

@@ -378,6 +378,13 @@ class GalleryMessage(TypedDict):
     state: str
 
 
+class HoleShape(TypedDict):
+    """A hole that is offered to the painter."""
+
+    name: str
+    mask: str
+
+
 class HoleMessage(TypedDict):
     """The picture in which a hole is painted; the page sends it back with the mask."""
 
@@ -386,6 +393,7 @@ class HoleMessage(TypedDict):
     channels: int
     px: str
     mask: NotRequired[str]
+    shapes: NotRequired[list[HoleShape]]
 
 
 class Picture(TypedDict):

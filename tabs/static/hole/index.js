@@ -1,7 +1,7 @@
 // Painting a hole into a picture, at the model's own pixels.
 
 import { base64, bytes } from "../lib/bytes.js";
-import { find, findAll } from "../lib/dom.js";
+import { find, findAll, make } from "../lib/dom.js";
 import { parse } from "../lib/messages.js";
 import { paintLevels } from "../lib/pixels.js";
 import { dab, hatched, openPixels, shape } from "./mask.js";
@@ -48,6 +48,7 @@ export function mount(element, { props, trigger }) {
       } else if (data.mask && !message.mask) send(); // the server knows nothing of what is painted
       return;
     }
+    if (message.shapes) offer(message.shapes);
     const same = data && data.width === message.width && data.height === message.height;
     data = message;
     px = bytes(message.px);
@@ -86,13 +87,32 @@ export function mount(element, { props, trigger }) {
   canvas.addEventListener("pointerup", release);
   canvas.addEventListener("pointercancel", release);
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
-  for (const button of findAll(root, "[data-shape]", HTMLElement)) {
+  /** @param {HTMLElement} button @param {(w: number, h: number) => Uint8Array} made */
+  function opens(button, made) {
     button.addEventListener("click", () => {
       if (!data) return;
-      mask = shape(button.dataset.shape ?? "none", data.width, data.height);
+      mask = made(data.width, data.height);
       draw();
       send();
     });
+  }
+
+  /** Shapes of what the picture shows, in place of the painter's own. @param {import("../lib/messages.js").HoleShape[]} shapes */
+  function offer(shapes) {
+    for (const own of findAll(root, "[data-shape]:not([data-shape=none])", HTMLElement)) own.remove();
+    const group = find(root, ".shapes", HTMLElement);
+    const offered = shapes.map(({ name, mask: open }) => {
+      const button = make("button", { words: name });
+      Object.assign(button, { type: "button" });
+      button.dataset.shape = name;
+      opens(button, () => bytes(open));
+      return button;
+    });
+    group.prepend(...offered);
+  }
+
+  for (const button of findAll(root, "[data-shape]", HTMLElement)) {
+    opens(button, (w, h) => shape(button.dataset.shape ?? "none", w, h));
   }
   return receive;
 }

@@ -376,6 +376,14 @@
  */
 
 /**
+ * A hole that is offered to the painter.
+ *
+ * @typedef {object} HoleShape
+ * @property {string} name
+ * @property {string} mask uint8, 1 where the picture is made anew.
+ */
+
+/**
  * The picture in which a hole is painted; the page sends it back with the mask.
  *
  * @typedef {object} HoleMessage
@@ -384,6 +392,7 @@
  * @property {number} channels
  * @property {string} px
  * @property {string} [mask] uint8, 1 where the picture is made anew.
+ * @property {HoleShape[]} [shapes] Those that are offered, in place of the painter's own.
  */
 
 /**
