@@ -247,6 +247,22 @@ def save_tiny_glide(folder: Path, attends: bool = True) -> Path:
     return folder
 
 
+def save_tiny_inpainter(folder: Path, words: Path) -> Path:
+    """A network that fills holes, begun from one that is asked in words; it sees what is known."""
+    from diffusion_core import glide
+
+    begun = glide.load_glide(words)
+    network = glide.inpainter_from(begun.network)
+    with torch.no_grad():
+        channels = 4 * TINY_AVATARS.patch_size**2  # of picture and mask
+        torch.manual_seed(1)
+        network.unet.conv_in.weight[:, -channels:].normal_(std=0.1)
+    values = {f.name: getattr(begun.config, f.name) for f in dataclasses.fields(begun.config)}
+    config = glide.InpainterConfig(**values | {"network": network.config})
+    glide.save_inpainter(folder, network, config)
+    return folder
+
+
 def save_tiny_clip(folder: Path) -> Path:
     """A CLIP of the avatars' shape with random weights."""
     from diffusion_core import clip, glide

@@ -19,7 +19,13 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from conftest import save_tiny, save_tiny_glide, save_tiny_unclip, wait_for
+from conftest import (
+    save_tiny,
+    save_tiny_glide,
+    save_tiny_inpainter,
+    save_tiny_unclip,
+    wait_for,
+)
 from pagelib import free_port
 
 from diffusion_core.generation import RunCard, run
@@ -27,7 +33,9 @@ from tabs.denoise import run_registry
 from tabs.denoise.form import PICTURE
 from tabs.shared import models, sessions
 from tabs.shared.compute_queue import COMPUTE_QUEUE
-from tabs.systems import glide_walk, unclip_walk
+from tabs.systems import filling_walk, glide_walk, unclip_walk
+from tabs.systems.filling_card import FillingCard
+from tabs.systems.filling_form import FillingForm, opening_hole
 from tabs.systems.glide_form import GlideForm
 from tabs.systems.unclip_card import Drawing, UnclipCard
 from tabs.systems.unclip_form import UnclipForm
@@ -76,6 +84,8 @@ DOORS = {
     **dict.fromkeys(["guide", "guide_first", "switch", "replay_guided"], "queued"),  # of Systems
     **dict.fromkeys(["draw_captions", "draw_captions_first"], "queued"),
     **dict.fromkeys(["go_on_with", "replay_captions"], "queued"),
+    **dict.fromkeys(["fill_hole", "fill_hole_first", "replay_filling"], "queued"),
+    **dict.fromkeys(["stop_filling", "painted_picture"], "quick"),
     **dict.fromkeys(["draw_embedding", "draw_embedding_first", "replay_embedding"], "queued"),
     **dict.fromkeys(["stop_embedding", "shown_controls", "note_caption"], "quick"),
     **dict.fromkeys(["note_before", "note_after"], "quick"),
@@ -104,6 +114,8 @@ def page(tmp_path_factory):
         words = save_tiny_glide(tmp_path_factory.mktemp("shipped") / "glide-avatars")
         patch.setattr(glide_walk, "shipped_folder", lambda: words.parent)
         patch.setattr(unclip_walk, "shipped_folder", lambda: words.parent)
+        patch.setattr(filling_walk, "shipped_folder", lambda: words.parent)
+        save_tiny_inpainter(words.parent / filling_walk.INPAINTER, words)
         save_tiny_unclip(words.parent)
         # Gradio notices that a stream was closed as it sends the next heartbeat, else every 15 s.
         patch.setattr("gradio.utils.get_heartbeat_rate", lambda: 0.25)
@@ -212,6 +224,13 @@ def unclip_card() -> str:
     return UnclipCard(drawing, weights, {}, "0" * 64).to_json()
 
 
+def filling_card() -> str:
+    """A card of the view that fills holes, never filled before."""
+    form = FillingForm(hole=opening_hole(), steps=4)
+    filling = filling_walk.filling_of(form, 64)
+    return FillingCard(filling, filling_walk.fillers().weights, {}, "0" * 64).to_json()
+
+
 def component(demo, elem_id: str) -> int:
     return next(b._id for b in demo.blocks.values() if getattr(b, "elem_id", None) == elem_id)
 
@@ -311,6 +330,10 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
         data[GLIDE_CONTROLS] = "glide"  # the system that is seen, behind the controls
     if name == "draw_embedding_first":
         data[len(fields(UnclipForm))] = "unclip"
+    if name == "fill_hole_first":
+        data[len(fields(FillingForm))] = "filling"
+    if name == "replay_filling":
+        data[0] = filling_card()
     if name == "replay_embedding":
         data[0] = unclip_card()
     if name in ("go_on_with", "replay_captions"):

@@ -5,14 +5,13 @@ import json
 
 import pytest
 import torch
-from conftest import TINY_AVATARS, save_tiny_glide
+from conftest import TINY_AVATARS, save_tiny_glide, save_tiny_inpainter
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from diffusion_core.data import PART_BOXES
 from diffusion_core.generation import InitialImage, SamplingRequest, SamplingRun
 from diffusion_core.glide import (
-    InpainterConfig,
     InpainterShape,
     draw_known,
     glide_training,
@@ -20,7 +19,6 @@ from diffusion_core.glide import (
     learn_inpainter,
     load_glide,
     load_inpainter,
-    save_inpainter,
 )
 from pretrained.recipes import glide as recipe
 from pretrained.recipes import glide_inpainting_measured as measured
@@ -37,14 +35,7 @@ def words(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(words, tmp_path_factory):
     """The folder of a network that fills holes, which listens to what is known."""
-    network = inpainter_from(words.network)
-    torch.manual_seed(1)
-    with torch.no_grad():
-        network.unet.conv_in.weight[:, -KNOWN:].normal_(std=0.1)
-    values = {f.name: getattr(words.config, f.name) for f in dataclasses.fields(words.config)}
-    where = tmp_path_factory.mktemp("models") / "fills"
-    save_inpainter(where, network, InpainterConfig(**values | {"network": network.config}))
-    return where
+    return save_tiny_inpainter(tmp_path_factory.mktemp("models") / "fills", words.name)
 
 
 def given(side=SIDE):

@@ -6,12 +6,14 @@ import json
 import re
 
 import pytest
-from conftest import save_tiny_glide, save_tiny_unclip
+from conftest import save_tiny_glide, save_tiny_inpainter, save_tiny_unclip
 from pagelib import beyond, choose, faults, in_light_and_dark, pixels, press
 from playwright.sync_api import Page, expect
 
-from tabs.systems import glide_walk, unclip_walk
+from diffusion_core.data import part_of_person
+from tabs.systems import filling_walk, glide_walk, unclip_walk
 from tabs.systems.guided_walk import measured_curve
+from tabs.systems.pictures import held_out
 
 pytestmark = pytest.mark.browser
 MOVE = "(e, t) => { e.value = t; e.dispatchEvent(new Event('input', { bubbles: true })); }"
@@ -19,6 +21,7 @@ STAGE = "#guided-stage .guided"
 
 
 WORDS = "#glide-stage .glide"
+FILLING = "#filling-stage .filling"
 UNCLIP = "#unclip-stage .unclip"
 
 
@@ -199,6 +202,72 @@ def test_captions_are_drawn_looked_into_gone_on_with_and_opened_again(
     caption.fill("qwertz")
     page.locator("#page-header .bar").get_by_role("button", name="Draw").click()
     expect(page.locator("#glide-told")).to_contain_text("None of the caption's words is known")
+
+
+@pytest.fixture
+def fillers_shipped(tmp_path, monkeypatch):
+    """Small networks that fill holes, with random weights."""
+    save_tiny_glide(tmp_path / filling_walk.MODEL)
+    save_tiny_inpainter(tmp_path / filling_walk.INPAINTER, tmp_path / filling_walk.MODEL)
+    monkeypatch.setattr(filling_walk, "shipped_folder", lambda: tmp_path)
+
+
+def test_a_hole_is_painted_and_filled_by_both_networks_and_opened_again(
+    fillers_shipped, page, tmp_path
+):
+    page.get_by_role("tab", name="Systems", exact=True).click()
+    choose(page, "System", "GLIDE: inpainting")
+    run = walked(page, stage=FILLING)  # the first comes by itself
+    where, hole = "#filling-stage", page.locator("#filling-hole .hole")
+    expect(hole).to_have_attribute("data-open", str(int(part_of_person("head").sum())))
+
+    # A part of another picture: outside of it both pictures are the one that was there.
+    choose(page, "Picture", "Pink hair")
+    hole.get_by_role("button", name="clothes").press("Enter")
+    opened = part_of_person("clothing") > 0
+    expect(hole).to_have_attribute("data-open", str(int(opened.sum())))
+    page.locator("#filling-steps input[type=number]").fill("3")
+    caption = page.locator("#filling-caption textarea")
+    caption.fill("a woman in a green shirt")
+    expect(page.locator("#filling-caption-words .unknown")).to_contain_text("the word 'woman'")
+    page.locator("#filling-run").click()
+    run = walked(page, run, FILLING)
+    expect(page.locator(f"{where} .film")).to_have_text("finished · 3 steps")
+    before = held_out("Pink hair")
+    ends = [pixels(page, f"x0_hat of {who}", where) for who in ("the trained network", "RePaint")]
+    for end in ends:
+        assert (end[~opened] == before[~opened]).all() and (end[opened] != before[opened]).any()
+    assert (ends[0] != ends[1]).any()
+    scrub = page.get_by_label("Step of the filling")
+    scrub.evaluate(MOVE, "1")
+    expect(page.locator(f"{where} .film")).to_contain_text("step 1 of 3")
+    assert (pixels(page, "x_t of the trained network", where) != ends[0]).any()
+    with page.expect_download() as download:
+        press(page, "Run card of the filling")
+    card = tmp_path / "card.json"
+    download.value.save_as(card)
+
+    # Painted by hand, with nothing else open; then nothing at all.
+    hole.get_by_role("button", name="nothing").click()
+    expect(hole).to_have_attribute("data-open", "0")
+    hole.locator("canvas").click()
+    expect(hole).not_to_have_attribute("data-open", "0")
+    page.locator("#filling-run").click()
+    run = walked(page, run, FILLING)
+    assert (pixels(page, "x0_hat of RePaint", where) != before).any()
+    hole.get_by_role("button", name="nothing").click()
+    page.locator("#filling-run").click()
+    expect(page.locator("#filling-told")).to_contain_text("Paint over the part")
+
+    page.get_by_label("Open a run card of a filling").set_input_files(card)
+    walked(page, run, FILLING)
+    expect(page.locator(f"{where} .note")).to_contain_text("the same, to the bit")
+    assert (pixels(page, "x0_hat of the trained network", where) == ends[0]).all()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert beyond(page) == [], width
+    for _ in in_light_and_dark(page):
+        assert faults(page) == []
 
 
 @pytest.fixture

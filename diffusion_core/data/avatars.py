@@ -33,7 +33,7 @@ ACROSS = 60  # pictures in a row of the sheet
 # the part, then those of them that do not.
 Box = tuple[int, int, int, int]
 PART_BOXES: dict[str, tuple[tuple[Box, ...], tuple[Box, ...]]] = {
-    "head": (((0, 54, 0, 64),), ((20, 54, 26, 52),)),
+    "head": (((0, 54, 0, 64),), ((27, 54, 29, 53),)),
     "face": (((24, 48, 26, 56),), ()),
     "accessory": (((22, 42, 8, 56),), ()),
     "clothing": (((48, 64, 0, 64),), ()),

@@ -1,15 +1,16 @@
 """GLIDE on the avatars: pictures asked for in words (Nichol et al. 2021).
 
-phrases       what is recorded of an avatar, in words
-captions      captions by a grammar, and captions as numbers
-records       the facts that captions are written of; pictures with captions
-text_encoder  a transformer over the words
-network       the UNet that is asked in words, begun from one with classes
-inpainting    the network that fills holes by words, begun from that
-learning      their trainings, each of which can go on
-in_words      the loop of training on pictures with captions
-store         both networks as folders, and as a `Checkpoint`
-results       what was measured of it
+phrases          what is recorded of an avatar, in words
+captions         captions by a grammar, and captions as numbers
+records          the facts that captions are written of; pictures with captions
+text_encoder     a transformer over the words
+network          the UNet that is asked in words, begun from one with classes
+inpainting       the network that fills holes by words, begun from that
+learning         their trainings, each of which can go on
+in_words         the loop of training on pictures with captions
+store            both networks as folders, and as a `Checkpoint`
+results          what was measured of the first
+filling_results  the same of the second
 
 Schedule, denoiser, guidance, samplers and run cards are those of classes: a caption is a condition.
 """
@@ -26,6 +27,7 @@ from .captions import (
     told_condition,
     words_of,
 )
+from .filling_results import FilledPart, FillingResults, filling_results
 from .in_words import train_in_words
 from .inpainting import (
     BoundInpainter,
@@ -70,6 +72,8 @@ __all__ = [
     "BoundInpainter",
     "Caption",
     "CaptionedPictures",
+    "FilledPart",
+    "FillingResults",
     "GlideConfig",
     "GlideNetwork",
     "GlideNetworkConfig",
@@ -90,6 +94,7 @@ __all__ = [
     "describe",
     "draw_captions",
     "draw_known",
+    "filling_results",
     "glide_results",
     "glide_shape",
     "glide_training",

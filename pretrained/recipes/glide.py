@@ -36,16 +36,19 @@ from diffusion_core.glide import (
     GlideNetwork,
     Inpainter,
     InpainterConfig,
+    InpainterModel,
     MenuTargets,
     Tokenizer,
     begun_from,
     glide_shape,
     glide_training,
     inpainter_from,
+    is_glide,
     learn_glide,
     learn_inpainter,
     learn_text,
     load_glide,
+    load_inpainter,
     save_glide,
     save_inpainter,
     text_training,
@@ -65,6 +68,8 @@ SaveEvery = Annotated[int, typer.Option(help="Steps between saves.")]
 BatchSize = Annotated[int, typer.Option(help="Pictures in a step.")]
 LearningRate = Annotated[float, typer.Option(help="The highest learning rate.")]
 Dataset = Annotated[str, typer.Option(help=f"avatars, or {EMBEDDED}, of which less is recorded.")]
+
+Begun = Checkpoint | InpainterModel  # what a training goes on from
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
@@ -166,7 +171,9 @@ def pictures(
 @app.command()
 def inpainting(
     out: Folder = Path("runs/glide-inpainting"),
-    init: Annotated[Path, typer.Option(help="A model that is asked in words.")] = WORDS,
+    init: Annotated[
+        Path, typer.Option(help="A model that is asked in words, or one that fills holes.")
+    ] = WORDS,
     steps: Steps = 20_000,
     batch_size: BatchSize = 32,
     dataset: Dataset = "avatars",
@@ -175,11 +182,12 @@ def inpainting(
     say_every: SayEvery = 50,
 ) -> None:
     """Train a network that fills holes of avatars by words; its text encoder stays."""
-    begun = load_glide(init)
+    begun = load_glide(init) if is_glide(init) else load_inpainter(init)
     assert isinstance(begun.config, GlideConfig) and isinstance(begun.network, GlideNetwork)
+    own = begun.network if isinstance(begun.network, Inpainter) else inpainter_from(begun.network)
     data, config = _captioned(dataset, begun.config), glide_training(steps, batch_size=batch_size)
     config = dataclasses.replace(config, save_every=save_every, learning_rate=learning_rate)
-    network = inpainter_from(begun.network).train().requires_grad_(True)
+    network = own.train().requires_grad_(True)
     network.text.requires_grad_(False)
     training = learn_inpainter(
         network, data, begun.schedule, config, folder=out, device=best_device()
@@ -201,7 +209,7 @@ def _told(
     config: TrainConfig,
     say_every: int,
     init: Path,
-    begun: Checkpoint,
+    begun: Begun,
 ) -> Iterator[tuple[TrainStep[NetworkT], dict[str, object]]]:
     """Print how a training does, and yield the steps that are to be kept, with its facts."""
     losses, began = list[float](), time.perf_counter()
@@ -228,7 +236,11 @@ def _told(
 
 
 def _keep(
-    out: Path, network: GlideNetwork, begun: Checkpoint, dataset: str, facts: dict[str, object]
+    out: Path,
+    network: GlideNetwork,
+    begun: Begun,
+    dataset: str,
+    facts: dict[str, object],
 ) -> None:
     """Write the model as it is now beside the state of its training."""
     known = begun.config

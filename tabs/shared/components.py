@@ -54,6 +54,7 @@ EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
     "draw": {"draw:set": None},
     "systems_guided": {"system:waiting": None},
     "systems_glide": {"system:waiting": None},
+    "systems_filling": {"system:waiting": None},
     "systems_unclip": {"system:waiting": None},
     "lessons": {"lessons:open": None},
 }

@@ -29,7 +29,7 @@ EVENTS = "connection/events.js"
 # Events by which the module looks up the controls of a tab, one for each; Gradio has no events of
 # a component's own, so that the names say nothing.
 LOOKUPS = ("input", "edit", "apply", "release", "retry", "undo", "like", "copy", "tick", "delete")
-PAINTED = ("denoise-hole",)  # components of our own in which a person sets something
+PAINTED = ("denoise-hole", "filling-hole")  # components of our own in which a person sets something
 # What a visitor has here, in words of which a sentence is made: called with a session of theirs.
 BELONGINGS: list[Callable[[str], list[str]]] = []
 

@@ -1099,6 +1099,15 @@ class GlideMessage(TypedDict):
     note: NotRequired[str]
 
 
+class FillingLane(TypedDict):
+    """One of the walks that fill a hole."""
+
+    title: str
+    words: str
+    x_t: list[str]
+    x0_hat: list[str]
+
+
 class UnclipItem(TypedDict):
     """One of the pictures that the view "DALL·E 2" draws together."""
 
@@ -1147,6 +1156,25 @@ class UnclipMessage(TypedDict):
     results: NotRequired[UnclipResultsMessage]
     absent: NotRequired[str]
     progress: NotRequired[str]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    channels: NotRequired[int]
+    t: NotRequired[list[int]]
+    card: NotRequired[str]
+    file: NotRequired[str]
+    caption: NotRequired[str]
+    note: NotRequired[str]
+
+
+class FillingMessage(TypedDict):
+    """A hole that is filled twice, and what stands beside it."""
+
+    state: str
+    run: NotRequired[str]
+    lanes: NotRequired[list[FillingLane]]
+    boxes: NotRequired[list[SystemBox]]
+    results: NotRequired[UnclipResultsMessage]
+    absent: NotRequired[str]
     width: NotRequired[int]
     height: NotRequired[int]
     channels: NotRequired[int]

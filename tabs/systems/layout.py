@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..shared.components import QUIET
 from ..shared.page import Page
-from . import glide_view, guided_view, unclip_view
+from . import filling_view, glide_view, guided_view, unclip_view
 from .walks import FirstWalk
 
 
@@ -33,6 +33,7 @@ class System:
 SYSTEMS = {
     "guided": System("Guided diffusion", guided_view.LEAD, guided_view.build_guided),
     "glide": System("GLIDE", glide_view.LEAD, glide_view.build_glide),
+    "filling": System("GLIDE: inpainting", filling_view.LEAD, filling_view.build_filling),
     "unclip": System("DALL·E 2", unclip_view.LEAD, unclip_view.build_unclip),
 }
 

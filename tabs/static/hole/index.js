@@ -16,6 +16,7 @@ export function mount(element, { props, trigger }) {
   /** @type {import("../lib/messages.js").HoleMessage | null} */
   let data = null;
   let px = new Uint8Array();
+  /** @type {Uint8Array} */
   let mask = new Uint8Array();
   let erasing = false;
   let painting = false;

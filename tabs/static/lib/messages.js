@@ -1245,6 +1245,36 @@ export function parse(text) {
  */
 
 /**
+ * One of the walks that fill a hole.
+ *
+ * @typedef {object} FillingLane
+ * @property {string} title By which network.
+ * @property {string} words What it cost.
+ * @property {string[]} x_t
+ * @property {string[]} x0_hat
+ */
+
+/**
+ * A hole that is filled twice, and what stands beside it.
+ *
+ * @typedef {object} FillingMessage
+ * @property {string} state "empty", "waiting", "running", "done", "stopped" or "failed".
+ * @property {string} [run] The name of the walks.
+ * @property {FillingLane[]} [lanes] By the network that was trained for it, and by RePaint.
+ * @property {SystemBox[]} [boxes] Text encoder, UNet, RePaint's network.
+ * @property {UnclipResultsMessage} [results]
+ * @property {string} [absent] Why there is nothing.
+ * @property {number} [width] Of a picture.
+ * @property {number} [height]
+ * @property {number} [channels]
+ * @property {number[]} [t] Timesteps of the frames; -1 is the end.
+ * @property {string} [card] The run card of both.
+ * @property {string} [file] A name for its files.
+ * @property {string} [caption]
+ * @property {string} [note] What a replay came to.
+ */
+
+/**
  * A caption to begin with.
  *
  * @typedef {object} CaptionExample

@@ -23,6 +23,7 @@ const CLOUDS = "#points-space .points-space:is([data-state=waiting], [data-state
 const LEARNING = ":is(#points-learn .points-learn, #points-paths .points-paths):is([data-state=waiting], [data-state=running])";
 const FAMILIES = "#points-families .points-families:is([data-state=waiting], [data-state=running])";
 const WORDS = "#glide-stage .glide:is([data-state=waiting], [data-state=running])";
+const FILLING = "#filling-stage .filling:is([data-state=waiting], [data-state=running])";
 const EMBEDDING = "#unclip-stage .unclip:is([data-state=waiting], [data-state=running])";
 const GUIDING = "#guided-stage .guided:is([data-state=waiting], [data-state=running])";
 /** What runs for less than this is not worth another word on a button. */
@@ -84,12 +85,15 @@ export const SLOTS = {
       { of: "#guided-stop", words: "Stop", during: GUIDING },
       { of: "#glide-run", words: "Draw" },
       { of: "#glide-stop", words: "Stop", during: WORDS },
+      { of: "#filling-run", words: "Draw" },
+      { of: "#filling-stop", words: "Stop", during: FILLING },
       { of: "#unclip-run", words: "Draw" },
       { of: "#unclip-stop", words: "Stop", during: EMBEDDING },
     ],
     [
       { of: "#guided-die", name: "New noise", sign: "die" },
       { of: "#glide-die", name: "New noise", sign: "die" },
+      { of: "#filling-die", name: "New noise", sign: "die" },
       { of: "#unclip-die", name: "New noise", sign: "die" },
     ],
     [{ of: ".stage .back" }],
