@@ -28,7 +28,7 @@ from .captions import (
     words_of,
 )
 from .filling_results import FilledPart, FillingResults, filling_results
-from .in_words import train_in_words
+from .in_words import train_in_words, training_in_words
 from .inpainting import (
     BoundInpainter,
     Inpainter,
@@ -114,5 +114,6 @@ __all__ = [
     "text_training",
     "told_condition",
     "train_in_words",
+    "training_in_words",
     "words_of",
 ]

@@ -39,6 +39,43 @@ from .records import CaptionedPictures
 Given = Callable[[int, Tensor], tuple[Tensor, ...]]
 
 
+def training_in_words(
+    steps: int,
+    *,
+    batch_size: int = 32,
+    learning_rate: float = 3e-4,
+    warmup_steps: int = 200,
+    ema_decay: float = 0.999,
+    seed: int = 0,
+) -> TrainConfig:
+    """Settings of trainings that go on from a network which draws already.
+
+    Args:
+        steps: Optimiser steps; the learning rate falls over the last half.
+        batch_size: Samples a step.
+        learning_rate: The highest.
+        warmup_steps: First steps, over which it rises.
+        ema_decay: Of the averaged network.
+        seed: Of all draws.
+    """
+    return TrainConfig(
+        num_steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup_steps=warmup_steps,
+        decay_steps=steps // 2,
+        ema_decay=ema_decay,
+        label_dropout=0.1,
+        attribute_dropout=0.0,  # the grammar leaves parts out by itself
+        prediction_type="sample",
+        loss_weighting="clamped_snr",
+        even_classes=True,
+        precision="fp32",
+        seed=seed,
+        save_every=100,
+    )
+
+
 def train_in_words(
     network: NetworkT,
     data: CaptionedPictures,

@@ -33,7 +33,7 @@ from ..schedule import Schedule
 from ..training import TrainConfig, TrainingState, TrainStep, learning_rate_at
 from ..training_runs import read_state, write_state
 from .captions import Tokenizer, told_condition
-from .in_words import train_in_words
+from .in_words import train_in_words, training_in_words
 from .inpainting import Inpainter, draw_known
 from .network import GlideNetwork
 from .records import CaptionedPictures, Records, caption_of
@@ -104,22 +104,7 @@ def glide_training(steps: int, *, batch_size: int = 32, seed: int = 0) -> TrainC
         batch_size: Pictures a step.
         seed: Of all draws.
     """
-    return TrainConfig(
-        num_steps=steps,
-        batch_size=batch_size,
-        learning_rate=3e-4,
-        warmup_steps=200,
-        decay_steps=steps // 2,
-        ema_decay=0.999,
-        label_dropout=0.1,
-        attribute_dropout=0.0,  # the grammar leaves parts out by itself
-        prediction_type="sample",
-        loss_weighting="clamped_snr",
-        even_classes=True,
-        precision="fp32",
-        seed=seed,
-        save_every=100,
-    )
+    return training_in_words(steps, batch_size=batch_size, seed=seed)
 
 
 def draw_captions(

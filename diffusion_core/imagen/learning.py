@@ -36,6 +36,7 @@ from ..glide import (
     draw_captions,
     text_training,
     train_in_words,
+    training_in_words,
 )
 from ..schedule import Schedule
 from ..seeding import seeded
@@ -82,21 +83,13 @@ def imagen_training(steps: int, *, batch_size: int = 32, seed: int = 0) -> Train
         batch_size: Pictures a step.
         seed: Of all draws.
     """
-    return TrainConfig(
-        num_steps=steps,
+    return training_in_words(
+        steps,
         batch_size=batch_size,
         learning_rate=5e-4,
         warmup_steps=100,
-        decay_steps=steps // 2,
         ema_decay=0.998,
-        label_dropout=0.1,
-        attribute_dropout=0.0,  # the grammar leaves parts out by itself
-        prediction_type="sample",
-        loss_weighting="clamped_snr",
-        even_classes=True,
-        precision="fp32",
         seed=seed,
-        save_every=100,
     )
 
 

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from ..conditioning import ConditionEncoder
 from ..data import ImageDataset
-from ..glide import CaptionedPictures
+from ..glide import CaptionedPictures, training_in_words
 from ..schedule import Schedule
 from ..seeding import seeded
 from ..training import NetworkT, TrainConfig, TrainingData, TrainingState, TrainStep, train
@@ -127,21 +127,10 @@ def prior_training(steps: int, *, batch_size: int = 128, seed: int = 0) -> Train
         batch_size: Embeddings a step.
         seed: Of all draws.
     """
-    return TrainConfig(
-        num_steps=steps,
-        batch_size=batch_size,
-        learning_rate=1e-3,
-        warmup_steps=100,
-        decay_steps=steps // 2,
-        ema_decay=0.999,
-        label_dropout=0.1,
-        attribute_dropout=0.0,  # the grammar leaves parts out by itself
-        prediction_type="sample",
-        even_classes=True,
-        precision="fp32",
-        seed=seed,
-        save_every=100,
+    pictures = training_in_words(
+        steps, batch_size=batch_size, learning_rate=1e-3, warmup_steps=100, seed=seed
     )
+    return dataclasses.replace(pictures, loss_weighting="none")
 
 
 def projection_training(steps: int, *, batch: int = 256, seed: int = 0) -> ModuleTraining:
@@ -163,21 +152,7 @@ def decoder_training(steps: int, *, batch_size: int = 32, seed: int = 0) -> Trai
         batch_size: Pictures a step.
         seed: Of all draws.
     """
-    return TrainConfig(
-        num_steps=steps,
-        batch_size=batch_size,
-        learning_rate=3e-4,
-        warmup_steps=200,
-        decay_steps=steps // 2,
-        ema_decay=0.999,
-        label_dropout=0.1,
-        prediction_type="sample",
-        loss_weighting="clamped_snr",
-        even_classes=True,
-        precision="fp32",
-        seed=seed,
-        save_every=100,
-    )
+    return training_in_words(steps, batch_size=batch_size, seed=seed)
 
 
 def learn_prior(
