@@ -2,6 +2,7 @@
 
 phrases       what is recorded of an avatar, in words
 captions      captions by a grammar, and captions as numbers
+reading       what a caption tells, read from its words
 records       the facts that captions are written of; pictures with captions
 text_encoder  a transformer over the words
 network       the UNet that is asked in words, begun from one with classes
@@ -34,6 +35,7 @@ from .learning import (
     text_training,
 )
 from .network import GlideNetwork, GlideNetworkConfig, WordAttention, begun_from, glide_shape
+from .reading import facts_in
 from .records import AvatarRecords, CaptionedPictures, Records, caption_of
 from .results import AskedInWords, GlideResults, glide_results
 from .store import (
@@ -69,6 +71,7 @@ __all__ = [
     "caption_of",
     "describe",
     "draw_captions",
+    "facts_in",
     "glide_results",
     "glide_shape",
     "glide_training",
