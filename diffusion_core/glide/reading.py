@@ -1,9 +1,10 @@
 """What a caption tells, read from its words: the grammar of `captions` the other way.
 
-Menus know an avatar by its class and the values of its attributes; a caption is free text. `facts_in`
-finds in it the phrases that the grammar has for them, each as long as possible, so that "short
-dreads" are not "dreads", and "light blue background" is no blue thumb. Commas part phrases, articles
-do not count, and what stands after "without" or "no" is not there. What has no phrase is not read.
+Menus know an avatar by its class and the values of its attributes; a caption is free text.
+`facts_in` finds in it the phrases that the grammar has for them, each as long as possible, so that
+"short dreads" are not "dreads", and "light blue background" is no blue thumb. Commas part phrases,
+articles do not count, and what stands after "without" or "no" is not there. What has no phrase is
+not read.
 
 What is read of a caption that `describe` wrote is what it told, by its `meaning`.
 """
