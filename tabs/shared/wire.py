@@ -1091,6 +1091,25 @@ class GlideMessage(TypedDict):
     note: NotRequired[str]
 
 
+class TimelineEntry(TypedDict):
+    """A paper of the time line above the systems, and what opens its view."""
+
+    name: str
+    when: str
+    paper: str
+    added: str
+    tab: str
+    shown: str
+    months: int
+
+
+class TimelineMessage(TypedDict):
+    """The time line above the systems."""
+
+    entries: list[TimelineEntry]
+    seen: str
+
+
 class UnclipItem(TypedDict):
     """One of the pictures that the view "DALL·E 2" draws together."""
 

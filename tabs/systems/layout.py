@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from ..shared.components import QUIET
+from ..shared.components import QUIET, component, script
 from ..shared.page import Page
 from . import glide_view, guided_view, unclip_view
+from .timeline import timeline_message
 from .walks import FirstWalk
 
 
@@ -36,6 +37,8 @@ SYSTEMS = {
     "unclip": System("DALL·E 2", unclip_view.LEAD, unclip_view.build_unclip),
 }
 
+TIMELINE = "systems_timeline/opening.js"
+
 
 def shown_system(chosen: str) -> list[gr.Column]:
     """Updates of the views' columns: that of the chosen system is there."""
@@ -49,6 +52,7 @@ def build(page: Page) -> None:
         page: The page; this tab gives and takes nothing.
     """
     first = next(iter(SYSTEMS))
+    line = component("systems_timeline", timeline_message(SYSTEMS, first), "systems-timeline")
     menu = gr.Dropdown(
         [(system.name, name) for name, system in SYSTEMS.items()],
         value=first,
@@ -62,7 +66,10 @@ def build(page: Page) -> None:
             gr.Markdown(system.lead, elem_classes=["lead"])
             firsts.append(system.build(page, menu))
         columns.append(column)
-    shown = menu.change(shown_system, menu, columns, **QUIET)
+    shown = menu.change(shown_system, menu, columns, js=script(TIMELINE, "mark"), **QUIET)
+    line.submit(
+        None, outputs=[page.tabs, menu], js=script(TIMELINE, "opened"), api_visibility="private"
+    )
     for first_walk in firsts:
         first_walk(page.select)
         first_walk(shown.then)

@@ -1173,6 +1173,27 @@ export function parse(text) {
  */
 
 /**
+ * A paper of the time line above the systems, and what opens its view.
+ *
+ * @typedef {object} TimelineEntry
+ * @property {string} name
+ * @property {string} when Month and year.
+ * @property {string} paper Its authors and number.
+ * @property {string} added What it added.
+ * @property {string} tab The tab that shows it.
+ * @property {string} shown In the tab Systems the view's value in the menu, else the name of a view of the tab; empty is the tab itself.
+ * @property {number} months Until the next entry.
+ */
+
+/**
+ * The time line above the systems.
+ *
+ * @typedef {object} TimelineMessage
+ * @property {TimelineEntry[]} entries
+ * @property {string} seen The value of the menu of systems.
+ */
+
+/**
  * One of the pictures that the view "DALL·E 2" draws together.
  *
  * @typedef {object} UnclipItem
