@@ -7,6 +7,7 @@ Weights are safetensors alone, stored in half precision; nothing is ever unpickl
     store             reads and writes folders
     config            everything but the weights, as JSON, and what each of its fields may hold
     weights           the weights, compared with the settings before they are read
+    measured          what was measured of weights, beside them
     formats           where files lie in a folder: ours, and diffusers'
     diffusers_import  what diffusers' configuration files say, in our words
     diffusers_export  a checkpoint as a folder of diffusers
@@ -32,6 +33,7 @@ from .hub import (
     status,
     weights_in,
 )
+from .measured import results_beside, results_rows, results_values
 from .model import Checkpoint, GuidingClassifier, GuidingClip, ModelSettings
 from .store import (
     TABLE_BEGIN,
@@ -82,6 +84,9 @@ __all__ = [
     "read_folder",
     "read_network",
     "reason_left_out",
+    "results_beside",
+    "results_rows",
+    "results_values",
     "save_checkpoint",
     "save_network",
     "schedule_from",

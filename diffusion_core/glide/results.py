@@ -10,19 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import RESULTS
-from ..fields import (
-    MAX_BYTES,
-    Kind,
-    check_fields,
-    listed,
-    mapping,
-    number,
-    parse_json,
-    printable,
-    text,
-    whole,
-)
+from ..checkpoint import results_beside, results_rows, results_values
+from ..fields import Kind, check_fields, listed, mapping, number, printable, text, whole
 
 _SHARE, _COUNT = number(0, 1), whole(1, 10**9)
 _ROW: dict[str, Kind] = {
@@ -30,7 +19,6 @@ _ROW: dict[str, Kind] = {
     "told": _COUNT,
     "words": _SHARE,
     "menus": _SHARE,
-    "relative": number(0, 1e9),
 }
 _SETTING: dict[str, Kind] = {
     "sampler": text(100, least=1),
@@ -98,20 +86,10 @@ class GlideResults:
         Raises:
             ValueError: if it is something else.
         """
-        values = parse_json(data, f"its {RESULTS}")
-        if not isinstance(values, dict):
-            raise ValueError(f"its {RESULTS} holds no results.")
-        needed: tuple[str, ...] = ("weights", "num", "setting", "obedience")
-        check_fields(values, _RESULTS, required=needed, of=f"its {RESULTS}", others=True)
+        values = results_values(data, _RESULTS, ("weights", "num", "setting", "obedience"))
         setting: dict[str, Any] = values["setting"]
         needed = ("sampler", "steps", "guidance_scale")
         check_fields(setting, _SETTING, required=needed, of="its setting", others=True)
-        rows = []
-        for row in values["obedience"]:
-            needed = ("attribute", "told", "words", "menus")
-            check_fields(row, _ROW, required=needed, of="a row of its obedience", others=True)
-            name = printable(row["attribute"])
-            rows.append(AskedInWords(name, row["told"], row["words"], row["menus"]))
         same = values.get("same")
         if same is not None:
             check_fields(same, _SAME, required=tuple(_SAME), of="its same", others=True)
@@ -121,7 +99,7 @@ class GlideResults:
             printable(setting["sampler"]),
             setting["steps"],
             setting["guidance_scale"],
-            tuple(rows),
+            results_rows(values, "obedience", _ROW, AskedInWords),
             same["share"] if same else None,
             same["avatars"] if same else 0,
         )
@@ -133,8 +111,4 @@ def glide_results(folder: str | Path) -> GlideResults:
     Raises:
         ValueError: if there are none that can be read.
     """
-    try:
-        with open(Path(folder) / RESULTS, "rb") as opened:
-            return GlideResults.from_json(opened.read(MAX_BYTES + 1))
-    except OSError as error:
-        raise ValueError(f"{Path(folder).name} comes without {RESULTS}.") from error
+    return results_beside(folder, GlideResults.from_json)

@@ -7,6 +7,7 @@ learning  the trainings, each of which can go on
 store     both as folders, which name their CLIP
 cascade   both walks, one after the other
 output    their pictures as files
+results   what was measured of both
 
 Schedule, denoiser, guidance, thresholds and samplers are those of classes: a caption is the
 condition of both models, and small pictures are bound to the second.
@@ -48,6 +49,7 @@ from .learning import (
     words_training,
 )
 from .output import write_cascade
+from .results import DrawnLevel, DrawnModel, DrawnThreshold, ImagenResults, imagen_results
 from .store import (
     BASE_FOLDER,
     ENLARGER_FOLDER,
@@ -75,10 +77,14 @@ __all__ = [
     "Cascade",
     "CascadeRecording",
     "CascadeRequest",
+    "DrawnLevel",
+    "DrawnModel",
+    "DrawnThreshold",
     "Enlarger",
     "EnlargerConfig",
     "EnlargerModel",
     "EnlargerSettings",
+    "ImagenResults",
     "WordsStep",
     "augmented",
     "base_from",
@@ -88,6 +94,7 @@ __all__ = [
     "enlarged",
     "enlarger_from",
     "enlarger_shape",
+    "imagen_results",
     "imagen_training",
     "large_seed",
     "learn_base",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..checkpoint import CARD
 from ..files import write_text
 from ..unclip import Decoder, UnclipResults
+from .tables import card_table
 
 _FRONT = """---
 license: mit
@@ -57,7 +57,9 @@ def _variations(results: UnclipResults) -> str:
     rows = [
         (r.attribute, f"{r.kept:.3f}", f"{r.chance:.3f}", r.pictures) for r in results.variations
     ]
-    return _table("Variations of a picture keep", ("", "kept", "by chance", "pictures"), rows)
+    return card_table(
+        "### Variations of a picture keep", ("", "kept", "by chance", "pictures"), rows
+    )
 
 
 def _words(results: UnclipResults) -> str:
@@ -65,7 +67,7 @@ def _words(results: UnclipResults) -> str:
         (r.attribute, f"{r.prior:.3f}", f"{r.text:.3f}", f"{r.nothing:.3f}", r.told)
         for r in results.words
     ]
-    return _table("Words are shown", ("", "prior", "text", "nothing", "captions"), rows)
+    return card_table("### Words are shown", ("", "prior", "text", "nothing", "captions"), rows)
 
 
 def _quality(results: UnclipResults) -> str:
@@ -74,7 +76,7 @@ def _quality(results: UnclipResults) -> str:
         for r in results.quality
     ]
     heads = ("", "Frechet distance", "precision", "recall", "pictures")
-    return _table("Beside as many held-out pictures, in the judge's features", heads, rows)
+    return card_table("### Beside as many held-out pictures, in the judge's features", heads, rows)
 
 
 def _differences(results: UnclipResults) -> str:
@@ -82,14 +84,5 @@ def _differences(results: UnclipResults) -> str:
         (r.attribute, f"{r.changed:.3f}", f"{r.others_stay:.3f}", r.pictures)
         for r in results.differences
     ]
-    title = f"A difference of two captions, θ = {results.share:g}, changes"
-    return _table(title, ("", "as asked", "others stay", "pictures"), rows)
-
-
-def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table under its title; of no rows nothing."""
-    lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
-    if not lines:
-        return ""
-    rule = f"|---|{'---:|' * (len(heads) - 1)}"
-    return "\n".join(["", f"### {title}", "", f"| {' | '.join(heads)} |", rule, *lines, ""])
+    title = f"### A difference of two captions, θ = {results.share:g}, changes"
+    return card_table(title, ("", "as asked", "others stay", "pictures"), rows)

@@ -10,19 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..checkpoint import RESULTS
-from ..fields import (
-    MAX_BYTES,
-    Kind,
-    check_fields,
-    listed,
-    mapping,
-    number,
-    parse_json,
-    printable,
-    text,
-    whole,
-)
+from ..checkpoint import results_beside, results_rows, results_values
+from ..fields import Kind, listed, mapping, number, text, whole
 
 _SHARE, _COUNT = number(0, 1), whole(1, 10**9)
 _DISTANCE = number(-1, 1e9)
@@ -149,11 +138,8 @@ class UnclipResults:
         Raises:
             ValueError: if it is something else.
         """
-        values = parse_json(data, f"its {RESULTS}")
-        if not isinstance(values, dict):
-            raise ValueError(f"its {RESULTS} holds no results.")
         needed = ("weights", "num", "share", "steps", "guidance_scale", "prior_scale")
-        check_fields(values, _RESULTS, required=needed, of=f"its {RESULTS}", others=True)
+        values = results_values(data, _RESULTS, needed)
         return cls(
             **{name: values[name] for name in needed},
             variations=_rows(values, "variations", KeptAttribute, "pictures", "kept", "chance"),
@@ -173,12 +159,7 @@ def _rows(
     kinds: dict[str, Kind] = {**_NAME, count: _COUNT, **dict.fromkeys(shares, _SHARE)}
     if "frechet" in kinds:
         kinds["frechet"] = _DISTANCE
-    found = []
-    for each in values.get(of, []):
-        check_fields(each, kinds, required=tuple(kinds), of=f"a row of its {of}", others=True)
-        own = {name: each[name] for name in kinds}
-        found.append(row(**{**own, "attribute": printable(own["attribute"])}))
-    return tuple(found)
+    return results_rows(values, of, kinds, row)
 
 
 def unclip_results(folder: str | Path) -> UnclipResults:
@@ -187,8 +168,4 @@ def unclip_results(folder: str | Path) -> UnclipResults:
     Raises:
         ValueError: if there are none that can be read.
     """
-    try:
-        with open(Path(folder) / RESULTS, "rb") as opened:
-            return UnclipResults.from_json(opened.read(MAX_BYTES + 1))
-    except OSError as error:
-        raise ValueError(f"{Path(folder).name} comes without {RESULTS}.") from error
+    return results_beside(folder, UnclipResults.from_json)

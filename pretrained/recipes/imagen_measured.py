@@ -36,7 +36,6 @@ import typer
 from torch import Tensor
 
 from diffusion_core.checkpoint import (
-    CARD,
     RESULTS,
     Checkpoint,
     CheckpointConfig,
@@ -56,7 +55,15 @@ from diffusion_core.evaluation import (
 )
 from diffusion_core.files import write_text
 from diffusion_core.glide import CaptionedPictures, describe, load_model, told_condition
-from diffusion_core.imagen import Cascade, augmented, enlarged, load_cascade, shrunk
+from diffusion_core.imagen import (
+    Cascade,
+    augmented,
+    enlarged,
+    imagen_results,
+    load_cascade,
+    shrunk,
+)
+from diffusion_core.publishing import write_imagen_card
 from diffusion_core.samplers import sample
 from diffusion_core.seeding import draw_noise, seeded
 from diffusion_core.training_runs import saturation
@@ -253,72 +260,6 @@ def costs(by: Measured, repeats: int = 5) -> dict[str, float]:
     return {**found, "branch": found["enlarger"] - found["trunk"]}
 
 
-def card(name: str, values: dict[str, Any], parameters: tuple[int, int]) -> str:
-    """The README.md of the cascade: what it is, how it does, how it was trained."""
-
-    def table(rows: list[dict[str, Any]]) -> str:
-        if not rows:
-            return "not measured"
-        keys = [key for key, value in rows[0].items() if not isinstance(value, dict)]
-        lines = [f"| {' | '.join(keys)} |", f"|{'---|' * len(keys)}"]
-        for row in rows:
-            cells = [f"{v:.3f}" if isinstance(v := row[key], float) else str(v) for key in keys]
-            lines.append(f"| {' | '.join(cells)} |")
-        return "\n".join(lines)
-
-    told = ", ".join(f"{key} {value:.1f}" for key, value in values["costs"].items())
-    return f"""---
-license: mit
-library_name: pytorch
-pipeline_tag: text-to-image
-tags: [diffusion, imagen, cascade, text-to-image]
----
-# {name}
-
-Avatars of 128 × 128 that are asked for in words, by a cascade (Saharia et al. 2022, Imagen): a base
-model of 32 × 32 with {parameters[0]:,} parameters, and one of super-resolution with
-{parameters[1]:,}. A CLIP's text encoder, frozen, reads the captions.
-
-    python -m diffusion_core sample --cascade FOLDER --clip CLIP --caption "a calm person" \
-        --out out.png
-
-## Models
-
-{values["num"]} captions of held-out combinations, dpmpp_2m in {values["steps"]} steps, guidance
-{values["guidance_scale"]:g} in the first walk, augmentation {values["level"]:g}. Frechet distance
-to as many held-out pictures and obedience are judged at {JUDGED} × {JUDGED}; edges are of real
-pictures' at {LARGE} × {LARGE}.
-
-{table(values["models"])}
-
-## Level of augmentation
-
-From {values["num_curves"]} held-out pictures, shrunk; `away` is how far the result, shrunk again,
-is from its small picture.
-
-{table(values["levels"])}
-
-## Thresholds
-
-{values["num_curves"]} captions, guidance and threshold in both walks. Of the pixels of real
-pictures {values["saturated_real"]:.3f} are saturated.
-
-{table(values["thresholds"])}
-
-## Costs
-
-Milliseconds of processor time of an evaluation of one picture: {told}.
-
-## Training
-
-    {values["trained"]["base"].get("command", "")}
-    {values["trained"]["enlarger"].get("command", "")}
-
-{values["trained"]["base"].get("steps", 0):,} and {values["trained"]["enlarger"].get("steps", 0):,}
-steps.
-"""
-
-
 def numbers(text: str, name: str) -> list[float]:
     """Numbers that are separated by commas.
 
@@ -434,8 +375,7 @@ def main(
             print(f"{name}: {told}", flush=True)
         values.setdefault("seconds", {})[name] = round(time.perf_counter() - began, 1)
         write_text(folder / RESULTS, json.dumps(values, indent=2) + "\n")
-    parameters = cascade.base.num_parameters, cascade.enlarger.network.num_parameters
-    write_text(folder / CARD, card(folder.name, values, parameters))
+    write_imagen_card(folder, cascade, imagen_results(folder))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,16 @@ def times(count: int) -> str:
     return f"{count:,} evaluation{'' if count == 1 else 's'}"
 
 
+def millions(count: int) -> str:
+    """A number of parameters, in millions."""
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e6:.2f} M"
+
+
+def percent(share: float) -> str:
+    """A share, 0 … 1, in percent with a tenth."""
+    return f"{100 * share:.1f} %"
+
+
 def original(name: str, texts: Iterable[str]) -> str:
     """The text among these that is shown as this name; where there is none, the name itself."""
     every = [*texts]

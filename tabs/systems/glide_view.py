@@ -18,7 +18,7 @@ from ..shared.forms import Controls, Named, wired
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
 from ..shared.text import echo
-from ..shared.wire import CaptionNoteMessage
+from .captions import caption_note
 from .glide_code import code
 from .glide_form import EXAMPLES, GlideForm
 from .glide_walk import (
@@ -171,13 +171,8 @@ def name_unknown_second(caption: str) -> str:
 
 
 def _note(field: str, caption: str, examples: Mapping[str, str] | None = None) -> str:
-    message: CaptionNoteMessage = {
-        "field": FIELDS[field],
-        "words": [] if examples else known_words(),
-        "examples": [{"name": k, "caption": v} for k, v in (examples or {}).items()],
-        "note": unknown_words(caption),
-    }
-    return json.dumps(message)
+    words = [] if examples else known_words()
+    return caption_note(FIELDS[field], unknown_words(caption), words, examples)
 
 
 def _check_model(card: RunCard, checkpoint: Checkpoint) -> None:

@@ -52,7 +52,7 @@ from diffusion_core.seeding import parse_seed
 
 from ..shared import gpu, models
 from ..shared.forms import parsed
-from ..shared.text import as_words
+from ..shared.text import as_words, millions
 from ..shared.wire import (
     CaptionPart,
     ClipResultsMessage,
@@ -414,7 +414,7 @@ def boxes(settings: GlideConfig) -> list[SystemBox]:
             "title": "Text encoder",
             "lines": [
                 f"{len(settings.vocabulary)} words, {_layers(text.layers)}",
-                f"{_millions(count['text'])} parameters",
+                f"{millions(count['text'])} parameters",
                 "gives tokens, a vector",
             ],
         },
@@ -423,7 +423,7 @@ def boxes(settings: GlideConfig) -> list[SystemBox]:
             "title": "Attention to words",
             "lines": [
                 f"{_layers(layers)} at {h} × {w}",
-                f"{_millions(count['cross'])} parameters",
+                f"{millions(count['cross'])} parameters",
                 f"{config.cross_heads} heads" if reads_words(folder) else "adds nothing yet",
             ],
         },
@@ -432,7 +432,7 @@ def boxes(settings: GlideConfig) -> list[SystemBox]:
             "title": "UNet",
             "lines": [
                 MODEL,
-                f"{_millions(count['unet'])} parameters",
+                f"{millions(count['unet'])} parameters",
                 "reads xₜ, t, the vector",
             ],
         },
@@ -448,16 +448,12 @@ def _clip_box() -> list[SystemBox]:
     with in_a_sentence(CLIP):
         count = sum(parameters_in(weights).values())
         features = read_clip_settings(clip_folder()).network.features
-    lines = [f"{features} features", f"{_millions(count)} parameters", "guides, where asked"]
+    lines = [f"{features} features", f"{millions(count)} parameters", "guides, where asked"]
     return [{"key": "clip", "title": "CLIP", "lines": lines}]
 
 
 def _layers(count: int) -> str:
     return f"{count} layer{'' if count == 1 else 's'}"
-
-
-def _millions(count: int) -> str:
-    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e6:.2f} M"
 
 
 def measured() -> GlideResultsMessage | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..shared.python_needs import NEEDS, NEEDS_PICTURE
+from .pictures import PICTURES
 from .unclip_card import Drawing
 from .unclip_form import (
     COMPONENTS,
     DIFFERENCE,
     INTERPOLATION,
-    PICTURES,
     VARIATIONS,
     WORDS,
     UnclipForm,

@@ -15,6 +15,7 @@ from ..shared.number_input import in_range, slider
 from ..shared.picture_upload import picture_input
 from ..shared.seed_input import seed_input
 from .glide_form import EXAMPLES, caption_field
+from .pictures import PICTURES
 
 MOST_SCALE, MOST_STEPS = 10, 50
 WORDS, VARIATIONS, INTERPOLATION = "words", "variations", "interpolation"
@@ -26,17 +27,6 @@ TASKS = {
     DIFFERENCE: "A difference of two captions",
     COMPONENTS: "What the embedding keeps",
 }
-# Of combinations that no model learnt from, in the order of pictures/avatars-held-out.png.
-PICTURES = (
-    "Bun and sunglasses",
-    "Long afro",
-    "Turban and glasses",
-    "Pink hair",
-    "Wide eyes",
-    "Pixels, red hair",
-    "Pixels, purple hat",
-    "Orange thumb",
-)
 
 
 @dataclass(frozen=True, eq=False)

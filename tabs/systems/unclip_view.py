@@ -13,7 +13,7 @@ from ..shared.components import LATEST, QUIET, component, never_silent, script, 
 from ..shared.forms import Controls, Named, wired
 from ..shared.page import Page
 from ..shared.seed_input import new_seed
-from ..shared.wire import CaptionNoteMessage
+from .captions import caption_note
 from .glide_form import EXAMPLES
 from .unclip_card import Drawing, UnclipCard
 from .unclip_code import code
@@ -113,12 +113,7 @@ def replay_embedding(card: str, run: str, request: gr.Request) -> Iterator[dict[
 
     def prepare() -> Prepared:
         known, system = UnclipCard.from_json(card), unclip_models()
-        for name, weights in system.weights.items():
-            if known.weights[name] != weights:
-                raise ValueError(
-                    f"The run card was made with a {name} of other weights than the one here; "
-                    "open a card of this view."
-                )
+        known.check_weights(system.weights)
         return _prepared(system, known.drawing, run, known)
 
     yield from stream("unclip", prepare, run, request.session_hash or "")
@@ -172,13 +167,9 @@ def note_after(caption: str) -> str:
 
 
 def _note(field: str, caption: str, examples: bool = False) -> str:
-    message: CaptionNoteMessage = {
-        "field": FIELDS[field],
-        "words": [] if examples else known_words(),
-        "examples": [{"name": k, "caption": v} for k, v in EXAMPLES.items()] if examples else [],
-        "note": unknown_words(caption),
-    }
-    return json.dumps(message)
+    if examples:
+        return caption_note(FIELDS[field], examples=EXAMPLES)
+    return caption_note(FIELDS[field], unknown_words(caption), known_words())
 
 
 def build_unclip(page: Page, systems: gr.Dropdown) -> FirstWalk:

@@ -8,15 +8,12 @@ difference, or what is left of its embedding in few components.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -32,7 +29,7 @@ from diffusion_core.checkpoint import (
     shipped_folder,
 )
 from diffusion_core.clip import Clip, ClipSettings, load_clip
-from diffusion_core.data import AvatarFile, from_uint8, read_picture
+from diffusion_core.data import AvatarFile, from_uint8
 from diffusion_core.families import slerp
 from diffusion_core.generation import SamplingRequest
 from diffusion_core.glide import Tokenizer, words_of
@@ -56,9 +53,8 @@ from diffusion_core.unclip import (
 )
 
 from ..shared import gpu, models
-from ..shared.components import STATIC
 from ..shared.forms import parsed
-from ..shared.text import as_words
+from ..shared.text import as_words, millions, percent
 from ..shared.wire import (
     MeasuredTable,
     PriorMessage,
@@ -68,12 +64,14 @@ from ..shared.wire import (
     UnclipResultsMessage,
     as_base64,
 )
-from .unclip_card import MOST_CAPTION, Drawing, UnclipCard, fitted
+from .captions import MOST_CAPTION, caption_of
+from .drawing_card import digest, versions
+from .pictures import fitted, held_out
+from .unclip_card import Drawing, UnclipCard
 from .unclip_form import (
     COMPONENTS,
     DIFFERENCE,
     INTERPOLATION,
-    PICTURES,
     TASKS,
     VARIATIONS,
     WORDS,
@@ -88,7 +86,6 @@ COMMANDS = {
     PRIOR: "pretrained.recipes.unclip prior",
     DECODER: "pretrained.recipes.unclip projection and pictures",
 }
-HELD_OUT = STATIC / "pictures" / "avatars-held-out.png"
 PRIOR_STEPS, TRIES = 25, 2
 MANY_VARIATIONS, MANY_BETWEEN = 6, 7
 FARTHEST = 0.48  # θ of a text difference
@@ -196,20 +193,6 @@ def principal_components(system: Unclip) -> Components:
     return components(encode(system.clip, from_uint8(file.pictures)).cpu())
 
 
-def held_out(name: str) -> np.ndarray:
-    """One of `PICTURES`, uint8 (H, W, 3).
-
-    Raises:
-        ValueError: if there is none of that name.
-    """
-    if name not in PICTURES:
-        raise ValueError("Choose the picture from its menu.")
-    sheet = read_picture(HELD_OUT)
-    side = len(sheet)
-    at = PICTURES.index(name) * side
-    return np.ascontiguousarray(sheet[:, at : at + side])
-
-
 def drawing_of(form: UnclipForm, size: int) -> Drawing:
     """What the controls ask for.
 
@@ -228,7 +211,7 @@ def drawing_of(form: UnclipForm, size: int) -> Drawing:
     if form.task == WORDS:
         return Drawing(
             WORDS,
-            caption=_caption(form.caption),
+            caption=caption_of(form.caption),
             prior_scale=parsed(form, "prior_scale"),
             scale=scale,
             sampler=form.sampler,
@@ -240,23 +223,14 @@ def drawing_of(form: UnclipForm, size: int) -> Drawing:
     moved = form.task == DIFFERENCE
     return Drawing(
         form.task,
-        before=_caption(form.before) if moved else "",
-        after=_caption(form.after) if moved else "",
+        before=caption_of(form.before) if moved else "",
+        after=caption_of(form.after) if moved else "",
         scale=scale,
         steps=parsed(form, "row_steps"),
         eta=parsed(form, "eta") if form.task == VARIATIONS else 0.0,
         seed=seed,
         pictures=tuple(fitted(each, size) for each in pictures),
     )
-
-
-def _caption(text: object) -> str:
-    words = str(text or "").strip()
-    if len(words) > MOST_CAPTION:
-        raise ValueError(
-            f"The caption has {len(words):,} characters, and at most {MOST_CAPTION:,} are read."
-        )
-    return words
 
 
 def spacing_for(sampler: str, system: Unclip) -> str:
@@ -372,7 +346,9 @@ def draw_message(
         steps.append(step)
         yield _progress(run, f"Step {len(steps)} of {drawing.steps} of the decoder …")
     message |= _drawn(system, drawing, row, steps)
-    card = UnclipCard(drawing, system.weights, _versions(system), _digest(steps[-1].x_prev))
+    card = UnclipCard(
+        drawing, system.weights, versions(system.decoder.device), digest(steps[-1].x_prev)
+    )
     message |= {"card": card.to_json(), "note": known.compared(card) if known else ""}
     yield {**message, "state": "done"}
 
@@ -509,19 +485,6 @@ def _drawn(system: Unclip, drawing: Drawing, row: Row, steps: list[SamplerStep])
     }
 
 
-def _versions(system: Unclip) -> dict[str, str]:
-    return {
-        "torch": torch.__version__,
-        "device": system.decoder.device.type,
-        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
-        "threads": str(torch.get_num_threads()),
-    }
-
-
-def _digest(x: Tensor) -> str:
-    return hashlib.sha256(x.detach().float().cpu().contiguous().numpy().tobytes()).hexdigest()
-
-
 # --- what is there before anything is drawn: settings and headers of files, and no weights ------
 
 
@@ -574,7 +537,7 @@ def boxes() -> list[SystemBox]:
     count = {}
     for name, folder in there.items():
         with in_a_sentence(name):
-            count[name] = _millions(sum(parameters_in(folder / WEIGHTS).values()))
+            count[name] = millions(sum(parameters_in(folder / WEIGHTS).values()))
     with in_a_sentence(CLIP):
         clip = ClipSettings.from_json(_settings(there[CLIP]))
     with in_a_sentence(PRIOR):
@@ -613,10 +576,6 @@ def boxes() -> list[SystemBox]:
     ]
 
 
-def _millions(count: int) -> str:
-    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e6:.2f} M"
-
-
 def measured() -> UnclipResultsMessage | None:
     """What was measured of these very weights; None where nothing was that can be read."""
     folder = folders()[DECODER]
@@ -644,7 +603,11 @@ def results_tables(results: UnclipResults) -> list[MeasuredTable]:
                 "title": "What captions tell is shown",
                 "columns": ["Told", "Prior", "Text", "Nothing", "Captions"],
                 "rows": [
-                    [as_words(r.attribute), *map(_share, (r.prior, r.text, r.nothing)), str(r.told)]
+                    [
+                        as_words(r.attribute),
+                        *map(percent, (r.prior, r.text, r.nothing)),
+                        str(r.told),
+                    ]
                     for r in rows
                 ],
                 "says": _mean_of("by the prior's embedding", [(r.prior, r.told) for r in rows])
@@ -661,7 +624,7 @@ def results_tables(results: UnclipResults) -> list[MeasuredTable]:
                 "title": "What variations keep",
                 "columns": ["Attribute", "Kept", "By chance", "Pictures"],
                 "rows": [
-                    [as_words(r.attribute), _share(r.kept), _share(r.chance), str(r.pictures)]
+                    [as_words(r.attribute), percent(r.kept), percent(r.chance), str(r.pictures)]
                     for r in kept
                 ],
                 "says": _mean_of("are kept", [(r.kept, r.pictures) for r in kept])
@@ -690,7 +653,7 @@ def results_tables(results: UnclipResults) -> list[MeasuredTable]:
                 "title": f"What a text difference changes, θ = {results.share:g}",
                 "columns": ["Asked", "Changed", "Others stay", "Pictures"],
                 "rows": [
-                    [as_words(r.attribute), _share(r.changed), _share(r.others_stay)]
+                    [as_words(r.attribute), percent(r.changed), percent(r.others_stay)]
                     + [str(r.pictures)]
                     for r in moved
                 ],
@@ -703,14 +666,10 @@ def results_tables(results: UnclipResults) -> list[MeasuredTable]:
     return tables
 
 
-def _share(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _mean_of(words: str, rows: list[tuple[float, int]]) -> str:
     """A mean weighted by counts, in words."""
     mean = sum(share * count for share, count in rows) / sum(count for _, count in rows)
-    return f"{_share(mean)} {words}"
+    return f"{percent(mean)} {words}"
 
 
 def empty_message() -> str:
