@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..shared.components import QUIET, component, script
 from ..shared.page import Page
-from . import glide_view, guided_view, unclip_view
+from . import differ_view, glide_view, guided_view, unclip_view
 from .timeline import timeline_message
 from .walks import FirstWalk
 
@@ -35,6 +35,7 @@ SYSTEMS = {
     "guided": System("Guided diffusion", guided_view.LEAD, guided_view.build_guided),
     "glide": System("GLIDE", glide_view.LEAD, glide_view.build_glide),
     "unclip": System("DALL·E 2", unclip_view.LEAD, unclip_view.build_unclip),
+    "differ": System("How the systems differ", differ_view.LEAD, differ_view.build_differ),
 }
 
 TIMELINE = "systems_timeline/opening.js"
