@@ -1122,8 +1122,7 @@ class DifferRow(TypedDict):
     milliseconds: NotRequired[float]
     time: NotRequired[str]
     facts: NotRequired[list[DifferFact]]
-    obeyed: NotRequired[float]
-    captions: NotRequired[int]
+    measured: NotRequired[str]
 
 
 class DifferMessage(TypedDict):

@@ -63,6 +63,17 @@ COMMANDS = {
     ENLARGER: "python -m pretrained.recipes.imagen",
 }
 CLASS_CAPTIONS = {style: f"a {nouns[0]}" for style, nouns in phrases.NOUNS.items()}
+# What the networks are called on the page, by folder and part.
+NAMES = {
+    (AVATARS, ""): "avatars",
+    (CLIP, ""): "CLIP",
+    (CLIP, "text"): "text encoder",
+    (GLIDE, ""): "GLIDE",
+    (PRIOR, ""): "prior",
+    (DECODER, ""): "decoder",
+    (BASE, ""): "base",
+    (ENLARGER, ""): "enlarger",
+}
 Frames = Iterator[Tensor | None]
 
 
@@ -73,7 +84,8 @@ class Walks:
     Attributes:
         frames: Computes them: after each step the estimate of the picture (1, C, H, W), at the
             end the picture; None after a step that has none, as those of embeddings.
-        evaluations: How often each network is asked for one picture, or embedding.
+        evaluations: How often each network, by its name on the page, is asked for one picture, or
+            embedding.
         bounded: The walks of pictures with their models, which a public page bounds.
     """
 
@@ -124,7 +136,7 @@ class System:
             with in_a_sentence(name):
                 counts = parameters_in(weights_file(name))
             of = {k: n for k, n in counts.items() if not part or k.startswith(f"{part}.")}
-            found[f"{name}, {part}" if part else name] = sum(of.values())
+            found[NAMES[name, part]] = sum(of.values())
         return found
 
 
@@ -223,10 +235,10 @@ def _estimates(walk: Iterable[SamplerStep]) -> Frames:
 def _once(name: str, model: Checkpoint, request: SamplingRequest, guide: str = "") -> Walks:
     """One walk of one model; what guides it is asked as often as the walk has evaluations."""
     asked = request.cost(model)
-    guides = {guide: asked // request.pictures_per_evaluation} if guide else {}
+    guides = {NAMES[guide, ""]: asked // request.pictures_per_evaluation} if guide else {}
     return Walks(
         lambda: _estimates(SamplingRun(model, request)),
-        {name: asked, **guides},
+        {NAMES[name, ""]: asked, **guides},
         ((request, model),),
     )
 
@@ -312,7 +324,7 @@ def _unclip_walks(c: Comparison) -> Walks:
         )
         yield from _estimates(walk)
 
-    asked = {PRIOR: PRIOR_STEPS * TRIES * guided, DECODER: request.cost(model)}
+    asked = {"prior": PRIOR_STEPS * TRIES * guided, "decoder": request.cost(model)}
     return Walks(frames, asked, ((request, model),))
 
 
@@ -331,7 +343,7 @@ def _imagen_walks(c: Comparison) -> Walks:
     def frames() -> Frames:
         return _estimates(step for _, step in both.steps(request))
 
-    asked = {BASE: request.small.cost(both.base), ENLARGER: request.large.cost(large)}
+    asked = {"base": request.small.cost(both.base), "enlarger": request.large.cost(large)}
     return Walks(frames, asked, ((request.small, both.base), (request.large, large)))
 
 

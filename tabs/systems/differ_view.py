@@ -72,14 +72,14 @@ the face?
 """
 
 
-def compare(form: DifferForm, run: str, request: gr.Request) -> Iterator[dict[str, Any]]:
+def draw_by_all(form: DifferForm, run: str, request: gr.Request) -> Iterator[dict[str, Any]]:
     """Handler of Draw: updates of "differ_stage" and "differ_told"."""
     yield from stream(
         "differ", lambda: _prepared(comparison_of(form), run), run, request.session_hash or ""
     )
 
 
-def compare_first(
+def draw_by_all_first(
     form: DifferForm, seen: str, begun: bool, run: str, request: gr.Request
 ) -> Iterator[dict[str, Any]]:
     """The same as the view is seen for the first time.
@@ -94,7 +94,7 @@ def compare_first(
     if begun or seen != "differ":
         return
     yield {"differ_begun": True}
-    yield from compare(form, run, request)
+    yield from draw_by_all(form, run, request)
 
 
 def replay_comparison(card: str, run: str, request: gr.Request) -> Iterator[dict[str, Any]]:
@@ -155,7 +155,7 @@ def build_differ(page: Page, systems: gr.Dropdown) -> FirstWalk:
     outputs = Named({"differ_stage": stage, "differ_told": told})
     runs: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "multiple", **QUIET}
     run_button.click(
-        **wired(never_silent(compare), [controls, run], outputs),
+        **wired(never_silent(draw_by_all), [controls, run], outputs),
         js=script(EVENTS, "beginWalk", STAGE),
         **runs,
     )
@@ -174,7 +174,7 @@ def build_differ(page: Page, systems: gr.Dropdown) -> FirstWalk:
     def first_walk(event: Any) -> None:
         event(
             **wired(
-                never_silent(compare_first),
+                never_silent(draw_by_all_first),
                 [controls, systems, begun, run],
                 outputs | Named({"differ_begun": begun}),
             ),

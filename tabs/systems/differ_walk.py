@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from diffusion_core.checkpoint import digest_of, shipped_folder
 from diffusion_core.conditioning import CLASS
 from diffusion_core.data import AvatarFile
-from diffusion_core.evaluation import AttributeJudge, judged, load_judge
+from diffusion_core.evaluation import AttributeJudge, judged, load_judge, read_results
 from diffusion_core.glide import Tokenizer, facts_in, glide_results, phrases, words_of
 from diffusion_core.imagen import imagen_results, shrunk
 from diffusion_core.seeding import parse_seed
@@ -29,9 +29,7 @@ from .differ_card import Comparison, DifferCard
 from .differ_form import DifferForm
 from .differ_systems import (
     AVATARS,
-    BASE,
     DECODER,
-    ENLARGER,
     GLIDE,
     IMAGEN,
     SAMPLER,
@@ -45,6 +43,7 @@ from .drawing_card import digest, versions
 from .walks import picture
 
 JUDGE, JUDGED = "judge-avatars", 64  # pixels of the pictures that it reads
+USUAL_SCALE = 2.0  # of guidance, in what was measured
 _NOUNS = {"skin": " skin", "clothing": " shirt", "background": " background"}
 
 
@@ -127,34 +126,49 @@ def facts_of(caption: str, x: Tensor) -> list[DifferFact]:
 # --- what was measured before --------------------------------------------------------------------
 
 
-def measured_obedience(key: str) -> tuple[float, int] | None:
-    """Share of told facts that a judge read, over how many held-out captions; None of none.
+def measured_obedience(key: str) -> str:
+    """Which share of what it was told a system showed before, in words; "" where none is known.
+
+    What was measured of other weights than those that are here is not told.
 
     Args:
         key: Of a system.
     """
     try:
-        if key in ("menus", "glide"):
-            found = glide_results(shipped_folder() / GLIDE)
-            own = {"menus": (found.menus, AVATARS), "glide": (found.weights, GLIDE)}[key]
-            shares = [(r.menus if key == "menus" else r.words, r.told) for r in found.rows]
-            num, same = found.num, own[0] == digest_of(weights_file(own[1]))
-        elif key == "unclip":
-            drawn = unclip_results(shipped_folder() / DECODER)
-            shares = [(r.prior, r.told) for r in drawn.words]
-            num, same = drawn.num, drawn.weights == digest_of(weights_file(DECODER))
-        elif key == "imagen":
-            large = imagen_results(shipped_folder() / IMAGEN)
-            shares = [(m.obedience, 1) for m in large.models if m.model == "cascade"]
-            own_hashes = (digest_of(weights_file(BASE)), digest_of(weights_file(ENLARGER)))
-            num, same = large.num, tuple(large.weights.values()) == own_hashes
-        else:
-            return None
+        if key == "menus":
+            weights = digest_of(weights_file(AVATARS))
+            found = read_results(shipped_folder() / AVATARS, weights)
+            drawn = [r.generated.get(USUAL_SCALE) for r in found.attributes] if found else []
+            return _mean([(x, 1) for x in drawn if x is not None], "all menus, held-out avatars")
+        if key == "glide":
+            asked = glide_results(shipped_folder() / GLIDE)
+            if asked.weights == digest_of(weights_file(GLIDE)):
+                return _mean([(r.words, r.told) for r in asked.rows], _captions(asked.num))
+        if key == "unclip":
+            by_prior = unclip_results(shipped_folder() / DECODER)
+            if by_prior.weights == digest_of(weights_file(DECODER)):
+                return _mean([(r.prior, r.told) for r in by_prior.words], _captions(by_prior.num))
+        if key == "imagen":
+            both = imagen_results(shipped_folder() / IMAGEN)
+            own = {name: digest_of(weights_file(f"{IMAGEN}/{name}")) for name in both.weights}
+            if own == dict(both.weights):
+                shares = [(m.obedience, 1) for m in both.models if m.model == "cascade"]
+                return _mean(shares, _captions(both.num))
     except (ValueError, OSError):
-        return None
-    if not same or not shares:
-        return None
-    return sum(share * told for share, told in shares) / sum(told for _, told in shares), num
+        pass
+    return ""
+
+
+def _captions(count: int) -> str:
+    return f"{count:,} held-out captions"
+
+
+def _mean(shares: Sequence[tuple[float, int]], over: str) -> str:
+    """A mean weighted by counts, in words; "" of none."""
+    if not shares:
+        return ""
+    mean = sum(share * count for share, count in shares) / sum(count for _, count in shares)
+    return f"{100 * mean:.1f} % over {over}"
 
 
 # --- the comparison ------------------------------------------------------------------------------
@@ -282,8 +296,7 @@ def row_of(system: System, c: Comparison | None) -> DifferRow:
             row["told"] = system.told(c)
     except ValueError as error:
         row["absent"] = str(error)
-    if (found := measured_obedience(system.key)) is not None:
-        row["obeyed"], row["captions"] = round(found[0], 4), found[1]
+    row["measured"] = measured_obedience(system.key)
     return row
 
 

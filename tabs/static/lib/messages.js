@@ -1206,8 +1206,7 @@ export function parse(text) {
  * @property {number} [milliseconds] That its walks took.
  * @property {string} [time] The same in words.
  * @property {DifferFact[]} [facts]
- * @property {number} [obeyed] Share of told facts that were read over many captions, 0 … 1.
- * @property {number} [captions] Over how many.
+ * @property {string} [measured] The share of told facts that was read over many captions, in words; empty was not measured.
  */
 
 /**

@@ -7,7 +7,7 @@ import { paintLevels } from "../lib/pixels.js";
 import { transport } from "../points/transport.js";
 import "../systems/clicks.js"; // here before the first click
 import { saveCard, sayWaiting, takeState, wireOpening } from "../systems/stage.js";
-import { figures, filmWords, frameAt, frames, manyWords, obeyedWords } from "./words.js";
+import { figures, filmWords, frameAt, frames, obeyedWords } from "./words.js";
 
 /** @typedef {import("../lib/messages.js").DifferMessage} Message */
 /** @typedef {import("../lib/messages.js").DifferRow} Row */
@@ -41,19 +41,19 @@ function cardOf(row, rows) {
   card.setAttribute("aria-label", row.name);
   const canvas = makeCanvas(`x0_hat of ${row.name}`);
   canvas.classList.toggle("none", !row.frames.length);
-  const told = make("p", { className: row.absent ? "told absent" : "told", words: row.absent ?? row.told });
+  const told = make("p", { className: row.absent ? "is-told absent" : "is-told", words: row.absent ?? row.told });
   card.append(canvas, make("h3", { words: row.name }), told);
   const obeyed = make("div", { className: "figure obeyed" });
   const here = obeyedWords(row);
-  if (here) obeyed.append(make("b", { words: here }), here.includes(" of ") ? " read by the judge" : "");
-  obeyed.append(factsOf(row), make("small", { words: manyWords(row) }));
+  if (here) obeyed.append(make("b", { words: here }), here.includes(" of ") ? " facts read" : "");
+  obeyed.append(factsOf(row), make("small", { words: row.measured || "over many captions: not measured" }));
   card.append(obeyed);
   for (const { share, value, of, parts } of figures(row, rows)) {
     const figure = make("div", { className: "figure" });
     if (value) {
       const bar = make("span", { className: "bar" });
       bar.style.width = `${(100 * share).toFixed(1)}%`;
-      figure.append(make("b", { words: value }), ` ${of}`, bar, ...parts.map((words) => make("small", { words })));
+      figure.append(make("b", { words: value }), ` ${of}`, bar, make("small", { words: parts }));
     }
     card.append(figure);
   }

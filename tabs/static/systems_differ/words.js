@@ -1,7 +1,7 @@
 // The words of the view "How the systems differ", and its places in all walks.
 
 /** @typedef {import("../lib/messages.js").DifferRow} Row */
-/** @typedef {{ share: number, value: string, of: string, parts: string[] }} Figure Its bar's share of the largest one, 0 … 1, and words. */
+/** @typedef {{ share: number, value: string, of: string, parts: string }} Figure Its bar's share of the largest one, 0 … 1, and words. */
 
 /** Frames of the longest walk. @param {Row[]} rows */
 export const frames = (rows) => Math.max(0, ...rows.map((row) => row.frames.length));
@@ -30,12 +30,6 @@ export function obeyedWords({ facts = [], frames }) {
   return `${facts.filter(({ right }) => right).length} of ${facts.length}`;
 }
 
-/** What was obeyed over many captions. @param {Row} row */
-export function manyWords({ obeyed, captions = 0 }) {
-  if (obeyed === undefined) return "over many captions not measured";
-  return `${(100 * obeyed).toFixed(1)} % over ${captions.toLocaleString("en")} held-out captions`;
-}
-
 /**
  * The figures of a row: parameters, evaluations, time.
  *
@@ -47,7 +41,7 @@ export function figures(row, rows) {
   /** @param {(row: Row) => number | undefined} of */
   const share = (of) => (of(row) ?? 0) / Math.max(1e-9, ...rows.map((each) => of(each) ?? 0));
   /** @param {import("../lib/messages.js").DifferCount[] | undefined} counts */
-  const parts = (counts = []) => (counts.length > 1 ? counts.map(({ name, words }) => `${name} ${words}`) : []);
+  const parts = (counts = []) => counts.map(({ name, words }) => `${name} ${words}`).join(" · ");
   return [
     { share: share(({ count }) => count), value: row.size ?? "", of: "parameters", parts: parts(row.parameters) },
     {
@@ -56,6 +50,6 @@ export function figures(row, rows) {
       of: "evaluations",
       parts: parts(row.evaluations),
     },
-    { share: share(({ milliseconds }) => milliseconds), value: row.time ?? "", of: "in this run", parts: [] },
+    { share: share(({ milliseconds }) => milliseconds), value: row.time ?? "", of: "in this run", parts: "" },
   ];
 }
