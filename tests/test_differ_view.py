@@ -16,7 +16,7 @@ from diffusion_core import checkpoint as checkpoints
 from diffusion_core.checkpoint import parameters_in
 from diffusion_core.conditioning import CLASS
 from diffusion_core.data import AvatarFile, from_uint8
-from diffusion_core.glide import AvatarRecords, describe
+from diffusion_core.glide import AvatarRecords, describe, phrase_of
 from tabs.shared.limits import PageLimit
 from tabs.systems import differ_systems, differ_walk
 from tabs.systems.differ_card import DifferCard
@@ -31,7 +31,6 @@ from tabs.systems.differ_view import (
     stop_comparison,
 )
 from tabs.systems.differ_walk import (
-    fact_words,
     facts_of,
     judged_names,
     measured_obedience,
@@ -182,7 +181,7 @@ def test_the_judge_reads_what_is_recorded_of_real_avatars():
 
 def test_every_fact_that_is_read_has_words_of_its_own():
     for name, values in judged_names():
-        words = [fact_words(name, value) for value in values]
+        words = [phrase_of(name, value) for value in values]
         assert all(words) and len({*words}) == len(words), name
     assert told_facts("a thumb with a wink") == {CLASS: "thumbs"}
 

@@ -35,6 +35,7 @@ from .learning import (
     text_training,
 )
 from .network import GlideNetwork, GlideNetworkConfig, WordAttention, begun_from, glide_shape
+from .phrases import STYLES, phrase_of
 from .reading import facts_in
 from .records import AvatarRecords, CaptionedPictures, Records, caption_of
 from .results import AskedInWords, GlideResults, glide_results
@@ -51,6 +52,7 @@ from .text_encoder import TextEncoder, TextEncoderConfig
 
 __all__ = [
     "MAX_TOKENS",
+    "STYLES",
     "VOCABULARY",
     "AskedInWords",
     "AvatarRecords",
@@ -81,6 +83,7 @@ __all__ = [
     "load_glide",
     "load_model",
     "meaning",
+    "phrase_of",
     "read_glide_settings",
     "reads_words",
     "save_glide",

@@ -28,7 +28,7 @@ from diffusion_core.checkpoint import (
 from diffusion_core.clip import load_clip, zero_shot_classifier
 from diffusion_core.conditioning import CLASS
 from diffusion_core.generation import SamplingRequest, SamplingRun
-from diffusion_core.glide import facts_in, load_glide, phrases
+from diffusion_core.glide import STYLES, facts_in, load_glide, phrase_of
 from diffusion_core.imagen import (
     BASE_FOLDER,
     ENLARGER_FOLDER,
@@ -62,7 +62,7 @@ COMMANDS = {
     BASE: "python -m pretrained.recipes.imagen",
     ENLARGER: "python -m pretrained.recipes.imagen",
 }
-CLASS_CAPTIONS = {style: f"a {nouns[0]}" for style, nouns in phrases.NOUNS.items()}
+CLASS_CAPTIONS = {style: f"a {phrase_of(CLASS, style)}" for style in STYLES}
 # What the networks are called on the page, by folder and part.
 NAMES = {
     (AVATARS, ""): "avatars",

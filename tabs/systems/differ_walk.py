@@ -15,7 +15,7 @@ from diffusion_core.checkpoint import digest_of, shipped_folder
 from diffusion_core.conditioning import CLASS
 from diffusion_core.data import AvatarFile
 from diffusion_core.evaluation import AttributeJudge, judged, load_judge, read_results
-from diffusion_core.glide import Tokenizer, facts_in, glide_results, phrases, words_of
+from diffusion_core.glide import Tokenizer, facts_in, glide_results, phrase_of, words_of
 from diffusion_core.imagen import imagen_results, shrunk
 from diffusion_core.seeding import parse_seed
 from diffusion_core.unclip import unclip_results
@@ -44,7 +44,6 @@ from .walks import picture
 
 JUDGE, JUDGED = "judge-avatars", 64  # pixels of the pictures that it reads
 USUAL_SCALE = 2.0  # of guidance, in what was measured
-_NOUNS = {"skin": " skin", "clothing": " shirt", "background": " background"}
 
 
 def comparison_of(form: DifferForm) -> Comparison:
@@ -93,15 +92,6 @@ def read_by_judge(x: Tensor) -> dict[str, str] | None:
     return {name: each[v] for (name, each), v in zip(judged_names(), values, strict=True)}
 
 
-def fact_words(name: str, value: str) -> str:
-    """A fact in the grammar's first words for it."""
-    if name == CLASS:
-        return phrases.NOUNS[value][0]
-    said = phrases.ATTRIBUTES[name][value][0]
-    article, _, rest = said.partition(" ")
-    return (rest if article in ("a", "an") else said) + _NOUNS.get(name, "")
-
-
 def told_facts(caption: str) -> dict[str, str]:
     """What a caption tells of that which the judge reads."""
     names = dict(judged_names())
@@ -115,8 +105,8 @@ def facts_of(caption: str, x: Tensor) -> list[DifferFact]:
         return []
     return [
         {
-            "words": fact_words(name, v),
-            "seen": fact_words(name, seen[name]),
+            "words": phrase_of(name, v),
+            "seen": phrase_of(name, seen[name]),
             "right": seen[name] == v,
         }
         for name, v in told_facts(caption).items()
