@@ -28,7 +28,7 @@ function factsOf(row) {
     const sign = make("i", { words: right ? "✓" : "✗" });
     sign.setAttribute("role", "img");
     sign.setAttribute("aria-label", right ? "shown:" : "not shown:");
-    item.append(sign, make("span", { words: right ? words : `${words}: ${seen}` }));
+    item.append(sign, make("span", { words: right ? words : `${words} (${seen})` }));
     list.append(item);
   }
   return list;
@@ -45,8 +45,8 @@ function cardOf(row, rows) {
   card.append(canvas, make("h3", { words: row.name }), told);
   const obeyed = make("div", { className: "figure obeyed" });
   const here = obeyedWords(row);
-  if (here) obeyed.append(make("b", { words: here }), here.includes(" of ") ? " facts read" : "");
-  obeyed.append(factsOf(row), make("small", { words: row.measured || "over many captions: not measured" }));
+  if (here) obeyed.append(make("b", { words: here }), here.includes(" of ") ? " facts read" : "", factsOf(row));
+  if (!row.absent) obeyed.append(make("small", { words: row.measured || "over many captions: not measured" }));
   card.append(obeyed);
   for (const { share, value, of, parts } of figures(row, rows)) {
     const figure = make("div", { className: "figure" });

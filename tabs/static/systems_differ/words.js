@@ -41,7 +41,7 @@ export function figures(row, rows) {
   /** @param {(row: Row) => number | undefined} of */
   const share = (of) => (of(row) ?? 0) / Math.max(1e-9, ...rows.map((each) => of(each) ?? 0));
   /** @param {import("../lib/messages.js").DifferCount[] | undefined} counts */
-  const parts = (counts = []) => counts.map(({ name, words }) => `${name} ${words}`).join(" · ");
+  const parts = (counts = []) => counts.map(({ name, words }) => `${name} ${words.replaceAll(" ", "\u00a0")}`).join(" · ");
   return [
     { share: share(({ count }) => count), value: row.size ?? "", of: "parameters", parts: parts(row.parameters) },
     {
