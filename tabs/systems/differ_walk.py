@@ -262,7 +262,7 @@ def _message(c: Comparison, run: str, rows: dict[str, DifferRow], state: str) ->
     return {
         "state": state,
         "run": run,
-        "rows": [{**row} for row in rows.values()],
+        "rows": [*rows.values()],
         "file": f"systems-{'-'.join(words_of(c.caption)[:6])}-seed{c.seed}",
         "caption": f"{SAMPLER}, {c.steps} steps · guidance {c.scale:g}, classifier "
         f"{c.classifier_scale:g} · seed {c.seed} · torch, {threads} "
