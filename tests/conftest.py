@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -296,6 +297,39 @@ def save_tiny_unclip(shipped: Path) -> Path:
         noise, by.weights_hash, sampling=sampling, clip_x0=1.0, network=decoder.config
     )
     unclip.save_decoder(shipped / view.DECODER, decoder, known)
+    return shipped
+
+
+def save_tiny_systems(shipped: Path) -> Path:
+    """The folders of all systems that draw avatars, with random weights, and the real judge."""
+    from diffusion_core import checkpoint, clip, glide, imagen
+    from tabs.systems import differ_systems as view
+    from tabs.systems import filling_walk
+    from tabs.systems.differ_walk import JUDGE
+
+    save_tiny_avatars(shipped / view.AVATARS)
+    words = save_tiny_glide(shipped / view.GLIDE)
+    save_tiny_inpainter(shipped / filling_walk.INPAINTER, words)
+    by = clip.load_clip(save_tiny_unclip(shipped) / view.CLIP)
+    assert isinstance(by.network, clip.Clip)
+    unet = wake(UNet(TINY_AVATARS))
+    base = imagen.base_from(unet, by.network, 32, hidden=8)
+    enlarger = imagen.enlarger_from(unet, by.network, 128, hidden=8, width=4, maps=3)
+    parts = (base.caption.project, enlarger.caption.project, enlarger.level, enlarger.last)
+    for part in parts:
+        wake(part, size=0.1)  # type: ignore[arg-type]
+    known: dict[str, Any] = {
+        "schedule": {"name": "cosine", "num_train_timesteps": 1000},
+        "clip": by.weights_hash,
+        "clip_x0": 1.0,
+        "vocabulary": glide.VOCABULARY,
+        "sampling": {"sampler": "dpmpp_2m", "num_steps": 3, "spacing": "karras"},
+    }
+    settings = imagen.BaseSettings(network=base.config, **known)
+    imagen.save_base(shipped / view.BASE, base, settings)
+    large = imagen.EnlargerSettings(network=enlarger.config, augmentation=0.2, **known)
+    imagen.save_enlarger(shipped / view.ENLARGER, enlarger, large)
+    shutil.copytree(checkpoint.shipped_folder() / JUDGE, shipped / JUDGE)
     return shipped
 
 

@@ -30,9 +30,10 @@ from diffusion_core.clip import (
     save_clip,
     single_captions,
     true_of,
+    zero_shot_classifier,
 )
 from diffusion_core.data import AvatarFile
-from diffusion_core.denoiser import ClipGuidance, as_denoiser
+from diffusion_core.denoiser import ClassifierGuidance, ClipGuidance, as_denoiser
 from diffusion_core.evaluation import (
     AttributeJudge,
     ClipCurve,
@@ -476,3 +477,36 @@ def test_both_kinds_are_measured_and_kept(words_folder, clip_folder, tmp_path):
         with pytest.raises(ValueError):
             ClipResults.from_json(json.dumps({**json.loads(results.to_json()), **change}))
     assert dataclasses.asdict(ClipGuidanceRow("CLIP", 1, 2, 0.5, 1, 1))["kind"] == "CLIP"
+
+
+# --- a classifier by captions -----------------------------------------------------------------
+
+STYLES = {"open-peeps": "a person", "pixel-art": "a pixel person", "thumbs": "a thumb"}
+
+
+def test_a_classifier_by_captions_is_the_clip_by_bayes_rule(clip_folder):
+    by = load_clip(clip_folder)
+    classifier = zero_shot_classifier(by, STYLES)
+    assert classifier.class_names == (*STYLES,) and classifier.weights_hash == by.weights_hash
+    x, y = torch.randn(4, 3, 64, 64), [by.read_caption(text) for text in STYLES.values()]
+    plain = as_denoiser(lambda x, t: 0.1 * x, COSINE)
+    guided = ClassifierGuidance(plain, classifier.network, 1, 1.0)
+    look = guided.look(x, 40)
+    each = [
+        ClipGuidance(plain, by.network, by.network.encode_captions(one), 1.0).look(x, 40)
+        for one in y
+    ]
+    logits = torch.stack([one.logit for one in each], dim=1)
+    torch.testing.assert_close(look.log_probs, logits.log_softmax(dim=1))
+    # The gradient of log p(y | x_t) is that of the caption less the mean of all.
+    p = look.log_probs.exp()
+    mean = sum(p[:, k, None, None, None] * one.gradient for k, one in enumerate(each))
+    torch.testing.assert_close(look.gradient, each[1].gradient - mean, rtol=1e-4, atol=1e-7)
+    assert (guided.predict(x, 40)[1] - plain.predict(x, torch.full((4,), 40))[1]).abs().max() > 1e-5
+    # In plain noise every class is equally likely.
+    noise = classifier.network(x, torch.full((4,), -40.0)).softmax(dim=1)
+    torch.testing.assert_close(noise, torch.full((4, 3), 1 / 3), atol=1e-4, rtol=0)
+    with pytest.raises(ValueError, match="at least two"):
+        zero_shot_classifier(by, {"thumbs": "a thumb"})
+    with pytest.raises(ValueError, match="None of the caption"):
+        zero_shot_classifier(by, {**STYLES, "else": "qwertz"})

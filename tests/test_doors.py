@@ -19,13 +19,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from conftest import (
-    save_tiny,
-    save_tiny_glide,
-    save_tiny_inpainter,
-    save_tiny_unclip,
-    wait_for,
-)
+from conftest import save_tiny, save_tiny_systems, wait_for
 from pagelib import free_port
 
 from diffusion_core.generation import RunCard, run
@@ -33,7 +27,9 @@ from tabs.denoise import run_registry
 from tabs.denoise.form import PICTURE
 from tabs.shared import models, sessions
 from tabs.shared.compute_queue import COMPUTE_QUEUE
-from tabs.systems import filling_walk, glide_walk, unclip_walk
+from tabs.systems import differ_systems, differ_walk, filling_walk, glide_walk, unclip_walk
+from tabs.systems.differ_card import Comparison, DifferCard
+from tabs.systems.differ_form import DifferForm
 from tabs.systems.filling_card import FillingCard
 from tabs.systems.filling_form import FillingForm, opening_hole
 from tabs.systems.glide_form import GlideForm
@@ -89,6 +85,8 @@ DOORS = {
     **dict.fromkeys(["draw_embedding", "draw_embedding_first", "replay_embedding"], "queued"),
     **dict.fromkeys(["stop_embedding", "shown_controls", "note_caption"], "quick"),
     **dict.fromkeys(["note_before", "note_after"], "quick"),
+    **dict.fromkeys(["draw_by_all", "draw_by_all_first", "replay_comparison"], "queued"),
+    **dict.fromkeys(["stop_comparison", "note_compared"], "quick"),
     **dict.fromkeys(["stop_guided", "stop_captions", "shown_system"], "quick"),
     **dict.fromkeys(["name_unknown", "name_unknown_second"], "quick"),
     **dict.fromkeys(["begin_drawing"], "quick"),
@@ -111,12 +109,9 @@ def page(tmp_path_factory):
         patch.setenv("DIFFUSION_MODELS", str(folder))
         patch.setenv("PLAYGROUND_OPENS_WITH", "tiny")
         patch.setattr(sessions.SESSIONS, "public", True)
-        words = save_tiny_glide(tmp_path_factory.mktemp("shipped") / "glide-avatars")
-        patch.setattr(glide_walk, "shipped_folder", lambda: words.parent)
-        patch.setattr(unclip_walk, "shipped_folder", lambda: words.parent)
-        patch.setattr(filling_walk, "shipped_folder", lambda: words.parent)
-        save_tiny_inpainter(words.parent / filling_walk.INPAINTER, words)
-        save_tiny_unclip(words.parent)
+        shipped = save_tiny_systems(tmp_path_factory.mktemp("shipped"))
+        for view in (glide_walk, filling_walk, unclip_walk, differ_systems, differ_walk):
+            patch.setattr(view, "shipped_folder", lambda: shipped)
         # Gradio notices that a stream was closed as it sends the next heartbeat, else every 15 s.
         patch.setattr("gradio.utils.get_heartbeat_rate", lambda: 0.25)
         demo = app.build()
@@ -336,6 +331,11 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
         data[0] = filling_card()
     if name == "replay_embedding":
         data[0] = unclip_card()
+    if name == "draw_by_all_first":
+        data[len(fields(DifferForm))] = "differ"
+    if name == "replay_comparison":
+        weights = differ_systems.weights()
+        data[0] = DifferCard(Comparison("an afro"), weights, {}, "0" * 64).to_json()
     if name in ("go_on_with", "replay_captions"):
         data[GLIDE_CONTROLS if name == "go_on_with" else 0] = words_card()
     if name == "go_on_with":

@@ -28,6 +28,7 @@ from diffusion_core.glide import (
     Tokenizer,
     begun_from,
     describe,
+    facts_in,
     glide_results,
     glide_shape,
     glide_training,
@@ -36,6 +37,7 @@ from diffusion_core.glide import (
     learn_text,
     load_glide,
     load_model,
+    meaning,
     phrases,
     text_training,
     told_condition,
@@ -108,6 +110,34 @@ def test_words_orders_and_what_is_left_out_change_with_the_seed_alone(facts):
     first = {words_of(text)[0] for text in texts}
     assert {"on", "a"} <= first and any(text.count(", ") > 2 for text in texts)
     assert describe(person, 1, told=()).told == {"class": "open-peeps"}
+
+
+def test_what_a_caption_tells_is_read_back_from_its_words(facts, captions):
+    full = [describe(each, i, told=[*each]) for i, each in enumerate(facts[:500])]
+    for caption in (*captions, *full):
+        told = {name: meaning(name, value) for name, value in caption.told.items()}
+        assert facts_in(caption.text) == told, caption
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("A person without an afro, in a red shirt", {"class": "open-peeps", "clothing": "red"}),
+        ("a turban without glasses and afro", {"head": "turban", "accessory": "none"}),
+        ("no beard, no hair", {"head": "noHair1"}),
+        ("a pixel person, no hat and with a beard", {"pixel-art beard": "some"}),
+        ("pixel art of a person", {"class": "pixel-art"}),
+        ("on a teal backdrop", {"background": "teal"}),
+        ("an afro and a bun with an afro", {"head": "afro"}),
+        ("qwertz, a woman of 40", {}),
+        ("", {}),
+    ],
+)
+def test_what_is_not_there_or_unknown_is_not_read(text, told):
+    found = facts_in(text)
+    if told and "class" not in told and "background" not in told:
+        assert found.pop("class") in ("open-peeps", "pixel-art")
+    assert found == told
 
 
 def test_no_two_values_of_an_attribute_share_a_phrase():

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
-from conftest import save_tiny_glide, save_tiny_inpainter, save_tiny_unclip
+from conftest import (
+    save_tiny_glide,
+    save_tiny_inpainter,
+    save_tiny_systems,
+    save_tiny_unclip,
+)
 from pagelib import beyond, choose, faults, in_light_and_dark, pixels, press
 from playwright.sync_api import Page, expect
 
 from diffusion_core.data import part_of_person
-from tabs.systems import filling_walk, glide_walk, unclip_walk
+from tabs.systems import differ_systems, differ_walk, filling_walk, glide_walk, unclip_walk
 from tabs.systems.guided_walk import measured_curve
 from tabs.systems.pictures import held_out
 
@@ -353,3 +359,60 @@ def test_words_and_pictures_are_drawn_by_their_embeddings_and_opened_again(
     page.locator("#unclip-before textarea").fill("qwertz")
     page.locator("#unclip-run").click()
     expect(page.locator("#unclip-told")).to_contain_text("None of the caption's words is known")
+
+
+@pytest.fixture
+def all_shipped(tmp_path, monkeypatch):
+    """Small models of all systems with random weights, but for Imagen's; and the judge."""
+    save_tiny_systems(tmp_path)
+    shutil.rmtree(tmp_path / "imagen-avatars" / "base")
+    for module in (differ_systems, differ_walk, glide_walk):
+        monkeypatch.setattr(module, "shipped_folder", lambda: tmp_path)
+
+
+def test_a_caption_is_drawn_by_all_systems_and_the_time_line_opens_their_views(all_shipped, page):
+    page.get_by_role("tab", name="Systems", exact=True).click()
+    line = page.get_by_label("Time line of the systems")
+    expect(line.locator("[aria-current]")).to_contain_text("Guided diffusion")
+    choose(page, "System", "How the systems differ")
+    expect(line.locator("[aria-current]")).to_have_count(0)
+    run = walked(page, stage="#differ-stage .differ")  # the first comes by itself
+    where, stage = "#differ-stage", page.locator("#differ-stage .differ")
+    names = ("Plain, by menus", "Guided by a class", "GLIDE", "DALL·E 2")
+    scrub = page.get_by_label("Place in all walks")
+    scrub.evaluate(MOVE, "0")
+    expect(stage).to_have_attribute("data-frame", "0")
+    early = [pixels(page, f"x0_hat of {name}", where) for name in names]
+    scrub.evaluate(MOVE, "10")
+    expect(stage).to_have_attribute("data-frame", "10")
+    seen = [pixels(page, f"x0_hat of {name}", where) for name in names]
+    assert all((a != b).any() for a, b in zip(early, seen, strict=True))
+    assert len({each.tobytes() for each in seen}) == 4
+    cards = page.locator(f"{where} article")
+    expect(cards.nth(4)).to_contain_text("imagen-avatars/base are not here; train with")
+    for i, asked in enumerate(("20 evaluations", "20 evaluations", "20 evaluations", "120 ev")):
+        expect(cards.nth(i)).to_contain_text(asked)
+        expect(cards.nth(i)).to_contain_text("of 5 facts read")
+        expect(cards.nth(i).locator(".facts li")).to_have_count(5)
+
+    page.get_by_role("button", name="Thumb", exact=True).click()
+    page.locator("#differ-steps input[type=number]").fill("2")
+    page.locator("#differ-run").click()
+    walked(page, run, "#differ-stage .differ")
+    expect(cards.first).to_contain_text("Told by menus: class.")
+    assert (pixels(page, "x0_hat of GLIDE", where) != seen[2]).any()
+    expect(page.locator(f"{where} .about")).to_contain_text("2 steps")
+
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert beyond(page) == [], width
+    for _ in in_light_and_dark(page):
+        assert faults(page) == []
+    page.set_viewport_size({"width": 1280, "height": 844})
+    line.get_by_role("button", name="GLIDE").press("Enter")
+    expect(page.locator(WORDS)).to_be_visible()
+    expect(page.get_by_label("System", exact=True)).to_have_value("GLIDE")
+    expect(line.locator("[aria-current]")).to_contain_text("GLIDE")
+    line.get_by_role("button", name="PVD").press("Enter")
+    expect(page.locator("#points-view-space")).to_be_visible()
+    expect(page.get_by_role("tab", name="Points", exact=True)).to_be_focused()

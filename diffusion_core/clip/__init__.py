@@ -7,6 +7,7 @@ network   both encoders
 matching  which captions are true of which pictures, and the contrast
 learning  its training, which can go on
 measures  how well it retrieves, and names without having been trained to
+zero_shot a classifier by captions
 store     the CLIP as a folder
 settings  what the folders of models that stand on a CLIP have in common
 """
@@ -33,6 +34,7 @@ from .store import (
     read_clip_settings,
     save_clip,
 )
+from .zero_shot import ZeroShotClassifier, zero_shot_classifier
 
 __all__ = [
     "LEVELS",
@@ -49,6 +51,7 @@ __all__ = [
     "OnClipSettings",
     "PictureEncoder",
     "Single",
+    "ZeroShotClassifier",
     "clip_accuracy",
     "clip_folders",
     "contrast",
@@ -64,4 +67,5 @@ __all__ = [
     "single_captions",
     "true_of",
     "value_prompts",
+    "zero_shot_classifier",
 ]

@@ -2,6 +2,7 @@
 
 phrases          what is recorded of an avatar, in words
 captions         captions by a grammar, and captions as numbers
+reading          what a caption tells, read from its words
 records          the facts that captions are written of; pictures with captions
 text_encoder     a transformer over the words
 network          the UNet that is asked in words, begun from one with classes
@@ -47,6 +48,8 @@ from .learning import (
     text_training,
 )
 from .network import GlideNetwork, GlideNetworkConfig, WordAttention, begun_from, glide_shape
+from .phrases import STYLES, phrase_of
+from .reading import facts_in
 from .records import AvatarRecords, CaptionedPictures, Records, caption_of
 from .results import AskedInWords, GlideResults, glide_results
 from .store import (
@@ -66,6 +69,7 @@ from .text_encoder import TextEncoder, TextEncoderConfig
 
 __all__ = [
     "MAX_TOKENS",
+    "STYLES",
     "VOCABULARY",
     "AskedInWords",
     "AvatarRecords",
@@ -94,6 +98,7 @@ __all__ = [
     "describe",
     "draw_captions",
     "draw_known",
+    "facts_in",
     "filling_results",
     "glide_results",
     "glide_shape",
@@ -107,6 +112,7 @@ __all__ = [
     "load_inpainter",
     "load_model",
     "meaning",
+    "phrase_of",
     "read_glide_settings",
     "reads_words",
     "save_glide",

@@ -7,6 +7,8 @@ different, the words tell how.
 
 from __future__ import annotations
 
+from ..conditioning import CLASS
+
 Phrases = dict[str, tuple[str, ...]]
 
 OPEN_PEEPS, PIXEL_ART, THUMBS = "open-peeps", "pixel-art", "thumbs"
@@ -222,3 +224,21 @@ THUMB_MOUTHS: Phrases = {
     "variant4": ("a wide smile",),
     "variant5": ("a kiss", "a kissing mouth"),
 }
+
+STYLES = (*NOUNS,)
+
+
+def phrase_of(name: str, value: str) -> str:
+    """The first of the phrases for a class or an attribute's value, without its article.
+
+    Args:
+        name: "class", or the attribute's name.
+        value: Its value.
+
+    Raises:
+        KeyError: if there are no words for it.
+    """
+    said = (NOUNS if name == CLASS else ATTRIBUTES[name])[value][0]
+    article, _, rest = said.partition(" ")
+    noun = {"skin": " skin", "clothing": f" {GARMENTS[0]}", "background": " background"}
+    return (rest if article in ("a", "an") else said) + noun.get(name, "")

@@ -30,6 +30,7 @@ _SETTING: dict[str, Kind] = {
 _SAME: dict[str, Kind] = {"avatars": _COUNT, "share": _SHARE}
 _RESULTS: dict[str, Kind] = {
     "weights": text(200),
+    "menus": text(200),
     "num": _COUNT,
     "setting": mapping(),
     "obedience": listed(mapping(), 0, 100),
@@ -68,6 +69,7 @@ class GlideResults:
         same: Share of the ways to ask for the same in which the same is read; None was not
             measured.
         same_of: Avatars that were asked for in several ways.
+        menus: SHA-256 of the weights of the model that was asked by menus, hex; "" is not known.
     """
 
     weights: str
@@ -78,6 +80,7 @@ class GlideResults:
     rows: tuple[AskedInWords, ...]
     same: float | None = None
     same_of: int = 0
+    menus: str = ""
 
     @classmethod
     def from_json(cls, data: str | bytes) -> GlideResults:
@@ -102,6 +105,7 @@ class GlideResults:
             results_rows(values, "obedience", _ROW, AskedInWords),
             same["share"] if same else None,
             same["avatars"] if same else 0,
+            values.get("menus", ""),
         )
 
 

@@ -1108,6 +1108,72 @@ class FillingLane(TypedDict):
     x0_hat: list[str]
 
 
+class DifferCount(TypedDict):
+    """A number of a network, in words."""
+
+    name: str
+    words: str
+
+
+class DifferFact(TypedDict):
+    """A fact that a caption tells, and what a judge reads in its place."""
+
+    words: str
+    seen: str
+    right: bool
+
+
+class DifferRow(TypedDict):
+    """One of the systems that the view "How the systems differ" compares."""
+
+    key: str
+    name: str
+    told: str
+    frames: list[str]
+    absent: NotRequired[str]
+    parameters: NotRequired[list[DifferCount]]
+    size: NotRequired[str]
+    count: NotRequired[int]
+    evaluations: NotRequired[list[DifferCount]]
+    asked: NotRequired[int]
+    milliseconds: NotRequired[float]
+    time: NotRequired[str]
+    facts: NotRequired[list[DifferFact]]
+    measured: NotRequired[str]
+
+
+class DifferMessage(TypedDict):
+    """One caption, drawn by all systems."""
+
+    state: str
+    run: NotRequired[str]
+    rows: NotRequired[list[DifferRow]]
+    progress: NotRequired[str]
+    card: NotRequired[str]
+    file: NotRequired[str]
+    caption: NotRequired[str]
+    note: NotRequired[str]
+
+
+class TimelineEntry(TypedDict):
+    """A paper of the time line above the systems, and what opens its view."""
+
+    name: str
+    when: str
+    paper: str
+    added: str
+    tab: str
+    shown: str
+    months: int
+
+
+class TimelineMessage(TypedDict):
+    """The time line above the systems."""
+
+    entries: list[TimelineEntry]
+    seen: str
+
+
 class UnclipItem(TypedDict):
     """One of the pictures that the view "DALL·E 2" draws together."""
 

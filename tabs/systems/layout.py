@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from ..shared.components import QUIET
+from ..shared.components import QUIET, component, script
 from ..shared.page import Page
-from . import filling_view, glide_view, guided_view, unclip_view
+from . import differ_view, filling_view, glide_view, guided_view, unclip_view
+from .timeline import timeline_message
 from .walks import FirstWalk
 
 
@@ -35,7 +36,10 @@ SYSTEMS = {
     "glide": System("GLIDE", glide_view.LEAD, glide_view.build_glide),
     "filling": System("GLIDE: inpainting", filling_view.LEAD, filling_view.build_filling),
     "unclip": System("DALL·E 2", unclip_view.LEAD, unclip_view.build_unclip),
+    "differ": System("How the systems differ", differ_view.LEAD, differ_view.build_differ),
 }
+
+TIMELINE = "systems_timeline/opening.js"
 
 
 def shown_system(chosen: str) -> list[gr.Column]:
@@ -50,6 +54,7 @@ def build(page: Page) -> None:
         page: The page; this tab gives and takes nothing.
     """
     first = next(iter(SYSTEMS))
+    line = component("systems_timeline", timeline_message(SYSTEMS, first), "systems-timeline")
     menu = gr.Dropdown(
         [(system.name, name) for name, system in SYSTEMS.items()],
         value=first,
@@ -63,7 +68,10 @@ def build(page: Page) -> None:
             gr.Markdown(system.lead, elem_classes=["lead"])
             firsts.append(system.build(page, menu))
         columns.append(column)
-    shown = menu.change(shown_system, menu, columns, **QUIET)
+    shown = menu.change(shown_system, menu, columns, js=script(TIMELINE, "mark"), **QUIET)
+    line.submit(
+        None, outputs=[page.tabs, menu], js=script(TIMELINE, "opened"), api_visibility="private"
+    )
     for first_walk in firsts:
         first_walk(page.select)
         first_walk(shown.then)

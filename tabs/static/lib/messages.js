@@ -1182,6 +1182,78 @@ export function parse(text) {
  */
 
 /**
+ * A number of a network, in words.
+ *
+ * @typedef {object} DifferCount
+ * @property {string} name Of the network.
+ * @property {string} words
+ */
+
+/**
+ * A fact that a caption tells, and what a judge reads in its place.
+ *
+ * @typedef {object} DifferFact
+ * @property {string} words
+ * @property {string} seen What the judge reads, in words.
+ * @property {boolean} right Whether that is the fact.
+ */
+
+/**
+ * One of the systems that the view "How the systems differ" compares.
+ *
+ * @typedef {object} DifferRow
+ * @property {string} key
+ * @property {string} name
+ * @property {string} told What of the caption it is told, in a sentence.
+ * @property {string[]} frames Square pictures, predicted at each step, the last one drawn; none before it has.
+ * @property {string} [absent] Why it is not here.
+ * @property {DifferCount[]} [parameters] Of each network.
+ * @property {string} [size] Parameters in all.
+ * @property {number} [count] The same as a number.
+ * @property {DifferCount[]} [evaluations] How often each network was asked for one picture.
+ * @property {number} [asked] In all.
+ * @property {number} [milliseconds] That its walks took.
+ * @property {string} [time] The same in words.
+ * @property {DifferFact[]} [facts]
+ * @property {string} [measured] The share of told facts that was read over many captions, in words; empty was not measured.
+ */
+
+/**
+ * One caption, drawn by all systems.
+ *
+ * @typedef {object} DifferMessage
+ * @property {string} state "empty", "waiting", "running", "done", "stopped" or "failed".
+ * @property {string} [run] The name of the comparison.
+ * @property {DifferRow[]} [rows]
+ * @property {string} [progress] What is computed now.
+ * @property {string} [card] Its run card.
+ * @property {string} [file] A name for its files.
+ * @property {string} [caption]
+ * @property {string} [note] What a replay came to.
+ */
+
+/**
+ * A paper of the time line above the systems, and what opens its view.
+ *
+ * @typedef {object} TimelineEntry
+ * @property {string} name
+ * @property {string} when Month and year.
+ * @property {string} paper Its authors and number.
+ * @property {string} added What it added.
+ * @property {string} tab The tab that shows it.
+ * @property {string} shown In the tab Systems the view's value in the menu, else the name of a view of the tab; empty is the tab itself.
+ * @property {number} months Until the next entry.
+ */
+
+/**
+ * The time line above the systems.
+ *
+ * @typedef {object} TimelineMessage
+ * @property {TimelineEntry[]} entries
+ * @property {string} seen The value of the menu of systems.
+ */
+
+/**
  * One of the pictures that the view "DALL·E 2" draws together.
  *
  * @typedef {object} UnclipItem

@@ -24,6 +24,7 @@ const LEARNING = ":is(#points-learn .points-learn, #points-paths .points-paths):
 const FAMILIES = "#points-families .points-families:is([data-state=waiting], [data-state=running])";
 const WORDS = "#glide-stage .glide:is([data-state=waiting], [data-state=running])";
 const FILLING = "#filling-stage .filling:is([data-state=waiting], [data-state=running])";
+const COMPARING = "#differ-stage .differ:is([data-state=waiting], [data-state=running])";
 const EMBEDDING = "#unclip-stage .unclip:is([data-state=waiting], [data-state=running])";
 const GUIDING = "#guided-stage .guided:is([data-state=waiting], [data-state=running])";
 /** What runs for less than this is not worth another word on a button. */
@@ -89,12 +90,15 @@ export const SLOTS = {
       { of: "#filling-stop", words: "Stop", during: FILLING },
       { of: "#unclip-run", words: "Draw" },
       { of: "#unclip-stop", words: "Stop", during: EMBEDDING },
+      { of: "#differ-run", words: "Draw" },
+      { of: "#differ-stop", words: "Stop", during: COMPARING },
     ],
     [
       { of: "#guided-die", name: "New noise", sign: "die" },
       { of: "#glide-die", name: "New noise", sign: "die" },
       { of: "#filling-die", name: "New noise", sign: "die" },
       { of: "#unclip-die", name: "New noise", sign: "die" },
+      { of: "#differ-die", name: "New noise", sign: "die" },
     ],
     [{ of: ".stage .back" }],
     [{ of: ".stage .play" }],
