@@ -55,6 +55,7 @@ EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
     "systems_guided": {"system:waiting": None},
     "systems_glide": {"system:waiting": None},
     "systems_unclip": {"system:waiting": None},
+    "systems_imagen": {"system:waiting": None},
     "lessons": {"lessons:open": None},
 }
 

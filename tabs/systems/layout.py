@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..shared.components import QUIET
 from ..shared.page import Page
-from . import glide_view, guided_view, unclip_view
+from . import glide_view, guided_view, imagen_view, unclip_view
 from .walks import FirstWalk
 
 
@@ -34,6 +34,7 @@ SYSTEMS = {
     "guided": System("Guided diffusion", guided_view.LEAD, guided_view.build_guided),
     "glide": System("GLIDE", glide_view.LEAD, glide_view.build_glide),
     "unclip": System("DALL·E 2", unclip_view.LEAD, unclip_view.build_unclip),
+    "imagen": System("Imagen", imagen_view.LEAD, imagen_view.build_imagen),
 }
 
 

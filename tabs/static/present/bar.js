@@ -24,6 +24,7 @@ const LEARNING = ":is(#points-learn .points-learn, #points-paths .points-paths):
 const FAMILIES = "#points-families .points-families:is([data-state=waiting], [data-state=running])";
 const WORDS = "#glide-stage .glide:is([data-state=waiting], [data-state=running])";
 const EMBEDDING = "#unclip-stage .unclip:is([data-state=waiting], [data-state=running])";
+const CASCADING = "#imagen-stage .imagen:is([data-state=waiting], [data-state=running])";
 const GUIDING = "#guided-stage .guided:is([data-state=waiting], [data-state=running])";
 /** What runs for less than this is not worth another word on a button. */
 export const BUSY_MS = 700;
@@ -86,11 +87,14 @@ export const SLOTS = {
       { of: "#glide-stop", words: "Stop", during: WORDS },
       { of: "#unclip-run", words: "Draw" },
       { of: "#unclip-stop", words: "Stop", during: EMBEDDING },
+      { of: "#imagen-run", words: "Draw" },
+      { of: "#imagen-stop", words: "Stop", during: CASCADING },
     ],
     [
       { of: "#guided-die", name: "New noise", sign: "die" },
       { of: "#glide-die", name: "New noise", sign: "die" },
       { of: "#unclip-die", name: "New noise", sign: "die" },
+      { of: "#imagen-die", name: "New noise", sign: "die" },
     ],
     [{ of: ".stage .back" }],
     [{ of: ".stage .play" }],
