@@ -283,6 +283,30 @@ def save_tiny_unclip(shipped: Path) -> Path:
     return shipped
 
 
+def save_tiny_imagen(shipped: Path) -> Path:
+    """The folders of a CLIP and a cascade with random weights; gives what holds them."""
+    from diffusion_core import clip, glide, imagen
+    from tabs.systems import imagen_walk as view
+
+    by = clip.load_clip(save_tiny_clip(shipped / view.CLIP))
+    assert isinstance(by.network, clip.Clip)
+    torch.manual_seed(0)
+    unet = wake(UNet(TINY_AVATARS))
+    base = imagen.base_from(unet, by.network, 32, hidden=8)
+    large = imagen.enlarger_from(unet, by.network, 128, hidden=8, width=4, maps=3)
+    wake(base.caption.project, size=0.3)
+    for part in (large.caption.project, large.level, large.told, large.last):
+        wake(part, size=0.1)  # type: ignore[arg-type]
+    sampling = {"sampler": "dpmpp_2m", "num_steps": 10, "spacing": "karras"}
+    known = {"clip": by.weights_hash, "clip_x0": 1.0, "vocabulary": glide.VOCABULARY}
+    known |= {"schedule": {"name": "cosine", "num_train_timesteps": 1000}, "sampling": sampling}
+    top = shipped / view.CASCADE
+    imagen.save_base(top / "base", base, imagen.BaseSettings(network=base.config, **known))
+    settings = imagen.EnlargerSettings(network=large.config, augmentation=0.2, **known)
+    imagen.save_enlarger(top / "enlarger", large, settings)
+    return shipped
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """Whatever a test before has set: so that bits can be compared."""

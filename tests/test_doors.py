@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from conftest import save_tiny, save_tiny_glide, save_tiny_unclip, wait_for
+from conftest import save_tiny, save_tiny_glide, save_tiny_imagen, save_tiny_unclip, wait_for
 from pagelib import free_port
 
 from diffusion_core.generation import RunCard, run
@@ -27,8 +27,9 @@ from tabs.denoise import run_registry
 from tabs.denoise.form import PICTURE
 from tabs.shared import models, sessions
 from tabs.shared.compute_queue import COMPUTE_QUEUE
-from tabs.systems import glide_walk, unclip_walk
+from tabs.systems import glide_walk, imagen_card, imagen_walk, unclip_walk
 from tabs.systems.glide_form import GlideForm
+from tabs.systems.imagen_form import ImagenForm
 from tabs.systems.unclip_card import Drawing, UnclipCard
 from tabs.systems.unclip_form import UnclipForm
 
@@ -79,6 +80,9 @@ DOORS = {
     **dict.fromkeys(["draw_embedding", "draw_embedding_first", "replay_embedding"], "queued"),
     **dict.fromkeys(["stop_embedding", "shown_controls", "note_caption"], "quick"),
     **dict.fromkeys(["note_before", "note_after"], "quick"),
+    **dict.fromkeys(["draw_cascade", "draw_cascade_first", "replay_cascade"], "queued"),
+    **dict.fromkeys(["stop_cascade", "shown_cascade_controls"], "quick"),
+    **dict.fromkeys(["note_cascade_caption", "note_cascade_about"], "quick"),
     **dict.fromkeys(["stop_guided", "stop_captions", "shown_system"], "quick"),
     **dict.fromkeys(["name_unknown", "name_unknown_second"], "quick"),
     **dict.fromkeys(["begin_drawing"], "quick"),
@@ -105,6 +109,8 @@ def page(tmp_path_factory):
         patch.setattr(glide_walk, "shipped_folder", lambda: words.parent)
         patch.setattr(unclip_walk, "shipped_folder", lambda: words.parent)
         save_tiny_unclip(words.parent)
+        patch.setattr(imagen_walk, "shipped_folder", lambda: words.parent)
+        save_tiny_imagen(words.parent)
         # Gradio notices that a stream was closed as it sends the next heartbeat, else every 15 s.
         patch.setattr("gradio.utils.get_heartbeat_rate", lambda: 0.25)
         demo = app.build()
@@ -212,6 +218,13 @@ def unclip_card() -> str:
     return UnclipCard(drawing, weights, {}, "0" * 64).to_json()
 
 
+def cascade_card() -> str:
+    """A card of the view Imagen, never drawn before."""
+    drawing = imagen_card.Drawing("words", caption="an afro", steps=4)
+    weights = imagen_walk.imagen_models().weights
+    return imagen_card.ImagenCard(drawing, weights, {}, "0" * 64).to_json()
+
+
 def component(demo, elem_id: str) -> int:
     return next(b._id for b in demo.blocks.values() if getattr(b, "elem_id", None) == elem_id)
 
@@ -311,6 +324,10 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
         data[GLIDE_CONTROLS] = "glide"  # the system that is seen, behind the controls
     if name == "draw_embedding_first":
         data[len(fields(UnclipForm))] = "unclip"
+    if name == "draw_cascade_first":
+        data[len(fields(ImagenForm))] = "imagen"
+    if name == "replay_cascade":
+        data[0] = cascade_card()
     if name == "replay_embedding":
         data[0] = unclip_card()
     if name in ("go_on_with", "replay_captions"):

@@ -578,7 +578,7 @@ def results_message(results: ImagenResults) -> ImagenResultsMessage | None:
         return None
     words = (
         f"Held-out captions and pictures; dpmpp_2m, {results.steps} steps a walk. A judge that "
-        "draws nothing reads what is seen, at 64 × 64; the Frechet distance is in its features."
+        "draws nothing reads what is seen, at 64 × 64; Frechet distances are in its features."
     )
     costs = results.costs
     if {"base", "enlarger"} <= {*costs}:
@@ -610,7 +610,7 @@ def results_tables(results: ImagenResults) -> list[MeasuredTable]:
         tables.append(
             {
                 "title": "Beside other models",
-                "columns": ["", "Frechet distance", "Obeyed", "Edges"],
+                "columns": ["Drawn", "Frechet", "Obeyed", "Edges"],
                 "rows": [
                     [name_of(r.model), f"{r.frechet:.1f}", percent(r.obedience), f"{r.edges:.2f}"]
                     for r in models_of
@@ -625,7 +625,7 @@ def results_tables(results: ImagenResults) -> list[MeasuredTable]:
         tables.append(
             {
                 "title": "Level of augmentation",
-                "columns": ["Level", "Frechet distance", "Obeyed", "Edges", "Away"],
+                "columns": ["Level", "Frechet", "Obeyed", "Edges", "Away"],
                 "rows": [
                     [f"{r.level:g}", f"{r.frechet:.1f}", percent(r.obedience), f"{r.edges:.2f}"]
                     + [f"{r.away:.2f}"]
@@ -643,7 +643,7 @@ def results_tables(results: ImagenResults) -> list[MeasuredTable]:
         tables.append(
             {
                 "title": "Saturated pixels by guidance",
-                "columns": ["Guidance", "Small", "Large", "Frechet distance", "Obeyed"],
+                "columns": ["Guidance", "Small", "Large", "Frechet", "Obeyed"],
                 "rows": [
                     [f"{r.guidance_scale:g}, {r.threshold}", percent(r.saturated_small)]
                     + [percent(r.saturated), f"{r.frechet:.1f}", percent(r.obedience)]

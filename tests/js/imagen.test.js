@@ -39,7 +39,7 @@ test("the film is the first walk, the small picture, then the second walk", () =
   assert.equal(filmWords(MESSAGE, 0), "first walk: step 0 of 2 · t = 900");
   assert.equal(filmWords(MESSAGE, 2), "the small picture is there");
   assert.equal(filmWords(MESSAGE, 3), "second walk: step 0 of 2 · t = 800");
-  assert.equal(filmWords(MESSAGE, 5), "finished · 2 steps");
+  assert.equal(filmWords(MESSAGE, 5), "finished · 2 + 2 steps");
   const begun = { ...MESSAGE, items: [{ ...ITEM, large_x0_hat: [] }] };
   assert.equal(frames(begun), 3); // the second walk has not begun
   const alone = { ...MESSAGE, t_small: [] };

@@ -98,6 +98,7 @@ export function mount(element, host) {
     $(".given").hidden = !given;
     $(".small-x_t").hidden = !film || !!given;
     $(".large-x_t").hidden = !film;
+    $(".condition").hidden = shown.task === "levels"; // it stands large beside the large picture
     if (given) paint(".given", bytes(given), [side, side]);
   }
 

@@ -25,7 +25,8 @@ export function filmWords(message, k) {
   }
   const j = k - small.length;
   const last = large.length - 1;
-  return j >= last ? `finished · ${last} steps` : `second walk: step ${j} of ${last} · t = ${large[j]}`;
+  const steps = small.length ? `${small.length - 1} + ${last}` : `${last}`;
+  return j >= last ? `finished · ${steps} steps` : `second walk: step ${j} of ${last} · t = ${large[j]}`;
 }
 
 /** @param {number} share */
@@ -68,20 +69,9 @@ export const firstItem = (task) => (task === "levels" ? 1 : 0);
  * @param {Message} message
  * @returns {HTMLElement[]}
  */
-export function boxesOf({ boxes = [], small, large }) {
+export function boxesOf({ boxes = [] }) {
   const [text, base, trunk, branch] = boxes;
   if (!text || !base || !trunk || !branch) return [];
-  const sizes = small && large ? [small.join(" × "), large.join(" × ")] : ["small", "large"];
-  const end = { key: "end", title: "Large picture", lines: [`${sizes[1]} pixels`, "by a walk of its own"] };
-  return [
-    boxOf(text),
-    arrowOf("caption →"),
-    boxOf(base),
-    arrowOf("small picture + noise →"),
-    boxOf(trunk),
-    arrowOf("⇄"),
-    boxOf(branch),
-    arrowOf("→"),
-    boxOf(end),
-  ];
+  const [words, picture] = ["caption →", "small picture + noise →"].map(arrowOf);
+  return [boxOf(text), words, boxOf(base), picture, boxOf(trunk), arrowOf("⇄"), boxOf(branch)];
 }
