@@ -302,7 +302,7 @@ def save_tiny_unclip(shipped: Path) -> Path:
 
 def save_tiny_systems(shipped: Path) -> Path:
     """The folders of all systems that draw avatars, with random weights, and the real judge."""
-    from diffusion_core import checkpoint, clip, glide, imagen
+    from diffusion_core import checkpoint
     from tabs.systems import differ_systems as view
     from tabs.systems import filling_walk
     from tabs.systems.differ_walk import JUDGE
@@ -310,26 +310,33 @@ def save_tiny_systems(shipped: Path) -> Path:
     save_tiny_avatars(shipped / view.AVATARS)
     words = save_tiny_glide(shipped / view.GLIDE)
     save_tiny_inpainter(shipped / filling_walk.INPAINTER, words)
-    by = clip.load_clip(save_tiny_unclip(shipped) / view.CLIP)
+    save_tiny_unclip(shipped)
+    save_tiny_imagen(shipped)
+    shutil.copytree(checkpoint.shipped_folder() / JUDGE, shipped / JUDGE)
+    return shipped
+
+
+def save_tiny_imagen(shipped: Path) -> Path:
+    """The folders of a CLIP and a cascade with random weights; gives what holds them."""
+    from diffusion_core import clip, glide, imagen
+    from tabs.systems import imagen_walk as view
+
+    by = clip.load_clip(save_tiny_clip(shipped / view.CLIP))
     assert isinstance(by.network, clip.Clip)
+    torch.manual_seed(0)
     unet = wake(UNet(TINY_AVATARS))
     base = imagen.base_from(unet, by.network, 32, hidden=8)
-    enlarger = imagen.enlarger_from(unet, by.network, 128, hidden=8, width=4, maps=3)
-    parts = (base.caption.project, enlarger.caption.project, enlarger.level, enlarger.last)
-    for part in parts:
+    large = imagen.enlarger_from(unet, by.network, 128, hidden=8, width=4, maps=3)
+    wake(base.caption.project, size=0.3)
+    for part in (large.caption.project, large.level, large.told, large.last):
         wake(part, size=0.1)  # type: ignore[arg-type]
-    known: dict[str, Any] = {
-        "schedule": {"name": "cosine", "num_train_timesteps": 1000},
-        "clip": by.weights_hash,
-        "clip_x0": 1.0,
-        "vocabulary": glide.VOCABULARY,
-        "sampling": {"sampler": "dpmpp_2m", "num_steps": 3, "spacing": "karras"},
-    }
-    settings = imagen.BaseSettings(network=base.config, **known)
-    imagen.save_base(shipped / view.BASE, base, settings)
-    large = imagen.EnlargerSettings(network=enlarger.config, augmentation=0.2, **known)
-    imagen.save_enlarger(shipped / view.ENLARGER, enlarger, large)
-    shutil.copytree(checkpoint.shipped_folder() / JUDGE, shipped / JUDGE)
+    sampling = {"sampler": "dpmpp_2m", "num_steps": 10, "spacing": "karras"}
+    known = {"clip": by.weights_hash, "clip_x0": 1.0, "vocabulary": glide.VOCABULARY}
+    known |= {"schedule": {"name": "cosine", "num_train_timesteps": 1000}, "sampling": sampling}
+    top = shipped / view.CASCADE
+    imagen.save_base(top / "base", base, imagen.BaseSettings(network=base.config, **known))
+    settings = imagen.EnlargerSettings(network=large.config, augmentation=0.2, **known)
+    imagen.save_enlarger(top / "enlarger", large, settings)
     return shipped
 
 

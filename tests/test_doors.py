@@ -27,12 +27,21 @@ from tabs.denoise import run_registry
 from tabs.denoise.form import PICTURE
 from tabs.shared import models, sessions
 from tabs.shared.compute_queue import COMPUTE_QUEUE
-from tabs.systems import differ_systems, differ_walk, filling_walk, glide_walk, unclip_walk
+from tabs.systems import (
+    differ_systems,
+    differ_walk,
+    filling_walk,
+    glide_walk,
+    imagen_card,
+    imagen_walk,
+    unclip_walk,
+)
 from tabs.systems.differ_card import Comparison, DifferCard
 from tabs.systems.differ_form import DifferForm
 from tabs.systems.filling_card import FillingCard
 from tabs.systems.filling_form import FillingForm, opening_hole
 from tabs.systems.glide_form import GlideForm
+from tabs.systems.imagen_form import ImagenForm
 from tabs.systems.unclip_card import Drawing, UnclipCard
 from tabs.systems.unclip_form import UnclipForm
 
@@ -87,6 +96,9 @@ DOORS = {
     **dict.fromkeys(["note_before", "note_after"], "quick"),
     **dict.fromkeys(["draw_by_all", "draw_by_all_first", "replay_comparison"], "queued"),
     **dict.fromkeys(["stop_comparison", "note_compared"], "quick"),
+    **dict.fromkeys(["draw_cascade", "draw_cascade_first", "replay_cascade"], "queued"),
+    **dict.fromkeys(["stop_cascade", "shown_cascade_controls"], "quick"),
+    **dict.fromkeys(["note_cascade_caption", "note_cascade_about"], "quick"),
     **dict.fromkeys(["stop_guided", "stop_captions", "shown_system"], "quick"),
     **dict.fromkeys(["name_unknown", "name_unknown_second"], "quick"),
     **dict.fromkeys(["begin_drawing"], "quick"),
@@ -110,7 +122,8 @@ def page(tmp_path_factory):
         patch.setenv("PLAYGROUND_OPENS_WITH", "tiny")
         patch.setattr(sessions.SESSIONS, "public", True)
         shipped = save_tiny_systems(tmp_path_factory.mktemp("shipped"))
-        for view in (glide_walk, filling_walk, unclip_walk, differ_systems, differ_walk):
+        views = (glide_walk, filling_walk, unclip_walk, imagen_walk, differ_systems, differ_walk)
+        for view in views:
             patch.setattr(view, "shipped_folder", lambda: shipped)
         # Gradio notices that a stream was closed as it sends the next heartbeat, else every 15 s.
         patch.setattr("gradio.utils.get_heartbeat_rate", lambda: 0.25)
@@ -226,6 +239,13 @@ def filling_card() -> str:
     return FillingCard(filling, filling_walk.fillers().weights, {}, "0" * 64).to_json()
 
 
+def cascade_card() -> str:
+    """A card of the view Imagen, never drawn before."""
+    drawing = imagen_card.Drawing("words", caption="an afro", steps=4)
+    weights = imagen_walk.imagen_models().weights
+    return imagen_card.ImagenCard(drawing, weights, {}, "0" * 64).to_json()
+
+
 def component(demo, elem_id: str) -> int:
     return next(b._id for b in demo.blocks.values() if getattr(b, "elem_id", None) == elem_id)
 
@@ -329,6 +349,10 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
         data[len(fields(FillingForm))] = "filling"
     if name == "replay_filling":
         data[0] = filling_card()
+    if name == "draw_cascade_first":
+        data[len(fields(ImagenForm))] = "imagen"
+    if name == "replay_cascade":
+        data[0] = cascade_card()
     if name == "replay_embedding":
         data[0] = unclip_card()
     if name == "draw_by_all_first":

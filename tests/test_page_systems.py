@@ -9,6 +9,7 @@ import shutil
 import pytest
 from conftest import (
     save_tiny_glide,
+    save_tiny_imagen,
     save_tiny_inpainter,
     save_tiny_systems,
     save_tiny_unclip,
@@ -17,7 +18,14 @@ from pagelib import beyond, choose, faults, in_light_and_dark, pixels, press
 from playwright.sync_api import Page, expect
 
 from diffusion_core.data import part_of_person
-from tabs.systems import differ_systems, differ_walk, filling_walk, glide_walk, unclip_walk
+from tabs.systems import (
+    differ_systems,
+    differ_walk,
+    filling_walk,
+    glide_walk,
+    imagen_walk,
+    unclip_walk,
+)
 from tabs.systems.guided_walk import measured_curve
 from tabs.systems.pictures import held_out
 
@@ -29,6 +37,7 @@ STAGE = "#guided-stage .guided"
 WORDS = "#glide-stage .glide"
 FILLING = "#filling-stage .filling"
 UNCLIP = "#unclip-stage .unclip"
+IMAGEN = "#imagen-stage .imagen"
 
 
 def walked(page: Page, before: str = "", stage: str = STAGE) -> str:
@@ -359,6 +368,90 @@ def test_words_and_pictures_are_drawn_by_their_embeddings_and_opened_again(
     page.locator("#unclip-before textarea").fill("qwertz")
     page.locator("#unclip-run").click()
     expect(page.locator("#unclip-told")).to_contain_text("None of the caption's words is known")
+
+
+@pytest.fixture
+def cascade_shipped(tmp_path, monkeypatch):
+    """A small cascade with random weights, and its CLIP."""
+    save_tiny_imagen(tmp_path)
+    monkeypatch.setattr(imagen_walk, "shipped_folder", lambda: tmp_path)
+
+
+def test_a_small_picture_becomes_the_condition_of_a_large_one(cascade_shipped, page, tmp_path):
+    page.get_by_role("tab", name="Systems", exact=True).click()
+    choose(page, "System", "Imagen")
+    run = walked(page, stage=IMAGEN)  # the first comes by itself
+    stage, where = page.locator(IMAGEN), "#imagen-stage"
+    assert stage.get_attribute("data-items") == "1"
+
+    # Both walks are one film; the small picture is there before the large one is begun.
+    scrub, film = page.get_by_label("Step of both walks"), page.locator(f"{where} .film")
+    scrub.evaluate(MOVE, "3")
+    expect(film).to_contain_text("first walk: step 3 of 10")
+    expect(page.locator(f"{where} .large")).to_contain_text("has not begun")
+    assert pixels(page, "x0_hat of the large picture", where).max() == 0
+    noisy = pixels(page, "x_t of the first walk", where)
+    scrub.evaluate(MOVE, "10")
+    expect(film).to_have_text("the small picture is there")
+    small = pixels(page, "x0_hat of the first walk", where)
+    assert (pixels(page, "x_t of the first walk", where) != noisy).any()
+    wide = pixels(page, "x0 of the small picture, enlarged", where)
+    told = pixels(page, "The small picture with noise in it", where)
+    assert small.shape[0] == 32 and wide.shape[0] == told.shape[0] == 128
+    assert (wide != told).any()  # there is noise in it
+    level = page.locator("#imagen-augmentation input[type=number]").input_value()
+    expect(page.locator(f"{where} .condition")).to_contain_text(f"noise of level {level}")
+    scrub.evaluate(MOVE, "21")
+    expect(film).to_have_text("finished · 10 + 10 steps")
+    large = pixels(page, "x0_hat of the large picture", where)
+    assert (pixels(page, "x0_hat of the first walk", where) == small).all()
+    assert (large == pixels(page, "x_t of the second walk", where)).all()
+    expect(page.locator(f"{where} .counted")).to_contain_text("of the large one")
+    with page.expect_download() as download:
+        press(page, "Run card of the drawing")
+    card = tmp_path / "card.json"
+    download.value.save_as(card)
+
+    # The same small picture at every level; a picture of one's own goes before the shipped ones.
+    choose(page, "Experiment", "Level of augmentation")
+    page.locator("#imagen-source").get_by_text("A picture").click()
+    expect(page.locator("#imagen-caption")).to_be_hidden()
+    page.locator("#imagen-steps input[type=number]").fill("2")
+    page.locator("#imagen-run").click()
+    run = walked(page, run, IMAGEN)
+    expect(stage).to_have_attribute("data-items", "6")
+    expect(film).to_be_hidden()
+    along, seen = page.locator(where).get_by_label("Place in the row"), []
+    for place in ("0", "5"):
+        along.evaluate(MOVE, place)
+        expect(stage).to_have_attribute("data-item", place)
+        seen.append(pixels(page, "x0_hat of the large picture", where))
+    assert (seen[0] != seen[1]).any()
+    assert (pixels(page, "thumbnail x0_hat, level 1", where) == seen[1]).all()
+    choose(page, "Experiment", "A picture of one's own")
+    page.locator("#imagen-own input[type=file]").set_input_files("tabs/static/pictures/chelsea.png")
+    expect(page.locator("#imagen-own img")).to_be_visible()
+    page.locator("#imagen-run").click()
+    run = walked(page, run, IMAGEN)
+    expect(stage).to_have_attribute("data-items", "3")
+    assert pixels(page, "x0 of the picture before", where).shape[0] == 128
+    page.locator("#imagen-about textarea").fill("qwertz")
+    expect(page.locator("#imagen-about-words .unknown")).to_contain_text("qwertz")
+    page.locator("#imagen-run").click()
+    expect(page.locator("#imagen-told")).to_contain_text("None of the caption's words is known")
+
+    # The run card opens the first one again, to the bit.
+    page.get_by_label("Open a run card of a drawing").set_input_files(card)
+    walked(page, run, IMAGEN)
+    expect(page.locator(f"{where} .note")).to_contain_text("the same, to the bit")
+    scrub.evaluate(MOVE, "21")
+    expect(film).to_have_text("finished · 10 + 10 steps")
+    assert (pixels(page, "x0_hat of the large picture", where) == large).all()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert beyond(page) == [], width
+    for _ in in_light_and_dark(page):
+        assert faults(page) == []
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ EVENTS: dict[str, dict[str, dict[str, Any] | None]] = {
     "systems_filling": {"system:waiting": None},
     "systems_unclip": {"system:waiting": None},
     "systems_differ": {"system:waiting": None},
+    "systems_imagen": {"system:waiting": None},
     "lessons": {"lessons:open": None},
 }
 

@@ -1251,6 +1251,61 @@ class FillingMessage(TypedDict):
     note: NotRequired[str]
 
 
+class ImagenItem(TypedDict):
+    """One of the cascades that the view "Imagen" draws."""
+
+    words: str
+    small_x_t: list[str]
+    small_x0_hat: list[str]
+    condition: str
+    large_x_t: list[str]
+    large_x0_hat: list[str]
+    saturated: list[float]
+    away: float
+    level: float
+
+
+class LevelRowMessage(TypedDict):
+    """One point of the curve of levels of augmentation."""
+
+    level: float
+    distance: float
+    obedience: float
+
+
+class ImagenResultsMessage(TypedDict):
+    """What was measured of a cascade."""
+
+    tables: list[MeasuredTable]
+    levels: list[LevelRowMessage]
+    words: str
+
+
+class ImagenMessage(TypedDict):
+    """A drawing of both walks, and what stands beside it."""
+
+    state: str
+    run: NotRequired[str]
+    task: NotRequired[str]
+    items: NotRequired[list[ImagenItem]]
+    given: NotRequired[str]
+    given_size: NotRequired[int]
+    boxes: NotRequired[list[SystemBox]]
+    results: NotRequired[ImagenResultsMessage]
+    saturated_real: NotRequired[float]
+    absent: NotRequired[str]
+    progress: NotRequired[str]
+    small: NotRequired[list[int]]
+    large: NotRequired[list[int]]
+    channels: NotRequired[int]
+    t_small: NotRequired[list[int]]
+    t_large: NotRequired[list[int]]
+    card: NotRequired[str]
+    file: NotRequired[str]
+    caption: NotRequired[str]
+    note: NotRequired[str]
+
+
 class CaptionExample(TypedDict):
     """A caption to begin with."""
 

@@ -130,8 +130,9 @@ class DrawingCard(Generic[DrawnT]):
         """
         for name, own in weights.items():
             if self.weights[name] != own:
+                network = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
                 raise ValueError(
-                    f"The run card was made with a {name} of other weights than the one here; "
+                    f"The run card was made with {network} of other weights than the one here; "
                     "open a card of this view."
                 )
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..shared.components import QUIET, component, script
 from ..shared.page import Page
-from . import differ_view, filling_view, glide_view, guided_view, unclip_view
+from . import differ_view, filling_view, glide_view, guided_view, imagen_view, unclip_view
 from .timeline import timeline_message
 from .walks import FirstWalk
 
@@ -36,6 +36,7 @@ SYSTEMS = {
     "glide": System("GLIDE", glide_view.LEAD, glide_view.build_glide),
     "filling": System("GLIDE: inpainting", filling_view.LEAD, filling_view.build_filling),
     "unclip": System("DALL·E 2", unclip_view.LEAD, unclip_view.build_unclip),
+    "imagen": System("Imagen", imagen_view.LEAD, imagen_view.build_imagen),
     "differ": System("How the systems differ", differ_view.LEAD, differ_view.build_differ),
 }
 

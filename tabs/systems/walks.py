@@ -143,7 +143,16 @@ def check_cost(checkpoint: Checkpoint, requests: list[SamplingRequest]) -> None:
     Raises:
         ValueError: with a sentence for the page.
     """
-    if (cost := sum(each.cost(checkpoint) for each in requests)) > MOST_EVALUATIONS:
+    check_evaluations(sum(each.cost(checkpoint) for each in requests))
+
+
+def check_evaluations(cost: int) -> None:
+    """Refuse so many evaluations of networks on one picture each, if they are too many.
+
+    Raises:
+        ValueError: with a sentence for the page.
+    """
+    if cost > MOST_EVALUATIONS:
         raise ValueError(
             f"These walks ask the network about {cost:,} pictures, and this view does at most "
             f"{MOST_EVALUATIONS:,}; take fewer steps."

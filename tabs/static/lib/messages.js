@@ -1347,6 +1347,65 @@ export function parse(text) {
  */
 
 /**
+ * One of the cascades that the view "Imagen" draws.
+ *
+ * @typedef {object} ImagenItem
+ * @property {string} words What stands under it.
+ * @property {string[]} small_x_t Noisy small pictures, one a step and that of the end; none of a picture that is given, or of a row.
+ * @property {string[]} small_x0_hat Likewise, predicted; that of the end is the small picture itself.
+ * @property {string} condition The small picture with the noise of its level in it.
+ * @property {string[]} large_x_t As of the first walk; none before the second one begins, or of a row.
+ * @property {string[]} large_x0_hat
+ * @property {number[]} saturated Shares of saturated pixels: of the small picture, and of the large one if it is there.
+ * @property {number} away How far the large picture, shrunk again, is from the small one; root mean square, of pixels from -1 to 1.
+ * @property {number} level Of augmentation.
+ */
+
+/**
+ * One point of the curve of levels of augmentation.
+ *
+ * @typedef {object} LevelRowMessage
+ * @property {number} level
+ * @property {number} distance Frechet distance.
+ * @property {number} obedience A share.
+ */
+
+/**
+ * What was measured of a cascade.
+ *
+ * @typedef {object} ImagenResultsMessage
+ * @property {MeasuredTable[]} tables
+ * @property {LevelRowMessage[]} levels
+ * @property {string} words How it was measured.
+ */
+
+/**
+ * A drawing of both walks, and what stands beside it.
+ *
+ * @typedef {object} ImagenMessage
+ * @property {string} state "empty", "waiting", "running", "done", "stopped" or "failed".
+ * @property {string} [run] The name of the drawing.
+ * @property {string} [task] The experiment.
+ * @property {ImagenItem[]} [items]
+ * @property {string} [given] The picture before it was shrunk.
+ * @property {number} [given_size] Its side.
+ * @property {SystemBox[]} [boxes] Text encoder, base model, trunk and branch.
+ * @property {ImagenResultsMessage} [results]
+ * @property {number} [saturated_real] Share of saturated pixels of real pictures.
+ * @property {string} [absent] Why there is nothing.
+ * @property {string} [progress] What is computed now.
+ * @property {number[]} [small] Width and height of a small picture.
+ * @property {number[]} [large] The same of a large one.
+ * @property {number} [channels]
+ * @property {number[]} [t_small] Timesteps of the first walk's frames; -1 is the end. None of a row or of a given picture.
+ * @property {number[]} [t_large] The same of the second walk.
+ * @property {string} [card] Its run card.
+ * @property {string} [file] A name for its files.
+ * @property {string} [caption]
+ * @property {string} [note] What a replay came to.
+ */
+
+/**
  * A caption to begin with.
  *
  * @typedef {object} CaptionExample

@@ -26,6 +26,7 @@ const WORDS = "#glide-stage .glide:is([data-state=waiting], [data-state=running]
 const FILLING = "#filling-stage .filling:is([data-state=waiting], [data-state=running])";
 const COMPARING = "#differ-stage .differ:is([data-state=waiting], [data-state=running])";
 const EMBEDDING = "#unclip-stage .unclip:is([data-state=waiting], [data-state=running])";
+const CASCADING = "#imagen-stage .imagen:is([data-state=waiting], [data-state=running])";
 const GUIDING = "#guided-stage .guided:is([data-state=waiting], [data-state=running])";
 /** What runs for less than this is not worth another word on a button. */
 export const BUSY_MS = 700;
@@ -92,6 +93,8 @@ export const SLOTS = {
       { of: "#unclip-stop", words: "Stop", during: EMBEDDING },
       { of: "#differ-run", words: "Draw" },
       { of: "#differ-stop", words: "Stop", during: COMPARING },
+      { of: "#imagen-run", words: "Draw" },
+      { of: "#imagen-stop", words: "Stop", during: CASCADING },
     ],
     [
       { of: "#guided-die", name: "New noise", sign: "die" },
@@ -99,6 +102,7 @@ export const SLOTS = {
       { of: "#filling-die", name: "New noise", sign: "die" },
       { of: "#unclip-die", name: "New noise", sign: "die" },
       { of: "#differ-die", name: "New noise", sign: "die" },
+      { of: "#imagen-die", name: "New noise", sign: "die" },
     ],
     [{ of: ".stage .back" }],
     [{ of: ".stage .play" }],
