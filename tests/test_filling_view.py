@@ -137,6 +137,7 @@ def test_a_card_of_something_else_gets_one_sentence(change, words):
         ({"hole": json.dumps({"mask": as_base64(np.ones((8, 8), np.uint8))})}, "another size"),
         ({"picture": "nobody"}, "Choose the picture"),
         ({"caption": "x" * 3000}, "at most 2,000"),
+        ({"caption": "<script>\u202e\x00"}, "None of the caption"),
         ({"steps": 900}, "Steps"),
         ({"scale": None}, "Guidance"),
         ({"repeats": 9}, "Repeats"),
@@ -145,7 +146,7 @@ def test_a_card_of_something_else_gets_one_sentence(change, words):
 )
 def test_what_cannot_be_filled_gets_one_sentence(change, words):
     message, told = fill(**change)
-    assert words.lower() in told.lower() and message["state"] == "failed" and "<" not in words
+    assert words.lower() in told.lower() and message["state"] == "failed" and "<script" not in told
 
 
 def test_ones_own_picture_is_filled_and_the_painter_shows_it():

@@ -11,12 +11,12 @@ MOST_CAPTION = 2000  # characters
 
 
 def caption_of(text: object) -> str:
-    """The caption of a field, without spaces around it.
+    """The caption of a field, without spaces around it; what cannot be shown separates words.
 
     Raises:
         ValueError: with a sentence for the page, if it is too long to be read.
     """
-    words = str(text or "").strip()
+    words = "".join(c if c.isprintable() or c == "\n" else " " for c in str(text or "")).strip()
     if len(words) > MOST_CAPTION:
         raise ValueError(
             f"The caption has {len(words):,} characters, and at most {MOST_CAPTION:,} are read."
