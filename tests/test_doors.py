@@ -341,6 +341,8 @@ def test_what_computes_waits_in_the_line_and_leaves_it_with_its_caller(page, hel
     if name in ("switch", "replay_guided"):
         controls = len(data) - (3 if name == "switch" else 2)
         data[controls] = card(seed=13)
+    if name.endswith("_first") and name != "draw_first":
+        data[-1] = "a run that the page named"
     if name == "draw_captions_first":
         data[GLIDE_CONTROLS] = "glide"  # the system that is seen, behind the controls
     if name == "draw_embedding_first":

@@ -14,11 +14,21 @@ from diffusion_core.generation import RunCard, SamplingRequest, walk
 from tabs.shared import models
 from tabs.shared.wire import as_base64
 from tabs.systems import guided_walk, walks
+from tabs.systems.differ_form import DifferForm
+from tabs.systems.differ_view import draw_by_all_first
+from tabs.systems.filling_form import FillingForm
+from tabs.systems.filling_view import fill_hole_first
 from tabs.systems.form import BY_BOTH, GuidedForm
+from tabs.systems.glide_form import GlideForm
+from tabs.systems.glide_view import draw_captions_first
 from tabs.systems.guided_code import code
 from tabs.systems.guided_view import guide, guide_first, replay_guided, stop_guided, switch
 from tabs.systems.guided_walk import boxes, guided_model, measured_curve, opening_message
+from tabs.systems.imagen_form import ImagenForm
+from tabs.systems.imagen_view import draw_cascade_first
 from tabs.systems.layout import SYSTEMS, shown_system
+from tabs.systems.unclip_form import UnclipForm
+from tabs.systems.unclip_view import draw_embedding_first
 
 SESSION = SimpleNamespace(session_hash="a session")
 STEPS = 3
@@ -143,6 +153,24 @@ def test_a_walk_is_stopped_and_the_first_one_comes_by_itself(form):
     assert json.loads(first[-1]["guided_stage"])["state"] == "done"
     assert list(guide_first(form, "guided", True, "run 17", SESSION)) == []
     assert list(guide_first(form, "glide", False, "run 17", SESSION)) == []
+
+
+@pytest.mark.parametrize(
+    "first, form",
+    [
+        (guide_first, GuidedForm()),
+        (draw_captions_first, GlideForm()),
+        (fill_hole_first, FillingForm()),
+        (draw_embedding_first, UnclipForm()),
+        (draw_cascade_first, ImagenForm()),
+        (draw_by_all_first, DifferForm()),
+    ],
+)
+@pytest.mark.parametrize("run", ["", None])
+def test_an_event_that_the_page_gave_no_name_begins_nothing(first, form, run):
+    """A view is seen twice in one breath: the second event comes before the first is noted."""
+    for name in SYSTEMS:
+        assert list(first(form, name, False, run, SESSION)) == []
 
 
 def test_the_boxes_and_the_curve_are_those_of_the_files(form):

@@ -26,7 +26,7 @@ from .differ_walk import (
     unknown_words,
 )
 from .glide_form import EXAMPLES
-from .walks import FirstWalk, Prepared, stop, stream
+from .walks import FirstWalk, Prepared, comes_by_itself, stop, stream
 
 EVENTS = "systems/clicks.js"
 STAGE = "#differ-stage .differ"
@@ -91,7 +91,7 @@ def draw_by_all_first(
         run: The comparison's name.
         request: The request, of which the session is known.
     """
-    if begun or seen != "differ":
+    if not comes_by_itself("differ", seen, begun, run):
         return
     yield {"differ_begun": True}
     yield from draw_by_all(form, run, request)

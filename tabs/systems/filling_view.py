@@ -31,7 +31,7 @@ from .filling_walk import (
     unknown_words,
 )
 from .pictures import fitted, held_out
-from .walks import FirstWalk, Prepared, stop, stream
+from .walks import FirstWalk, Prepared, comes_by_itself, stop, stream
 
 EVENTS = "systems/clicks.js"
 STAGE = "#filling-stage .filling"
@@ -87,7 +87,7 @@ def fill_hole_first(
         run: The walks' name.
         request: The request, of which the session is known.
     """
-    if begun or seen != "filling":
+    if not comes_by_itself("filling", seen, begun, run):
         return
     message = opening_message()
     if "absent" in message:

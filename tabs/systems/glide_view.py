@@ -33,7 +33,7 @@ from .glide_walk import (
     walk_message,
     without_caption,
 )
-from .walks import FirstWalk, Prepared, branched, stop, stream, threads_of
+from .walks import FirstWalk, Prepared, branched, comes_by_itself, stop, stream, threads_of
 
 EVENTS = "systems/clicks.js"
 STAGE = "#glide-stage .glide"
@@ -105,7 +105,7 @@ def draw_captions_first(
         run: The walks' name.
         request: The request, of which the session is known.
     """
-    if begun or seen != "glide":
+    if not comes_by_itself("glide", seen, begun, run):
         return
     if not known_words():
         yield {"glide_stage": json.dumps({**opening_message(), "run": run})}

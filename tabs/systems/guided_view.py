@@ -26,7 +26,7 @@ from .guided_walk import (
     requested,
     walk_message,
 )
-from .walks import FirstWalk, Prepared, branched, stop, stream, threads_of
+from .walks import FirstWalk, Prepared, branched, comes_by_itself, stop, stream, threads_of
 
 EVENTS = "systems/clicks.js"
 STAGE = "#guided-stage .guided"
@@ -91,7 +91,7 @@ def guide_first(
         run: The walk's name.
         request: The request, of which the session is known.
     """
-    if begun or seen != "guided":
+    if not comes_by_itself("guided", seen, begun, run):
         return
     yield {"guided_begun": True}
     yield from guide(form, run, request)

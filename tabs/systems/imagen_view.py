@@ -31,7 +31,7 @@ from .imagen_walk import (
     threads_for,
     unknown_words,
 )
-from .walks import FirstWalk, Prepared, stop, stream
+from .walks import FirstWalk, Prepared, comes_by_itself, stop, stream
 
 EVENTS = "systems/clicks.js"
 STAGE = "#imagen-stage .imagen"
@@ -104,7 +104,7 @@ def draw_cascade_first(
         run: The drawing's name.
         request: The request, of which the session is known.
     """
-    if begun or seen != "imagen":
+    if not comes_by_itself("imagen", seen, begun, run):
         return
     message = opening_message()
     if "absent" in message:

@@ -30,7 +30,7 @@ from .unclip_walk import (
     unclip_models,
     unknown_words,
 )
-from .walks import FirstWalk, Prepared, stop, stream
+from .walks import FirstWalk, Prepared, comes_by_itself, stop, stream
 
 EVENTS = "systems/clicks.js"
 STAGE = "#unclip-stage .unclip"
@@ -98,7 +98,7 @@ def draw_embedding_first(
         run: The drawing's name.
         request: The request, of which the session is known.
     """
-    if begun or seen != "unclip":
+    if not comes_by_itself("unclip", seen, begun, run):
         return
     message = opening_message()
     if "absent" in message:

@@ -83,6 +83,21 @@ def stream(
             yield {**_told(name, run, "failed"), f"{name}_told": sentence}
 
 
+def comes_by_itself(name: str, seen: str, begun: bool, run: str | None) -> bool:
+    """Whether the walk of a view begins that comes by itself as the view is seen.
+
+    The page names that walk once. An event that comes before the first one has noted that it began
+    has no name, and begins nothing.
+
+    Args:
+        name: Of the view's system.
+        seen: The system that is seen.
+        begun: Whether it is noted that the walk began.
+        run: The walk's name.
+    """
+    return bool(run) and not begun and seen == name
+
+
 def stop(run: str) -> None:
     """End a walk that is computed.
 
