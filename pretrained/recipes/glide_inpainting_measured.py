@@ -6,8 +6,8 @@ Run from the top of the repository, with the data set "avatars":
 
 Of held-out avatars of persons a part is taken away, and a caption tells all that is recorded of the
 avatar but for this part, which it wants to be another one, as that of another held-out avatar. Each
-is filled three times from one noise: by the network that was trained for it, and by RePaint with
-the one that was not, each step taken once or five times. Of each stand
+is filled from one noise by the network that was trained for it, and by RePaint with the one that
+was not, whose steps are taken once or several times. Of each stand
 
 obeys   the share in which the judge of the avatars reads the part that was asked for
 stays   the share of the other attributes that it reads as in the picture before
@@ -58,7 +58,6 @@ from pretrained.recipes.glide_measured import JUDGE
 MODULE = "pretrained.recipes.glide_inpainting_measured"
 SEED = 4
 BATCH = 25  # pictures that are filled together
-REPEATS = 5  # of each step of RePaint
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +227,9 @@ def main(
     num: Annotated[int, typer.Option(help="Pictures of each part.")] = 100,
     steps: Annotated[int, typer.Option(help="Steps of DDIM.")] = 25,
     guidance_scale: Annotated[float, typer.Option(help="Scale of guidance.")] = 2.0,
+    repeats: Annotated[
+        str, typer.Option(help="How often RePaint takes each step, with commas between.")
+    ] = "1,5",
 ) -> None:
     """Measure how holes are filled, and keep the results and a card beside the model."""
     model, plain = load_inpainter(folder).to(best_device()), load_glide(words).to(best_device())
@@ -250,16 +252,17 @@ def main(
     }
     for part in PART_BOXES:
         holes = holes_of(part, pictures, facts, num)
-        for method, repeats in (("trained", 1), ("RePaint", 1), ("RePaint", REPEATS)):
+        ways = [("trained", 1), *(("RePaint", int(n)) for n in repeats.split(",") if n.strip())]
+        for method, times in ways:
 
             def bind(of: Tensor, method: str = method, mask: Tensor = holes.mask) -> Checkpoint:
                 return model.bound(of, mask) if method == "trained" else plain
 
-            shown = filled(holes, bind, steps, guidance_scale, repeats)
-            row = row_of(holes, method, repeats, shown, reader)
+            shown = filled(holes, bind, steps, guidance_scale, times)
+            row = row_of(holes, method, times, shown, reader)
             values["rows"].append(row)
             print(
-                f"{part:>10}, {method} {repeats}: obeys {row['obeys']:.3f}, stays "
+                f"{part:>10}, {method} {times}: obeys {row['obeys']:.3f}, stays "
                 f"{row['stays']:.3f}, seam {row['seam']:.2f}",
                 flush=True,
             )
