@@ -171,8 +171,9 @@ def test_the_painter_offers_the_parts_of_a_person():
 
 
 def test_stop_ends_within_a_step():
-    walk = fill_hole(dataclasses.replace(FORM, steps=50), "stopped run", SESSION)
-    next(walk)
+    walk = fill_hole(dataclasses.replace(FORM, repeats=5), "stopped run", SESSION)
+    first = next(walk)
+    assert json.loads(first["filling_stage"])["state"] == "running", first
     stop_filling("stopped run")
     assert last(walk)[0]["state"] == "stopped"
 

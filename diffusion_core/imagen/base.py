@@ -64,6 +64,11 @@ class BaseConfig(InWords):
         return self.unet.sample_shape
 
     @property
+    def patch_size(self) -> int:
+        """Side of the patches that are its channels."""
+        return self.unet.patch_size
+
+    @property
     def time_embedding(self) -> str:
         """How the timestep enters; see `denoiser.network_output`."""
         return self.unet.time_embedding

@@ -134,6 +134,11 @@ class EnlargerConfig(InWords):
         return C, H // self.ratio, W // self.ratio
 
     @property
+    def patch_size(self) -> int:
+        """Side of the patches that are its trunk's channels."""
+        return self.unet.patch_size
+
+    @property
     def time_embedding(self) -> str:
         """How the timestep enters; see `denoiser.network_output`."""
         return self.unet.time_embedding

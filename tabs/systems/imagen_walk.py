@@ -519,7 +519,7 @@ def boxes() -> list[SystemBox]:
         words = len(read_clip_settings(folders()[CLIP]).vocabulary)
     branch = sum(large[name] for name in ("first", "second", "third", "last"))
     (_, h, w), (_, H, W) = base.sample_shape, enlarger.sample_shape
-    patch = enlarger.unet.patch_size
+    patch = enlarger.patch_size
     return [
         {
             "key": "text",
@@ -536,7 +536,7 @@ def boxes() -> list[SystemBox]:
             "lines": [
                 f"UNet, {h} × {w}",
                 f"{millions(sum(small.values()))} parameters",
-                f"sees patches of {base.unet.patch_size} × {base.unet.patch_size}",
+                f"sees patches of {base.patch_size} × {base.patch_size}",
             ],
         },
         {
