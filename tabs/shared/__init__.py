@@ -18,6 +18,7 @@ Its files:
     compute_queue   the one queue in which all that computes waits
     crossing        the one way out of every answer, and closed doors
     picture_upload  the one door by which a user's picture enters
+    hole            the painter of a hole, and the mask that was painted
     picture_and_noise  a picture and its noise, as the browser mixes them
     python_needs    what the lines of Python that the page shows need
     seed_input      the control of a seed
@@ -55,6 +56,7 @@ __all__ = [
     "forms",
     "gpu",
     "header",
+    "hole",
     "limits",
     "login",
     "memory",
