@@ -206,6 +206,13 @@ def _shared_models_are_as_before(request: pytest.FixtureRequest) -> Iterator[Non
 
 
 @pytest.fixture(autouse=True)
+def _no_name_stays_refused() -> None:
+    """A run that one test stopped before it began is not that of another test of the same name."""
+    if module := sys.modules.get("tabs.shared.stop_signals"):
+        module.STOP_SIGNALS.refused.clear()
+
+
+@pytest.fixture(autouse=True)
 def _nothing_stays_in_the_queue() -> Iterator[None]:
     """A test that leaves a computation in the queue, or holds it, lets a later one wait forever."""
 
